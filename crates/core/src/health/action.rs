@@ -1,0 +1,102 @@
+use jiff::{SignedDuration, Timestamp};
+
+use super::{AlertStatus, Episode};
+
+/// The longest snooze: 90 days of 24 hours. Longer than that is a dismissal that nobody remembers.
+pub const MAX_SNOOZE: SignedDuration = SignedDuration::from_hours(24 * 90);
+
+/// What a member does with an alert.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// "I am on it." It stays open, and becomes active again when it gets worse.
+    Acknowledge,
+    /// "Not now." It is active again at `until`, or when it gets worse.
+    Snooze {
+        /// After now, at most [`MAX_SNOOZE`] ahead.
+        until: Timestamp,
+    },
+    /// "Settled." The same trouble stays quiet until it has ended once; a worse one does not.
+    Resolve,
+    /// "Never mind." Stays quiet until the condition has ended once, however bad it gets.
+    Dismiss,
+}
+
+impl Action {
+    /// The name used in every API and in storage.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Acknowledge => "acknowledge",
+            Self::Snooze { .. } => "snooze",
+            Self::Resolve => "resolve",
+            Self::Dismiss => "dismiss",
+        }
+    }
+}
+
+/// The part of an [`Episode`] that a member's action decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewState {
+    /// What becomes of it.
+    pub status: AlertStatus,
+    /// Until when, if it is snoozed.
+    pub snoozed_until: Option<Timestamp>,
+}
+
+/// Why an action was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ActionError {
+    /// The alert has ended.
+    #[error(
+        "this alert is already {status}: only an open one can be changed, and a new one opens when \
+         its condition returns"
+    )]
+    NotOpen {
+        /// What it is.
+        status: AlertStatus,
+    },
+    /// The end of a snooze lies behind.
+    #[error("until: {until} is not after now ({now}); send a time in the next 90 days")]
+    SnoozePast {
+        /// What was asked for.
+        until: Timestamp,
+        /// The server's clock.
+        now: Timestamp,
+    },
+    /// The end of a snooze lies too far ahead.
+    #[error(
+        "until: {until} is more than 90 days ahead; the latest is {latest}, or dismiss the alert to \
+         keep it quiet until its condition ends"
+    )]
+    SnoozeTooLong {
+        /// What was asked for.
+        until: Timestamp,
+        /// The latest that is allowed.
+        latest: Timestamp,
+    },
+}
+
+/// What a member's action makes of an alert. Acknowledging twice succeeds twice and changes nothing.
+///
+/// # Errors
+/// When the alert is not open, or a snooze ends in the past or too far ahead.
+pub fn act(episode: &Episode, action: Action, now: Timestamp) -> Result<NewState, ActionError> {
+    if !episode.status.is_open() {
+        return Err(ActionError::NotOpen { status: episode.status });
+    }
+    let (status, snoozed_until) = match action {
+        Action::Acknowledge => (AlertStatus::Acknowledged, None),
+        Action::Snooze { until } => {
+            let latest = now.checked_add(MAX_SNOOZE).unwrap_or(Timestamp::MAX);
+            if until <= now {
+                return Err(ActionError::SnoozePast { until, now });
+            }
+            if until > latest {
+                return Err(ActionError::SnoozeTooLong { until, latest });
+            }
+            (AlertStatus::Snoozed, Some(until))
+        }
+        Action::Resolve => (AlertStatus::Resolved, None),
+        Action::Dismiss => (AlertStatus::Dismissed, None),
+    };
+    Ok(NewState { status, snoozed_until })
+}

@@ -1,0 +1,133 @@
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use super::named::named;
+use crate::{engagement::EventType, score::Component};
+
+/// For how many calendar days an insight is shown, unless the organization says otherwise.
+pub const VALID_DAYS: i32 = 14;
+
+named! {
+    /// What kind of thing an insight says.
+    InsightType, "insight type" {
+        /// What else happened in the week.
+        WeeklySummary = "weekly_summary",
+        /// Something that the client made.
+        Achievement = "achievement",
+        /// Something to do.
+        Recommendation = "recommendation",
+        /// A mark that was reached.
+        Milestone = "milestone",
+        /// The score moved far.
+        TrendAlert = "trend_alert",
+        /// A small hint.
+        Tip = "tip",
+    }
+}
+
+named! {
+    /// How prominently an insight is shown; a later one outranks an earlier one.
+    Priority, "priority" {
+        /// Good to know.
+        Low = "low",
+        /// Worth reading.
+        Normal = "normal",
+        /// First in the list.
+        High = "high",
+    }
+}
+
+named! {
+    /// What the client did with an insight.
+    InsightStatus, "insight status" {
+        /// Nothing yet.
+        Unread = "unread",
+        /// Saw it.
+        Read = "read",
+        /// Did what it says. Final.
+        ActedOn = "acted_on",
+        /// Does not want to see it. Final.
+        Dismissed = "dismissed",
+    }
+}
+
+impl InsightStatus {
+    /// Whether an insight in this status may be set to `next`. The same status again is allowed, so
+    /// that a request sent twice succeeds twice.
+    pub const fn can_become(self, next: Self) -> bool {
+        match (self, next) {
+            (Self::Unread, _)
+            | (Self::Read, Self::Read | Self::ActedOn | Self::Dismissed)
+            | (Self::ActedOn, Self::ActedOn)
+            | (Self::Dismissed, Self::Dismissed) => true,
+            (Self::Read | Self::ActedOn | Self::Dismissed, _) => false,
+        }
+    }
+}
+
+named! {
+    /// The rule that wrote an insight: unique for a client and period, in the order in which
+    /// insights of the same priority are listed.
+    Rule, "insight rule" {
+        /// No event in the period.
+        NoActivity = "no_activity",
+        /// The score moved by 10 or more.
+        ScoreMoved = "score_moved",
+        /// The smallest action that would raise the score most.
+        BestNextStep = "best_next_step",
+        /// A milestone of contents was crossed.
+        ContentMilestone = "content_milestone",
+        /// A milestone of visuals was crossed.
+        VisualMilestone = "visual_milestone",
+        /// Tasks were completed.
+        TasksCompleted = "tasks_completed",
+        /// Contents were generated.
+        ContentGenerated = "content_generated",
+        /// Visuals were created.
+        VisualsCreated = "visuals_created",
+        /// One to three onboarding tasks are left.
+        TasksPending = "tasks_pending",
+        /// Events of other types.
+        OtherActivity = "other_activity",
+    }
+}
+
+/// One thing told to a client about one period.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Insight {
+    /// What wrote it; unique for a client and period.
+    pub rule: Rule,
+    /// What kind it is.
+    pub kind: InsightType,
+    /// How prominently it is shown.
+    pub priority: Priority,
+    /// A few words.
+    pub title: String,
+    /// One to three sentences: the fact, its number, what to do.
+    pub message: String,
+    /// The numbers in it, a JSON object without fractions.
+    pub figures: Map<String, Value>,
+    /// What it rests on.
+    pub evidence: InsightEvidence,
+    /// When it disappears: [`VALID_DAYS`] after it was written.
+    pub valid_until: Timestamp,
+}
+
+/// What an insight rests on, so that a surface can link to it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct InsightEvidence {
+    /// First local day of the period, included.
+    pub first: Date,
+    /// Last local day of the period, included.
+    pub last: Date,
+    /// The client's events of these types in the period.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub events: Vec<EventType>,
+    /// These parts of the client's score.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub components: Vec<Component>,
+    /// Whether it rests on the client's onboarding tasks too.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tasks: bool,
+}

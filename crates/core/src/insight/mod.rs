@@ -1,0 +1,21 @@
+//! What a client is told each week: a handful of sentences, each with its number and the events or
+//! score parts that it rests on.
+//!
+//! [`weekly_insights`] is a pure function of one client's week. Its answers are keyed by
+//! (client, period, [`Rule`]), so that running a period twice changes nothing.
+
+mod kind;
+mod moved;
+pub(crate) mod named;
+mod period;
+mod rules;
+mod sentences;
+pub(crate) mod words;
+
+pub use kind::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule, VALID_DAYS};
+pub use moved::{Moved, contributions};
+pub use named::UnknownName;
+pub use period::Period;
+pub use rules::{
+    Lifetime, MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, PendingTask, WeekFacts, weekly_insights,
+};

@@ -1,0 +1,55 @@
+use std::cmp::Reverse;
+
+use serde::{Deserialize, Serialize};
+
+use super::words::signed_points;
+use crate::score::{Component, Components, Evidence, ScoreInputs, ScoreModel};
+
+/// How much one component moved an overall score.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Moved {
+    /// Which one.
+    pub component: Component,
+    /// Change of its contribution to the overall, in hundredths of a point.
+    pub hundredths: i64,
+}
+
+impl Moved {
+    /// What moved a score from one set of contributions to another: the components that changed,
+    /// the largest change first. Their sum is the exact change of the overall before rounding.
+    pub fn between(before: &Components<i64>, after: &Components<i64>) -> Vec<Self> {
+        let mut moved: Vec<Self> = Component::ALL
+            .into_iter()
+            .map(|component| Self {
+                component,
+                hundredths: after.get(component) - before.get(component),
+            })
+            .filter(|moved| moved.hundredths != 0)
+            .collect();
+        moved.sort_by_key(|moved| Reverse(moved.hundredths.abs()));
+        moved
+    }
+
+    /// `engagement −17.00, momentum −9.00`.
+    pub(crate) fn words(moved: &[Self]) -> String {
+        moved
+            .iter()
+            .map(|moved| format!("{} {}", moved.component, signed_points(moved.hundredths)))
+            .collect::<Vec<_>>()
+            .join(", ")
+    }
+}
+
+/// Each component's contribution to a score, in hundredths of a point of the overall; `model` is the
+/// version that made the score.
+pub fn contributions(inputs: &ScoreInputs, model: &ScoreModel) -> Components<i64> {
+    let evidence = Evidence::of(inputs, model);
+    Components::from_fn(|component| {
+        evidence
+            .components
+            .iter()
+            .filter(|part| part.component == component)
+            .map(|part| part.contribution_hundredths)
+            .sum()
+    })
+}

@@ -1,0 +1,311 @@
+use std::{cmp::Reverse, collections::BTreeMap};
+
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use serde_json::{Map, Value, json};
+
+use super::{
+    Insight, InsightEvidence, InsightType, Moved, Period, Priority, Rule, VALID_DAYS,
+    contributions,
+    sentences::{self, Kind},
+};
+use crate::{
+    engagement::EventType,
+    score::{
+        Action, Component, Components, Evidence, Improvement, Milestone, Score, ScoreModel,
+        improvements,
+    },
+    time::local_day,
+};
+
+/// A change of the score by this many points, up or down, is worth an insight.
+pub const NOTABLE_CHANGE_POINTS: i64 = 10;
+/// With no more onboarding tasks than this left, the client is told which.
+pub const MOST_PENDING_TASKS: usize = 3;
+
+/// Everything that a client's insights of one week are made from.
+#[derive(Clone, Debug)]
+pub struct WeekFacts<'a> {
+    /// The instant they are written for.
+    pub as_of: Timestamp,
+    /// The organization's zone, for the dates in sentences.
+    pub zone: &'a TimeZone,
+    /// [`Period::before`] `as_of`.
+    pub period: Period,
+    /// When the client was created: days before that are nobody's silence.
+    pub created_at: Timestamp,
+    /// Events in the period, by type.
+    pub events: BTreeMap<EventType, i64>,
+    /// `content_generated` events ever.
+    pub content: Lifetime,
+    /// `visual_created` events ever.
+    pub visuals: Lifetime,
+    /// Onboarding tasks that are neither completed nor skipped.
+    pub pending_tasks: Vec<PendingTask>,
+    /// The client's score as of now.
+    pub score: &'a Score,
+    /// The model that made it.
+    pub model: &'a ScoreModel,
+    /// [`contributions`] of the score that `score.previous` names; `None` when there is none.
+    pub previous_contributions: Option<Components<i64>>,
+}
+
+/// A lifetime count at both ends of a period.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Lifetime {
+    /// Events before the period's start.
+    pub before: i64,
+    /// Events before the period's end.
+    pub at_end: i64,
+}
+
+/// An onboarding task that is still to do.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PendingTask {
+    /// Its title.
+    pub title: String,
+    /// When it was given to the client.
+    pub open_since: Timestamp,
+}
+
+impl WeekFacts<'_> {
+    pub(super) fn count(&self, kind: EventType) -> i64 {
+        self.events.get(&kind).copied().unwrap_or(0)
+    }
+
+    /// Events of the types that have no rule of their own, the most frequent type first.
+    fn other_events(&self) -> Vec<(EventType, i64)> {
+        let mut others: Vec<(EventType, i64)> = self
+            .events
+            .iter()
+            .map(|(kind, count)| (*kind, *count))
+            .filter(|(kind, count)| *count > 0 && !kind.is_high_value())
+            .collect();
+        others.sort_by_key(|(kind, count)| (Reverse(*count), *kind));
+        others
+    }
+
+    fn insight(
+        &self,
+        (rule, kind, priority): (Rule, InsightType, Priority),
+        (title, message): (String, String),
+        rests_on: RestsOn,
+        figures: Value,
+    ) -> Insight {
+        Insight {
+            rule,
+            kind,
+            priority,
+            title,
+            message,
+            figures: object(figures),
+            evidence: InsightEvidence {
+                first: self.period.first,
+                last: self.period.last,
+                events: rests_on.events,
+                components: rests_on.components,
+                tasks: rests_on.tasks,
+            },
+            valid_until: self
+                .as_of
+                .to_zoned(self.zone.clone())
+                .checked_add(VALID_DAYS.days())
+                .map_or(Timestamp::MAX, |end| end.timestamp()),
+        }
+    }
+}
+
+/// The part of the evidence that differs between insights of one period.
+#[derive(Default)]
+struct RestsOn {
+    events: Vec<EventType>,
+    components: Vec<Component>,
+    tasks: bool,
+}
+
+impl RestsOn {
+    fn events(events: impl Into<Vec<EventType>>) -> Self {
+        Self { events: events.into(), ..Self::default() }
+    }
+}
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(figures) => figures,
+        _ => Map::new(),
+    }
+}
+
+/// The insights of one client's week, the most important first. A [`Rule`] writes at most one.
+pub fn weekly_insights(facts: &WeekFacts<'_>) -> Vec<Insight> {
+    let rules: [fn(&WeekFacts<'_>) -> Option<Insight>; 10] = [
+        no_activity,
+        score_moved,
+        best_next_step,
+        content_milestone,
+        visual_milestone,
+        tasks_completed,
+        content_generated,
+        visuals_created,
+        tasks_pending,
+        other_activity,
+    ];
+    let mut insights: Vec<Insight> = rules.into_iter().filter_map(|rule| rule(facts)).collect();
+    insights.sort_by_key(|insight| (Reverse(insight.priority), insight.rule));
+    insights
+}
+
+fn no_activity(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let silent = facts.events.values().all(|count| *count == 0);
+    if !silent || facts.created_at >= facts.period.end {
+        return None;
+    }
+    let from = facts.period.first.max(local_day(facts.created_at, facts.zone));
+    Some(facts.insight(
+        (Rule::NoActivity, InsightType::Recommendation, Priority::High),
+        sentences::no_activity(facts, from),
+        RestsOn::events(EventType::ALL),
+        json!({ "events": 0, "since": from, "last_event_at": facts.score.inputs.last }),
+    ))
+}
+
+fn score_moved(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let (previous, change) = (facts.score.previous?, facts.score.change?);
+    if change.abs() < NOTABLE_CHANGE_POINTS {
+        return None;
+    }
+    let moved = facts.previous_contributions.as_ref().map_or_else(Vec::new, |before| {
+        Moved::between(before, &contributions(&facts.score.inputs, facts.model))
+    });
+    // Good news can wait its turn; bad news is why the client should look today.
+    let priority = if change < 0 { Priority::High } else { Priority::Normal };
+    Some(facts.insight(
+        (Rule::ScoreMoved, InsightType::TrendAlert, priority),
+        sentences::score_moved(facts, &previous, change, &moved),
+        RestsOn {
+            components: moved.iter().map(|moved| moved.component).collect(),
+            ..RestsOn::default()
+        },
+        json!({
+            "overall": facts.score.overall,
+            "previous": previous.overall,
+            "previous_as_of": previous.as_of,
+            "change": change,
+            "moved": moved,
+        }),
+    ))
+}
+
+fn best_next_step(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let inputs = &facts.score.inputs;
+    let step: Improvement = improvements(inputs, facts.model).into_iter().next()?;
+    let total = Evidence::of(inputs, facts.model).total_hundredths + step.gain_hundredths;
+    // Hundredths to whole points, half up: the one rounding of every overall.
+    let overall_then = (total + 50).div_euclid(100);
+    Some(facts.insight(
+        (Rule::BestNextStep, InsightType::Recommendation, Priority::Normal),
+        sentences::best_next_step(facts, &step, overall_then),
+        RestsOn {
+            components: vec![step.component],
+            tasks: step.action == Action::CompleteTask,
+            ..RestsOn::default()
+        },
+        json!({
+            "action": step.action,
+            "times": step.times,
+            "gain_hundredths": step.gain_hundredths,
+            "overall": facts.score.overall,
+            "overall_then": overall_then,
+        }),
+    ))
+}
+
+fn content_milestone(facts: &WeekFacts<'_>) -> Option<Insight> {
+    milestone(facts, Rule::ContentMilestone, Kind::Content)
+}
+
+fn visual_milestone(facts: &WeekFacts<'_>) -> Option<Insight> {
+    milestone(facts, Rule::VisualMilestone, Kind::Visual)
+}
+
+/// The highest milestone that was crossed within the period.
+fn milestone(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
+    let lifetime = kind.lifetime(facts);
+    let crossed: &Milestone = kind
+        .milestones(facts.model)
+        .iter()
+        .rfind(|step| lifetime.before < step.at && step.at <= lifetime.at_end)?;
+    Some(facts.insight(
+        (rule, InsightType::Milestone, Priority::Normal),
+        sentences::milestone(facts, kind, crossed),
+        RestsOn {
+            events: vec![kind.event()],
+            components: vec![Component::Progress],
+            ..RestsOn::default()
+        },
+        json!({
+            "at": crossed.at,
+            "points": crossed.points,
+            "before": lifetime.before,
+            "total": lifetime.at_end,
+        }),
+    ))
+}
+
+fn tasks_completed(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let count = facts.count(EventType::TaskCompleted);
+    (count > 0).then(|| {
+        facts.insight(
+            (Rule::TasksCompleted, InsightType::Milestone, Priority::Normal),
+            sentences::tasks_completed(facts, count),
+            RestsOn::events([EventType::TaskCompleted]),
+            json!({ "count": count, "pending": facts.pending_tasks.len() }),
+        )
+    })
+}
+
+fn content_generated(facts: &WeekFacts<'_>) -> Option<Insight> {
+    made(facts, Rule::ContentGenerated, Kind::Content)
+}
+
+fn visuals_created(facts: &WeekFacts<'_>) -> Option<Insight> {
+    made(facts, Rule::VisualsCreated, Kind::Visual)
+}
+
+fn made(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
+    let count = facts.count(kind.event());
+    (count > 0).then(|| {
+        facts.insight(
+            (rule, InsightType::Achievement, Priority::Normal),
+            sentences::made(facts, kind, count),
+            RestsOn::events([kind.event()]),
+            json!({ "count": count, "total": kind.lifetime(facts).at_end }),
+        )
+    })
+}
+
+fn tasks_pending(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let count = facts.pending_tasks.len();
+    (1..=MOST_PENDING_TASKS).contains(&count).then(|| {
+        facts.insight(
+            (Rule::TasksPending, InsightType::Tip, Priority::Normal),
+            sentences::tasks_pending(facts),
+            RestsOn { tasks: true, components: vec![Component::Activation], ..RestsOn::default() },
+            json!({ "count": count }),
+        )
+    })
+}
+
+fn other_activity(facts: &WeekFacts<'_>) -> Option<Insight> {
+    let others = facts.other_events();
+    let count: i64 = others.iter().map(|(_, count)| count).sum();
+    (count > 0).then(|| {
+        let by_type: Map<String, Value> =
+            others.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+        facts.insight(
+            (Rule::OtherActivity, InsightType::WeeklySummary, Priority::Low),
+            sentences::other_activity(facts, count, &others),
+            RestsOn::events(others.iter().map(|(kind, _)| *kind).collect::<Vec<_>>()),
+            json!({ "count": count, "by_type": by_type }),
+        )
+    })
+}

@@ -1,0 +1,298 @@
+//! Titles and messages for clients: the fact, its number, what to do; "you", and no praise.
+
+use jiff::civil::Date;
+
+use super::{
+    Lifetime, Moved, WeekFacts,
+    words::{day, day_of, listed, ordinal},
+};
+use crate::{
+    engagement::EventType,
+    score::{Action, Improvement, Milestone, Previous, ScoreModel},
+    text::{counted, grouped, points},
+    time::{days_between, local_day},
+};
+
+/// The two things that clients make and that have milestones.
+#[derive(Clone, Copy)]
+pub(super) enum Kind {
+    Content,
+    Visual,
+}
+
+impl Kind {
+    pub(super) const fn event(self) -> EventType {
+        match self {
+            Self::Content => EventType::ContentGenerated,
+            Self::Visual => EventType::VisualCreated,
+        }
+    }
+
+    pub(super) const fn lifetime(self, facts: &WeekFacts<'_>) -> Lifetime {
+        match self {
+            Self::Content => facts.content,
+            Self::Visual => facts.visuals,
+        }
+    }
+
+    pub(super) fn milestones(self, model: &ScoreModel) -> &[Milestone] {
+        match self {
+            Self::Content => &model.progress.content,
+            Self::Visual => &model.progress.visuals,
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Content => "content",
+            Self::Visual => "visual",
+        }
+    }
+
+    /// `no visual`, `1 visual`, `2 visuals`.
+    fn counted(self, count: i64) -> String {
+        if count == 0 { format!("no {}", self.noun()) } else { counted(count, self.noun()) }
+    }
+
+    /// As in "Write your 5th content", "5 contents written", "You wrote 5 contents".
+    const fn verbs(self) -> [&'static str; 3] {
+        match self {
+            Self::Content => ["Write", "written", "wrote"],
+            Self::Visual => ["Make", "made", "made"],
+        }
+    }
+
+    /// `The next milestone is the 10th: 4 more.`, with a space before it; empty after the last one.
+    fn next_milestone(self, count: i64, model: &ScoreModel) -> String {
+        self.milestones(model).iter().find(|step| step.at > count).map_or_else(
+            String::new,
+            |step| {
+                format!(
+                    " The next milestone is the {}: {} more.",
+                    ordinal(step.at),
+                    grouped(step.at - count)
+                )
+            },
+        )
+    }
+}
+
+fn period(facts: &WeekFacts<'_>) -> String {
+    facts.period.words_from(facts.period.first)
+}
+
+pub(super) fn no_activity(facts: &WeekFacts<'_>, from: Date) -> (String, String) {
+    let days = i64::from(days_between(from, facts.period.last)) + 1;
+    let last = facts.score.inputs.last.map_or_else(String::new, |last| {
+        format!("; your last was on {}", day_of(last, facts.zone, facts.as_of))
+    });
+    // A client that came back after the period needs no telling to.
+    let back = facts.score.inputs.last.is_some_and(|last| last >= facts.period.end);
+    let advice = if back { "" } else { " One visit makes a day active." };
+    (
+        format!("No activity for {}", counted(days, "day")),
+        format!("You had no activity {}{last}.{advice}", facts.period.words_from(from)),
+    )
+}
+
+pub(super) fn score_moved(
+    facts: &WeekFacts<'_>,
+    previous: &Previous,
+    change: i64,
+    moved: &[Moved],
+) -> (String, String) {
+    let verb = if change < 0 { "fell" } else { "rose" };
+    let parts = if moved.is_empty() {
+        String::new()
+    } else {
+        format!(" In points: {}.", Moved::words(moved))
+    };
+    (
+        format!("Your score {verb} {} points, to {}", change.abs(), facts.score.overall),
+        format!(
+            "It was {} on {}.{parts} Open the score to see the events behind each part.",
+            previous.overall,
+            day_of(previous.as_of, facts.zone, facts.as_of),
+        ),
+    )
+}
+
+pub(super) fn best_next_step(
+    facts: &WeekFacts<'_>,
+    step: &Improvement,
+    overall_then: i64,
+) -> (String, String) {
+    let inputs = &facts.score.inputs;
+    let (title, fact, subject) = match step.action {
+        Action::GenerateContent => make_more(Kind::Content, inputs.content, step, facts.model),
+        Action::CreateVisual => make_more(Kind::Visual, inputs.visuals, step, facts.model),
+        Action::CompleteTask => (
+            match facts.pending_tasks.as_slice() {
+                [only] => format!("Finish “{}”", only.title),
+                _ => "Finish an onboarding task".to_owned(),
+            },
+            format!(
+                "You have done {} of {}.",
+                inputs.settled,
+                counted(inputs.tasks, "onboarding task")
+            ),
+            "One more".to_owned(),
+        ),
+        Action::ViewLaunchKit => (
+            "Open your launch kit".to_owned(),
+            "You have not opened your launch kit yet.".to_owned(),
+            "Opening it".to_owned(),
+        ),
+        Action::BeActive if inputs.active_today() => (
+            "Visit once more".to_owned(),
+            format!("You had {} in the last 7 days.", counted(inputs.events, "event")),
+            "One more".to_owned(),
+        ),
+        Action::BeActive => (
+            "Visit on one more day".to_owned(),
+            format!("You were active on {} of the last 7 days.", inputs.active_days),
+            "One more visit".to_owned(),
+        ),
+    };
+    let before = facts.score.overall;
+    let effect = if overall_then == before {
+        format!("; your score is {before}")
+    } else {
+        format!(" and takes your score from {before} to {overall_then}")
+    };
+    let today = local_day(facts.as_of, facts.zone);
+    let message = format!(
+        "{fact} {subject} is worth {} points{effect}, as of {}.",
+        points(step.gain_hundredths),
+        day(today, today),
+    );
+    (title, message)
+}
+
+fn make_more(
+    kind: Kind,
+    count: i64,
+    step: &Improvement,
+    model: &ScoreModel,
+) -> (String, String, String) {
+    let then = count + step.times;
+    let [verb, ..] = kind.verbs();
+    let title = if step.times == 1 {
+        format!("{verb} your {} {}", ordinal(then), kind.noun())
+    } else {
+        format!("{verb} {} more {}s", step.times, kind.noun())
+    };
+    let yet = if count == 0 { " yet" } else { "" };
+    let have = format!("You have {}{yet}", kind.counted(count));
+    let reaches = kind.milestones(model).iter().any(|step| step.at == then);
+    let fact = if reaches {
+        format!("{have}; the {} reaches a milestone.", ordinal(then))
+    } else {
+        format!("{have}.")
+    };
+    let subject = match (step.times, reaches, count) {
+        (1, true, _) => "It".to_owned(),
+        (1, false, 0) => "One".to_owned(),
+        (1, false, _) => "One more".to_owned(),
+        (times, ..) => format!("Making {times} more"),
+    };
+    (title, fact, subject)
+}
+
+pub(super) fn milestone(
+    facts: &WeekFacts<'_>,
+    kind: Kind,
+    crossed: &Milestone,
+) -> (String, String) {
+    let lifetime = kind.lifetime(facts);
+    let today = facts.period.last;
+    (
+        format!("Milestone: {} {}", ordinal(crossed.at), kind.noun()),
+        format!(
+            "You had {} before {} and {} at the end of {}. The {} gives {} of 100 progress points.{}",
+            kind.counted(lifetime.before),
+            day(facts.period.first, today),
+            grouped(lifetime.at_end),
+            day(facts.period.last, today),
+            ordinal(crossed.at),
+            crossed.points,
+            kind.next_milestone(lifetime.at_end, facts.model),
+        ),
+    )
+}
+
+pub(super) fn tasks_completed(facts: &WeekFacts<'_>, count: i64) -> (String, String) {
+    let left = match facts.pending_tasks.len() {
+        0 => String::new(),
+        1 => " 1 onboarding task is left.".to_owned(),
+        more => format!(" {more} onboarding tasks are left."),
+    };
+    (
+        format!("{} done", counted(count, "task")),
+        format!("You finished {} {}.{left}", counted(count, "task"), period(facts)),
+    )
+}
+
+pub(super) fn made(facts: &WeekFacts<'_>, kind: Kind, count: i64) -> (String, String) {
+    let [_, participle, past] = kind.verbs();
+    let total = kind.lifetime(facts).at_end;
+    let what = counted(count, kind.noun());
+    (
+        format!("{what} {participle}"),
+        format!(
+            "You {past} {what} {}, {} in all.{}",
+            period(facts),
+            grouped(total),
+            kind.next_milestone(total, facts.model),
+        ),
+    )
+}
+
+pub(super) fn tasks_pending(facts: &WeekFacts<'_>) -> (String, String) {
+    let tasks = &facts.pending_tasks;
+    let titles: Vec<String> = tasks.iter().map(|task| format!("“{}”", task.title)).collect();
+    let since = tasks.iter().map(|task| task.open_since).min().unwrap_or(facts.as_of);
+    let since = day_of(since, facts.zone, facts.as_of);
+    let message = if tasks.len() == 1 {
+        format!(
+            "{} has been open since {since}. Finish it to complete your onboarding.",
+            listed(&titles)
+        )
+    } else {
+        format!(
+            "{} are open, the oldest since {since}. Finish them to complete your onboarding.",
+            listed(&titles)
+        )
+    };
+    let count = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
+    (format!("{} left", counted(count, "onboarding task")), message)
+}
+
+pub(super) fn other_activity(
+    facts: &WeekFacts<'_>,
+    count: i64,
+    others: &[(EventType, i64)],
+) -> (String, String) {
+    let parts: Vec<String> =
+        others.iter().map(|(kind, count)| counted(*count, noun(*kind))).collect();
+    (
+        format!("Other activity: {}", counted(count, "event")),
+        format!("You had {} {}.", listed(&parts), period(facts)),
+    )
+}
+
+const fn noun(kind: EventType) -> &'static str {
+    match kind {
+        EventType::Login => "sign-in",
+        EventType::PageView => "page view",
+        EventType::TaskCompleted => "finished task",
+        EventType::ContentGenerated => "content",
+        EventType::VisualCreated => "visual",
+        EventType::VoiceInteraction => "voice interaction",
+        EventType::InsightReviewed => "insight review",
+        EventType::ExportDownloaded => "export",
+        EventType::SettingsUpdated => "settings change",
+        EventType::FeedbackGiven => "feedback answer",
+        EventType::Custom => "other event",
+    }
+}

@@ -1,0 +1,11 @@
+//! The rules, tested from outside the crate, as the store and the server see them.
+
+mod evidence;
+mod feedback;
+mod health;
+mod improvement;
+mod insight;
+mod model;
+mod score;
+mod validation;
+mod windows;

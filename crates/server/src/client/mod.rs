@@ -1,0 +1,133 @@
+//! Clients and what organizations keep of them: profile, onboarding, launch kit, feedback.
+
+mod onboarding;
+
+use mainstay_core::{
+    engagement::{MAX_CLIENT_ID_CHARS, check_json, check_text},
+    id::OrganizationId,
+};
+use mainstay_store::{Client, ClientPatch, Profile, Scope, StoreError, new_id};
+use serde_json::Value;
+
+pub use onboarding::FeedbackGiven;
+
+use crate::{Error, Mainstay, Result};
+
+const MAX_TEXT_CHARS: usize = 255;
+
+impl Mainstay {
+    /// The client with an `external_id`.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn client(&self, scope: Scope, external_id: &str) -> Result<Client> {
+        self.find_client(scope, external_id).await?.ok_or_else(|| Error::no_client(external_id))
+    }
+
+    /// The client with an `external_id`, if it is known.
+    pub async fn find_client(&self, scope: Scope, external_id: &str) -> Result<Option<Client>> {
+        Ok(self.store().read(scope).await?.client(external_id).await?)
+    }
+
+    /// Clients in the order of their `external_id`.
+    pub async fn clients(
+        &self,
+        scope: Scope,
+        after: Option<&str>,
+        limit: i64,
+    ) -> Result<Vec<Client>> {
+        Ok(self.store().read(scope).await?.clients(after, limit).await?)
+    }
+
+    /// Creates a client before its first event.
+    ///
+    /// # Errors
+    /// When a value cannot be used or the client is there already.
+    pub async fn create_client(
+        &self,
+        organization: OrganizationId,
+        external_id: &str,
+        patch: ClientPatch,
+    ) -> Result<Client> {
+        if external_id.trim().is_empty() {
+            return Err(Error::invalid(
+                "client_id",
+                format!("is empty; send 1 to {MAX_CLIENT_ID_CHARS} characters"),
+            ));
+        }
+        check_text("client_id", external_id, MAX_CLIENT_ID_CHARS)?;
+        check_patch(&patch)?;
+        let now = self.now();
+        let client = Client {
+            id: new_id(now),
+            external_id: external_id.to_owned(),
+            profile: Profile {
+                name: patch.name,
+                email: patch.email,
+                plan: patch.plan,
+                group_id: patch.group_id,
+                traits: patch.traits,
+            },
+            created_at: now,
+        };
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.create_client(&client).await.map_err(|error| match error {
+            StoreError::Taken(_) => Error::Conflict(format!(
+                "client_id: client {external_id:?} exists already; change it with PATCH"
+            )),
+            other => other.into(),
+        })?;
+        tx.commit().await?;
+        Ok(client)
+    }
+
+    /// Changes a client's profile.
+    ///
+    /// # Errors
+    /// When a value cannot be used or there is no such client.
+    pub async fn update_client(
+        &self,
+        organization: OrganizationId,
+        external_id: &str,
+        patch: &ClientPatch,
+    ) -> Result<Client> {
+        check_patch(patch)?;
+        let scope = Scope::Service(organization);
+        let client = self.client(scope, external_id).await?;
+        let mut tx = self.store().begin(scope).await?;
+        tx.update_client(client.id, patch).await?;
+        tx.commit().await?;
+        self.client(scope, external_id).await
+    }
+
+    /// Deletes a client and everything known of it, for good.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub async fn delete_client(
+        &self,
+        organization: OrganizationId,
+        external_id: &str,
+    ) -> Result<()> {
+        let scope = Scope::Service(organization);
+        let client = self.client(scope, external_id).await?;
+        let mut tx = self.store().begin(scope).await?;
+        tx.delete_client(client.id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+}
+
+fn check_patch(patch: &ClientPatch) -> Result<()> {
+    for (field, value) in [
+        ("name", &patch.name),
+        ("email", &patch.email),
+        ("plan", &patch.plan),
+        ("group_id", &patch.group_id),
+    ] {
+        if let Some(value) = value {
+            check_text(field, value, MAX_TEXT_CHARS)?;
+        }
+    }
+    Ok(check_json("traits", &Value::Object(patch.traits.clone()))?)
+}

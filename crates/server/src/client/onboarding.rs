@@ -1,0 +1,171 @@
+use jiff::Timestamp;
+use mainstay_core::{
+    engagement::check_text,
+    id::{ClientId, OrganizationId, TaskId},
+    score::{FeedbackKind, LaunchKit},
+};
+use mainstay_store::{
+    Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, TaskStatus, new_id,
+};
+
+use crate::{Error, Mainstay, Result, organization::check_name};
+
+const MAX_COMMENT_CHARS: usize = 4_000;
+
+/// A rating as it is given.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FeedbackGiven {
+    /// On which scale.
+    pub kind: FeedbackKind,
+    /// The rating on it.
+    pub rating: i64,
+    /// What the client says.
+    pub comment: Option<String>,
+    /// When, for one that was given earlier.
+    pub given_at: Option<Timestamp>,
+}
+
+impl Mainstay {
+    /// Adds a task to a client's onboarding.
+    ///
+    /// # Errors
+    /// When the title cannot be used or there is no such client.
+    pub async fn create_task(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        title: &str,
+        status: TaskStatus,
+    ) -> Result<OnboardingTask> {
+        check_name("title", title)?;
+        let scope = Scope::Service(organization);
+        let client = self.client(scope, client_id).await?;
+        let now = self.now();
+        let task = OnboardingTask {
+            id: new_id(now),
+            title: title.to_owned(),
+            status,
+            created_at: now,
+            updated_at: now,
+        };
+        let mut tx = self.store().begin(scope).await?;
+        tx.create_task(client.id, &task).await?;
+        tx.commit().await?;
+        Ok(task)
+    }
+
+    /// A client's onboarding tasks.
+    pub async fn tasks(&self, scope: Scope, client: ClientId) -> Result<Vec<OnboardingTask>> {
+        Ok(self.store().read(scope).await?.tasks(client).await?)
+    }
+
+    /// Changes a task's title or status; with neither, only says that it was touched. Status
+    /// `deleted` takes it back.
+    ///
+    /// # Errors
+    /// When a value cannot be used or there is no such task.
+    pub async fn update_task(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        task: TaskId,
+        title: Option<&str>,
+        status: Option<TaskStatus>,
+    ) -> Result<OnboardingTask> {
+        if let Some(title) = title {
+            check_name("title", title)?;
+        }
+        let scope = Scope::Service(organization);
+        let client = self.client(scope, client_id).await?;
+        let mut tx = self.store().begin(scope).await?;
+        let updated = tx.update_task(client.id, task, title, status, self.now()).await?;
+        let updated = updated.ok_or_else(|| Error::NotFound {
+            what: "onboarding task",
+            id: task.to_string(),
+            remedy: "GET /api/v1/clients/{client_id}/onboarding-tasks lists them with their ids",
+        })?;
+        tx.commit().await?;
+        Ok(updated)
+    }
+
+    /// When a client looked at its launch kit and was through with it.
+    pub async fn launch_kit(&self, scope: Scope, client: ClientId) -> Result<LaunchKitTimes> {
+        Ok(self.store().read(scope).await?.launch_kit(client).await?)
+    }
+
+    /// Records how far a client got with its launch kit. It never goes back.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub async fn record_launch_kit(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        state: LaunchKit,
+    ) -> Result<LaunchKitTimes> {
+        let scope = Scope::Service(organization);
+        let client = self.client(scope, client_id).await?;
+        let now = Some(self.now());
+        let times = match state {
+            LaunchKit::Unopened => {
+                return Err(Error::invalid(
+                    "state",
+                    "a launch kit cannot become unopened again; send viewed or completed",
+                ));
+            }
+            LaunchKit::Viewed => LaunchKitTimes { viewed_at: now, completed_at: None },
+            LaunchKit::Completed => LaunchKitTimes { viewed_at: now, completed_at: now },
+        };
+        let mut tx = self.store().begin(scope).await?;
+        tx.record_launch_kit(client.id, times).await?;
+        let times = tx.launch_kit(client.id).await?;
+        tx.commit().await?;
+        Ok(times)
+    }
+
+    /// Keeps a client's rating.
+    ///
+    /// # Errors
+    /// When the rating is outside its scale, or was given in the future.
+    pub async fn give_feedback(
+        &self,
+        organization: OrganizationId,
+        client: &Client,
+        given: FeedbackGiven,
+    ) -> Result<Feedback> {
+        let now = self.now();
+        let normalised = given.kind.normalise(given.rating)?;
+        if let Some(comment) = &given.comment {
+            check_text("comment", comment, MAX_COMMENT_CHARS)?;
+        }
+        let given_at = given.given_at.map_or(now, mainstay_core::time::to_micros);
+        if given_at > now || given_at < Timestamp::constant(946_684_800, 0) {
+            return Err(Error::invalid(
+                "given_at",
+                format!("{given_at} is not between 2000-01-01 and now ({now}); leave it out for now"),
+            ));
+        }
+        let feedback = Feedback {
+            id: new_id(now),
+            kind: given.kind,
+            rating: given.rating,
+            normalised,
+            comment: given.comment.filter(|comment| !comment.trim().is_empty()),
+            given_at,
+        };
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.create_feedback(client.id, &feedback).await?;
+        tx.commit().await?;
+        Ok(feedback)
+    }
+
+    /// A client's latest ratings.
+    pub async fn feedback(
+        &self,
+        scope: Scope,
+        client: ClientId,
+        limit: i64,
+    ) -> Result<Vec<Feedback>> {
+        Ok(self.store().read(scope).await?.feedback(client, limit).await?)
+    }
+}

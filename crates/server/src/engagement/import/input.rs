@@ -1,0 +1,113 @@
+use std::{
+    fs::File,
+    io::{self, Chain, Cursor, Read},
+    path::Path,
+};
+
+use flate2::read::MultiGzDecoder;
+
+use super::{ImportError, ImportProblem};
+
+/// The bytes of a file, unpacked where it is gzipped. Its bytes tell, not its name: exports are
+/// renamed on the way.
+pub(super) enum Input {
+    Plain(Whole),
+    /// Any number of gzip members, as `cat a.gz b.gz` or parallel packers write them.
+    Gzip(Box<MultiGzDecoder<Whole>>),
+}
+
+/// The bytes that were looked at to tell what the file is, then the rest.
+type Whole = Chain<Cursor<Vec<u8>>, Counted>;
+
+const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
+
+impl Input {
+    /// Opens a file; tells its size too, unless it is a pipe.
+    pub(super) fn open(path: &Path) -> Result<(Self, Option<u64>), ImportError> {
+        let opening = |error| ImportError::opening(path, error);
+        // Asked first: opening a directory succeeds, and only reading it fails.
+        if path.metadata().map_err(opening)?.is_dir() {
+            return Err(ImportError::new(path, ImportProblem::Directory));
+        }
+        let file = File::open(path).map_err(opening)?;
+        let metadata = file.metadata().map_err(opening)?;
+        let size = metadata.is_file().then_some(metadata.len());
+
+        let mut file = Counted { file, bytes: 0 };
+        let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
+        (&mut file)
+            .take(GZIP_MAGIC.len() as u64)
+            .read_to_end(&mut magic)
+            .map_err(|error| ImportError::reading(path, false, 0, error))?;
+        let gzip = magic == GZIP_MAGIC;
+        let whole = Cursor::new(magic).chain(file);
+        let input = if gzip {
+            Self::Gzip(Box::new(MultiGzDecoder::new(whole)))
+        } else {
+            Self::Plain(whole)
+        };
+        Ok((input, size))
+    }
+
+    pub(super) const fn is_gzip(&self) -> bool {
+        matches!(self, Self::Gzip(_))
+    }
+
+    /// Bytes read from the file so far, before unpacking.
+    pub(super) fn bytes_read(&self) -> u64 {
+        let whole = match self {
+            Self::Plain(whole) => whole,
+            Self::Gzip(decoder) => decoder.get_ref(),
+        };
+        whole.get_ref().1.bytes
+    }
+}
+
+impl Read for Input {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match self {
+            Self::Plain(whole) => whole.read(buffer),
+            Self::Gzip(decoder) => decoder.read(buffer),
+        }
+    }
+}
+
+/// A file that counts what was read of it.
+pub(super) struct Counted {
+    file: File,
+    bytes: u64,
+}
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(buffer)?;
+        self.bytes += read as u64;
+        Ok(read)
+    }
+}
+
+/// Recognises content that people take for an export by mistake, from its first bytes.
+pub(super) fn not_text(head: &[u8]) -> Option<ImportProblem> {
+    const TAR_MAGIC_AT: usize = 257;
+    let what = if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
+        return Some(ImportProblem::Utf16);
+    } else if head.starts_with(b"PK\x03\x04") {
+        "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV (UTF-8)"
+    } else if head.starts_with(&GZIP_MAGIC) {
+        "packed with gzip twice; unpack it once: gunzip FILE"
+    } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
+        "packed with zstd; unpack it, or pack it with gzip"
+    } else if head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z']) {
+        "packed with xz; unpack it, or pack it with gzip"
+    } else if head.starts_with(b"BZh") && head.get(4..10) == Some(b"1AY&SY") {
+        "packed with bzip2; unpack it, or pack it with gzip"
+    } else if head
+        .get(TAR_MAGIC_AT..)
+        .is_some_and(|rest| rest.starts_with(b"ustar"))
+    {
+        "a tar archive; unpack it and import the files in it"
+    } else {
+        return None;
+    };
+    Some(ImportProblem::NotText(what))
+}

@@ -1,0 +1,150 @@
+use std::io::{self, Read};
+
+use super::input::Input;
+
+/// Longest row, in bytes without its line end: 1 MiB. An event's data has at most 32 KiB, so a
+/// longer row is a mistake (an open quote, a whole export on one line), not an event.
+pub const MAX_ROW_BYTES: usize = 1024 * 1024;
+
+/// How much is read at once.
+const CHUNK: usize = 64 * 1024;
+
+/// A file as lines, of which as many as wanted can be looked at before any is taken.
+///
+/// That is what a CSV row needs: its end is only known when its quotes are closed, and when they
+/// never are, its later lines are rows of their own. A `BufRead` would have to copy every row and
+/// could not give lines back.
+pub(super) struct Lines {
+    input: Input,
+    buffer: Vec<u8>,
+    /// Where the untaken bytes start in `buffer`. Offsets elsewhere are relative to this.
+    start: usize,
+    /// Whether `input` has no more bytes.
+    ended: bool,
+    /// Lines taken so far.
+    taken: u64,
+}
+
+/// What comes next in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Line {
+    /// A line that ends before this offset, its line end included.
+    Until(usize),
+    /// A line that would make the row longer than [`MAX_ROW_BYTES`].
+    TooLong,
+    /// Nothing: the file ends.
+    None,
+}
+
+impl Lines {
+    pub(super) fn new(input: Input) -> Self {
+        Self {
+            input,
+            buffer: Vec::new(),
+            start: 0,
+            ended: false,
+            taken: 0,
+        }
+    }
+
+    pub(super) const fn input(&self) -> &Input {
+        &self.input
+    }
+
+    /// Lines taken so far; the next line's number is one more.
+    pub(super) const fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// The bytes that were read and not taken.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.buffer[self.start..]
+    }
+
+    /// Reads until at least `bytes` are there to look at, or the file ends.
+    pub(super) fn peek(&mut self, bytes: usize) -> io::Result<&[u8]> {
+        while self.bytes().len() < bytes && self.fill()? {}
+        Ok(self.bytes())
+    }
+
+    /// Looks for the end of the line that starts at `from`, without taking it.
+    pub(super) fn line_from(&mut self, from: usize) -> io::Result<Line> {
+        let mut searched = from;
+        loop {
+            let end = self.bytes()[searched..]
+                .iter()
+                .position(|byte| *byte == b'\n');
+            let row = end.map_or(self.bytes().len(), |end| searched + end);
+            if row > MAX_ROW_BYTES {
+                return Ok(Line::TooLong);
+            }
+            if end.is_some() {
+                return Ok(Line::Until(row + 1));
+            }
+            searched = row;
+            if !self.fill()? {
+                return Ok(if row == from {
+                    Line::None
+                } else {
+                    Line::Until(row)
+                });
+            }
+        }
+    }
+
+    /// Takes bytes that hold so many lines.
+    pub(super) fn take(&mut self, bytes: usize, lines: u64) {
+        self.start = (self.start + bytes).min(self.buffer.len());
+        self.taken += lines;
+    }
+
+    /// Takes a line of any length without keeping it.
+    pub(super) fn skip_line(&mut self) -> io::Result<()> {
+        loop {
+            let end = self.bytes().iter().position(|byte| *byte == b'\n');
+            let taken = end.map_or(self.bytes().len(), |end| end + 1);
+            self.take(taken, 0);
+            if end.is_some() || !self.fill()? {
+                self.taken += 1;
+                return Ok(());
+            }
+        }
+    }
+
+    /// Takes blank lines; tells whether anything follows.
+    pub(super) fn skip_blank_lines(&mut self) -> io::Result<bool> {
+        loop {
+            match self.line_from(0)? {
+                Line::Until(end) if is_blank(&self.bytes()[..end]) => self.take(end, 1),
+                Line::Until(_) | Line::TooLong => return Ok(true),
+                Line::None => return Ok(false),
+            }
+        }
+    }
+
+    /// Reads a chunk; `false` at the end of the file.
+    fn fill(&mut self) -> io::Result<bool> {
+        if self.ended {
+            return Ok(false);
+        }
+        self.buffer.drain(..self.start);
+        self.start = 0;
+        let filled = self.buffer.len();
+        self.buffer.resize(filled + CHUNK, 0);
+        let result = loop {
+            match self.input.read(&mut self.buffer[filled..]) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                result => break result,
+            }
+        };
+        self.buffer
+            .truncate(filled + result.as_ref().map_or(0, |read| *read));
+        self.ended = result? == 0;
+        Ok(!self.ended)
+    }
+}
+
+/// Whether a line holds nothing but white space.
+pub(super) fn is_blank(line: &[u8]) -> bool {
+    line.trim_ascii().is_empty()
+}

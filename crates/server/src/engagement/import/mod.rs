@@ -1,0 +1,36 @@
+//! Readers for files of history: what `mainstay import FILE` is made of, without the database.
+//!
+//! [`ImportSource::open`] takes a plain or gzipped CSV or NDJSON file and hands out its rows one by
+//! one. One bad row never ends an import: it comes out as a [`RejectedRow`] with its line, the
+//! reason and its text, for [`RejectsFile`] to keep. An [`ImportError`] means that the file as a
+//! whole cannot be read (on).
+//!
+//! The way of a file's bytes through the modules: `input` (unpacks, counts) → `lines` → `csv` with
+//! `header` and `fields`, or `ndjson` → [`Row`]. Memory stays bounded whatever the file holds: a row
+//! over [`MAX_ROW_BYTES`] is refused without being kept.
+
+mod csv;
+mod error;
+mod fields;
+mod header;
+mod input;
+mod lines;
+mod message_id;
+mod ndjson;
+mod options;
+mod rejects;
+mod row;
+mod source;
+#[cfg(test)]
+mod tests;
+mod values;
+
+pub use error::{ImportError, ImportProblem};
+pub use lines::MAX_ROW_BYTES;
+pub use message_id::derived_message_id;
+pub use options::{
+    ColumnMapping, EventTypeMapping, Field, Format, ImportOptions, MappingError, UnknownFormat,
+};
+pub use rejects::RejectsFile;
+pub use row::{Group, Identify, MAX_RAW_CHARS, RejectedRow, Row, RowContent};
+pub use source::ImportSource;

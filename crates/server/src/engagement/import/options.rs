@@ -1,0 +1,216 @@
+use std::{fmt, path::Path, str::FromStr};
+
+use mainstay_core::engagement::{EventType, UnknownEventType};
+
+use super::error::list;
+
+/// What `mainstay import` was told about a file besides its path.
+#[derive(Clone, Debug, Default)]
+pub struct ImportOptions {
+    /// How the file is written; guessed from its name, else from its first byte, when `None`.
+    pub format: Option<Format>,
+    /// Which CSV column holds which field, where the names differ.
+    pub columns: Vec<ColumnMapping>,
+    /// What the file's event names count as. Comes before the organization's own mapping.
+    pub event_types: Vec<EventTypeMapping>,
+}
+
+/// How a file of history is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Format {
+    /// Comma-separated values with a header.
+    Csv,
+    /// One Segment message (JSON object) per line.
+    Ndjson,
+}
+
+impl Format {
+    /// The name used on the command line.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Csv => "csv",
+            Self::Ndjson => "ndjson",
+        }
+    }
+
+    /// The format that a file's name tells, `.gz` aside.
+    pub(super) fn of_name(path: &Path) -> Option<Self> {
+        let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
+        let name = name.strip_suffix(".gz").unwrap_or(&name);
+        match name.rsplit_once('.')?.1 {
+            "csv" => Some(Self::Csv),
+            "ndjson" | "jsonl" | "json" => Some(Self::Ndjson),
+            _ => None,
+        }
+    }
+
+    /// The format that a file's first byte tells: no CSV header that we could read starts like JSON.
+    pub(super) const fn of_first_byte(byte: u8) -> Self {
+        if matches!(byte, b'{' | b'[') {
+            Self::Ndjson
+        } else {
+            Self::Csv
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A name that is none of the formats.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("unknown format {0:?}: use csv or ndjson")]
+pub struct UnknownFormat(pub String);
+
+impl FromStr for Format {
+    type Err = UnknownFormat;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "csv" => Ok(Self::Csv),
+            "ndjson" => Ok(Self::Ndjson),
+            _ => Err(UnknownFormat(text.to_owned())),
+        }
+    }
+}
+
+/// A CSV column that means something to us. Any other one goes into the event's `data`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Field {
+    /// The host app's id of the client.
+    ClientId,
+    /// The event's name.
+    Event,
+    /// When it happened: RFC 3339 with an offset.
+    Timestamp,
+    /// The sender's unique id; derived from the row's content where it is empty.
+    MessageId,
+    /// The visit that the event belongs to.
+    SessionId,
+    /// The page that it happened on.
+    PagePath,
+    /// How long it took, in whole seconds.
+    DurationSeconds,
+}
+
+impl Field {
+    /// Every field, in the order of the documentation.
+    pub const ALL: [Self; 7] = [
+        Self::ClientId,
+        Self::Event,
+        Self::Timestamp,
+        Self::MessageId,
+        Self::SessionId,
+        Self::PagePath,
+        Self::DurationSeconds,
+    ];
+
+    /// The name of its column, when `--column` does not say otherwise.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::ClientId => "client_id",
+            Self::Event => "event",
+            Self::Timestamp => "timestamp",
+            Self::MessageId => "message_id",
+            Self::SessionId => "session_id",
+            Self::PagePath => "page_path",
+            Self::DurationSeconds => "duration_seconds",
+        }
+    }
+
+    /// Whether a file without it cannot be imported.
+    pub const fn is_required(self) -> bool {
+        matches!(self, Self::ClientId | Self::Event | Self::Timestamp)
+    }
+}
+
+impl fmt::Display for Field {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for Field {
+    type Err = MappingError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Self::ALL
+            .into_iter()
+            .find(|field| field.as_str() == text)
+            .ok_or_else(|| MappingError::UnknownField(text.to_owned()))
+    }
+}
+
+/// Why a `--column` or `--event-type` cannot be understood.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum MappingError {
+    /// `--column` without a column, or without `=`.
+    #[error(
+        "{0:?} does not name a field and a column: write FIELD=COLUMN, for example client_id=user"
+    )]
+    Column(String),
+    /// `--column` with a field that we do not have.
+    #[error(
+        "unknown field {0:?}: use one of {fields}; any other column goes into data by itself",
+        fields = list(Field::ALL.map(Field::as_str), ", ")
+    )]
+    UnknownField(String),
+    /// `--event-type` without a name, or without `=`.
+    #[error(
+        "{0:?} does not name an event and its type: write NAME=TYPE, for example \
+         \"Report Exported=export_downloaded\""
+    )]
+    EventType(String),
+    /// `--event-type` with a type that we do not have.
+    #[error(transparent)]
+    UnknownEventType(#[from] UnknownEventType),
+}
+
+/// One `--column FIELD=COLUMN`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColumnMapping {
+    /// Our field.
+    pub field: Field,
+    /// The column of the file that holds it.
+    pub column: String,
+}
+
+impl FromStr for ColumnMapping {
+    type Err = MappingError;
+
+    /// Splits at the first `=`: a column's name may hold one, a field's does not.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((field, column)) if !column.trim().is_empty() => Ok(Self {
+                field: field.trim().parse()?,
+                column: column.trim().to_owned(),
+            }),
+            _ => Err(MappingError::Column(text.to_owned())),
+        }
+    }
+}
+
+/// One `--event-type NAME=TYPE`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventTypeMapping {
+    /// The event's name in the file, exactly.
+    pub name: String,
+    /// What it counts as.
+    pub event_type: EventType,
+}
+
+impl FromStr for EventTypeMapping {
+    type Err = MappingError;
+
+    /// Splits at the last `=`: an event's name may hold one, a type's does not.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.rsplit_once('=') {
+            Some((name, event_type)) if !name.trim().is_empty() => Ok(Self {
+                name: name.to_owned(),
+                event_type: event_type.trim().parse()?,
+            }),
+            _ => Err(MappingError::EventType(text.to_owned())),
+        }
+    }
+}

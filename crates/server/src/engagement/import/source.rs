@@ -1,0 +1,206 @@
+use std::{
+    collections::HashMap,
+    fmt, io,
+    path::{Path, PathBuf},
+};
+
+use mainstay_core::engagement::EventType;
+
+use super::{
+    Field, Format, ImportError, ImportOptions, ImportProblem, RejectedRow, Row, RowContent,
+    csv::CsvRows,
+    derived_message_id,
+    input::{Input, not_text},
+    lines::Lines,
+    ndjson,
+    row::Found,
+};
+
+/// Enough of a file to recognise a tar archive, whose mark comes late.
+const HEAD_BYTES: usize = 512;
+const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
+
+/// A file of history, opened: an iterator over its rows.
+///
+/// Each item is a row that could be read, or one that was refused, or (the outer error) the reason
+/// why the file cannot be read any further; nothing comes after that.
+pub struct ImportSource {
+    path: PathBuf,
+    size: Option<u64>,
+    lines: Lines,
+    rows: Rows,
+    event_types: HashMap<String, EventType>,
+    ended: bool,
+}
+
+enum Rows {
+    Csv(CsvRows),
+    Ndjson,
+}
+
+impl ImportSource {
+    /// Opens a file and checks all that can be told before its first row.
+    ///
+    /// # Errors
+    /// When it is not there, not readable, empty, no text, or lacks a column that every event needs;
+    /// or when the options contradict the file or themselves.
+    pub fn open(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
+        let wrong = |problem| ImportError::new(path, problem);
+        let event_types = event_types(options).map_err(wrong)?;
+        check_columns(options).map_err(wrong)?;
+
+        let (input, size) = Input::open(path)?;
+        let gzip = input.is_gzip();
+        let mut lines = Lines::new(input);
+        let first = first_byte(&mut lines)
+            .map_err(|error| ImportError::reading(path, gzip, lines.taken(), error))?
+            .map_err(wrong)?;
+        let format = options
+            .format
+            .or_else(|| Format::of_name(path))
+            .unwrap_or_else(|| Format::of_first_byte(first));
+        let rows = match format {
+            Format::Csv => Rows::Csv(CsvRows::open(path, &mut lines, &options.columns)?),
+            Format::Ndjson if !options.columns.is_empty() => {
+                return Err(wrong(ImportProblem::ColumnsInNdjson));
+            }
+            Format::Ndjson => Rows::Ndjson,
+        };
+        Ok(Self {
+            path: path.to_owned(),
+            size,
+            lines,
+            rows,
+            event_types,
+            ended: false,
+        })
+    }
+
+    /// How the file is read.
+    pub const fn format(&self) -> Format {
+        match self.rows {
+            Rows::Csv(_) => Format::Csv,
+            Rows::Ndjson => Format::Ndjson,
+        }
+    }
+
+    /// The file's size in bytes, as it is on disk (packed); `None` for a pipe.
+    pub const fn total_bytes(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// How many of these bytes were read so far. Runs ahead of the rows by a buffer.
+    pub fn bytes_read(&self) -> u64 {
+        self.lines.input().bytes_read()
+    }
+
+    /// Lines read so far, the header and blank ones included.
+    pub const fn lines_read(&self) -> u64 {
+        self.lines.taken()
+    }
+
+    fn finished(&self, found: Found) -> Result<Row, RejectedRow> {
+        let Found { line, raw, content } = found;
+        let mut content = match content {
+            Ok(content) => content,
+            Err(reason) => return Err(RejectedRow { line, reason, raw }),
+        };
+        if let RowContent::Event(event) = &mut content {
+            event.event_type = self.event_types.get(&event.name).copied();
+            if event.message_id.is_empty() {
+                event.message_id = derived_message_id(event);
+            }
+        }
+        Ok(Row { line, content, raw })
+    }
+}
+
+impl Iterator for ImportSource {
+    type Item = Result<Result<Row, RejectedRow>, ImportError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let found = match &mut self.rows {
+            Rows::Csv(rows) => rows.next(&mut self.lines),
+            Rows::Ndjson => ndjson::next(&mut self.lines),
+        };
+        self.ended = !matches!(found, Ok(Some(_)));
+        match found {
+            Ok(found) => Some(Ok(self.finished(found?))),
+            Err(error) => {
+                let gzip = self.lines.input().is_gzip();
+                Some(Err(ImportError::reading(
+                    &self.path,
+                    gzip,
+                    self.lines.taken(),
+                    error,
+                )))
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ImportSource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImportSource")
+            .field("path", &self.path)
+            .field("format", &self.format())
+            .field("lines_read", &self.lines_read())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Looks at the start of the content: its first byte that is not white space, or why it is nothing
+/// that we read. Takes the byte order mark and blank lines.
+fn first_byte(lines: &mut Lines) -> io::Result<Result<u8, ImportProblem>> {
+    let gzip = lines.input().is_gzip();
+    let head = lines.peek(HEAD_BYTES)?;
+    if let Some(problem) = not_text(head) {
+        return Ok(Err(problem));
+    }
+    if head.starts_with(UTF8_BOM) {
+        lines.take(UTF8_BOM.len(), 0);
+    }
+    lines.skip_blank_lines()?;
+    let first = lines
+        .bytes()
+        .iter()
+        .find(|byte| !byte.is_ascii_whitespace());
+    let empty = || {
+        if gzip {
+            ImportProblem::EmptyGzip
+        } else {
+            ImportProblem::Empty
+        }
+    };
+    Ok(first.copied().ok_or_else(empty))
+}
+
+fn event_types(options: &ImportOptions) -> Result<HashMap<String, EventType>, ImportProblem> {
+    let mut types = HashMap::new();
+    for mapping in &options.event_types {
+        if types
+            .insert(mapping.name.clone(), mapping.event_type)
+            .is_some()
+        {
+            return Err(ImportProblem::EventMappedTwice(mapping.name.clone()));
+        }
+    }
+    Ok(types)
+}
+
+fn check_columns(options: &ImportOptions) -> Result<(), ImportProblem> {
+    let times = |field: Field| {
+        options
+            .columns
+            .iter()
+            .filter(|mapping| mapping.field == field)
+            .count()
+    };
+    Field::ALL
+        .into_iter()
+        .find(|field| times(*field) > 1)
+        .map_or(Ok(()), |field| Err(ImportProblem::FieldMappedTwice(field)))
+}

@@ -1,0 +1,134 @@
+use std::{
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use flate2::{Compression, write::GzEncoder};
+use mainstay_core::engagement::IncomingEvent;
+use tempfile::TempDir;
+
+use super::{
+    Format, Group, Identify, ImportError, ImportOptions, ImportSource, RejectedRow, Row, RowContent,
+};
+
+mod csv;
+mod message_id;
+mod ndjson;
+mod open;
+mod options;
+mod properties;
+mod rejects;
+
+const HEADER: &str = "client_id,event,timestamp,message_id,session_id,page_path,duration_seconds\n";
+const TIME: &str = "2026-05-01T09:30:00+02:00";
+
+/// A file in a directory of its own, which goes when this does.
+struct Sample {
+    _directory: TempDir,
+    path: PathBuf,
+}
+
+impl Sample {
+    fn new(name: &str, content: impl AsRef<[u8]>) -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join(name);
+        fs::write(&path, content).unwrap();
+        Self {
+            _directory: directory,
+            path,
+        }
+    }
+
+    fn open(&self) -> Result<ImportSource, ImportError> {
+        ImportSource::open(&self.path, &ImportOptions::default())
+    }
+
+    fn open_as(&self, format: Format) -> Result<ImportSource, ImportError> {
+        ImportSource::open(
+            &self.path,
+            &ImportOptions {
+                format: Some(format),
+                ..Default::default()
+            },
+        )
+    }
+
+    /// What is wrong with the file, without its path, which differs from run to run.
+    fn problem(&self) -> String {
+        self.open().unwrap_err().problem.to_string()
+    }
+}
+
+fn gzipped(content: impl AsRef<[u8]>) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(content.as_ref()).unwrap();
+    encoder.finish().unwrap()
+}
+
+type Rows = Vec<Result<Row, RejectedRow>>;
+
+fn read(name: &str, content: impl AsRef<[u8]>, options: &ImportOptions) -> Rows {
+    let sample = Sample::new(name, content);
+    ImportSource::open(&sample.path, options)
+        .unwrap()
+        .map(Result::unwrap)
+        .collect()
+}
+
+fn csv_rows(content: impl AsRef<[u8]>) -> Rows {
+    read("x.csv", content, &ImportOptions::default())
+}
+
+fn ndjson_rows(content: impl AsRef<[u8]>) -> Rows {
+    read("x.ndjson", content, &ImportOptions::default())
+}
+
+fn event(row: Result<Row, RejectedRow>) -> IncomingEvent {
+    match row.unwrap().content {
+        RowContent::Event(event) => event,
+        other => panic!("no event: {other:?}"),
+    }
+}
+
+fn identify(row: Result<Row, RejectedRow>) -> Identify {
+    match row.unwrap().content {
+        RowContent::Identify(identify) => identify,
+        other => panic!("no identify: {other:?}"),
+    }
+}
+
+fn group(row: Result<Row, RejectedRow>) -> Group {
+    match row.unwrap().content {
+        RowContent::Group(group) => group,
+        other => panic!("no group: {other:?}"),
+    }
+}
+
+/// The only row, refused: its line and the reason.
+fn refusal(mut rows: Rows) -> (u64, String) {
+    assert_eq!(rows.len(), 1, "{rows:?}");
+    let row = rows.remove(0).unwrap_err();
+    (row.line, row.reason)
+}
+
+/// Line and fate of each row.
+fn fates(rows: &Rows) -> Vec<(u64, bool)> {
+    rows.iter()
+        .map(|row| match row {
+            Ok(row) => (row.line, true),
+            Err(row) => (row.line, false),
+        })
+        .collect()
+}
+
+#[track_caller]
+fn assert_says(text: &str, words: &[&str]) {
+    for word in words {
+        assert!(text.contains(word), "{word:?} is not in {text:?}");
+    }
+}
+
+fn exists(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok()
+}

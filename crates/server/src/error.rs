@@ -1,0 +1,86 @@
+//! What can go wrong in a service. It knows no HTTP; [`crate::api`] turns it into problem details.
+
+use mainstay_core::{engagement::EventError, health::ActionError, score::FeedbackError};
+use mainstay_store::StoreError;
+
+/// Why a service did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Something that was sent cannot be used.
+    #[error("{field}: {reason}")]
+    Invalid {
+        /// The field at fault, by its name in the API.
+        field: String,
+        /// What is wrong with it, its limit and what to do.
+        reason: String,
+    },
+    /// There is no such thing, or it is somebody else's.
+    #[error("there is no {what} {id:?}; {remedy}")]
+    NotFound {
+        /// What was looked for.
+        what: &'static str,
+        /// By which name.
+        id: String,
+        /// Where to find the ones there are.
+        remedy: &'static str,
+    },
+    /// It is there already, or no longer in a state for this.
+    #[error("{0}")]
+    Conflict(String),
+    /// More is waiting to be stored than memory should hold.
+    #[error("too many events are waiting to be stored; send this again in {retry_after_seconds} s")]
+    Busy {
+        /// How long to wait.
+        retry_after_seconds: u64,
+    },
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Error {
+    /// An error in one field.
+    pub fn invalid(field: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::Invalid { field: field.into(), reason: reason.into() }
+    }
+
+    /// There is no such client.
+    pub fn no_client(external_id: &str) -> Self {
+        Self::NotFound {
+            what: "client",
+            id: external_id.to_owned(),
+            remedy: "a client comes to be with its first event, or by POST /api/v1/clients",
+        }
+    }
+}
+
+impl From<EventError> for Error {
+    fn from(error: EventError) -> Self {
+        Self::invalid(error.field, error.reason)
+    }
+}
+
+impl From<FeedbackError> for Error {
+    fn from(error: FeedbackError) -> Self {
+        let text = error.to_string();
+        let (field, reason) = text.split_once(": ").unwrap_or(("rating", &text));
+        Self::invalid(field, reason)
+    }
+}
+
+impl From<ActionError> for Error {
+    fn from(error: ActionError) -> Self {
+        match &error {
+            ActionError::NotOpen { .. } => Self::Conflict(error.to_string()),
+            _ => {
+                let text = error.to_string();
+                let (field, reason) = text.split_once(": ").unwrap_or(("until", &text));
+                Self::invalid(field, reason)
+            }
+        }
+    }
+}
+
+/// What every service answers.
+pub type Result<T> = std::result::Result<T, Error>;

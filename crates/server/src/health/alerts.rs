@@ -1,0 +1,72 @@
+use mainstay_core::{
+    health::{Action, act},
+    id::{AlertId, MemberId},
+};
+use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, Scope};
+
+use crate::{Error, Mainstay, Result};
+
+/// An alert with what was done with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlertHistory {
+    /// The alert.
+    pub alert: Alert,
+    /// What was done with it, oldest first.
+    pub actions: Vec<AlertAction>,
+}
+
+fn no_alert(id: AlertId) -> Error {
+    Error::NotFound {
+        what: "alert",
+        id: id.to_string(),
+        remedy: "GET /api/v1/alerts lists them with their ids",
+    }
+}
+
+impl Mainstay {
+    /// Alerts, the newest first.
+    pub async fn alerts(
+        &self,
+        scope: Scope,
+        filter: &AlertFilter,
+        limit: i64,
+    ) -> Result<Vec<Alert>> {
+        Ok(self.store().read(scope).await?.alerts(filter, limit).await?)
+    }
+
+    /// One alert and its history.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn alert(&self, scope: Scope, id: AlertId) -> Result<AlertHistory> {
+        let mut tx = self.store().read(scope).await?;
+        let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
+        let actions = tx.alert_actions(id).await?;
+        Ok(AlertHistory { alert, actions })
+    }
+
+    /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or why the action does not go with the alert.
+    pub async fn act_on_alert(
+        &self,
+        scope: Scope,
+        id: AlertId,
+        action: Action,
+        member: Option<MemberId>,
+        note: &str,
+    ) -> Result<AlertHistory> {
+        let now = self.now();
+        let mut tx = self.store().begin(scope).await?;
+        // A health check may be moving this very alert.
+        tx.lock_health_check().await?;
+        let mut alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
+        let state = act(&alert.episode, action, now)?;
+        alert.episode.set(state);
+        let change = AlertChange { action: action.as_str(), member, note };
+        tx.update_alert(&alert.episode, Some(&change), now).await?;
+        tx.commit().await?;
+        self.alert(scope, id).await
+    }
+}

@@ -1,0 +1,200 @@
+//! Checking clients' health: opening, worsening and resolving momentum alerts.
+
+mod alerts;
+
+use jiff::Timestamp;
+use mainstay_core::{
+    health::{AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition, check},
+    id::OrganizationId,
+    insight::contributions,
+};
+use mainstay_store::{
+    AlertChange, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
+};
+
+use crate::{
+    CHUNK, Error, Mainstay, Result,
+    organization::{Context, check_as_of},
+    score::Moment,
+};
+
+/// A change that a health check found and made.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HealthChange {
+    /// The client's `external_id`.
+    pub client_id: String,
+    /// What the alert is about.
+    pub kind: AlertType,
+    /// How bad it is.
+    pub severity: Severity,
+    /// What became of it.
+    pub change: Change,
+    /// What it says.
+    pub message: String,
+}
+
+impl Mainstay {
+    /// Checks every client of an organization, or one, at an instant and moves its alerts on;
+    /// answers what changed. However many checks run at the same time, each change happens once.
+    ///
+    /// # Errors
+    /// When `as_of` cannot be used: alerts are episodes in time, so a check cannot go back behind
+    /// the last one, except as a dry run.
+    pub async fn check_organization_health(
+        &self,
+        organization: OrganizationId,
+        as_of: Timestamp,
+        client: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Vec<HealthChange>> {
+        check_as_of(as_of, self.now())?;
+        let scope = Scope::Service(organization);
+        let checked = self.context(organization).await?.organization.health_checked_until;
+        if let Some(checked) = checked.filter(|checked| *checked > as_of && !dry_run) {
+            return Err(Error::invalid(
+                "as_of",
+                format!(
+                    "health was checked for {checked} already, and alerts do not go back in time; \
+                     use a later instant, or --dry-run to only look"
+                ),
+            ));
+        }
+        let mut changes = Vec::new();
+        let mut chunk = self.chunk_of(scope, client, as_of).await?;
+        while let Some(last) = chunk.last() {
+            let mut tx = self.store().begin(scope).await?;
+            tx.lock_health_check().await?;
+            self.check_chunk(&mut tx, &chunk, as_of, &mut changes).await?;
+            chunk = match client {
+                Some(_) => ClientChunk { clients: Vec::new() },
+                None => tx.client_chunk(Some(last), as_of, CHUNK).await?,
+            };
+            if client.is_none() && chunk.clients.is_empty() {
+                tx.advance_health_checked_until(as_of).await?;
+            }
+            if dry_run {
+                tx.rollback().await?;
+            } else {
+                tx.commit().await?;
+            }
+        }
+        Ok(changes)
+    }
+
+    /// Checks one client.
+    ///
+    /// # Errors
+    /// See [`Mainstay::check_organization_health`].
+    pub async fn check_client_health(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        as_of: Timestamp,
+    ) -> Result<Vec<HealthChange>> {
+        self.check_organization_health(organization, as_of, Some(client_id), false).await
+    }
+
+    async fn check_chunk(
+        &self,
+        tx: &mut Tx,
+        chunk: &ClientChunk,
+        as_of: Timestamp,
+        changes: &mut Vec<HealthChange>,
+    ) -> Result<()> {
+        let context = Context::load(tx).await?;
+        let moment = Moment::new(&context, as_of, true);
+        let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
+        let mut tasks = tx.open_tasks(chunk, as_of).await?;
+        let mut episodes = tx.live_episodes(chunk).await?;
+        for client in &facts {
+            let tasks = tasks.remove(&client.client).unwrap_or_default();
+            let mut episodes = episodes.remove(&client.client).unwrap_or_default();
+            // An episode of the future, met by a look into the past, is not there yet.
+            episodes.retain(|episode| episode.opened_at <= as_of);
+            let health = health_facts(&context, &moment, client, &tasks);
+            for transition in check(&episodes, &health) {
+                if let Some(change) = carry_out(tx, client, &episodes, transition, as_of).await? {
+                    changes.push(change);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+fn health_facts(
+    context: &Context,
+    moment: &Moment,
+    facts: &ClientFacts,
+    tasks: &[OnboardingTask],
+) -> HealthFacts {
+    let score = moment.score(facts);
+    let before = facts
+        .previous_inputs
+        .as_ref()
+        .map(|inputs| contributions(inputs, &context.model_of(inputs.model)));
+    HealthFacts {
+        as_of: moment.range.windows.as_of,
+        zone: context.zone.clone(),
+        created_at: facts.created_at,
+        last_event_at: facts.activity.last_event_at,
+        usual_gap_days: facts.activity.rhythm.usual_gap_days(),
+        tasks_in_progress: tasks
+            .iter()
+            .filter(|task| task.status == TaskStatus::InProgress)
+            .map(|task| TaskInProgress { title: task.title.clone(), updated_at: task.updated_at })
+            .collect(),
+        score: Some(ScoreFacts::of(&score, &moment.model, before.as_ref())),
+    }
+}
+
+/// Stores what a transition makes of an episode; answers what there is to tell of it.
+async fn carry_out(
+    tx: &mut Tx,
+    client: &ClientFacts,
+    episodes: &[Episode],
+    transition: Transition,
+    at: Timestamp,
+) -> Result<Option<HealthChange>> {
+    let change = transition.change();
+    let (episode, message) = match transition {
+        Transition::Opened(finding) => {
+            let message = finding.message.clone();
+            let episode = Episode::open(new_id(at), finding, at);
+            tx.open_alert(client.client, &episode, &message).await?;
+            (episode, message)
+        }
+        transition => {
+            let Some(mut episode) =
+                episodes.iter().find(|episode| Some(episode.id) == transition.id()).cloned()
+            else {
+                return Ok(None);
+            };
+            let (action, note) = told(&transition);
+            episode.apply(transition, at);
+            let recorded = action.map(|action| AlertChange { action, member: None, note: &note });
+            tx.update_alert(&episode, recorded.as_ref(), at).await?;
+            (episode, note)
+        }
+    };
+    Ok(change.map(|change| HealthChange {
+        client_id: client.external_id.clone(),
+        kind: episode.kind,
+        severity: episode.severity,
+        change,
+        message,
+    }))
+}
+
+/// How a transition is written into an alert's history: new numbers alone are not.
+fn told(transition: &Transition) -> (Option<&'static str>, String) {
+    match transition {
+        Transition::Opened(finding) => (Some("opened"), finding.message.clone()),
+        Transition::Worsened { finding, .. } => (Some("worsened"), finding.message.clone()),
+        Transition::Woken { finding, .. } => (Some("woken"), finding.message.clone()),
+        Transition::Refreshed { finding, .. } => (None, finding.message.clone()),
+        Transition::Resolved { reason, .. } => (Some("resolved"), reason.clone()),
+        Transition::ConditionEnded { .. } => (Some("condition_ended"), String::new()),
+    }
+}
+

@@ -1,0 +1,55 @@
+//! Mainstay as a library: the services behind the HTTP server, the command line and the jobs.
+//!
+//! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
+//! beside what they are about, in folders named like the stages of an event's way:
+//! [`engagement`] → [`score`] → [`insight`] → [`health`].
+
+pub mod access;
+pub mod api;
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod config;
+pub mod demo;
+pub mod engagement;
+pub mod error;
+pub mod health;
+pub mod insight;
+pub mod organization;
+pub mod score;
+pub mod verify;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use mainstay_store::Store;
+
+pub use clock::{Clock, ManualClock, SystemClock};
+pub use error::{Error, Result};
+
+/// Clients that are worked on at a time: bounds memory, whatever the size of the organization.
+pub(crate) const CHUNK: i64 = 5_000;
+
+/// The services of one running Mainstay. Cheap to clone.
+#[derive(Clone)]
+pub struct Mainstay {
+    store: Store,
+    clock: Arc<dyn Clock>,
+}
+
+impl Mainstay {
+    /// The services on an open store.
+    pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
+        Self { store, clock }
+    }
+
+    /// The store below.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// The instant it is, by this process's clock, to the microsecond.
+    pub fn now(&self) -> Timestamp {
+        mainstay_core::time::to_micros(self.clock.now())
+    }
+}

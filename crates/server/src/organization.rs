@@ -1,0 +1,307 @@
+//! Organizations and their settings.
+
+use jiff::{Timestamp, tz::TimeZone};
+use mainstay_core::{engagement::check_text, id::OrganizationId, score::ScoreModel, time::time_zone};
+use mainstay_store::{
+    EventName, NewOrganization, Organization, OrganizationPatch, Scope, StoreError, StoredModel, Tx,
+    new_id,
+};
+
+use crate::{
+    Error, Mainstay, Result,
+    access::{NewKeys, random_secret},
+};
+
+const MAX_NAME_CHARS: usize = 255;
+const MAX_SLUG_CHARS: usize = 63;
+
+/// An organization with what every figure of it depends on.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The organization.
+    pub organization: Organization,
+    /// Its time zone.
+    pub zone: TimeZone,
+    /// Its score models, oldest first.
+    pub models: Vec<StoredModel>,
+}
+
+impl Context {
+    /// Reads the context of a transaction's organization.
+    pub(crate) async fn load(tx: &mut Tx) -> Result<Self> {
+        let organization = tx.organization().await?;
+        let zone = time_zone(&organization.time_zone)
+            .map_err(|reason| Error::invalid("time_zone", reason))?;
+        let models = tx.score_models().await?;
+        Ok(Self { organization, zone, models })
+    }
+
+    /// The model that new scores are made with, and its version.
+    pub fn model(&self) -> (i64, ScoreModel) {
+        let version = self.organization.model_version;
+        (version, self.model_of(version))
+    }
+
+    /// The model of a version.
+    pub fn model_of(&self, version: i64) -> ScoreModel {
+        self.models
+            .iter()
+            .find(|stored| stored.version == version)
+            .map_or_else(ScoreModel::standard, |stored| stored.model.clone())
+    }
+}
+
+/// What it takes to create an organization.
+#[derive(Clone, Debug)]
+pub struct CreateOrganization {
+    /// Its short name in commands and tokens.
+    pub slug: String,
+    /// What people call it; the slug when absent.
+    pub name: Option<String>,
+    /// IANA zone; UTC when absent.
+    pub time_zone: Option<String>,
+    /// Whether it is made-up sample data.
+    pub sample: bool,
+}
+
+/// A new organization with its secrets, which are shown this once.
+#[derive(Clone, Debug)]
+pub struct CreatedOrganization {
+    /// The organization.
+    pub organization: Organization,
+    /// Its keys.
+    pub keys: NewKeys,
+    /// Secret with which the host app signs its clients' tokens.
+    pub token_secret: String,
+}
+
+impl Mainstay {
+    /// Creates an organization with a secret key, a write key and a token secret.
+    ///
+    /// # Errors
+    /// When slug, name or zone cannot be used, or the slug is taken.
+    pub async fn create_organization(
+        &self,
+        create: CreateOrganization,
+    ) -> Result<CreatedOrganization> {
+        check_slug(&create.slug)?;
+        let name = create.name.unwrap_or_else(|| create.slug.clone());
+        check_name("name", &name)?;
+        let time_zone = create.time_zone.unwrap_or_else(|| "UTC".to_owned());
+        mainstay_core::time::time_zone(&time_zone)
+            .map_err(|reason| Error::invalid("timezone", reason))?;
+        let now = self.now();
+        let id: OrganizationId = new_id(now);
+        let token_secret = random_secret();
+        let mut tx = self.store().begin(Scope::System).await?;
+        tx.create_organization(&NewOrganization {
+            id,
+            slug: create.slug.clone(),
+            name,
+            time_zone,
+            sample: create.sample,
+            token_secret: token_secret.clone(),
+            created_at: now,
+        })
+        .await
+        .map_err(|error| match error {
+            StoreError::Taken(_) => Error::Conflict(format!(
+                "slug: {:?} is already taken; choose another one",
+                create.slug
+            )),
+            other => other.into(),
+        })?;
+        tx.commit().await?;
+        let mut tx = self.store().begin(Scope::Service(id)).await?;
+        let keys = crate::access::create_first_keys(&mut tx, now).await?;
+        let organization = tx.organization().await?;
+        tx.commit().await?;
+        Ok(CreatedOrganization { organization, keys, token_secret })
+    }
+
+    /// The organization with a slug.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] naming the slugs there are.
+    pub async fn organization_by_slug(&self, slug: &str) -> Result<Organization> {
+        let mut tx = self.store().read(Scope::System).await?;
+        if let Some(organization) = tx.organization_by_slug(slug).await? {
+            return Ok(organization);
+        }
+        let slugs: Vec<String> =
+            tx.organizations().await?.into_iter().map(|organization| organization.slug).collect();
+        Err(if slugs.is_empty() {
+            Error::NotFound {
+                what: "organization",
+                id: slug.to_owned(),
+                remedy: "create it first: mainstay org create SLUG",
+            }
+        } else {
+            Error::invalid(
+                "org",
+                format!("there is no organization {slug:?}; there are: {}", slugs.join(", ")),
+            )
+        })
+    }
+
+    /// Every organization, by slug.
+    pub async fn organizations(&self) -> Result<Vec<Organization>> {
+        Ok(self.store().read(Scope::System).await?.organizations().await?)
+    }
+
+    /// An organization's state and settings.
+    pub async fn context(&self, organization: OrganizationId) -> Result<Context> {
+        Context::load(&mut self.store().read(Scope::Service(organization)).await?).await
+    }
+
+    /// Changes an organization's name or time zone. A new zone rolls all events up again by its
+    /// days; scores stored before keep the zone that they were made in.
+    ///
+    /// # Errors
+    /// When a value cannot be used.
+    pub async fn update_organization(
+        &self,
+        organization: OrganizationId,
+        patch: OrganizationPatch,
+    ) -> Result<Organization> {
+        if let Some(name) = &patch.name {
+            check_name("name", name)?;
+        }
+        let zone = patch
+            .time_zone
+            .as_deref()
+            .map(|name| time_zone(name).map_err(|reason| Error::invalid("time_zone", reason)))
+            .transpose()?;
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let before = tx.organization().await?;
+        tx.update_organization(&patch).await?;
+        if let (Some(zone), Some(name)) = (zone, &patch.time_zone)
+            && *name != before.time_zone
+        {
+            tx.rebuild_daily_activity(&zone).await?;
+        }
+        let after = tx.organization().await?;
+        tx.commit().await?;
+        Ok(after)
+    }
+
+    /// Deletes a sample organization; real ones are not deleted by this.
+    ///
+    /// # Errors
+    /// [`Error::Conflict`] when the organization is not sample data.
+    pub async fn delete_sample_organization(&self, organization: &Organization) -> Result<()> {
+        if !organization.sample {
+            return Err(Error::Conflict(format!(
+                "organization {:?} is not sample data and is left alone; rename it or use another \
+                 database",
+                organization.slug
+            )));
+        }
+        let mut tx = self.store().begin(Scope::System).await?;
+        tx.delete_organization(organization.id).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Maps an organization's event names to types, replacing earlier mappings of the same names.
+    ///
+    /// # Errors
+    /// When a name cannot be used.
+    pub async fn set_event_names(
+        &self,
+        organization: OrganizationId,
+        names: &[EventName],
+    ) -> Result<()> {
+        for name in names {
+            check_name("name", &name.name)?;
+        }
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.set_event_names(names).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Forgets the mapping of an event name.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none.
+    pub async fn delete_event_name(&self, organization: OrganizationId, name: &str) -> Result<()> {
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        if !tx.delete_event_name(name).await? {
+            return Err(Error::NotFound {
+                what: "event name",
+                id: name.to_owned(),
+                remedy: "GET /api/v1/event-names lists those that are mapped",
+            });
+        }
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Publishes a score model as the next version. Scores from now on are made with it; stored ones
+    /// keep theirs.
+    ///
+    /// # Errors
+    /// When the model would not make scores of 0–100 that add up.
+    pub async fn publish_score_model(
+        &self,
+        organization: OrganizationId,
+        model: &ScoreModel,
+    ) -> Result<i64> {
+        model.check().map_err(|error| Error::invalid(error.field, error.reason))?;
+        check_name("name", &model.name)?;
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let version = tx.publish_score_model(model, self.now()).await?;
+        tx.commit().await?;
+        Ok(version)
+    }
+}
+
+/// Refuses an `as_of` that lies further ahead than an event may.
+///
+/// # Errors
+/// Naming the limit.
+pub(crate) fn check_as_of(as_of: Timestamp, now: Timestamp) -> Result<()> {
+    let latest = now.saturating_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
+    if as_of > latest {
+        return Err(Error::invalid(
+            "as_of",
+            format!("{as_of} is more than 24 hours ahead of now ({now}); nothing is known of it yet"),
+        ));
+    }
+    // Further back there are no events; and a year before 0 has no place in either database.
+    let earliest = Timestamp::constant(946_684_800, 0);
+    if as_of < earliest {
+        return Err(Error::invalid("as_of", format!("{as_of} is before 2000-01-01; use a later instant")));
+    }
+    Ok(())
+}
+
+pub(crate) fn check_name(field: &'static str, name: &str) -> Result<()> {
+    if name.trim().is_empty() {
+        return Err(Error::invalid(
+            field,
+            format!("is empty; send 1 to {MAX_NAME_CHARS} characters"),
+        ));
+    }
+    Ok(check_text(field, name, MAX_NAME_CHARS)?)
+}
+
+fn check_slug(slug: &str) -> Result<()> {
+    let well_formed = !slug.is_empty()
+        && slug.len() <= MAX_SLUG_CHARS
+        && slug.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+        && !slug.starts_with('-')
+        && !slug.ends_with('-');
+    if well_formed {
+        Ok(())
+    } else {
+        Err(Error::invalid(
+            "slug",
+            format!(
+                "{slug:?} cannot be used; use 1 to {MAX_SLUG_CHARS} lower-case letters, digits and \
+                 inner hyphens, for example acme-studio"
+            ),
+        ))
+    }
+}

@@ -1,0 +1,2 @@
+DROP TABLE alert_actions;
+DROP TABLE client_momentum_alerts;

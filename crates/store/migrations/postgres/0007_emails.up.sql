@@ -1,0 +1,16 @@
+CREATE TABLE client_success_emails (
+  organization_id UUID NOT NULL,
+  id UUID NOT NULL,
+  client_id UUID NOT NULL,
+  email_type TEXT NOT NULL CHECK (email_type IN ('weekly_insights', 'milestone_celebration', 'momentum_nudge', 'achievement_badge')),
+  -- Last local day of the period; at most one mail of a type a client and period.
+  period DATE NOT NULL,
+  subject TEXT NOT NULL,
+  created_at TIMESTAMPTZ NOT NULL,
+  sent_at TIMESTAMPTZ,
+  opened_at TIMESTAMPTZ,
+  clicked_at TIMESTAMPTZ,
+  PRIMARY KEY (organization_id, id),
+  UNIQUE (organization_id, client_id, email_type, period),
+  FOREIGN KEY (organization_id, client_id) REFERENCES clients (organization_id, id) ON DELETE CASCADE
+);

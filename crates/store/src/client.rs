@@ -1,0 +1,392 @@
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use mainstay_core::id::ClientId;
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{
+    Result, Tx,
+    dialect::{
+        Connection, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows,
+        insert_rows_returning,
+    },
+    pool::new_id,
+};
+
+/// A customer of the organization.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Client {
+    /// Our id.
+    pub id: ClientId,
+    /// The host app's id.
+    pub external_id: String,
+    /// What the host app told of it.
+    pub profile: Profile,
+    /// Its first event, or when it was created.
+    pub created_at: Timestamp,
+}
+
+/// What the host app tells of a client.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Profile {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Its address.
+    pub email: Option<String>,
+    /// What it pays for.
+    pub plan: Option<String>,
+    /// The account it belongs to (Segment's group).
+    pub group_id: Option<String>,
+    /// Anything else.
+    pub traits: Map<String, Value>,
+}
+
+/// Changes to a client's profile; `None` leaves a field alone.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ClientPatch {
+    /// What people call it.
+    pub name: Option<String>,
+    /// Its address.
+    pub email: Option<String>,
+    /// What it pays for.
+    pub plan: Option<String>,
+    /// The account it belongs to.
+    pub group_id: Option<String>,
+    /// Traits to add or replace, one by one.
+    pub traits: Map<String, Value>,
+}
+
+/// A client that is named by something that happened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen<'a> {
+    /// The host app's id.
+    pub external_id: &'a str,
+    /// The earliest of what happened: since when the client exists, should it be new.
+    pub first_at: Timestamp,
+}
+
+/// A client's id and since when it exists.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ResolvedClient {
+    /// Our id.
+    pub id: ClientId,
+    /// Its first event, or when it was created.
+    pub created_at: Timestamp,
+}
+
+/// A stretch of an organization's clients in the order of their ids, so that work on all of them
+/// streams through in bounded memory.
+#[derive(Clone, Debug)]
+pub struct ClientChunk {
+    /// Id, `external_id` and creation of each.
+    pub clients: Vec<(ResolvedClient, String)>,
+}
+
+impl ClientChunk {
+    /// The chunk of a single client.
+    pub fn of(client: &Client) -> Self {
+        let resolved = ResolvedClient { id: client.id, created_at: client.created_at };
+        Self { clients: vec![(resolved, client.external_id.clone())] }
+    }
+
+    /// The lowest and highest id. `None` for an empty chunk.
+    pub(crate) fn range(&self) -> Option<(Uuid, Uuid)> {
+        let (first, last) = (self.clients.first()?, self.clients.last()?);
+        Some((first.0.id.uuid(), last.0.id.uuid()))
+    }
+
+    /// The last id, from which the next chunk goes on.
+    pub fn last(&self) -> Option<ClientId> {
+        self.clients.last().map(|(client, _)| client.id)
+    }
+}
+
+#[derive(sqlx::FromRow)]
+struct ClientRow {
+    id: Uuid,
+    external_id: String,
+    name: Option<String>,
+    email: Option<String>,
+    plan: Option<String>,
+    group_id: Option<String>,
+    traits: Json<Map<String, Value>>,
+    created_at: Instant,
+}
+
+impl From<ClientRow> for Client {
+    fn from(row: ClientRow) -> Self {
+        Self {
+            id: row.id.into(),
+            external_id: row.external_id,
+            profile: Profile {
+                name: row.name,
+                email: row.email,
+                plan: row.plan,
+                group_id: row.group_id,
+                traits: row.traits.0,
+            },
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+type ResolvedRow = (Uuid, String, Instant);
+
+impl Tx {
+    /// The client with an `external_id`.
+    pub async fn client(&mut self, external_id: &str) -> Result<Option<Client>> {
+        let row = fetch_optional!(
+            self,
+            ClientRow,
+            "SELECT id, external_id, name, email, plan, group_id, traits, created_at \
+             FROM clients WHERE organization_id = $1 AND external_id = $2",
+            self.scope.organization_uuid(),
+            external_id
+        )?;
+        Ok(row.map(Into::into))
+    }
+
+    /// How many clients the organization has.
+    pub async fn count_clients(&mut self) -> Result<i64> {
+        let (count,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT COUNT(*) FROM clients WHERE organization_id = $1",
+            self.scope.organization_uuid()
+        )?;
+        Ok(count)
+    }
+
+    /// Clients in the order of their `external_id`, from the one after `after`.
+    pub async fn clients(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<Client>> {
+        let rows = fetch_all!(
+            self,
+            ClientRow,
+            "SELECT id, external_id, name, email, plan, group_id, traits, created_at \
+             FROM clients WHERE organization_id = $1 AND external_id > $2 \
+             ORDER BY external_id LIMIT $3",
+            self.scope.organization_uuid(),
+            after.unwrap_or_default(),
+            limit
+        )?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// The next clients in the order of their ids that existed before `as_of`. Empty at the end.
+    pub async fn client_chunk(
+        &mut self,
+        after: Option<ClientId>,
+        as_of: Timestamp,
+        limit: i64,
+    ) -> Result<ClientChunk> {
+        let rows = fetch_all!(
+            self,
+            ResolvedRow,
+            "SELECT id, external_id, created_at FROM clients \
+             WHERE organization_id = $1 AND id > $2 AND created_at < $3 ORDER BY id LIMIT $4",
+            self.scope.organization_uuid(),
+            after.map_or(Uuid::nil(), ClientId::uuid),
+            Instant(as_of),
+            limit
+        )?;
+        Ok(ClientChunk {
+            clients: rows
+                .into_iter()
+                .map(|(id, external_id, created_at)| {
+                    (ResolvedClient { id: id.into(), created_at: created_at.0 }, external_id)
+                })
+                .collect(),
+        })
+    }
+
+    /// Finds clients by `external_id`, creating those that are new.
+    ///
+    /// `created_at` of an existing client is left alone here: only an event that is really stored
+    /// may move it, see [`Tx::store_events`].
+    pub async fn resolve_clients(
+        &mut self,
+        seen: &[Seen<'_>],
+        now: Timestamp,
+    ) -> Result<HashMap<String, ResolvedClient>> {
+        let mut resolved = self.clients_by_name(seen).await?;
+        let mut missing: HashMap<&str, Timestamp> = HashMap::new();
+        for client in seen {
+            if !resolved.contains_key(client.external_id) {
+                missing
+                    .entry(client.external_id)
+                    .and_modify(|first| *first = (*first).min(client.first_at))
+                    .or_insert(client.first_at);
+            }
+        }
+        if missing.is_empty() {
+            return Ok(resolved);
+        }
+        let mut missing: Vec<(&str, Timestamp)> = missing.into_iter().collect();
+        // Ids are handed out in this order; and two transactions that create the same clients
+        // must take their locks in the same one.
+        missing.sort_unstable();
+        let organization = self.scope.organization_uuid();
+        let created: Vec<ResolvedRow> = insert_rows_returning!(
+            self,
+            ResolvedRow,
+            "INSERT INTO clients (organization_id, id, external_id, traits, created_at)",
+            &missing,
+            "ON CONFLICT (organization_id, external_id) DO NOTHING \
+             RETURNING id, external_id, created_at",
+            |row| [organization, new_id::<Uuid>(now), row.0, Json(Map::<String, Value>::new()), Instant(row.1)]
+        );
+        resolved.extend(created.into_iter().map(named));
+        if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
+            // Another transaction created them in between; now they can be seen.
+            resolved.extend(self.clients_by_name(seen).await?);
+        }
+        Ok(resolved)
+    }
+
+    async fn clients_by_name(
+        &mut self,
+        seen: &[Seen<'_>],
+    ) -> Result<HashMap<String, ResolvedClient>> {
+        let mut names: Vec<&str> = seen.iter().map(|client| client.external_id).collect();
+        names.sort_unstable();
+        names.dedup();
+        let organization = self.scope.organization_uuid();
+        // One bound value for all names: binding each costs more than finding it.
+        let rows: Vec<ResolvedRow> = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                sqlx::query_as(
+                    "SELECT id, external_id, created_at FROM json_each($2) AS name \
+                     CROSS JOIN clients ON organization_id = $1 AND external_id = name.value",
+                )
+                .bind(organization)
+                .bind(Json(&names))
+                .fetch_all(&mut **connection)
+                .await?
+            }
+            Connection::Postgres(connection) => {
+                sqlx::query_as(
+                    "SELECT id, external_id, created_at FROM clients \
+                     WHERE organization_id = $1 AND external_id = ANY($2)",
+                )
+                .bind(organization)
+                .bind(&names)
+                .fetch_all(&mut **connection)
+                .await?
+            }
+        };
+        Ok(rows.into_iter().map(named).collect())
+    }
+
+    /// Changes a client's profile; the given traits are added to those it has.
+    pub async fn update_client(&mut self, client: ClientId, patch: &ClientPatch) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let (Json(mut traits),) = fetch_one!(
+            self,
+            (Json<Map<String, Value>>,),
+            "SELECT traits FROM clients WHERE organization_id = $1 AND id = $2",
+            organization,
+            client.uuid()
+        )?;
+        traits.extend(patch.traits.clone());
+        execute!(
+            self,
+            "UPDATE clients SET name = COALESCE($3, name), email = COALESCE($4, email), \
+             plan = COALESCE($5, plan), group_id = COALESCE($6, group_id), traits = $7 \
+             WHERE organization_id = $1 AND id = $2",
+            organization,
+            client.uuid(),
+            &patch.name,
+            &patch.email,
+            &patch.plan,
+            &patch.group_id,
+            Json(&traits)
+        )?;
+        Ok(())
+    }
+
+    /// Moves clients' `created_at` back to an earlier event.
+    pub(crate) async fn move_clients_back(&mut self, first: &[(ClientId, Timestamp)]) -> Result<()> {
+        for (client, at) in first {
+            execute!(
+                self,
+                "UPDATE clients SET created_at = $3 \
+                 WHERE organization_id = $1 AND id = $2 AND created_at > $3",
+                self.scope.organization_uuid(),
+                client.uuid(),
+                Instant(*at)
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a client and everything known of it, for good.
+    pub async fn delete_client(&mut self, client: ClientId) -> Result<()> {
+        // No index leads to these by client alone: each is a scan of the organization's rows, the
+        // price of storing events fast. Deleting is rare.
+        for sql in [
+            "DELETE FROM client_engagement_events WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM daily_activity WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM client_success_scores WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM stale_scores WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM clients WHERE organization_id = $1 AND id = $2",
+        ] {
+            execute!(self, sql, self.scope.organization_uuid(), client.uuid())?;
+        }
+        Ok(())
+    }
+
+    /// Creates a client with a profile.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Taken`] when the organization has the `external_id` already.
+    pub async fn create_client(&mut self, client: &Client) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let profile = &client.profile;
+        execute!(
+            self,
+            "INSERT INTO clients (organization_id, id, external_id, name, email, plan, group_id, \
+             traits, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            organization,
+            client.id.uuid(),
+            &client.external_id,
+            &profile.name,
+            &profile.email,
+            &profile.plan,
+            &profile.group_id,
+            Json(&profile.traits),
+            Instant(client.created_at)
+        )
+        .map_err(|error| error.taken("client_id"))?;
+        Ok(())
+    }
+
+    /// Remembers that something about clients came late, so that their stored scores after it are
+    /// computed again. Nothing to do for what is later than every stored score.
+    pub(crate) async fn mark_stale(
+        &mut self,
+        scored_until: Option<Timestamp>,
+        changes: &[(ClientId, Timestamp)],
+    ) -> Result<()> {
+        let Some(scored_until) = scored_until else { return Ok(()) };
+        let late: Vec<_> =
+            changes.iter().filter(|(_, at)| *at < scored_until).copied().collect();
+        let organization = self.scope.organization_uuid();
+        insert_rows!(
+            self,
+            "INSERT INTO stale_scores (organization_id, client_id, since)",
+            &late,
+            "ON CONFLICT (organization_id, client_id) DO UPDATE SET since = CASE \
+             WHEN excluded.since < stale_scores.since THEN excluded.since ELSE stale_scores.since END",
+            |row| [organization, row.0.uuid(), Instant(row.1)]
+        );
+        Ok(())
+    }
+}
+
+fn named((id, external_id, created_at): ResolvedRow) -> (String, ResolvedClient) {
+    (external_id, ResolvedClient { id: id.into(), created_at: created_at.0 })
+}

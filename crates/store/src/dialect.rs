@@ -1,0 +1,275 @@
+//! Every difference between SQLite and PostgreSQL, and nothing else.
+//!
+//! One SQL text serves both: `$1` parameters, upserts and `RETURNING` work on either. What differs
+//! is how a value is kept (the types below) and how a transaction starts (see [`crate::Store`]).
+
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::time::{epoch_day, from_epoch_day};
+use sqlx::{
+    Decode, Encode, Postgres, Sqlite, Type,
+    encode::IsNull,
+    error::BoxDynError,
+    postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef, types::Oid},
+    sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
+};
+
+/// One transaction on either database.
+pub(crate) enum Connection {
+    Sqlite(sqlx::Transaction<'static, Sqlite>),
+    Postgres(sqlx::Transaction<'static, Postgres>),
+}
+
+/// An instant: `TIMESTAMPTZ`, or INTEGER microseconds since 1970 on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant(pub(crate) Timestamp);
+
+/// A calendar day: `DATE`, or INTEGER days since 1970 on SQLite.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct Day(pub(crate) Date);
+
+/// PostgreSQL counts from 2000-01-01: microseconds and days from 1970 until then.
+const POSTGRES_EPOCH_MICROS: i64 = 946_684_800_000_000;
+const POSTGRES_EPOCH_DAYS: i32 = 10_957;
+const TIMESTAMPTZ: Oid = Oid(1184);
+const DATE: Oid = Oid(1082);
+
+impl Type<Sqlite> for Instant {
+    fn type_info() -> SqliteTypeInfo {
+        <i64 as Type<Sqlite>>::type_info()
+    }
+    fn compatible(info: &SqliteTypeInfo) -> bool {
+        <i64 as Type<Sqlite>>::compatible(info)
+    }
+}
+
+impl Encode<'_, Sqlite> for Instant {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(self.0.as_microsecond(), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Instant {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(Timestamp::from_microsecond(<i64 as Decode<Sqlite>>::decode(value)?)?))
+    }
+}
+
+impl Type<Postgres> for Instant {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ)
+    }
+}
+
+impl Encode<'_, Postgres> for Instant {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(self.0.as_microsecond() - POSTGRES_EPOCH_MICROS, buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Instant {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let micros = <i64 as Decode<Postgres>>::decode(value)?;
+        Ok(Self(Timestamp::from_microsecond(micros.saturating_add(POSTGRES_EPOCH_MICROS))?))
+    }
+}
+
+impl Type<Sqlite> for Day {
+    fn type_info() -> SqliteTypeInfo {
+        <i64 as Type<Sqlite>>::type_info()
+    }
+    fn compatible(info: &SqliteTypeInfo) -> bool {
+        <i64 as Type<Sqlite>>::compatible(info)
+    }
+}
+
+impl Encode<'_, Sqlite> for Day {
+    fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Sqlite>::encode(i64::from(epoch_day(self.0)), buffer)
+    }
+}
+
+impl<'r> Decode<'r, Sqlite> for Day {
+    fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
+        Ok(Self(from_epoch_day(<i32 as Decode<Sqlite>>::decode(value)?)))
+    }
+}
+
+impl Type<Postgres> for Day {
+    fn type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(DATE)
+    }
+}
+
+impl Encode<'_, Postgres> for Day {
+    fn encode_by_ref(&self, buffer: &mut PgArgumentBuffer) -> Result<IsNull, BoxDynError> {
+        Encode::<Postgres>::encode(epoch_day(self.0) - POSTGRES_EPOCH_DAYS, buffer)
+    }
+}
+
+impl<'r> Decode<'r, Postgres> for Day {
+    fn decode(value: PgValueRef<'r>) -> Result<Self, BoxDynError> {
+        let days = <i32 as Decode<Postgres>>::decode(value)?;
+        Ok(Self(from_epoch_day(days.saturating_add(POSTGRES_EPOCH_DAYS))))
+    }
+}
+
+/// Expands one statement for both databases and awaits it with the given `sqlx` method.
+macro_rules! run {
+    ($tx:expr, $method:ident, $build:expr $(, $bind:expr)* $(,)?) => {
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => {
+                $build$(.bind($bind))*.$method(&mut **connection).await
+            }
+            $crate::dialect::Connection::Postgres(connection) => {
+                $build$(.bind($bind))*.$method(&mut **connection).await
+            }
+        }
+    };
+}
+
+/// Every row of a query, as `$row`.
+macro_rules! fetch_all {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::dialect::run!($tx, fetch_all, sqlx::query_as::<_, $row>($sql) $(, $bind)*)
+            .map_err($crate::StoreError::from)
+    };
+}
+
+/// The row of a query that may have none.
+macro_rules! fetch_optional {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::dialect::run!($tx, fetch_optional, sqlx::query_as::<_, $row>($sql) $(, $bind)*)
+            .map_err($crate::StoreError::from)
+    };
+}
+
+/// The row of a query that always has one.
+macro_rules! fetch_one {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
+        $crate::dialect::run!($tx, fetch_one, sqlx::query_as::<_, $row>($sql) $(, $bind)*)
+            .map_err($crate::StoreError::from)
+    };
+}
+
+/// Runs a statement and tells how many rows it touched.
+macro_rules! execute {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => sqlx::query($sql)
+                $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
+            $crate::dialect::Connection::Postgres(connection) => sqlx::query($sql)
+                $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
+        }
+        .map_err($crate::StoreError::from)
+    };
+}
+
+/// Runs one `INSERT … VALUES` for many rows, a few hundred at a time, and counts the rows touched.
+///
+/// One row a statement costs five times as much on SQLite: the price is per statement and bind.
+macro_rules! insert_rows {
+    ($tx:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
+        let mut touched = 0;
+        for chunk in $crate::dialect::statement_chunks($rows) {
+            let columns = [$(stringify!($bind)),+].len();
+            let sql = $crate::dialect::values_sql($insert, chunk.len(), columns, $conflict);
+            touched += match &mut $tx.connection {
+                $crate::dialect::Connection::Sqlite(connection) => {
+                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                    for $row in chunk { query = query$(.bind($bind))+; }
+                    query.execute(&mut **connection).await?.rows_affected()
+                }
+                $crate::dialect::Connection::Postgres(connection) => {
+                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql));
+                    for $row in chunk { query = query$(.bind($bind))+; }
+                    query.execute(&mut **connection).await?.rows_affected()
+                }
+            };
+        }
+        touched
+    }};
+}
+
+/// Like `insert_rows`, with a `RETURNING` clause in `$conflict`, collecting the rows it gives.
+macro_rules! insert_rows_returning {
+    ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
+        let mut returned: Vec<$returned> = Vec::new();
+        for chunk in $crate::dialect::statement_chunks($rows) {
+            let columns = [$(stringify!($bind)),+].len();
+            let sql = $crate::dialect::values_sql($insert, chunk.len(), columns, $conflict);
+            let rows: Vec<$returned> = match &mut $tx.connection {
+                $crate::dialect::Connection::Sqlite(connection) => {
+                    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+                    for $row in chunk { query = query$(.bind($bind))+; }
+                    query.fetch_all(&mut **connection).await?
+                }
+                $crate::dialect::Connection::Postgres(connection) => {
+                    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql));
+                    for $row in chunk { query = query$(.bind($bind))+; }
+                    query.fetch_all(&mut **connection).await?
+                }
+            };
+            returned.extend(rows);
+        }
+        returned
+    }};
+}
+
+pub(crate) use {execute, fetch_all, fetch_one, fetch_optional, insert_rows, insert_rows_returning, run};
+
+/// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
+/// and stays in the connection's cache of prepared statements.
+pub(crate) fn statement_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
+    const SIZES: [usize; 5] = [250, 50, 10, 3, 1];
+    std::iter::from_fn(move || {
+        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
+        let (chunk, rest) = rows.split_at(size);
+        rows = rest;
+        Some(chunk)
+    })
+}
+
+/// `insert VALUES ($1,$2),($3,$4) conflict` for a number of rows and columns.
+pub(crate) fn values_sql(insert: &str, rows: usize, columns: usize, conflict: &str) -> String {
+    use std::fmt::Write as _;
+    let mut sql = String::with_capacity(insert.len() + conflict.len() + rows * columns * 6);
+    sql.push_str(insert);
+    sql.push_str(" VALUES ");
+    for row in 0..rows {
+        sql.push_str(if row == 0 { "(" } else { ",(" });
+        for column in 1..=columns {
+            let comma = if column == 1 { "" } else { "," };
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "{comma}${}", row * columns + column);
+        }
+        sql.push(')');
+    }
+    sql.push(' ');
+    sql.push_str(conflict);
+    sql
+}
+
+/// The name of every table that belongs to an organization: what row-level security must cover.
+pub const TENANT_TABLES: [&str; 21] = [
+    "organization_secrets",
+    "members",
+    "api_keys",
+    "event_names",
+    "score_models",
+    "clients",
+    "onboarding_tasks",
+    "onboarding_task_changes",
+    "launch_kits",
+    "client_feedback",
+    "client_engagement_events",
+    "event_moves",
+    "daily_activity",
+    "client_activity_totals",
+    "client_success_scores",
+    "score_days",
+    "stale_scores",
+    "client_insights",
+    "client_momentum_alerts",
+    "alert_actions",
+    "client_success_emails",
+];

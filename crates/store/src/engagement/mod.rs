@@ -1,0 +1,117 @@
+//! Events and what is rolled up from them.
+
+mod fold;
+mod read;
+mod store_events;
+
+pub(crate) use fold::unpacked;
+
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::{
+    engagement::{Event, EventType, Windows},
+    id::ClientId,
+    time::{add_days, start_of_day},
+};
+use serde_json::{Map, Value};
+
+/// A checked event of a known client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StorableEvent {
+    /// Whose it is.
+    pub client: ClientId,
+    /// Calendar day of `event.occurred_at` in the organization's zone.
+    pub local_day: Date,
+    /// What happened.
+    pub event: Event,
+}
+
+/// What became of an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It is new.
+    Stored,
+    /// It was there already.
+    Duplicate,
+}
+
+/// An event as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredEvent {
+    /// The sender's id of the message.
+    pub message_id: String,
+    /// What it counts as.
+    pub event_type: EventType,
+    /// The name as it was sent.
+    pub name: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// When it reached us.
+    pub received_at: Timestamp,
+    /// The visit it belongs to.
+    pub session_id: Option<String>,
+    /// The page it happened on.
+    pub page_path: Option<String>,
+    /// How long it took, in seconds.
+    pub duration_seconds: Option<i64>,
+    /// Anything else that was told.
+    pub data: Map<String, Value>,
+}
+
+/// Where a page of events ends: the next one goes on before it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventCursor {
+    /// When the last event shown happened.
+    pub occurred_at: Timestamp,
+    /// Its id, for events of the same instant.
+    pub message_id: String,
+}
+
+/// A client's events on one local day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DayActivity {
+    /// The day.
+    pub day: Date,
+    /// How many.
+    pub events: i64,
+}
+
+/// How many events of each type some client had in a stretch of days.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TypeCounts(pub std::collections::BTreeMap<EventType, i64>);
+
+/// The days that a client's activity at one instant is made of: whole days from the roll-up, cut
+/// days from their events.
+#[derive(Clone, Debug)]
+pub struct ActivityRange {
+    /// The windows of the instant.
+    pub windows: Windows,
+    /// Last day that is read from the folded totals instead; `None` reads everything.
+    pub folded_until: Option<Date>,
+    /// Whether insights or alerts are made from it, which say more than a score: they need each
+    /// client's usual gap, however long ago it was last here, and what its previous score rested on.
+    pub detailed: bool,
+}
+
+impl ActivityRange {
+    /// The range of an instant. Totals are used when every day that must be told apart is later
+    /// than the last folded one; an instant further back reads the whole history instead.
+    pub fn new(windows: Windows, folded_until: Option<Date>, detailed: bool) -> Self {
+        let first_single_day = windows.day_of(windows.last_week);
+        Self {
+            folded_until: folded_until.filter(|day| *day < first_single_day),
+            windows,
+            detailed,
+        }
+    }
+
+    /// The local day of the instant itself.
+    pub(crate) fn today(&self) -> Date {
+        self.windows.day_of(self.windows.as_of)
+    }
+
+    /// First day that counts whole for a window starting at `edge`.
+    pub(crate) fn first_whole_day(&self, edge: Timestamp) -> Date {
+        let day = self.windows.day_of(edge);
+        if start_of_day(day, &self.windows.zone) == edge { day } else { add_days(day, 1) }
+    }
+}

@@ -1,0 +1,198 @@
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::{
+    id::{ClientId, InsightId},
+    insight::{Insight, InsightEvidence, InsightStatus, InsightType, Priority},
+};
+use serde_json::{Map, Value};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use crate::{
+    Result, Tx,
+    dialect::{Day, Instant, execute, fetch_all, fetch_optional, insert_rows_returning},
+};
+
+/// An insight to be kept.
+#[derive(Clone, Debug)]
+pub struct NewInsight {
+    /// Its id.
+    pub id: InsightId,
+    /// Whose it is.
+    pub client: ClientId,
+    /// What it says.
+    pub insight: Insight,
+}
+
+/// An insight as it is shown.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredInsight {
+    /// Its id.
+    pub id: InsightId,
+    /// Whose it is.
+    pub client: ClientId,
+    /// Last local day of the period that it speaks of.
+    pub period: Date,
+    /// The rule that wrote it.
+    pub rule: String,
+    /// What kind it is.
+    pub kind: InsightType,
+    /// How prominently it is shown.
+    pub priority: Priority,
+    /// What the client made of it.
+    pub status: InsightStatus,
+    /// A few words.
+    pub title: String,
+    /// One to three sentences.
+    pub message: String,
+    /// The numbers in it.
+    pub figures: Map<String, Value>,
+    /// What it rests on.
+    pub evidence: InsightEvidence,
+    /// The instant it was written for.
+    pub created_at: Timestamp,
+    /// When it disappears.
+    pub valid_until: Timestamp,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    id: Uuid,
+    client_id: Uuid,
+    period: Day,
+    rule: String,
+    insight_type: String,
+    priority: String,
+    status: String,
+    title: String,
+    message: String,
+    figures: Json<Map<String, Value>>,
+    evidence: Json<InsightEvidence>,
+    created_at: Instant,
+    valid_until: Instant,
+}
+
+impl From<Row> for StoredInsight {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.id.into(),
+            client: row.client_id.into(),
+            period: row.period.0,
+            rule: row.rule,
+            // Names that a CHECK constraint has let in.
+            kind: row.insight_type.parse().unwrap_or(InsightType::Tip),
+            priority: row.priority.parse().unwrap_or(Priority::Normal),
+            status: row.status.parse().unwrap_or(InsightStatus::Unread),
+            title: row.title,
+            message: row.message,
+            figures: row.figures.0,
+            evidence: row.evidence.0,
+            created_at: row.created_at.0,
+            valid_until: row.valid_until.0,
+        }
+    }
+}
+
+impl Tx {
+    /// Keeps the insights of a period; those that a client has already for it stay as they are.
+    /// Answers the ids of the new ones.
+    pub async fn save_insights(
+        &mut self,
+        period: Date,
+        insights: &[NewInsight],
+        as_of: Timestamp,
+    ) -> Result<Vec<InsightId>> {
+        let organization = self.scope.organization_uuid();
+        let created: Vec<(Uuid,)> = insert_rows_returning!(
+            self,
+            (Uuid,),
+            "INSERT INTO client_insights (organization_id, client_id, period, rule, id, \
+             insight_type, priority, status, title, message, figures, evidence, created_at, valid_until)",
+            insights,
+            "ON CONFLICT (organization_id, client_id, period, rule) DO NOTHING RETURNING id",
+            |row| [
+                organization,
+                row.client.uuid(),
+                Day(period),
+                row.insight.rule.as_str(),
+                row.id.uuid(),
+                row.insight.kind.as_str(),
+                row.insight.priority.as_str(),
+                InsightStatus::Unread.as_str(),
+                &row.insight.title,
+                &row.insight.message,
+                Json(&row.insight.figures),
+                Json(&row.insight.evidence),
+                Instant(as_of),
+                Instant(row.insight.valid_until)
+            ]
+        );
+        Ok(created.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    /// A client's insights that are valid at `now`, newest first, the more important ones first
+    /// within a period. Dismissed ones only on request.
+    pub async fn client_insights(
+        &mut self,
+        client: ClientId,
+        now: Timestamp,
+        with_dismissed: bool,
+    ) -> Result<Vec<StoredInsight>> {
+        let rows = fetch_all!(
+            self,
+            Row,
+            "SELECT id, client_id, period, rule, insight_type, priority, status, title, message, \
+             figures, evidence, created_at, valid_until FROM client_insights \
+             WHERE organization_id = $1 AND client_id = $2 AND created_at <= $3 \
+             AND valid_until > $3 AND (status <> 'dismissed' OR $4) ORDER BY period DESC, \
+             CASE priority WHEN 'high' THEN 0 WHEN 'normal' THEN 1 ELSE 2 END, rule",
+            self.scope.organization_uuid(),
+            client.uuid(),
+            Instant(now),
+            with_dismissed
+        )?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// One insight.
+    pub async fn insight(&mut self, id: InsightId) -> Result<Option<StoredInsight>> {
+        let row = fetch_optional!(
+            self,
+            Row,
+            "SELECT id, client_id, period, rule, insight_type, priority, status, title, message, \
+             figures, evidence, created_at, valid_until FROM client_insights \
+             WHERE organization_id = $1 AND id = $2",
+            self.scope.organization_uuid(),
+            id.uuid()
+        )?;
+        Ok(row.map(Into::into))
+    }
+
+    /// Records what became of an insight, if it still is what it was thought to be.
+    pub async fn set_insight_status(
+        &mut self,
+        id: InsightId,
+        from: InsightStatus,
+        to: InsightStatus,
+    ) -> Result<bool> {
+        let changed = execute!(
+            self,
+            "UPDATE client_insights SET status = $4 \
+             WHERE organization_id = $1 AND id = $2 AND status = $3",
+            self.scope.organization_uuid(),
+            id.uuid(),
+            from.as_str(),
+            to.as_str()
+        )?;
+        Ok(changed == 1)
+    }
+
+    /// Deletes the insights that are no longer valid; answers how many.
+    pub async fn delete_expired_insights(&mut self, now: Timestamp) -> Result<u64> {
+        execute!(
+            self,
+            "DELETE FROM client_insights WHERE organization_id = $1 AND valid_until <= $2",
+            self.scope.organization_uuid(),
+            Instant(now)
+        )
+    }
+}

@@ -1,0 +1,47 @@
+//! Mainstay's storage: the only crate that knows SQL.
+//!
+//! [`Store::open`] → [`Store::begin`] with a [`Scope`] → methods of [`Tx`] → [`Tx::commit`]. Nothing
+//! reaches tenant data without a scope, and every query names its organization: PostgreSQL would
+//! hide a mistake behind row-level security, SQLite would not.
+//!
+//! The methods of [`Tx`] live beside what they are about, in modules named like the stages of an
+//! event's way: `engagement`, `score`, `insight`, `health`, `email`.
+
+mod access;
+mod client;
+mod dialect;
+mod engagement;
+mod error;
+mod health;
+mod insight;
+mod onboarding;
+mod organization;
+mod pool;
+mod score;
+mod scope;
+mod verify;
+
+pub use access::{ApiKey, FoundKey, KeyKind, Member, NewApiKey, NewMember, Role};
+pub use client::{Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Seen};
+pub use dialect::TENANT_TABLES;
+pub use engagement::{
+    ActivityRange, DayActivity, EventCursor, Outcome, StorableEvent, StoredEvent, TypeCounts,
+};
+pub use error::StoreError;
+pub use health::{Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode};
+pub use insight::{NewInsight, StoredInsight};
+pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
+pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
+pub use pool::{MigrationState, Store, new_id};
+pub use score::{ClientFacts, ScoreRow, StaleClient};
+pub use scope::Scope;
+pub use verify::Difference;
+
+/// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.
+pub struct Tx {
+    connection: dialect::Connection,
+    scope: Scope,
+}
+
+/// What every method of the store answers.
+pub type Result<T> = std::result::Result<T, StoreError>;

@@ -1,0 +1,367 @@
+use std::collections::HashMap;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use mainstay_core::{
+    engagement::{Activity, Rhythm},
+    id::ClientId,
+    score::{LaunchKit, PreviousCutoffs, ScoreModel, TaskCounts},
+    time::{add_days, days_before, local_day, start_of_day},
+};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::ClientFacts;
+use crate::{
+    ActivityRange, ClientChunk, Result, Tx,
+    dialect::{Day, Instant, fetch_all},
+    engagement::unpacked,
+};
+
+/// Days that fit a bit mask whose sum is still a signed 64-bit number.
+const MASK_DAYS: i32 = 62;
+
+/// Sums over a client's whole days before the instant's own.
+#[derive(sqlx::FromRow)]
+struct WholeDays {
+    client_id: Uuid,
+    this_week: i64,
+    last_week: i64,
+    high_value: i64,
+    content: i64,
+    visuals: i64,
+    last_at: Option<Instant>,
+    /// Bit n: active n days before the instant's local day.
+    active: i64,
+}
+
+/// Sums over a client's events on one cut day.
+#[derive(sqlx::FromRow)]
+struct CutDay {
+    client_id: Uuid,
+    this_week: i64,
+    last_week: i64,
+    high_value: i64,
+    content: i64,
+    visuals: i64,
+    last_at: Instant,
+}
+
+impl Tx {
+    /// Everything that a score of these clients at the range's instant is made from, in the order
+    /// of the chunk. Costs clients × two weeks when `range.folded_until` is given, else clients ×
+    /// their whole history.
+    pub async fn client_facts(
+        &mut self,
+        chunk: &ClientChunk,
+        range: &ActivityRange,
+        model: &ScoreModel,
+    ) -> Result<Vec<ClientFacts>> {
+        let Some(ids) = chunk.range() else { return Ok(Vec::new()) };
+        let windows = &range.windows;
+        let mut facts: HashMap<ClientId, ClientFacts> = chunk
+            .clients
+            .iter()
+            .map(|(client, external_id)| {
+                let facts = ClientFacts {
+                    client: client.id,
+                    external_id: external_id.clone(),
+                    created_at: client.created_at,
+                    activity: Activity::default(),
+                    made_today: (0, 0),
+                    tasks: TaskCounts::default(),
+                    launch_kit: LaunchKit::Unopened,
+                    ratings: (0, 0),
+                    previous: None,
+                    previous_inputs: None,
+                };
+                (client.id, facts)
+            })
+            .collect();
+
+        if range.folded_until.is_some() {
+            self.add_totals(ids, &mut facts).await?;
+        }
+        self.add_whole_days(ids, range, &mut facts).await?;
+        for day in windows.cut_days() {
+            self.add_cut_day(ids, range, day, &mut facts).await?;
+        }
+        if range.detailed && range.folded_until.is_none() {
+            self.add_long_rhythm(ids, range, &mut facts).await?;
+        }
+        self.add_onboarding(ids, windows.as_of, &mut facts).await?;
+        let since = days_before(windows.as_of, model.satisfaction.days, &windows.zone);
+        self.add_ratings(ids, since, windows.as_of, &mut facts).await?;
+        let cutoffs = PreviousCutoffs::at(windows.as_of, &windows.zone);
+        self.add_previous(cutoffs, range, &mut facts).await?;
+
+        Ok(chunk.clients.iter().filter_map(|(client, _)| facts.remove(&client.id)).collect())
+    }
+
+    async fn add_totals(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, i64, i64, Instant, Json<Vec<i32>>),
+            "SELECT client_id, content_generated, visuals_created, last_at, active_days \
+             FROM client_activity_totals WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3",
+            self.scope.organization_uuid(),
+            low,
+            high
+        )?;
+        for (client, content, visuals, last_at, Json(days)) in rows {
+            let Some(facts) = facts.get_mut(&client.into()) else { continue };
+            facts.activity.content_generated = content;
+            facts.activity.visuals_created = visuals;
+            facts.activity.last_event_at = Some(last_at.0);
+            facts.activity.rhythm = unpacked(&days);
+        }
+        Ok(())
+    }
+
+    async fn add_whole_days(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        range: &ActivityRange,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let windows = &range.windows;
+        let today = range.today();
+        let first = match range.folded_until {
+            Some(folded) => add_days(folded, 1),
+            None => match self.first_active_day().await? {
+                Some(first) => first,
+                None => return Ok(()),
+            },
+        };
+        let rows = fetch_all!(
+            self,
+            WholeDays,
+            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+             SELECT day + 1 FROM days WHERE day < $5) \
+             SELECT a.client_id, \
+             CAST(SUM(CASE WHEN a.day >= $6 THEN a.event_count ELSE 0 END) AS BIGINT) AS this_week, \
+             CAST(SUM(CASE WHEN a.day >= $7 AND a.day < $8 THEN a.event_count ELSE 0 END) AS BIGINT) \
+             AS last_week, \
+             CAST(SUM(CASE WHEN a.day >= $6 AND a.event_type IN \
+             ('content_generated', 'visual_created', 'task_completed') \
+             THEN a.event_count ELSE 0 END) AS BIGINT) AS high_value, \
+             CAST(SUM(CASE WHEN a.event_type = 'content_generated' THEN a.event_count ELSE 0 END) \
+             AS BIGINT) AS content, \
+             CAST(SUM(CASE WHEN a.event_type = 'visual_created' THEN a.event_count ELSE 0 END) \
+             AS BIGINT) AS visuals, \
+             MAX(a.last_at) AS last_at, \
+             CAST(SUM(DISTINCT CASE WHEN a.day >= $9 \
+             THEN CAST(1 AS BIGINT) << ($10 - a.day) ELSE 0 END) AS BIGINT) AS active \
+             FROM days CROSS JOIN daily_activity a WHERE a.organization_id = $1 \
+             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3 GROUP BY a.client_id",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Day(first),
+            Day(add_days(today, -1)),
+            Day(range.first_whole_day(windows.this_week)),
+            Day(range.first_whole_day(windows.last_week)),
+            Day(windows.day_of(windows.this_week)),
+            Day(add_days(today, -MASK_DAYS)),
+            Day(today)
+        )?;
+        let first_active_day = range.first_whole_day(windows.this_week);
+        for row in rows {
+            let Some(facts) = facts.get_mut(&row.client_id.into()) else { continue };
+            let activity = &mut facts.activity;
+            activity.events_this_week += row.this_week;
+            activity.events_last_week += row.last_week;
+            activity.high_value_this_week += row.high_value;
+            activity.content_generated += row.content;
+            activity.visuals_created += row.visuals;
+            activity.last_event_at = activity.last_event_at.max(row.last_at.map(|at| at.0));
+            for day in days_of(row.active, today) {
+                activity.rhythm.insert(day);
+                activity.active_days += i64::from(day >= first_active_day);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds the events of a day that one or two window edges cut: those of the instant's own day
+    /// are in no sum yet, those of other cut days are in the lifetime sums but in no week.
+    async fn add_cut_day(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        range: &ActivityRange,
+        day: Date,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let windows = &range.windows;
+        let from = start_of_day(day, &windows.zone);
+        let to = start_of_day(add_days(day, 1), &windows.zone).min(windows.as_of);
+        let rows = fetch_all!(
+            self,
+            CutDay,
+            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
+             SELECT day + 1 FROM days WHERE day < $5) \
+             SELECT e.client_id, \
+             CAST(SUM(CASE WHEN e.occurred_at >= $8 THEN 1 ELSE 0 END) AS BIGINT) AS this_week, \
+             CAST(SUM(CASE WHEN e.occurred_at >= $9 AND e.occurred_at < $8 THEN 1 ELSE 0 END) \
+             AS BIGINT) AS last_week, \
+             CAST(SUM(CASE WHEN e.occurred_at >= $8 AND e.event_type IN \
+             ('content_generated', 'visual_created', 'task_completed') THEN 1 ELSE 0 END) \
+             AS BIGINT) AS high_value, \
+             CAST(SUM(CASE WHEN e.event_type = 'content_generated' THEN 1 ELSE 0 END) AS BIGINT) \
+             AS content, \
+             CAST(SUM(CASE WHEN e.event_type = 'visual_created' THEN 1 ELSE 0 END) AS BIGINT) \
+             AS visuals, \
+             MAX(e.occurred_at) AS last_at \
+             FROM days CROSS JOIN client_engagement_events e WHERE e.organization_id = $1 \
+             AND e.day = days.day AND e.client_id BETWEEN $2 AND $3 \
+             AND e.occurred_at >= $6 AND e.occurred_at < $7 GROUP BY e.client_id",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Day(local_day(from, &TimeZone::UTC)),
+            Day(local_day(to, &TimeZone::UTC)),
+            Instant(from),
+            Instant(to),
+            Instant(windows.this_week),
+            Instant(windows.last_week)
+        )?;
+        let today = day == range.today();
+        for row in rows {
+            let Some(facts) = facts.get_mut(&row.client_id.into()) else { continue };
+            let activity = &mut facts.activity;
+            activity.events_this_week += row.this_week;
+            activity.events_last_week += row.last_week;
+            activity.high_value_this_week += row.high_value;
+            activity.active_days += i64::from(row.this_week > 0);
+            if today {
+                activity.content_generated += row.content;
+                activity.visuals_created += row.visuals;
+                facts.made_today = (row.content, row.visuals);
+                activity.last_event_at = activity.last_event_at.max(Some(row.last_at.0));
+                activity.rhythm.insert(day);
+            }
+        }
+        Ok(())
+    }
+
+    /// The latest active days of each client, however long ago.
+    async fn add_long_rhythm(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        range: &ActivityRange,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let Some(first) = self.first_active_day().await? else { return Ok(()) };
+        let rows = fetch_all!(
+            self,
+            (Uuid, Day),
+            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+             SELECT day + 1 FROM days WHERE day < $5), \
+             active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN daily_activity a \
+             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id BETWEEN $2 AND $3), \
+             ranked AS (SELECT client_id, day, \
+             ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY day DESC) AS place FROM active) \
+             SELECT client_id, day FROM ranked WHERE place <= $6",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Day(first),
+            Day(add_days(range.today(), -MASK_DAYS - 1)),
+            i64::try_from(Rhythm::MAX_DAYS).unwrap_or(i64::MAX)
+        )?;
+        for (client, day) in rows {
+            if let Some(facts) = facts.get_mut(&client.into()) {
+                facts.activity.rhythm.insert(day.0);
+            }
+        }
+        Ok(())
+    }
+
+    async fn add_onboarding(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        as_of: Timestamp,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let tasks = fetch_all!(
+            self,
+            (Uuid, i64, i64),
+            "SELECT client_id, \
+             CAST(SUM(CASE WHEN status <> 'deleted' THEN 1 ELSE 0 END) AS BIGINT), \
+             CAST(SUM(CASE WHEN status IN ('completed', 'skipped') THEN 1 ELSE 0 END) AS BIGINT) \
+             FROM (SELECT t.client_id, CASE WHEN t.updated_at < $4 THEN t.status ELSE \
+             (SELECT c.status FROM onboarding_task_changes c \
+             WHERE c.organization_id = t.organization_id AND c.client_id = t.client_id \
+             AND c.task_id = t.id AND c.changed_at < $4 ORDER BY c.changed_at DESC LIMIT 1) \
+             END AS status FROM onboarding_tasks t WHERE t.organization_id = $1 \
+             AND t.client_id BETWEEN $2 AND $3 AND t.created_at < $4) AS at_instant \
+             GROUP BY client_id",
+            organization,
+            low,
+            high,
+            Instant(as_of)
+        )?;
+        for (client, total, settled) in tasks {
+            if let Some(facts) = facts.get_mut(&client.into()) {
+                facts.tasks = TaskCounts { total, settled };
+            }
+        }
+        let kits = fetch_all!(
+            self,
+            (Uuid, Option<Instant>, Option<Instant>),
+            "SELECT client_id, viewed_at, completed_at FROM launch_kits \
+             WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3",
+            organization,
+            low,
+            high
+        )?;
+        for (client, viewed_at, completed_at) in kits {
+            let Some(facts) = facts.get_mut(&client.into()) else { continue };
+            let before = |at: Option<Instant>| at.is_some_and(|at| at.0 < as_of);
+            facts.launch_kit = if before(completed_at) {
+                LaunchKit::Completed
+            } else if before(viewed_at) {
+                LaunchKit::Viewed
+            } else {
+                LaunchKit::Unopened
+            };
+        }
+        Ok(())
+    }
+
+    async fn add_ratings(
+        &mut self,
+        (low, high): (Uuid, Uuid),
+        since: Timestamp,
+        as_of: Timestamp,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, i64, i64),
+            "SELECT client_id, COUNT(*), CAST(SUM(normalised) AS BIGINT) FROM client_feedback \
+             WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3 \
+             AND given_at >= $4 AND given_at < $5 GROUP BY client_id",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Instant(since),
+            Instant(as_of)
+        )?;
+        for (client, count, sum) in rows {
+            if let Some(facts) = facts.get_mut(&client.into()) {
+                facts.ratings = (count, sum);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The days of a mask in which bit n is n days before `today`.
+fn days_of(mask: i64, today: Date) -> impl Iterator<Item = Date> {
+    (1..=MASK_DAYS).filter(move |bit| mask >> bit & 1 == 1).map(move |bit| add_days(today, -bit))
+}

@@ -1,0 +1,96 @@
+use std::collections::{HashMap, HashSet};
+
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::{
+    id::ClientId,
+    score::{Previous, PreviousCutoffs, ScoreInputs},
+    time::local_day,
+};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::ClientFacts;
+use crate::{
+    ActivityRange, Result, Tx,
+    dialect::{Day, Instant, fetch_all},
+};
+
+impl Tx {
+    /// Finds each client's previous score. Scores are keyed by day, so this steps from day to day:
+    /// with daily scores the first step finds nearly every client.
+    pub(super) async fn add_previous(
+        &mut self,
+        cutoffs: PreviousCutoffs,
+        range: &ActivityRange,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let zone = &range.windows.zone;
+        let last_day = local_day(cutoffs.day, zone);
+        let days: Vec<Date> = fetch_all!(
+            self,
+            (Day,),
+            "SELECT day FROM score_days WHERE organization_id = $1 AND day <= $2 ORDER BY day",
+            self.scope.organization_uuid(),
+            Day(last_day)
+        )?
+        .into_iter()
+        .map(|(day,)| day.0)
+        .collect();
+        // First choice, from the newest day down. A client that did not exist then has no score.
+        let week_day = local_day(cutoffs.week, zone);
+        let mut open: HashSet<ClientId> = facts
+            .values()
+            .filter(|facts| facts.created_at < cutoffs.week)
+            .map(|facts| facts.client)
+            .collect();
+        for day in days.iter().rev().filter(|day| **day <= week_day) {
+            self.take_previous(*day, cutoffs.week, range.detailed, &mut open, facts).await?;
+        }
+        // Second choice, from the oldest day up: all of these are later than the first choice's.
+        let mut open: HashSet<ClientId> = facts
+            .values()
+            .filter(|facts| facts.previous.is_none() && facts.created_at < cutoffs.day)
+            .map(|facts| facts.client)
+            .collect();
+        for day in days.iter().filter(|day| **day >= week_day) {
+            self.take_previous(*day, cutoffs.day, range.detailed, &mut open, facts).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_previous(
+        &mut self,
+        day: Date,
+        until: Timestamp,
+        detailed: bool,
+        open: &mut HashSet<ClientId>,
+        facts: &mut HashMap<ClientId, ClientFacts>,
+    ) -> Result<()> {
+        let (Some(low), Some(high)) = (open.iter().min(), open.iter().max()) else {
+            return Ok(());
+        };
+        let rows = fetch_all!(
+            self,
+            (Uuid, Instant, i64, Option<Json<ScoreInputs>>),
+            "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END \
+             FROM client_success_scores WHERE organization_id = $1 \
+             AND day = $2 AND client_id BETWEEN $3 AND $4 AND as_of <= $5",
+            self.scope.organization_uuid(),
+            Day(day),
+            low.uuid(),
+            high.uuid(),
+            Instant(until),
+            detailed
+        )?;
+        for (client, as_of, overall, inputs) in rows {
+            let client = client.into();
+            if !open.remove(&client) {
+                continue;
+            }
+            let Some(facts) = facts.get_mut(&client) else { continue };
+            facts.previous = Some(Previous { as_of: as_of.0, overall });
+            facts.previous_inputs = inputs.map(|Json(inputs)| inputs);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,233 @@
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::{
+    id::ClientId,
+    score::{Components, Previous, Score, ScoreInputs, ScoreModel, Trend},
+};
+use sqlx::types::Json;
+use uuid::Uuid;
+
+use super::{ScoreRow, StaleClient};
+use crate::{
+    Result, Tx,
+    dialect::{Day, Instant, execute, fetch_all, insert_rows},
+};
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    client_id: Uuid,
+    day: Day,
+    overall: i64,
+    engagement: i64,
+    activation: i64,
+    progress: i64,
+    satisfaction: i64,
+    momentum: i64,
+    coverage: i64,
+    previous: Option<i64>,
+    previous_as_of: Option<Instant>,
+    change: Option<i64>,
+    trend: String,
+    as_of: Instant,
+    model_version: i64,
+    inputs: Json<ScoreInputs>,
+    computed_at: Instant,
+}
+
+impl Row {
+    /// The stored figures as they are: only the band, which is not stored, comes from the model.
+    fn into_score(self, models: &[crate::StoredModel]) -> ScoreRow {
+        let model = models
+            .iter()
+            .find(|model| model.version == self.model_version)
+            .map_or_else(ScoreModel::standard, |stored| stored.model.clone());
+        let Json(mut inputs) = self.inputs;
+        // The columns are what queries filter by; the inputs must not be able to say otherwise.
+        inputs.as_of = self.as_of.0;
+        inputs.model = self.model_version;
+        ScoreRow {
+            client: self.client_id.into(),
+            day: self.day.0,
+            computed_at: self.computed_at.0,
+            score: Score {
+                inputs,
+                overall: self.overall,
+                components: Components {
+                    engagement: self.engagement,
+                    activation: self.activation,
+                    progress: self.progress,
+                    satisfaction: self.satisfaction,
+                    momentum: self.momentum,
+                },
+                coverage: self.coverage,
+                previous: self
+                    .previous
+                    .zip(self.previous_as_of)
+                    .map(|(overall, as_of)| Previous { as_of: as_of.0, overall }),
+                change: self.change,
+                trend: match self.trend.as_str() {
+                    "rising" => Trend::Rising,
+                    "declining" => Trend::Declining,
+                    _ => Trend::Stable,
+                },
+                band: model.band(self.overall),
+            },
+        }
+    }
+}
+
+impl Tx {
+    /// Stores scores, replacing those of the same client and day.
+    pub async fn save_scores(
+        &mut self,
+        day: Date,
+        scores: &[(ClientId, Score)],
+        computed_at: Timestamp,
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        if scores.is_empty() {
+            return Ok(());
+        }
+        execute!(
+            self,
+            "INSERT INTO score_days (organization_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            organization,
+            Day(day)
+        )?;
+        insert_rows!(
+            self,
+            "INSERT INTO client_success_scores (organization_id, day, client_id, as_of, overall, \
+             engagement, activation, progress, satisfaction, momentum, coverage, previous, \
+             previous_as_of, change, trend, model_version, inputs, computed_at)",
+            scores,
+            "ON CONFLICT (organization_id, day, client_id) DO UPDATE SET as_of = excluded.as_of, \
+             overall = excluded.overall, engagement = excluded.engagement, \
+             activation = excluded.activation, progress = excluded.progress, \
+             satisfaction = excluded.satisfaction, momentum = excluded.momentum, \
+             coverage = excluded.coverage, previous = excluded.previous, \
+             previous_as_of = excluded.previous_as_of, change = excluded.change, \
+             trend = excluded.trend, model_version = excluded.model_version, \
+             inputs = excluded.inputs, computed_at = excluded.computed_at",
+            |row| [
+                organization,
+                Day(day),
+                row.0.uuid(),
+                Instant(row.1.inputs.as_of),
+                row.1.overall,
+                row.1.components.engagement,
+                row.1.components.activation,
+                row.1.components.progress,
+                row.1.components.satisfaction,
+                row.1.components.momentum,
+                row.1.coverage,
+                row.1.previous.map(|previous| previous.overall),
+                row.1.previous.map(|previous| Instant(previous.as_of)),
+                row.1.change,
+                row.1.trend.as_str(),
+                row.1.inputs.model,
+                Json(&row.1.inputs),
+                Instant(computed_at)
+            ]
+        );
+        Ok(())
+    }
+
+    /// A client's stored scores on the days `[first, last]`, oldest first.
+    pub async fn client_scores(
+        &mut self,
+        client: ClientId,
+        first: Date,
+        last: Date,
+    ) -> Result<Vec<ScoreRow>> {
+        let models = self.score_models().await?;
+        let rows = fetch_all!(
+            self,
+            Row,
+            "SELECT s.client_id, s.day, s.as_of, s.overall, s.engagement, s.activation, s.progress, \
+             s.satisfaction, s.momentum, s.coverage, s.previous, s.previous_as_of, s.change, \
+             s.trend, s.model_version, s.inputs, s.computed_at \
+             FROM score_days d CROSS JOIN client_success_scores s \
+             WHERE d.organization_id = $1 AND d.day BETWEEN $3 AND $4 \
+             AND s.organization_id = $1 AND s.day = d.day AND s.client_id = $2 ORDER BY s.day",
+            self.scope.organization_uuid(),
+            client.uuid(),
+            Day(first),
+            Day(last)
+        )?;
+        Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
+    }
+
+    /// Days that have stored scores, oldest first.
+    pub async fn score_days(&mut self) -> Result<Vec<Date>> {
+        let rows = fetch_all!(
+            self,
+            (Day,),
+            "SELECT day FROM score_days WHERE organization_id = $1 ORDER BY day",
+            self.scope.organization_uuid()
+        )?;
+        Ok(rows.into_iter().map(|(day,)| day.0).collect())
+    }
+
+    /// Stored scores of one day in the order of clients' ids, from the one after `after`.
+    pub async fn scores_of_day(
+        &mut self,
+        day: Date,
+        after: Option<ClientId>,
+        limit: i64,
+    ) -> Result<Vec<ScoreRow>> {
+        let models = self.score_models().await?;
+        let rows = fetch_all!(
+            self,
+            Row,
+            "SELECT client_id, day, as_of, overall, engagement, activation, progress, \
+             satisfaction, momentum, coverage, previous, previous_as_of, change, trend, \
+             model_version, inputs, computed_at FROM client_success_scores \
+             WHERE organization_id = $1 AND day = $2 AND client_id > $3 ORDER BY client_id LIMIT $4",
+            self.scope.organization_uuid(),
+            Day(day),
+            after.map_or(Uuid::nil(), ClientId::uuid),
+            limit
+        )?;
+        Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
+    }
+
+    /// Clients of whom something late arrived, in the order of their ids.
+    pub async fn stale_clients(
+        &mut self,
+        after: Option<ClientId>,
+        limit: i64,
+    ) -> Result<Vec<StaleClient>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, String, Instant, Instant),
+            "SELECT c.id, c.external_id, c.created_at, s.since FROM stale_scores s \
+             JOIN clients c ON c.organization_id = s.organization_id AND c.id = s.client_id \
+             WHERE s.organization_id = $1 AND s.client_id > $2 ORDER BY s.client_id LIMIT $3",
+            self.scope.organization_uuid(),
+            after.map_or(Uuid::nil(), ClientId::uuid),
+            limit
+        )?;
+        Ok(rows
+            .into_iter()
+            .map(|(client, external_id, created_at, since)| StaleClient {
+                client: client.into(),
+                external_id,
+                created_at: created_at.0,
+                since: since.0,
+            })
+            .collect())
+    }
+
+    /// Forgets that a client's scores were out of date, unless something even earlier has arrived
+    /// since `mended`.
+    pub async fn clear_stale(&mut self, mended: &StaleClient) -> Result<()> {
+        execute!(
+            self,
+            "DELETE FROM stale_scores \
+             WHERE organization_id = $1 AND client_id = $2 AND since >= $3",
+            self.scope.organization_uuid(),
+            mended.client.uuid(),
+            Instant(mended.since)
+        )?;
+        Ok(())
+    }
+}
