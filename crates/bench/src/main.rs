@@ -1,2 +1,80 @@
-//! x
-fn main(){}
+//! Mainstay's benchmarks. Each prints its figures beside a ceiling measured in the same run: what
+//! the database alone does with the same rows. Medians and ratios, because machines are noisy.
+
+mod ceiling;
+mod figures;
+mod generate;
+mod import;
+mod score;
+mod store;
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+
+/// What every benchmark may end with.
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
+
+#[derive(Parser)]
+#[command(about = "Benchmarks of Mainstay, beside ceilings from the same run")]
+struct Arguments {
+    #[command(subcommand)]
+    benchmark: Benchmark,
+}
+
+#[derive(Subcommand)]
+enum Benchmark {
+    /// Import a file into a new database, several times.
+    Import {
+        /// CSV or NDJSON, plain or gzip.
+        file: PathBuf,
+        /// How often.
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+    },
+    /// Store events in the order of time, in transactions of a few thousand.
+    Store {
+        /// An empty database; a new SQLite file when absent.
+        #[arg(long)]
+        database: Option<String>,
+        #[command(flatten)]
+        shape: generate::Shape,
+        /// Events in one transaction.
+        #[arg(long, default_value_t = 5_000)]
+        batch: usize,
+    },
+    /// Score every client of an organization with a long history, then with a longer one.
+    Score {
+        #[command(flatten)]
+        shape: generate::Shape,
+        /// How much longer the second history is; 1 measures only the first.
+        #[arg(long, default_value_t = 10)]
+        longer: u64,
+        /// How often each is scored.
+        #[arg(long, default_value_t = 5)]
+        runs: usize,
+        /// Where to put the databases, which can take many gigabytes.
+        #[arg(long)]
+        folder: Option<PathBuf>,
+    },
+    /// Score a database that `score` has filled, in a process of its own, for its memory.
+    #[command(hide = true)]
+    ScoreFilled {
+        /// Its URL.
+        database: String,
+        /// How often.
+        runs: usize,
+    },
+}
+
+#[tokio::main]
+async fn main() -> Result<()> {
+    match Arguments::parse().benchmark {
+        Benchmark::Import { file, runs } => import::run(&file, runs).await,
+        Benchmark::Store { database, shape, batch } => store::run(database, &shape, batch).await,
+        Benchmark::Score { shape, longer, runs, folder } => {
+            score::run(&shape, longer, runs, folder).await
+        }
+        Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,
+    }
+}

@@ -4,11 +4,15 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
 use mainstay_store::{
-    ApiKey, KeyKind, Member, NewApiKey, NewMember, Organization, Role, Scope, StoreError, Tx, new_id,
+    ApiKey, KeyKind, Member, NewApiKey, NewMember, Organization, Role, Scope, StoreError, Tx,
+    new_id,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, Mainstay, Result, organization::check_name};
+use crate::{
+    Error, Mainstay, Result,
+    organization::{check_name, check_slug},
+};
 
 mod client_token;
 
@@ -99,13 +103,8 @@ async fn create_key(
 ) -> Result<CreatedKey> {
     let key = format!("{}{}", prefix_of(kind), random_secret());
     let id: ApiKeyId = new_id(now);
-    let new = NewApiKey {
-        id,
-        kind,
-        hash: hash_of(&key),
-        prefix: key[..PREFIX_CHARS].to_owned(),
-        member,
-    };
+    let new =
+        NewApiKey { id, kind, hash: hash_of(&key), prefix: key[..PREFIX_CHARS].to_owned(), member };
     tx.create_api_key(&new, now).await?;
     Ok(CreatedKey { id, key, kind })
 }
@@ -133,19 +132,29 @@ impl Mainstay {
             (KeyKind::Member, Some(email)) => {
                 let email = email.trim().to_lowercase();
                 let members = tx.members().await?;
-                Some(members.iter().find(|member| member.email == email).map(|member| member.id).ok_or(
-                    Error::NotFound {
-                        what: "member",
-                        id: email,
-                        remedy: "add it first: mainstay member add",
-                    },
-                )?)
+                Some(
+                    members
+                        .iter()
+                        .find(|member| member.email == email)
+                        .map(|member| member.id)
+                        .ok_or(Error::NotFound {
+                            what: "member",
+                            id: email,
+                            remedy: "add it first: mainstay member add, or POST /api/v1/members",
+                        })?,
+                )
             }
             (KeyKind::Member, None) => {
-                return Err(Error::invalid("member", "is missing; a member key needs a member's e-mail address"));
+                return Err(Error::invalid(
+                    "member",
+                    "is missing; a member key needs a member's e-mail address",
+                ));
             }
             (_, Some(_)) => {
-                return Err(Error::invalid("member", format!("does not go with a {kind} key; leave it out")));
+                return Err(Error::invalid(
+                    "member",
+                    format!("does not go with a {kind} key; leave it out"),
+                ));
             }
             (_, None) => None,
         };
@@ -156,7 +165,12 @@ impl Mainstay {
 
     /// An organization's keys, newest first.
     pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>> {
-        Ok(self.store().read(Scope::Service(organization)).await?.api_keys().await?)
+        self.keys_in(Scope::Service(organization)).await
+    }
+
+    /// The same as somebody sees them.
+    pub async fn keys_in(&self, scope: Scope) -> Result<Vec<ApiKey>> {
+        Ok(self.store().read(scope).await?.api_keys().await?)
     }
 
     /// Makes a key open nothing any more, from the next request on.
@@ -206,7 +220,12 @@ impl Mainstay {
 
     /// An organization's members, by address.
     pub async fn members(&self, organization: OrganizationId) -> Result<Vec<Member>> {
-        Ok(self.store().read(Scope::Service(organization)).await?.members().await?)
+        self.members_in(Scope::Service(organization)).await
+    }
+
+    /// The same as somebody sees them.
+    pub async fn members_in(&self, scope: Scope) -> Result<Vec<Member>> {
+        Ok(self.store().read(scope).await?.members().await?)
     }
 
     /// Removes a member and its keys. The last owner stays: nobody could let it in again.
@@ -222,7 +241,7 @@ impl Mainstay {
         let members = tx.members().await?;
         let is_owner = |one: &&Member| one.role == Role::Owner;
         let removed = members.iter().find(|one| one.id == member);
-        if removed.filter(is_owner).is_some() && members.iter().filter(is_owner).count() == 1 {
+        if removed.as_ref().is_some_and(is_owner) && members.iter().filter(is_owner).count() == 1 {
             return Err(Error::Conflict(
                 "this is the organization's only owner; make another member owner first".to_owned(),
             ));
@@ -257,7 +276,10 @@ impl Mainstay {
     }
 
     async fn authenticate_client(&self, token: &str) -> Result<Option<Principal>> {
-        let Some(slug) = client_token::audience_of(token) else { return Ok(None) };
+        // Nothing is verified yet: what cannot be a slug must not reach the database, which may not
+        // even be able to keep it.
+        let slug = client_token::audience_of(token).filter(|slug| check_slug(slug).is_ok());
+        let Some(slug) = slug else { return Ok(None) };
         let mut tx = self.store().read(Scope::System).await?;
         let Some(organization) = tx.organization_by_slug(&slug).await? else { return Ok(None) };
         drop(tx);
@@ -285,7 +307,9 @@ fn check_email(email: &str) -> Result<()> {
     } else {
         Err(Error::invalid(
             "email",
-            format!("{email:?} is not an e-mail address; send one like ada@example.com, at most 254 characters"),
+            format!(
+                "{email:?} is not an e-mail address; send one like ada@example.com, at most 254 characters"
+            ),
         ))
     }
 }

@@ -34,6 +34,14 @@ pub enum Error {
         /// How long to wait.
         retry_after_seconds: u64,
     },
+    /// The database did not take it; nothing of it is stored.
+    #[error(
+        "the events could not be stored, and none of them is; send them again in {retry_after_seconds} s"
+    )]
+    Unavailable {
+        /// How long to wait.
+        retry_after_seconds: u64,
+    },
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -71,14 +79,12 @@ impl From<FeedbackError> for Error {
 
 impl From<ActionError> for Error {
     fn from(error: ActionError) -> Self {
-        match &error {
-            ActionError::NotOpen { .. } => Self::Conflict(error.to_string()),
-            _ => {
-                let text = error.to_string();
-                let (field, reason) = text.split_once(": ").unwrap_or(("until", &text));
-                Self::invalid(field, reason)
-            }
+        let text = error.to_string();
+        if let ActionError::NotOpen { .. } = error {
+            return Self::Conflict(text);
         }
+        let (field, reason) = text.split_once(": ").unwrap_or(("until", &text));
+        Self::invalid(field, reason)
     }
 }
 

@@ -1,10 +1,14 @@
 //! Organizations and their settings.
 
+use std::collections::HashSet;
+
 use jiff::{Timestamp, tz::TimeZone};
-use mainstay_core::{engagement::check_text, id::OrganizationId, score::ScoreModel, time::time_zone};
+use mainstay_core::{
+    engagement::check_text, id::OrganizationId, score::ScoreModel, time::time_zone,
+};
 use mainstay_store::{
-    EventName, NewOrganization, Organization, OrganizationPatch, Scope, StoreError, StoredModel, Tx,
-    new_id,
+    EventName, NewOrganization, Organization, OrganizationPatch, Scope, StoreError, StoredModel,
+    Tx, new_id,
 };
 
 use crate::{
@@ -151,7 +155,12 @@ impl Mainstay {
 
     /// An organization's state and settings.
     pub async fn context(&self, organization: OrganizationId) -> Result<Context> {
-        Context::load(&mut self.store().read(Scope::Service(organization)).await?).await
+        self.context_in(Scope::Service(organization)).await
+    }
+
+    /// The same as somebody sees it.
+    pub async fn context_in(&self, scope: Scope) -> Result<Context> {
+        Context::load(&mut self.store().read(scope).await?).await
     }
 
     /// Changes an organization's name or time zone. A new zone rolls all events up again by its
@@ -203,17 +212,30 @@ impl Mainstay {
         Ok(())
     }
 
+    /// What an organization calls its events, by name.
+    pub async fn event_names(&self, scope: Scope) -> Result<Vec<EventName>> {
+        Ok(self.store().read(scope).await?.event_names().await?)
+    }
+
     /// Maps an organization's event names to types, replacing earlier mappings of the same names.
     ///
     /// # Errors
-    /// When a name cannot be used.
+    /// When a name cannot be used or is given twice.
     pub async fn set_event_names(
         &self,
         organization: OrganizationId,
         names: &[EventName],
     ) -> Result<()> {
+        let mut seen = HashSet::new();
         for name in names {
             check_name("name", &name.name)?;
+            // Which of the two was meant? PostgreSQL would refuse the statement, too.
+            if !seen.insert(&name.name) {
+                return Err(Error::invalid(
+                    "name",
+                    format!("{:?} is given twice; send each name once", name.name),
+                ));
+            }
         }
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         tx.set_event_names(names).await?;
@@ -224,8 +246,9 @@ impl Mainstay {
     /// Forgets the mapping of an event name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none.
+    /// [`Error::NotFound`] when there is none, or when it could not be one.
     pub async fn delete_event_name(&self, organization: OrganizationId, name: &str) -> Result<()> {
+        check_name("name", name)?;
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         if !tx.delete_event_name(name).await? {
             return Err(Error::NotFound {
@@ -266,13 +289,18 @@ pub(crate) fn check_as_of(as_of: Timestamp, now: Timestamp) -> Result<()> {
     if as_of > latest {
         return Err(Error::invalid(
             "as_of",
-            format!("{as_of} is more than 24 hours ahead of now ({now}); nothing is known of it yet"),
+            format!(
+                "{as_of} is more than 24 hours ahead of now ({now}); nothing is known of it yet"
+            ),
         ));
     }
     // Further back there are no events; and a year before 0 has no place in either database.
     let earliest = Timestamp::constant(946_684_800, 0);
     if as_of < earliest {
-        return Err(Error::invalid("as_of", format!("{as_of} is before 2000-01-01; use a later instant")));
+        return Err(Error::invalid(
+            "as_of",
+            format!("{as_of} is before 2000-01-01; use a later instant"),
+        ));
     }
     Ok(())
 }
@@ -287,7 +315,7 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<()> {
     Ok(check_text(field, name, MAX_NAME_CHARS)?)
 }
 
-fn check_slug(slug: &str) -> Result<()> {
+pub(crate) fn check_slug(slug: &str) -> Result<()> {
     let well_formed = !slug.is_empty()
         && slug.len() <= MAX_SLUG_CHARS
         && slug.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))

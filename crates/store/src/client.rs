@@ -9,10 +9,10 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{
-        Connection, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows,
-        insert_rows_returning,
+        Connection, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
+        insert_rows,
     },
-    pool::new_id,
+    pool::{Lock, new_id},
 };
 
 /// A customer of the organization.
@@ -93,8 +93,8 @@ impl ClientChunk {
 
     /// The lowest and highest id. `None` for an empty chunk.
     pub(crate) fn range(&self) -> Option<(Uuid, Uuid)> {
-        let (first, last) = (self.clients.first()?, self.clients.last()?);
-        Some((first.0.id.uuid(), last.0.id.uuid()))
+        let ids = || self.clients.iter().map(|(client, _)| client.id.uuid());
+        ids().min().zip(ids().max())
     }
 
     /// The last id, from which the next chunk goes on.
@@ -204,12 +204,13 @@ impl Tx {
     /// Finds clients by `external_id`, creating those that are new.
     ///
     /// `created_at` of an existing client is left alone here: only an event that is really stored
-    /// may move it, see [`Tx::store_events`].
+    /// may move it, see [`Tx::store_events`]. None of them is deleted before this transaction ends.
     pub async fn resolve_clients(
         &mut self,
         seen: &[Seen<'_>],
         now: Timestamp,
     ) -> Result<HashMap<String, ResolvedClient>> {
+        self.lock_organization(Lock::KnowClients).await?;
         let mut resolved = self.clients_by_name(seen).await?;
         let mut missing: HashMap<&str, Timestamp> = HashMap::new();
         for client in seen {
@@ -228,14 +229,20 @@ impl Tx {
         // must take their locks in the same one.
         missing.sort_unstable();
         let organization = self.scope.organization_uuid();
-        let created: Vec<ResolvedRow> = insert_rows_returning!(
+        let created: Vec<ResolvedRow> = fetch_for_rows!(
             self,
             ResolvedRow,
             "INSERT INTO clients (organization_id, id, external_id, traits, created_at)",
             &missing,
             "ON CONFLICT (organization_id, external_id) DO NOTHING \
              RETURNING id, external_id, created_at",
-            |row| [organization, new_id::<Uuid>(now), row.0, Json(Map::<String, Value>::new()), Instant(row.1)]
+            |row| [
+                organization,
+                new_id::<Uuid>(now),
+                row.0,
+                Json(Map::<String, Value>::new()),
+                Instant(row.1)
+            ]
         );
         resolved.extend(created.into_iter().map(named));
         if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
@@ -253,61 +260,82 @@ impl Tx {
         names.sort_unstable();
         names.dedup();
         let organization = self.scope.organization_uuid();
-        // One bound value for all names: binding each costs more than finding it.
-        let rows: Vec<ResolvedRow> = match &mut self.connection {
+        // One bound value for all names: binding each costs more than finding it. And on SQLite, one
+        // row for all that is found: each row wakes a thread.
+        match &mut self.connection {
             Connection::Sqlite(connection) => {
-                sqlx::query_as(
-                    "SELECT id, external_id, created_at FROM json_each($2) AS name \
-                     CROSS JOIN clients ON organization_id = $1 AND external_id = name.value",
+                let (Json(found),): (Json<Vec<(String, String, i64)>>,) = sqlx::query_as(
+                    "SELECT json_group_array(json_array(c.external_id, hex(c.id), c.created_at)) \
+                     FROM json_each($2) AS name \
+                     CROSS JOIN clients c ON c.organization_id = $1 AND c.external_id = name.value",
                 )
                 .bind(organization)
                 .bind(Json(&names))
-                .fetch_all(&mut **connection)
-                .await?
+                .fetch_one(&mut **connection)
+                .await?;
+                found
+                    .into_iter()
+                    .map(|(external_id, id, created_at)| {
+                        let decode = |error: Box<dyn std::error::Error + Send + Sync>| {
+                            sqlx::Error::Decode(error)
+                        };
+                        let id = Uuid::parse_str(&id).map_err(|error| decode(error.into()))?;
+                        let created_at = Timestamp::from_microsecond(created_at)
+                            .map_err(|error| decode(error.into()))?;
+                        Ok((external_id, ResolvedClient { id: id.into(), created_at }))
+                    })
+                    .collect()
             }
             Connection::Postgres(connection) => {
-                sqlx::query_as(
+                let rows: Vec<ResolvedRow> = sqlx::query_as(
                     "SELECT id, external_id, created_at FROM clients \
                      WHERE organization_id = $1 AND external_id = ANY($2)",
                 )
                 .bind(organization)
                 .bind(&names)
                 .fetch_all(&mut **connection)
-                .await?
+                .await?;
+                Ok(rows.into_iter().map(named).collect())
             }
-        };
-        Ok(rows.into_iter().map(named).collect())
+        }
     }
 
     /// Changes a client's profile; the given traits are added to those it has.
     pub async fn update_client(&mut self, client: ClientId, patch: &ClientPatch) -> Result<()> {
         let organization = self.scope.organization_uuid();
+        // The update takes the row's lock, so that merging the traits here loses nobody else's.
         let (Json(mut traits),) = fetch_one!(
             self,
             (Json<Map<String, Value>>,),
-            "SELECT traits FROM clients WHERE organization_id = $1 AND id = $2",
-            organization,
-            client.uuid()
-        )?;
-        traits.extend(patch.traits.clone());
-        execute!(
-            self,
             "UPDATE clients SET name = COALESCE($3, name), email = COALESCE($4, email), \
-             plan = COALESCE($5, plan), group_id = COALESCE($6, group_id), traits = $7 \
-             WHERE organization_id = $1 AND id = $2",
+             plan = COALESCE($5, plan), group_id = COALESCE($6, group_id) \
+             WHERE organization_id = $1 AND id = $2 RETURNING traits",
             organization,
             client.uuid(),
             &patch.name,
             &patch.email,
             &patch.plan,
-            &patch.group_id,
+            &patch.group_id
+        )?;
+        if patch.traits.is_empty() {
+            return Ok(());
+        }
+        traits.extend(patch.traits.clone());
+        execute!(
+            self,
+            "UPDATE clients SET traits = $3 WHERE organization_id = $1 AND id = $2",
+            organization,
+            client.uuid(),
             Json(&traits)
         )?;
         Ok(())
     }
 
     /// Moves clients' `created_at` back to an earlier event.
-    pub(crate) async fn move_clients_back(&mut self, first: &[(ClientId, Timestamp)]) -> Result<()> {
+    pub(crate) async fn move_clients_back(
+        &mut self,
+        first: &[(ClientId, Timestamp)],
+    ) -> Result<()> {
         for (client, at) in first {
             execute!(
                 self,
@@ -323,6 +351,8 @@ impl Tx {
 
     /// Deletes a client and everything known of it, for good.
     pub async fn delete_client(&mut self, client: ClientId) -> Result<()> {
+        self.lock_organization(Lock::DeleteClients).await?;
+        self.lock_organization(Lock::SettleEvents).await?;
         // No index leads to these by client alone: each is a scan of the organization's rows, the
         // price of storing events fast. Deleting is rare.
         for sql in [
@@ -372,8 +402,7 @@ impl Tx {
         changes: &[(ClientId, Timestamp)],
     ) -> Result<()> {
         let Some(scored_until) = scored_until else { return Ok(()) };
-        let late: Vec<_> =
-            changes.iter().filter(|(_, at)| *at < scored_until).copied().collect();
+        let late: Vec<_> = changes.iter().filter(|(_, at)| *at < scored_until).copied().collect();
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,

@@ -13,13 +13,19 @@ pub enum StoreError {
         reason: String,
     },
     /// The database was migrated by a newer version of Mainstay.
-    #[error("the database has migration {0}, which this version of Mainstay does not know: it was written by a newer version; start that version, or roll the database back with it first (mainstay db rollback)")]
+    #[error(
+        "the database has migration {0}, which this version of Mainstay does not know: it was written by a newer version; start that version, or roll the database back with it first (mainstay db rollback)"
+    )]
     Newer(i64),
     /// A migration that ran is not the one that is compiled in.
-    #[error("migration {0} of the database is not the one of this version: it was edited after it ran; restore the database or the original file")]
+    #[error(
+        "migration {0} of the database is not the one of this version: it was edited after it ran; restore the database or the original file"
+    )]
     Edited(i64),
     /// The database has not been migrated as far as this version needs.
-    #[error("the database is at migration {have}, this version needs {need}; run `mainstay db migrate`")]
+    #[error(
+        "the database is at migration {have}, this version needs {need}; run `mainstay db migrate`"
+    )]
     Older {
         /// The newest migration that ran.
         have: i64,
@@ -27,7 +33,9 @@ pub enum StoreError {
         need: i64,
     },
     /// The role that queries would run as is not bound by row-level security.
-    #[error("PostgreSQL role {0:?} is a superuser or has BYPASSRLS, so row-level security would not hold; grant mainstay_app to an ordinary role and connect as that one")]
+    #[error(
+        "PostgreSQL role {0:?} is a superuser or has BYPASSRLS, so row-level security would not hold; grant mainstay_app to an ordinary role and connect as that one"
+    )]
     UnsafeRole(String),
     /// The database cannot be written.
     #[error("the database is read-only: check the permissions of its file and folder")]
@@ -66,8 +74,9 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         if let sqlx::Error::Database(database) = &error {
             match database.code().as_deref() {
-                // PostgreSQL: serialization failure, deadlock.
-                Some("40001" | "40P01") => return Self::Conflict,
+                // PostgreSQL: serialization failure, deadlock. SQLite: another process has kept the
+                // file locked for all our patience.
+                Some("40001" | "40P01" | "5" | "261" | "517") => return Self::Conflict,
                 // SQLITE_READONLY and its extended codes; PostgreSQL: read-only transaction.
                 Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => {
                     return Self::ReadOnly;

@@ -192,6 +192,9 @@ impl Tx {
 
     /// Replaces what is kept of an episode. `change` is recorded in its history; `None` is for new
     /// numbers only.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Taken`] when it would become a second open one of its client and type.
     pub async fn update_alert(
         &mut self,
         episode: &Episode,
@@ -217,7 +220,8 @@ impl Tx {
             episode.snoozed_until.map(Instant),
             episode.condition_ended_at.map(Instant),
             episode.status.is_open()
-        )?;
+        )
+        .map_err(|error| error.taken("open alert of this type"))?;
         match change {
             Some(change) => self.record_alert_action(episode.id, change, at).await,
             None => Ok(()),

@@ -1,7 +1,9 @@
+use std::cmp::Reverse;
+
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::{ClientId, InsightId},
-    insight::{Insight, InsightEvidence, InsightStatus, InsightType, Priority},
+    insight::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule},
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -9,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_optional, insert_rows_returning},
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
 };
 
 /// An insight to be kept.
@@ -102,7 +104,7 @@ impl Tx {
         as_of: Timestamp,
     ) -> Result<Vec<InsightId>> {
         let organization = self.scope.organization_uuid();
-        let created: Vec<(Uuid,)> = insert_rows_returning!(
+        let created: Vec<(Uuid,)> = fetch_for_rows!(
             self,
             (Uuid,),
             "INSERT INTO client_insights (organization_id, client_id, period, rule, id, \
@@ -129,8 +131,8 @@ impl Tx {
         Ok(created.into_iter().map(|(id,)| id.into()).collect())
     }
 
-    /// A client's insights that are valid at `now`, newest first, the more important ones first
-    /// within a period. Dismissed ones only on request.
+    /// A client's insights that are valid at `now`, newest first, within a period the more important
+    /// ones first and then in the order of the rules. Dismissed ones only on request.
     pub async fn client_insights(
         &mut self,
         client: ClientId,
@@ -143,14 +145,18 @@ impl Tx {
             "SELECT id, client_id, period, rule, insight_type, priority, status, title, message, \
              figures, evidence, created_at, valid_until FROM client_insights \
              WHERE organization_id = $1 AND client_id = $2 AND created_at <= $3 \
-             AND valid_until > $3 AND (status <> 'dismissed' OR $4) ORDER BY period DESC, \
-             CASE priority WHEN 'high' THEN 0 WHEN 'normal' THEN 1 ELSE 2 END, rule",
+             AND valid_until > $3 AND (status <> 'dismissed' OR $4)",
             self.scope.organization_uuid(),
             client.uuid(),
             Instant(now),
             with_dismissed
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        let mut insights: Vec<StoredInsight> = rows.into_iter().map(Into::into).collect();
+        // Here, because only the code knows the order of priorities and rules.
+        insights.sort_by_cached_key(|insight| {
+            (Reverse((insight.period, insight.priority)), insight.rule.parse::<Rule>().ok())
+        });
+        Ok(insights)
     }
 
     /// One insight.

@@ -17,8 +17,8 @@ mod insight;
 mod onboarding;
 mod organization;
 mod pool;
-mod score;
 mod scope;
+mod score;
 mod verify;
 
 pub use access::{ApiKey, FoundKey, KeyKind, Member, NewApiKey, NewMember, Role};
@@ -33,14 +33,16 @@ pub use insight::{NewInsight, StoredInsight};
 pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
 pub use pool::{MigrationState, Store, new_id};
-pub use score::{ClientFacts, ScoreRow, StaleClient};
 pub use scope::Scope;
+pub use score::{ClientFacts, ScoreRow, StaleClient};
 pub use verify::Difference;
 
 /// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.
 pub struct Tx {
     connection: dialect::Connection,
     scope: Scope,
+    /// Whether it writes. One that only reads sees one state of the data and needs no locks.
+    writes: bool,
 }
 
 /// What every method of the store answers.

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     ClientChunk, Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
+    pool::Lock,
 };
 
 /// How far an onboarding task is.
@@ -134,6 +135,7 @@ impl TaskRow {
 impl Tx {
     /// Adds a task to a client's onboarding.
     pub async fn create_task(&mut self, client: ClientId, task: &OnboardingTask) -> Result<()> {
+        self.lock_organization(Lock::StoreEvents).await?;
         execute!(
             self,
             "INSERT INTO onboarding_tasks \
@@ -171,6 +173,7 @@ impl Tx {
         status: Option<TaskStatus>,
         now: Timestamp,
     ) -> Result<Option<OnboardingTask>> {
+        self.lock_organization(Lock::StoreEvents).await?;
         let row = fetch_optional!(
             self,
             TaskRow,
@@ -264,18 +267,23 @@ impl Tx {
         }))
     }
 
-    /// Records that a client looked at its launch kit, or is through with it. The first time counts.
+    /// Records that a client looked at its launch kit, or is through with it. The earliest time
+    /// counts, whichever is told first.
     pub async fn record_launch_kit(
         &mut self,
         client: ClientId,
         times: LaunchKitTimes,
     ) -> Result<()> {
+        self.lock_organization(Lock::StoreEvents).await?;
         execute!(
             self,
             "INSERT INTO launch_kits (organization_id, client_id, viewed_at, completed_at) \
              VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, client_id) DO UPDATE SET \
-             viewed_at = COALESCE(launch_kits.viewed_at, excluded.viewed_at), \
-             completed_at = COALESCE(launch_kits.completed_at, excluded.completed_at)",
+             viewed_at = CASE WHEN excluded.viewed_at < launch_kits.viewed_at \
+             THEN excluded.viewed_at ELSE COALESCE(launch_kits.viewed_at, excluded.viewed_at) END, \
+             completed_at = CASE WHEN excluded.completed_at < launch_kits.completed_at \
+             THEN excluded.completed_at \
+             ELSE COALESCE(launch_kits.completed_at, excluded.completed_at) END",
             self.scope.organization_uuid(),
             client.uuid(),
             times.viewed_at.map(Instant),
@@ -289,6 +297,7 @@ impl Tx {
 
     /// Keeps a rating.
     pub async fn create_feedback(&mut self, client: ClientId, new: &NewFeedback) -> Result<()> {
+        self.lock_organization(Lock::StoreEvents).await?;
         execute!(
             self,
             "INSERT INTO client_feedback \
@@ -339,7 +348,8 @@ impl Tx {
             .collect())
     }
 
-    /// Makes stored scores stale that a change at `at` should have counted for.
+    /// Makes stored scores stale that a change at `at` should have counted for. Called with the lock
+    /// that keeps scores from being announced meanwhile.
     async fn note_change(&mut self, client: ClientId, at: Timestamp) -> Result<()> {
         let organization = self.organization().await?;
         self.mark_stale(organization.scored_until, &[(client, at)]).await

@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{engagement::EventType, id::OrganizationId, score::ScoreModel};
 use sqlx::types::Json;
@@ -182,6 +184,10 @@ impl Tx {
 
     /// Changes an organization.
     pub async fn update_organization(&mut self, patch: &OrganizationPatch) -> Result<()> {
+        if patch.time_zone.is_some() {
+            // Before the row's lock, as everybody else takes the two.
+            self.lock_organization(Lock::SettleEvents).await?;
+        }
         execute!(
             self,
             "UPDATE organizations SET name = COALESCE($2, name), \
@@ -268,11 +274,7 @@ impl Tx {
     }
 
     /// Publishes a score model as the next version, for scores from now on.
-    pub async fn publish_score_model(
-        &mut self,
-        model: &ScoreModel,
-        now: Timestamp,
-    ) -> Result<i64> {
+    pub async fn publish_score_model(&mut self, model: &ScoreModel, now: Timestamp) -> Result<i64> {
         let (version,) = fetch_one!(
             self,
             (i64,),
@@ -318,12 +320,16 @@ impl Tx {
     /// Maps names to types, replacing what they were mapped to. Events already stored keep theirs.
     pub async fn set_event_names(&mut self, names: &[EventName]) -> Result<()> {
         let organization = self.scope.organization_uuid();
+        // PostgreSQL updates no row twice in one statement: of a name's mappings the last one counts.
+        let names: BTreeMap<&str, EventType> =
+            names.iter().map(|name| (name.name.as_str(), name.event_type)).collect();
+        let names: Vec<(&str, EventType)> = names.into_iter().collect();
         insert_rows!(
             self,
             "INSERT INTO event_names (organization_id, name, event_type)",
-            names,
+            &names,
             "ON CONFLICT (organization_id, name) DO UPDATE SET event_type = excluded.event_type",
-            |row| [organization, &row.name, row.event_type.as_str()]
+            |row| [organization, row.0, row.1.as_str()]
         );
         Ok(())
     }

@@ -1,9 +1,9 @@
-use std::{str::FromStr as _, time::Duration};
+use std::{path::Path, str::FromStr as _, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
-    PgPool, SqlitePool,
-    migrate::{Migrate as _, MigrateError, Migrator},
+    Connection as _, PgConnection, PgPool, SqlitePool,
+    migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
@@ -14,8 +14,11 @@ use crate::{Result, Scope, StoreError, Tx, dialect::Connection};
 static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
 static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
 
-/// How long a writer waits for another process to finish with the SQLite file.
-const SQLITE_BUSY: Duration = Duration::from_mins(1);
+/// How long a transaction waits for its turn: for a connection, or for another process to finish
+/// with the SQLite file.
+const PATIENCE: Duration = Duration::from_mins(1);
+/// The table in which sqlx keeps which migrations ran.
+const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// Enough readers that a slow page does not hold up the others on a small machine.
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -79,18 +82,20 @@ impl Store {
     async fn open_sqlite(url: &str) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| bad_url(url, &error.to_string()))?
-            .create_if_missing(true)
+            // A mode in the URL says what to do about a missing file.
+            .create_if_missing(!url.contains("mode="))
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(SQLITE_BUSY)
+            .busy_timeout(PATIENCE)
+            // A day's pages are written again with every batch: copying them from the log into the
+            // file less often (every 64 MB instead of 4) copies each of them once for many batches.
+            .pragma("wal_autocheckpoint", "16384")
             // Pages, in KiB when negative: holds the region that a day's batches write to.
             .pragma("cache_size", "-65536")
             .pragma("temp_store", "memory");
-        if options.get_filename().is_dir() {
-            return Err(bad_url(url, "is a directory; name a file in it"));
-        }
-        let pool = SqlitePoolOptions::new().acquire_timeout(SQLITE_BUSY);
+        check_file(url, options.get_filename())?;
+        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
         let writer = pool
             .clone()
             .max_connections(1)
@@ -107,9 +112,14 @@ impl Store {
         let owner = PgConnectOptions::from_str(url)
             .map_err(|error| bad_url(url, &error.to_string()))?
             .application_name("mainstay");
+        // One connection now, so that a wrong URL is told at once. Not by the pool: that tries again
+        // for a minute when nobody listens, and forgets why.
+        let connection =
+            PgConnection::connect_with(&owner).await.map_err(|error| cannot_open(url, error))?;
+        connection.close().await?;
         let application = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(SQLITE_BUSY)
+            .acquire_timeout(PATIENCE)
             .after_connect(|connection, _| {
                 Box::pin(async move {
                     // Before the first migration there is no such role yet, and nothing to read.
@@ -123,7 +133,6 @@ impl Store {
                 })
             })
             .connect_lazy_with(owner.clone());
-        // One connection now, so that a wrong URL is told at once.
         drop(application.acquire().await.map_err(|error| cannot_open(url, error))?);
         Ok(Self { pools: Pools::Postgres { application, owner: Box::new(owner) } })
     }
@@ -138,11 +147,13 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 Connection::Sqlite(writer.begin_with("BEGIN IMMEDIATE").await?)
             }
-            Pools::Postgres { application, .. } => {
-                Connection::Postgres(begin_postgres(application, scope).await?)
-            }
+            // Whatever the server's default is: what is read after waiting for a lock must be what
+            // its last holder left.
+            Pools::Postgres { application, .. } => Connection::Postgres(
+                begin_postgres(application, "BEGIN ISOLATION LEVEL READ COMMITTED", scope).await?,
+            ),
         };
-        Ok(Tx { connection, scope })
+        Ok(Tx { connection, scope, writes: true })
     }
 
     /// Starts a transaction that only reads, beside any writer.
@@ -152,16 +163,17 @@ impl Store {
     pub async fn read(&self, scope: Scope) -> Result<Tx> {
         let connection = match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
-            Pools::Postgres { application, .. } => {
-                let mut transaction = begin_postgres(application, scope).await?;
-                // Several queries make one figure: they must see one state of the data.
-                sqlx::raw_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-                    .execute(&mut *transaction)
-                    .await?;
-                Connection::Postgres(transaction)
-            }
+            // Several queries make one figure: they must see one state of the data.
+            Pools::Postgres { application, .. } => Connection::Postgres(
+                begin_postgres(
+                    application,
+                    "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
+                    scope,
+                )
+                .await?,
+            ),
         };
-        Ok(Tx { connection, scope })
+        Ok(Tx { connection, scope, writes: false })
     }
 
     /// Whether this is PostgreSQL.
@@ -174,30 +186,40 @@ impl Store {
     /// # Errors
     /// When the database is newer than this version, or was edited.
     pub async fn migrate(&self) -> Result<()> {
-        self.check_known().await?;
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
-                SQLITE_MIGRATIONS.run(writer).await.map_err(migration_error)?;
+                // Nothing keeps two processes from migrating one file at the same time. Each
+                // migration is a transaction, so the slower one fails where the other one was
+                // first, and goes on from there.
+                let mut applied = self.applied().await?.len();
+                while let Err(error) = SQLITE_MIGRATIONS.run(writer).await {
+                    let now_applied = self.applied().await?.len();
+                    if now_applied == applied {
+                        return Err(migration_error(error));
+                    }
+                    applied = now_applied;
+                }
             }
             Pools::Postgres { application, owner } => {
-                let pool = owner_pool(owner).await?;
+                self.applied().await?;
+                let pool = owner_pool(owner);
                 POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration_error)?;
                 pool.close().await;
                 // Connections from before the first migration do not have the application's role.
                 while let Some(idle) = application.try_acquire() {
-                    sqlx::Connection::close(idle.detach()).await?;
+                    idle.detach().close().await?;
                 }
             }
         }
         self.check_role().await
     }
 
-    /// Undoes the newest migration, or everything down to (not including) `target`.
+    /// Undoes the newest migration, or everything down to (not including) `target`. Answers what
+    /// was undone, newest first; nothing when there is nothing to undo.
     ///
     /// # Errors
-    /// When there is nothing to undo, or the database is newer than this version.
+    /// When the database is newer than this version, or was edited.
     pub async fn rollback(&self, target: Option<i64>) -> Result<Vec<i64>> {
-        self.check_known().await?;
         let applied: Vec<i64> = self.applied().await?;
         let target = target.unwrap_or_else(|| applied.iter().rev().nth(1).copied().unwrap_or(0));
         match &self.pools {
@@ -205,7 +227,7 @@ impl Store {
                 SQLITE_MIGRATIONS.undo(writer, target).await.map_err(migration_error)?;
             }
             Pools::Postgres { owner, .. } => {
-                let pool = owner_pool(owner).await?;
+                let pool = owner_pool(owner);
                 POSTGRES_MIGRATIONS.undo(&pool, target).await.map_err(migration_error)?;
                 pool.close().await;
             }
@@ -216,14 +238,11 @@ impl Store {
     /// Every migration this version knows, and whether the database has it.
     ///
     /// # Errors
-    /// When the database cannot be read or is newer than this version.
+    /// When the database cannot be read, is newer than this version, or was edited.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>> {
-        self.check_known().await?;
         let applied = self.applied().await?;
         Ok(self
             .known()
-            .iter()
-            .filter(|migration| migration.migration_type.is_up_migration())
             .map(|migration| MigrationState {
                 version: migration.version,
                 description: migration.description.to_string(),
@@ -238,11 +257,12 @@ impl Store {
     /// # Errors
     /// Saying what to do when it is not.
     pub async fn check_ready(&self) -> Result<()> {
-        self.check_known().await?;
-        let have = self.applied().await?.last().copied().unwrap_or(0);
-        let need = self.known().iter().map(|migration| migration.version).max().unwrap_or(0);
-        if have < need {
-            return Err(StoreError::Older { have, need });
+        let applied = self.applied().await?;
+        if self.known().any(|migration| !applied.contains(&migration.version)) {
+            return Err(StoreError::Older {
+                have: applied.last().copied().unwrap_or(0),
+                need: self.known().map(|migration| migration.version).max().unwrap_or(0),
+            });
         }
         self.check_role().await
     }
@@ -253,7 +273,9 @@ impl Store {
     /// When it gives none.
     pub async fn ping(&self) -> Result<()> {
         match &self.pools {
-            Pools::Sqlite { readers, .. } => sqlx::query("SELECT 1").execute(readers).await.map(drop)?,
+            Pools::Sqlite { readers, .. } => {
+                sqlx::query("SELECT 1").execute(readers).await.map(drop)?;
+            }
             Pools::Postgres { application, .. } => {
                 sqlx::query("SELECT 1").execute(application).await.map(drop)?;
             }
@@ -272,58 +294,73 @@ impl Store {
         }
     }
 
-    const fn known(&self) -> &'static Migrator {
-        match self.pools {
+    fn known(&self) -> impl Iterator<Item = &'static Migration> {
+        let migrator = match self.pools {
             Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
             Pools::Postgres { .. } => &POSTGRES_MIGRATIONS,
-        }
+        };
+        migrator.iter().filter(|migration| migration.migration_type.is_up_migration())
     }
 
-    /// Numbers of the migrations that ran, ascending; none when the database is new.
+    /// Numbers of the migrations that ran, ascending, once each is known to be one of this version's;
+    /// none when the database is new.
     async fn applied(&self) -> Result<Vec<i64>> {
-        let table = "_sqlx_migrations";
-        let applied = match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                let mut connection = writer.acquire().await?;
-                let known: Option<(i64,)> =
-                    sqlx::query_as("SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1")
-                        .bind(table)
-                        .fetch_optional(&mut *connection)
-                        .await?;
+        let mut applied = self.list_applied().await?;
+        applied.sort_unstable_by_key(|migration| migration.version);
+        let known = |version| self.known().find(|migration| migration.version == version);
+        if let Some(unknown) = applied.iter().find(|ran| known(ran.version).is_none()) {
+            return Err(StoreError::Newer(unknown.version));
+        }
+        let edited = |ran: &&AppliedMigration| {
+            known(ran.version).is_none_or(|known| known.checksum != ran.checksum)
+        };
+        if let Some(edited) = applied.iter().find(edited) {
+            return Err(StoreError::Edited(edited.version));
+        }
+        Ok(applied.into_iter().map(|migration| migration.version).collect())
+    }
+
+    async fn list_applied(&self) -> Result<Vec<AppliedMigration>> {
+        match &self.pools {
+            // Not the writer: whether this version may serve is also asked during a long import.
+            Pools::Sqlite { readers, .. } => {
+                let mut connection = readers.acquire().await?;
+                let known: Option<(i64,)> = sqlx::query_as(
+                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
+                )
+                .bind(MIGRATIONS_TABLE)
+                .fetch_optional(&mut *connection)
+                .await?;
                 if known.is_none() {
                     return Ok(Vec::new());
                 }
-                connection.list_applied_migrations(table).await.map_err(migration_error)?
+                connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_error)
             }
             Pools::Postgres { owner, .. } => {
-                let pool = owner_pool(owner).await?;
-                let mut connection = pool.acquire().await?;
-                let known: Option<(i32,)> =
-                    sqlx::query_as("SELECT 1 FROM pg_tables WHERE tablename = $1")
-                        .bind(table)
-                        .fetch_optional(&mut *connection)
-                        .await?;
-                if known.is_none() {
-                    return Ok(Vec::new());
-                }
-                connection.list_applied_migrations(table).await.map_err(migration_error)?
+                let mut connection = PgConnection::connect_with(owner).await?;
+                let (known,): (bool,) = sqlx::query_as("SELECT to_regclass($1) IS NOT NULL")
+                    .bind(MIGRATIONS_TABLE)
+                    .fetch_one(&mut connection)
+                    .await?;
+                let applied = if known {
+                    connection
+                        .list_applied_migrations(MIGRATIONS_TABLE)
+                        .await
+                        .map_err(migration_error)?
+                } else {
+                    Vec::new()
+                };
+                connection.close().await?;
+                Ok(applied)
             }
-        };
-        let mut versions: Vec<i64> = applied.into_iter().map(|migration| migration.version).collect();
-        versions.sort_unstable();
-        Ok(versions)
-    }
-
-    async fn check_known(&self) -> Result<()> {
-        let unknown =
-            self.applied().await?.into_iter().find(|version| !self.known().version_exists(*version));
-        unknown.map_or(Ok(()), |version| Err(StoreError::Newer(version)))
+        }
     }
 
     async fn check_role(&self) -> Result<()> {
         let Pools::Postgres { application, .. } = &self.pools else { return Ok(()) };
         let (role, unsafe_role): (String, bool) = sqlx::query_as(
-            "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_roles WHERE rolname = current_user",
+            "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_catalog.pg_roles \
+             WHERE rolname = current_user",
         )
         .fetch_one(application)
         .await?;
@@ -331,17 +368,20 @@ impl Store {
     }
 }
 
-async fn owner_pool(owner: &PgConnectOptions) -> Result<PgPool> {
-    Ok(PgPoolOptions::new().max_connections(1).connect_with(owner.clone()).await?)
+/// One connection as the owner. A pool, because a future that lends a connection to the migrator
+/// could not be sent to another thread.
+fn owner_pool(owner: &PgConnectOptions) -> PgPool {
+    PgPoolOptions::new().max_connections(1).connect_lazy_with(owner.clone())
 }
 
+/// Begins a transaction and tells PostgreSQL its scope, in one round trip.
 async fn begin_postgres(
     pool: &PgPool,
+    begin: &str,
     scope: Scope,
 ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-    let mut transaction = pool.begin().await?;
-    sqlx::raw_sql(sqlx::AssertSqlSafe(scope.postgres_settings())).execute(&mut *transaction).await?;
-    Ok(transaction)
+    let sql = format!("{begin}; {}", scope.postgres_settings());
+    Ok(pool.begin_with(sqlx::AssertSqlSafe(sql)).await?)
 }
 
 fn migration_error(error: MigrateError) -> StoreError {
@@ -353,27 +393,77 @@ fn migration_error(error: MigrateError) -> StoreError {
     }
 }
 
+/// Checks what can be told of a SQLite file's name without opening it.
+fn check_file(url: &str, file: &Path) -> Result<()> {
+    // Each of these is a database of its own for every connection, gone when that is closed.
+    let passing =
+        file.as_os_str().is_empty() || url.contains(":memory:") || url.contains("mode=memory");
+    if passing {
+        return Err(bad_url(
+            url,
+            "would be forgotten at the end; name a file, as in sqlite:mainstay.db",
+        ));
+    }
+    if file.is_dir() {
+        return Err(bad_url(url, "is a directory; name a file in it"));
+    }
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() && !folder.is_dir() => Err(bad_url(
+            url,
+            &format!("there is no folder {}; create it, or name another file", folder.display()),
+        )),
+        _ => Ok(()),
+    }
+}
+
 fn bad_url(url: &str, reason: &str) -> StoreError {
     StoreError::Url { url: without_password(url), reason: reason.to_owned() }
 }
 
 fn cannot_open(url: &str, error: sqlx::Error) -> StoreError {
+    let advice = match &error {
+        sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut => {
+            "check its host and port, and that it runs"
+        }
+        sqlx::Error::Tls(_) => "check its certificate, or the URL's sslmode",
+        sqlx::Error::Database(database) => match database.code().as_deref() {
+            // SQLite: cannot open, not a database.
+            Some("14") => "check that its folder may be written",
+            Some("26") => "that file is none of SQLite's; name another one",
+            // PostgreSQL: wrong password, no such role, no such database, not allowed (SET ROLE).
+            Some("28P01" | "28000") => "check user and password",
+            Some("3D000") => "create the database first, as in createdb NAME",
+            Some("42501") => "grant mainstay_app to the user of the URL",
+            _ => "see there for what to do",
+        },
+        _ => "see there for what to do",
+    };
     match StoreError::from(error) {
         StoreError::ReadOnly => StoreError::ReadOnly,
+        StoreError::Database(error) => {
+            bad_url(url, &format!("cannot be opened: {error}; {advice}"))
+        }
         other => bad_url(url, &format!("cannot be opened: {other}")),
     }
 }
 
 /// A URL that may be printed.
 fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else { return url.to_owned() };
-    match rest.rsplit_once('@') {
-        Some((credentials, host)) => {
-            let user = credentials.split(':').next().unwrap_or_default();
-            format!("{scheme}://{user}:…@{host}")
-        }
-        None => url.to_owned(),
-    }
+    let start = url.find("://").map_or(0, |end| end + 3);
+    let (scheme, rest) = url.split_at(start);
+    // The last @ and the first colon, because people forget to encode those in a password.
+    let (user, host) = match rest.rsplit_once('@') {
+        Some((credentials, host)) => match credentials.split_once(':') {
+            Some((user, _)) => (format!("{user}:…@"), host),
+            None => (format!("{credentials}@"), host),
+        },
+        None => (String::new(), rest),
+    };
+    let host = match host.split_once('?') {
+        Some((host, parameters)) if parameters.contains("password") => format!("{host}?…"),
+        _ => host.to_owned(),
+    };
+    format!("{scheme}{user}{host}")
 }
 
 impl Tx {
@@ -384,7 +474,12 @@ impl Tx {
     pub async fn commit(self) -> Result<()> {
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
-            Connection::Postgres(transaction) => transaction.commit().await?,
+            Connection::Postgres(mut transaction) => {
+                // After a failed statement PostgreSQL answers COMMIT with ROLLBACK and no error.
+                // Ask first: then nothing that was undone can pass for done.
+                sqlx::raw_sql("SELECT 1").execute(&mut *transaction).await?;
+                transaction.commit().await?;
+            }
         }
         Ok(())
     }
@@ -401,16 +496,22 @@ impl Tx {
         Ok(())
     }
 
-    /// Waits until no other transaction holds this lock of the organization; held until the end.
+    /// Waits until no other transaction holds a lock that excludes this one; held until the end.
     /// SQLite has one writer anyway.
     pub(crate) async fn lock_organization(&mut self, lock: Lock) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
         let sql = match lock {
-            Lock::StoreEvents => "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            Lock::SettleEvents | Lock::CheckHealth => "SELECT pg_advisory_xact_lock($1, $2)",
+            Lock::StoreEvents | Lock::KnowClients => "SELECT pg_advisory_xact_lock_shared($1, $2)",
+            Lock::SettleEvents | Lock::CheckHealth | Lock::DeleteClients => {
+                "SELECT pg_advisory_xact_lock($1, $2)"
+            }
         };
-        let class = if matches!(lock, Lock::CheckHealth) { 2 } else { 1 };
+        let class = match lock {
+            Lock::StoreEvents | Lock::SettleEvents => 1,
+            Lock::CheckHealth => 2,
+            Lock::KnowClients | Lock::DeleteClients => 3,
+        };
         // The random half of a UUIDv7. A collision makes two organizations wait for each other.
         let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
         sqlx::query(sql).bind(class).bind(key).execute(&mut **connection).await?;
@@ -418,14 +519,20 @@ impl Tx {
     }
 }
 
-/// What one transaction of an organization must not do while another one does it.
+/// What one transaction of an organization must not do while another one does it. A transaction that
+/// takes several takes [`Lock::CheckHealth`] and those of clients first, those of events after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Lock {
-    /// Storing events: many at a time.
+    /// Storing events, or anything else that makes stored scores stale: many at a time.
     StoreEvents,
     /// Something that no event may be stored beside: filing a message whose duplicate may be under
     /// another day, folding, moving `scored_until`.
     SettleEvents,
     /// Checking health: one at a time, so that each transition happens once.
     CheckHealth,
+    /// Storing something of clients by ids that were looked up: many at a time.
+    KnowClients,
+    /// Deleting a client: nobody may be about to store something of it, since not every table has a
+    /// foreign key that would notice.
+    DeleteClients,
 }

@@ -3,14 +3,17 @@
 use std::fmt;
 
 use jiff::{civil::Date, tz::TimeZone};
-use mainstay_core::time::{add_days, local_day, start_of_day};
+use mainstay_core::{
+    engagement::Rhythm,
+    time::{add_days, local_day, start_of_day},
+};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_one},
-    engagement::unpacked,
+    dialect::{Day, Instant, fetch_all, fetch_one, fetch_optional},
+    engagement::{Addition, Additions, unpacked},
 };
 
 /// Something stored that does not follow from the events.
@@ -68,7 +71,8 @@ impl Tx {
         let (first, last) = fetch_one!(
             self,
             (Option<Day>, Option<Day>),
-            "SELECT MIN(day), MAX(day) FROM daily_activity WHERE organization_id = $1",
+            "SELECT (SELECT MIN(day) FROM daily_activity WHERE organization_id = $1), \
+             (SELECT MAX(day) FROM daily_activity WHERE organization_id = $1)",
             self.scope.organization_uuid()
         )?;
         let rolled = first.zip(last).map(|(first, last)| (first.0, last.0));
@@ -139,74 +143,105 @@ impl Tx {
     }
 
     /// Folds the daily activity again and compares with the totals. Answers the differences and how
-    /// many rows agreed.
+    /// many rows agreed. Keeps a month of active days of each client in memory.
     pub async fn verify_totals(&mut self) -> Result<(Vec<Difference>, u64)> {
-        #[derive(sqlx::FromRow)]
-        struct Row {
-            client_id: Uuid,
-            external_id: Option<String>,
-            content_stored: Option<i64>,
-            content: Option<i64>,
-            visuals_stored: Option<i64>,
-            visuals: Option<i64>,
-            last_stored: Option<Instant>,
-            last_at: Option<Instant>,
-            latest_day: Option<Day>,
-            active_days: Option<Json<Vec<i32>>>,
-        }
         let Some(folded_until) = self.organization().await?.folded_until else {
             return Ok((Vec::new(), 0));
         };
+        let mut computed = Additions::default();
+        let mut day = self.first_active_day().await?;
+        while let Some(folded) = day.filter(|day| *day <= folded_until) {
+            self.gather_day(folded, &mut computed).await?;
+            day = self.next_active_day(folded).await?;
+        }
         let rows = fetch_all!(
             self,
-            Row,
-            "WITH summed AS (SELECT client_id, \
-             CAST(SUM(CASE WHEN event_type = 'content_generated' THEN event_count ELSE 0 END) \
-             AS BIGINT) AS content, \
-             CAST(SUM(CASE WHEN event_type = 'visual_created' THEN event_count ELSE 0 END) \
-             AS BIGINT) AS visuals, MAX(last_at) AS last_at, MAX(day) AS latest_day \
-             FROM daily_activity WHERE organization_id = $1 AND day <= $2 GROUP BY client_id), \
-             stored AS (SELECT * FROM client_activity_totals WHERE organization_id = $1) \
-             SELECT COALESCE(s.client_id, d.client_id) AS client_id, c.external_id, \
-             s.content_generated AS content_stored, d.content, \
-             s.visuals_created AS visuals_stored, d.visuals, s.last_at AS last_stored, d.last_at, \
-             d.latest_day, s.active_days FROM stored s FULL JOIN summed d \
-             ON d.client_id = s.client_id LEFT JOIN clients c ON c.organization_id = $1 \
-             AND c.id = COALESCE(s.client_id, d.client_id)",
-            self.scope.organization_uuid(),
-            Day(folded_until)
+            (Uuid, i64, i64, Instant, Json<Vec<i32>>),
+            "SELECT client_id, content_generated, visuals_created, last_at, active_days \
+             FROM client_activity_totals WHERE organization_id = $1 ORDER BY client_id",
+            self.scope.organization_uuid()
         )?;
-        let mut differences = Vec::new();
+        let mut found: Vec<(Uuid, &str, String, String)> = Vec::new();
         let mut agreed = 0;
-        for row in rows {
-            let latest_stored = row
-                .active_days
-                .as_ref()
-                .and_then(|days| unpacked(&days.0).days().last())
-                .map(|day| day.to_string());
-            let shown = |at: Option<Instant>| at.map(|at| at.0.to_string());
-            let shown_number = |count: Option<i64>| count.map(|count| count.to_string());
-            let columns = [
-                ("content_generated", shown_number(row.content_stored), shown_number(row.content)),
-                ("visuals_created", shown_number(row.visuals_stored), shown_number(row.visuals)),
-                ("last_at", shown(row.last_stored), shown(row.last_at)),
-                ("active_days", latest_stored, row.latest_day.map(|day| day.0.to_string())),
-            ];
-            match columns.into_iter().find(|(_, stored, computed)| stored != computed) {
-                None => agreed += 1,
-                Some((column, stored, computed)) => differences.push(Difference {
-                    place: format!("client_activity_totals.{column}"),
-                    client_id: row.external_id.unwrap_or_else(|| row.client_id.to_string()),
-                    day: Some(folded_until),
-                    stored: stored.unwrap_or_else(|| "none".to_owned()),
-                    computed: computed.unwrap_or_else(|| "none".to_owned()),
-                }),
+        for (client, content_generated, visuals_created, last_at, Json(days)) in rows {
+            let stored = Addition {
+                content_generated,
+                visuals_created,
+                last_at: last_at.0,
+                days: unpacked(&days),
+            };
+            match computed.0.remove(&client.into()).map(|computed| disagreement(&stored, &computed))
+            {
+                Some(None) => agreed += 1,
+                Some(Some((column, stored, computed))) => {
+                    found.push((client, column, stored, computed));
+                }
+                None => found.push((client, "last_at", stored.last_at.to_string(), none())),
             }
+        }
+        for (client, computed) in computed.0 {
+            found.push((client.uuid(), "last_at", none(), computed.last_at.to_string()));
+        }
+        let mut differences = Vec::with_capacity(found.len());
+        for (client, column, stored, computed) in found {
+            differences.push(Difference {
+                place: format!("client_activity_totals.{column}"),
+                client_id: self.name_of(client).await?,
+                day: Some(folded_until),
+                stored,
+                computed,
+            });
         }
         Ok((differences, agreed))
     }
+
+    /// A client's `external_id`, or its id when the client is gone.
+    async fn name_of(&mut self, client: Uuid) -> Result<String> {
+        let row = fetch_optional!(
+            self,
+            (String,),
+            "SELECT external_id FROM clients WHERE organization_id = $1 AND id = $2",
+            self.scope.organization_uuid(),
+            client
+        )?;
+        Ok(row.map_or_else(|| client.to_string(), |(name,)| name))
+    }
+}
+
+fn none() -> String {
+    "none".to_owned()
+}
+
+/// The first column in which two totals differ, with what each says.
+fn disagreement(stored: &Addition, computed: &Addition) -> Option<(&'static str, String, String)> {
+    let pairs = [
+        ("content_generated", stored.content_generated, computed.content_generated),
+        ("visuals_created", stored.visuals_created, computed.visuals_created),
+    ];
+    if let Some((column, stored, computed)) = pairs.into_iter().find(|(_, a, b)| a != b) {
+        return Some((column, stored.to_string(), computed.to_string()));
+    }
+    if stored.last_at != computed.last_at {
+        return Some(("last_at", stored.last_at.to_string(), computed.last_at.to_string()));
+    }
+    if stored.days == computed.days {
+        return None;
+    }
+    let only_in = |one: &Rhythm, other: &Rhythm| {
+        let days: Vec<String> = one
+            .days()
+            .filter(|day| other.days().all(|known| known != *day))
+            .map(|day| day.to_string())
+            .collect();
+        if days.is_empty() { none() } else { days.join(" ") }
+    };
+    Some((
+        "active_days",
+        only_in(&stored.days, &computed.days),
+        only_in(&computed.days, &stored.days),
+    ))
 }
 
 fn shown_count(count: Option<i64>) -> String {
-    count.map_or_else(|| "none".to_owned(), |count| count.to_string())
+    count.map_or_else(none, |count| count.to_string())
 }

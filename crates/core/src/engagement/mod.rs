@@ -9,6 +9,7 @@ pub use activity::{Activity, Rhythm};
 pub use event::{Event, EventType, IncomingEvent, UnknownEventType};
 pub use validation::{
     EventError, MAX_CLIENT_ID_CHARS, MAX_DATA_BYTES, MAX_DURATION_SECONDS, MAX_MESSAGE_ID_CHARS,
-    MAX_NAME_CHARS, MAX_PATH_CHARS, check_json, check_required, check_text, parse_timestamp, validate,
+    MAX_NAME_CHARS, MAX_PATH_CHARS, check_json, check_required, check_text, parse_timestamp,
+    validate,
 };
 pub use window::Windows;

@@ -59,7 +59,9 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
     {
         return Err(EventError::new(
             "duration_seconds",
-            format!("{seconds} is outside 0 to {MAX_DURATION_SECONDS} (one day); send whole seconds"),
+            format!(
+                "{seconds} is outside 0 to {MAX_DURATION_SECONDS} (one day); send whole seconds"
+            ),
         ));
     }
     let data = Value::Object(incoming.data);
@@ -147,10 +149,7 @@ pub fn parse_timestamp(field: &'static str, text: &str) -> Result<Timestamp, Eve
 /// As [`check_text`], and when nothing but white space is left.
 pub fn check_required(field: &'static str, text: &str, max_chars: usize) -> Result<(), EventError> {
     if text.trim().is_empty() {
-        return Err(EventError::new(
-            field,
-            format!("is empty; send 1 to {max_chars} characters"),
-        ));
+        return Err(EventError::new(field, format!("is empty; send 1 to {max_chars} characters")));
     }
     check_text(field, text, max_chars)
 }

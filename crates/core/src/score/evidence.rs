@@ -158,11 +158,7 @@ fn effective_weights(values: &Components<ComponentValue>, model: &ScoreModel) ->
     })
 }
 
-fn exact_value(
-    component: Component,
-    inputs: &ScoreInputs,
-    model: &ScoreModel,
-) -> (Fraction, bool) {
+fn exact_value(component: Component, inputs: &ScoreInputs, model: &ScoreModel) -> (Fraction, bool) {
     let whole = Fraction::from_integer;
     match component {
         Component::Engagement => (engagement(inputs, model).iter().sum(), true),
@@ -330,8 +326,8 @@ fn explain_activation(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<
 
 fn explain_progress(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<Part>) {
     let kinds = [
-        (&model.progress.content, inputs.content, PIECE),
-        (&model.progress.visuals, inputs.visuals, VISUAL),
+        (&model.progress.content, inputs.content, "piece of content"),
+        (&model.progress.visuals, inputs.visuals, "visual"),
     ];
     let parts = kinds
         .into_iter()
@@ -346,15 +342,14 @@ fn explain_progress(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<Pa
             })
         })
         .collect();
-    let sentence = if inputs.content == 0 && inputs.visuals == 0 {
-        "No content and no visuals made so far.".to_owned()
-    } else {
-        capitalised(&format!(
-            "{} and {} made so far.",
-            some_or_no(inputs.content, PIECE),
-            some_or_no(inputs.visuals, VISUAL),
-        ))
+    let made = |count, noun, none: &str| {
+        if count == 0 { none.to_owned() } else { counted(count, noun) }
     };
+    let sentence = format!(
+        "{} and {} made so far.",
+        made(inputs.content, "piece of content", "No content"),
+        made(inputs.visuals, "visual", "no visuals"),
+    );
     (sentence, parts)
 }
 
@@ -366,7 +361,11 @@ fn explain_satisfaction(
     let rule = &model.satisfaction;
     if inputs.ratings == 0 {
         return (
-            format!("No feedback in {}: {}.", last_days(rule.days), assumed_words(rule.without_feedback)),
+            format!(
+                "No feedback in {}: {}.",
+                last_days(rule.days),
+                assumed_words(rule.without_feedback)
+            ),
             Vec::new(),
         );
     }
@@ -428,16 +427,17 @@ fn signed(percent: i64) -> String {
     format!("{}{} %", if percent > 0 { "+" } else { "" }, grouped(percent))
 }
 
-const PIECE: &str = "piece of content";
-const VISUAL: &str = "visual";
-
 fn some_or_no(count: i64, noun: &str) -> String {
     if count == 0 { format!("no {noun}") } else { counted(count, noun) }
 }
 
 /// `the last day`, `the last 90 days`.
 fn last_days(days: i32) -> String {
-    if days == 1 { "the last day".to_owned() } else { format!("the last {}", counted(days.into(), "day")) }
+    if days == 1 {
+        "the last day".to_owned()
+    } else {
+        format!("the last {}", counted(days.into(), "day"))
+    }
 }
 
 fn capitalised(text: &str) -> String {

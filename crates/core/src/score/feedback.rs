@@ -22,10 +22,14 @@ pub enum FeedbackKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FeedbackError {
     /// The scale is unknown.
-    #[error("kind: unknown scale {0:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs (0 or 1) or percent (0–100)")]
+    #[error(
+        "kind: unknown scale {0:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs (0 or 1) or percent (0–100)"
+    )]
     Kind(String),
     /// The rating is outside its scale.
-    #[error("rating: {rating} is outside the {kind} scale, {min} to {max}; send a whole number on it")]
+    #[error(
+        "rating: {rating} is outside the {kind} scale, {min} to {max}; send a whole number on it"
+    )]
     Rating {
         /// The scale.
         kind: FeedbackKind,

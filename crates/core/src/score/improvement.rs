@@ -112,25 +112,27 @@ fn worth(
         .components
         .iter()
         .zip(&then.components)
-        .max_by_key(|(before, after)| after.contribution_hundredths - before.contribution_hundredths)
+        .max_by_key(|(before, after)| {
+            after.contribution_hundredths - before.contribution_hundredths
+        })
         .map(|(before, _)| before.component)?;
     Some(Improvement { action, times, gain_hundredths, component })
 }
 
 /// The inputs as they would be after an action; `None` when there is nothing left to do.
+///
+/// Nothing is promised that may not come: what is made counts as an event, but on a day that counts
+/// already, because nobody knows whether it is made on a new one.
 fn after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs> {
     let mut inputs = inputs.clone();
     match action {
-        Action::CompleteTask if inputs.settled < inputs.tasks => {
-            inputs.settled += 1;
-            return Some(inputs);
-        }
         // Without tasks the kit earns nothing: activation stays assumed.
         Action::ViewLaunchKit if inputs.kit == LaunchKit::Unopened && inputs.tasks > 0 => {
             inputs.kit = LaunchKit::Viewed;
             return Some(inputs);
         }
-        Action::CompleteTask | Action::ViewLaunchKit => return None,
+        Action::CompleteTask if inputs.settled < inputs.tasks => inputs.settled += 1,
+        Action::ViewLaunchKit | Action::CompleteTask => return None,
         Action::GenerateContent => inputs.content += times,
         Action::CreateVisual => inputs.visuals += times,
         Action::BeActive => {}
@@ -138,7 +140,7 @@ fn after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs
     if action != Action::BeActive {
         inputs.high_value += times;
     }
-    if !inputs.active_today() {
+    if inputs.events == 0 || (action == Action::BeActive && !inputs.active_today()) {
         inputs.active_days = (inputs.active_days + 1).min(7);
     }
     inputs.events += times;

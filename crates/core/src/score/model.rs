@@ -149,9 +149,8 @@ impl ScoreModel {
 
     /// The built-in model, the table of the specification.
     pub fn standard() -> Self {
-        let milestones = |steps: [(i64, i64); 3]| {
-            steps.map(|(at, points)| Milestone { at, points }).to_vec()
-        };
+        let milestones =
+            |steps: [(i64, i64); 3]| steps.map(|(at, points)| Milestone { at, points }).to_vec();
         Self {
             name: "standard".to_owned(),
             weights: Weights {
@@ -176,10 +175,7 @@ impl ScoreModel {
                 content: milestones([(1, 20), (5, 20), (10, 10)]),
                 visuals: milestones([(1, 20), (5, 15), (10, 15)]),
             },
-            satisfaction: SatisfactionRule {
-                days: 90,
-                without_feedback: MissingData::Neutral(50),
-            },
+            satisfaction: SatisfactionRule { days: 90, without_feedback: MissingData::Neutral(50) },
             momentum: MomentumRule {
                 from_nothing: 80,
                 steps: [(50, 100), (20, 80), (0, 60), (-20, 40), (-50, 20)]
@@ -218,7 +214,10 @@ impl ScoreModel {
         ];
         for (field, value) in points {
             if !(0..=100).contains(&value) {
-                return fail(field, format!("{value} is outside 0 to 100; use a whole number in between"));
+                return fail(
+                    field,
+                    format!("{value} is outside 0 to 100; use a whole number in between"),
+                );
             }
         }
         if self.trend_points == 0 {
@@ -270,9 +269,10 @@ impl ScoreModel {
     fn check_steps(&self) -> Result<(), ModelError> {
         let fail = |field, reason: &str| Err(ModelError { field, reason: reason.to_owned() });
         let mut total = 0;
-        for (field, milestones) in
-            [("progress.content", &self.progress.content), ("progress.visuals", &self.progress.visuals)]
-        {
+        for (field, milestones) in [
+            ("progress.content", &self.progress.content),
+            ("progress.visuals", &self.progress.visuals),
+        ] {
             if milestones.len() > 20 {
                 return fail(field, "has more than 20 milestones; use fewer");
             }
@@ -297,10 +297,16 @@ impl ScoreModel {
         if steps.iter().any(|step| {
             !(0..=100).contains(&step.points) || !(-100..=10_000).contains(&step.at_least_percent)
         }) {
-            return fail("momentum.steps", "a step is at −100 to 10000 % and worth 0 to 100 points");
+            return fail(
+                "momentum.steps",
+                "a step is at −100 to 10000 % and worth 0 to 100 points",
+            );
         }
         if !steps.is_sorted_by(|a, b| a.at_least_percent > b.at_least_percent) {
-            return fail("momentum.steps", "list the steps from the highest change down, each once");
+            return fail(
+                "momentum.steps",
+                "list the steps from the highest change down, each once",
+            );
         }
         let bands = self.bands;
         if !(0 < bands.needs_attention

@@ -262,6 +262,22 @@ fn a_change_reads_as_the_step_that_it_earned() {
 }
 
 #[test]
+fn what_was_made_reads_also_when_it_is_nothing() {
+    let table = [
+        (0, 0, "No content and no visuals made so far."),
+        (0, 1, "No content and 1 visual made so far."),
+        (1, 0, "1 piece of content and no visuals made so far."),
+        (2, 0, "2 pieces of content and no visuals made so far."),
+        (0, 12, "No content and 12 visuals made so far."),
+        (1_500, 1, "1 500 pieces of content and 1 visual made so far."),
+    ];
+    for (content, visuals, sentence) in table {
+        let inputs = ScoreInputs { content, visuals, ..nobody() };
+        assert_eq!(plain(&rule(Component::Progress, &inputs, &ScoreModel::standard())), sentence);
+    }
+}
+
+#[test]
 fn a_cap_is_said() {
     let model = ScoreModel::standard();
     let capped = ScoreInputs { events: 17, active_days: 7, high_value: 1, ..nobody() };
@@ -395,6 +411,10 @@ fn whether_a_client_was_active_today_is_told_by_the_days_of_its_zone() {
         let inputs = ScoreInputs { as_of: at(as_of), last: last.map(at), ..nobody() };
         assert_eq!(inputs.active_today(), active, "{last:?} at {as_of}");
     }
+    // Where the zone is gone, an active day that may be there already is not promised away.
+    let last = Some(nobody().as_of);
+    let inputs = ScoreInputs { zone: "Europe/Atlantis".to_owned(), last, ..nobody() };
+    assert!(!inputs.active_today());
 }
 
 #[test]
@@ -517,7 +537,8 @@ prop_compose! {
         ],
         events_before in prop_oneof![1 => Just(0), 4 => 1..60_i64, 1 => 1..1_000_000_i64],
         high_value in prop_oneof![Just(0), 1..30_i64],
-        (content, visuals) in (0..60_i64, 0..60_i64),
+        (content, visuals) in
+            (prop_oneof![0..12_i64, 0..60_i64], prop_oneof![0..12_i64, 0..60_i64]),
         (tasks, settled) in (0..12_i64).prop_flat_map(|tasks| (Just(tasks), 0..=tasks)),
         kit in select(vec![LaunchKit::Unopened, LaunchKit::Viewed, LaunchKit::Completed]),
         (ratings, rating_sum) in (0..9_i64).prop_flat_map(|count| (Just(count), 0..=count * 100)),
@@ -635,6 +656,7 @@ proptest! {
             .map(|component| *model.weights.get(component))
             .sum();
         let sum: i64 = evidence.components.iter().map(|it| it.weight_percent).sum();
+        let (mut raised, mut left) = (i64::MAX, 0);
         prop_assert_eq!(sum, if kept == 0 { 0 } else { 100 });
         for it in &evidence.components {
             let weight = *model.weights.get(it.component);
@@ -643,8 +665,15 @@ proptest! {
             } else {
                 let off = it.weight_percent * kept - weight * 100;
                 prop_assert!(off.abs() < kept, "{} of {kept} became {}", weight, it.weight_percent);
+                let remainder = weight * 100 % kept;
+                if off > 0 {
+                    raised = raised.min(remainder);
+                } else {
+                    left = left.max(remainder);
+                }
             }
         }
+        prop_assert!(raised >= left, "the largest remainders are raised");
     }
 
     #[test]

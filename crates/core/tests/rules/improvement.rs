@@ -66,10 +66,10 @@ fn the_best_small_action_comes_first_with_what_it_is_worth() {
             // Engagement 21.43 + 32.5 + 10 = 63.93, so 64: 13 × 25 %; progress 20 × 25 %.
             worth(Action::GenerateContent, 1, 325 + 500, Component::Progress),
             worth(Action::CreateVisual, 1, 325 + 500, Component::Progress),
+            // Activation 35 → 52.5, so 53: 18 × 20 %; engagement 13 × 25 %.
+            worth(Action::CompleteTask, 1, 360 + 325, Component::Activation),
             // Activation 35 → 65.
             worth(Action::ViewLaunchKit, 1, 600, Component::Activation),
-            // Activation 35 → 52.5, so 53.
-            worth(Action::CompleteTask, 1, 360, Component::Activation),
             // Engagement 21.43 + 32.5 = 53.93, so 54.
             worth(Action::BeActive, 1, 75, Component::Engagement),
         ]
@@ -77,10 +77,12 @@ fn the_best_small_action_comes_first_with_what_it_is_worth() {
 }
 
 #[test]
-fn the_first_event_of_a_day_adds_an_active_day() {
+fn only_being_active_promises_a_new_active_day() {
     let inputs = ScoreInputs { last: Some(at("2026-05-05T21:59:59Z")), ..halfway() };
     // Engagement 28.57 + 32.5 = 61.07, so 61.
     assert!(found(&inputs).contains(&worth(Action::BeActive, 1, 250, Component::Engagement)));
+    // Whether content is made on a new day, nobody knows: worth no more than on this one.
+    assert!(found(&inputs).contains(&worth(Action::GenerateContent, 1, 825, Component::Progress)));
     // There are only seven days in a week: 50 + 30 → 50 + 32.5.
     let inputs = ScoreInputs { active_days: 7, ..inputs };
     assert!(found(&inputs).contains(&worth(Action::BeActive, 1, 75, Component::Engagement)));
@@ -153,6 +155,18 @@ fn of_one_and_many_the_one_worth_more_each_time_is_offered() {
 }
 
 #[test]
+fn a_lot_of_work_comes_after_a_little_that_is_worth_more_each_time() {
+    // A task: activation 83 → 100, 340 for one; three pieces of content: 500, so 167 each.
+    assert_eq!(
+        found(&ScoreInputs { content: 2, settled: 3, ..done() }),
+        [
+            worth(Action::CompleteTask, 1, 340, Component::Activation),
+            worth(Action::GenerateContent, 3, 500, Component::Progress),
+        ]
+    );
+}
+
+#[test]
 fn nothing_is_promised_when_everything_is_done() {
     assert_eq!(found(&done()), []);
     // A better rating is never asked for.
@@ -212,21 +226,23 @@ const ORDER: [Action; 5] = [
 fn later(action: Action, times: i64, inputs: &ScoreInputs) -> ScoreInputs {
     let mut later = inputs.clone();
     match action {
-        Action::CompleteTask => later.settled += 1,
         Action::ViewLaunchKit => later.kit = LaunchKit::Viewed,
-        Action::GenerateContent | Action::CreateVisual | Action::BeActive => {
-            let today = inputs.active_today();
-            later.active_days = (inputs.active_days + i64::from(!today)).min(7);
-            later.events += times;
-        }
+        Action::BeActive => {}
+        Action::CompleteTask => later.settled += 1,
+        Action::GenerateContent => later.content += times,
+        Action::CreateVisual => later.visuals += times,
     }
-    if action == Action::GenerateContent {
-        later.content += times;
+    // Looking at the kit is no event; of the others, being active alone is not of high value.
+    if action == Action::ViewLaunchKit {
+        return later;
+    }
+    later.events += times;
+    if action != Action::BeActive {
         later.high_value += times;
     }
-    if action == Action::CreateVisual {
-        later.visuals += times;
-        later.high_value += times;
+    let new_day = action == Action::BeActive && !inputs.active_today();
+    if new_day || inputs.events == 0 {
+        later.active_days = (inputs.active_days + 1).min(7);
     }
     later
 }

@@ -334,13 +334,7 @@ fn the_best_next_step_is_worth_what_computing_the_score_again_gives() {
     let week = Week::of(steady());
     let insight = week.get(Rule::BestNextStep).unwrap();
     assert_eq!(insight.figures["action"], "create_visual");
-    let after = ScoreInputs {
-        events: 17,
-        active_days: 5,
-        high_value: 4,
-        visuals: 5,
-        ..week.inputs.clone()
-    };
+    let after = ScoreInputs { events: 17, high_value: 4, visuals: 5, ..week.inputs.clone() };
     let then = Score::compute(after, &week.model, None);
     assert_eq!(insight.figures["overall"], 68);
     assert_eq!(insight.figures["overall_then"], then.overall);
@@ -469,8 +463,8 @@ fn a_busy_week_in_words() {
         It was 56 on 15 Nov. In points: engagement +11.25, momentum +6.00. Open the score to see the events behind each part.
         {"change":12,"moved":[{"component":"engagement","hundredths":1125},{"component":"momentum","hundredths":600}],"overall":68,"previous":56,"previous_as_of":"2026-11-14T23:00:00Z"}
     [normal recommendation] Make your 5th visual
-        You have 4 visuals; the 5th reaches a milestone. It is worth 6.00 points and takes your score from 68 to 74, as of 22 Nov.
-        {"action":"create_visual","gain_hundredths":600,"overall":68,"overall_then":74,"times":1}
+        You have 4 visuals; the 5th reaches a milestone. It is worth 4.25 points and takes your score from 68 to 73, as of 22 Nov.
+        {"action":"create_visual","gain_hundredths":425,"overall":68,"overall_then":73,"times":1}
     [normal milestone] Milestone: 5th content
         You had 4 contents before 15 Nov and 6 at the end of 21 Nov. The 5th gives 20 of 100 progress points. The next milestone is the 10th: 4 more.
         {"at":5,"before":4,"points":20,"total":6}
@@ -620,8 +614,8 @@ fn the_best_next_step_in_words() {
         You have 7 contents; the 10th reaches a milestone. Making 3 more is worth 2.50 points and takes your score from 90 to 93, as of 22 Nov.
         {"action":"generate_content","gain_hundredths":250,"overall":90,"overall_then":93,"times":3}
     Write your 1st content
-        You have no content yet. One is worth 4.75 points and takes your score from 14 to 19, as of 22 Nov.
-        {"action":"generate_content","gain_hundredths":475,"overall":14,"overall_then":19,"times":1}
+        You have no content yet. One is worth 3.00 points and takes your score from 14 to 17, as of 22 Nov.
+        {"action":"generate_content","gain_hundredths":300,"overall":14,"overall_then":17,"times":1}
     Write your 6th content
         You have 5 contents. One more is worth 3.00 points and takes your score from 56 to 59, as of 22 Nov.
         {"action":"generate_content","gain_hundredths":300,"overall":56,"overall_then":59,"times":1}

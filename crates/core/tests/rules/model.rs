@@ -32,6 +32,7 @@ fn steps(steps: &[(i64, i64)]) -> Vec<MomentumStep> {
 fn the_standard_model_is_the_table_of_the_specification() {
     let model = ScoreModel::standard();
     assert_eq!(model.check(), Ok(()));
+    assert_eq!(ScoreModel::STANDARD_VERSION, 1);
     let weights = Component::ALL.map(|component| *model.weights.get(component));
     assert_eq!(weights, [25, 20, 25, 15, 15]);
     let json = serde_json::json!({
@@ -241,6 +242,10 @@ fn milestones_ascend_and_give_at_most_100_together() {
         );
         accepted(|model| *list(model) = milestones(&many[..20]));
         accepted(|model| *list(model) = milestones(&[(1, 50)]));
+        accepted(|model| {
+            (model.progress.content, model.progress.visuals) = (Vec::new(), Vec::new());
+            *list(model) = milestones(&[(1, 100)]);
+        });
         accepted(|model| *list(model) = Vec::new());
         accepted(|model| *list(model) = milestones(&[(i64::MAX, 50)]));
     }

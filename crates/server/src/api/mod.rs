@@ -1,1 +1,73 @@
-//! The HTTP API.
+//! The HTTP API: JSON in and out, and every failure a problem that names the field, the limit and
+//! what to do.
+//!
+//! Folders follow URLs: `GET /api/v1/clients/{client_id}/scores` is `v1/clients/scores.rs`. A
+//! handler says who may call it by the extractor it takes (`caller`), reads its input (`input`,
+//! `body`), asks a service and turns what comes back into JSON. Nothing is decided here that a
+//! command could not ask for too.
+
+mod answer;
+mod body;
+mod caller;
+mod client;
+mod docs;
+mod document;
+mod input;
+mod names;
+mod probes;
+mod problem;
+mod v1;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, MatchedPath, Request},
+    middleware::map_response,
+};
+use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
+use tracing::Span;
+use utoipa_axum::router::OpenApiRouter;
+
+use crate::{Mainstay, engagement::EventWriter};
+
+/// What every handler needs.
+#[derive(Clone)]
+pub(crate) struct Api {
+    mainstay: Mainstay,
+    writer: EventWriter,
+    document: docs::Document,
+    readiness: probes::Readiness,
+}
+
+/// Every route of the API, for any listener.
+pub fn router(mainstay: Mainstay, writer: EventWriter) -> Router {
+    let (handlers, document) = OpenApiRouter::with_openapi(document::base())
+        .merge(client::success::routes())
+        .merge(v1::routes())
+        .merge(probes::routes())
+        .merge(docs::routes())
+        .split_for_parts();
+    let api = Api {
+        mainstay,
+        writer,
+        document: docs::Document::new(&document::complete(document)),
+        readiness: probes::Readiness::default(),
+    };
+    let mut router = handlers
+        .with_state(api)
+        .merge(docs::pages())
+        .fallback(answer::no_route)
+        .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES))
+        .layer(CatchPanicLayer::custom(answer::panicked))
+        .layer(map_response(answer::as_problem));
+    for (name, value) in answer::headers() {
+        router = router.layer(answer::header_unless_set(name, value));
+    }
+    // Failures are logged where they are handled, once: here only the request is named. Its route
+    // and not its path, in which a client's id may be an e-mail address.
+    router.layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
+}
+
+fn span_of(request: &Request) -> Span {
+    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
+    tracing::info_span!("request", method = %request.method(), route)
+}

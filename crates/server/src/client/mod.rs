@@ -2,18 +2,22 @@
 
 mod onboarding;
 
+use jiff::Timestamp;
 use mainstay_core::{
     engagement::{MAX_CLIENT_ID_CHARS, check_json, check_text},
-    id::OrganizationId,
+    id::{ClientId, OrganizationId},
 };
 use mainstay_store::{Client, ClientPatch, Profile, Scope, StoreError, new_id};
 use serde_json::Value;
+use uuid::Uuid;
 
 pub use onboarding::FeedbackGiven;
 
 use crate::{Error, Mainstay, Result};
 
 const MAX_TEXT_CHARS: usize = 255;
+/// The year 3000, later than any client is created; `Timestamp::MAX` does not fit PostgreSQL.
+const FAR_FUTURE: Timestamp = Timestamp::constant(32_503_680_000, 0);
 
 impl Mainstay {
     /// The client with an `external_id`.
@@ -27,6 +31,21 @@ impl Mainstay {
     /// The client with an `external_id`, if it is known.
     pub async fn find_client(&self, scope: Scope, external_id: &str) -> Result<Option<Client>> {
         Ok(self.store().read(scope).await?.client(external_id).await?)
+    }
+
+    /// The `external_id` of a client that is known by our own id.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`].
+    pub async fn external_id(&self, scope: Scope, client: ClientId) -> Result<String> {
+        let before = ClientId::new(Uuid::from_u128(client.uuid().as_u128().saturating_sub(1)));
+        let mut tx = self.store().read(scope).await?;
+        let chunk = tx.client_chunk(Some(before), FAR_FUTURE, 1).await?;
+        chunk
+            .clients
+            .into_iter()
+            .find_map(|(found, external_id)| (found.id == client).then_some(external_id))
+            .ok_or_else(|| Error::no_client(&client.to_string()))
     }
 
     /// Clients in the order of their `external_id`.

@@ -4,9 +4,7 @@ use mainstay_core::{
     id::{ClientId, OrganizationId, TaskId},
     score::{FeedbackKind, LaunchKit},
 };
-use mainstay_store::{
-    Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, TaskStatus, new_id,
-};
+use mainstay_store::{Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, TaskStatus, new_id};
 
 use crate::{Error, Mainstay, Result, organization::check_name};
 
@@ -142,7 +140,9 @@ impl Mainstay {
         if given_at > now || given_at < Timestamp::constant(946_684_800, 0) {
             return Err(Error::invalid(
                 "given_at",
-                format!("{given_at} is not between 2000-01-01 and now ({now}); leave it out for now"),
+                format!(
+                    "{given_at} is not between 2000-01-01 and now ({now}); leave it out for now"
+                ),
             ));
         }
         let feedback = Feedback {

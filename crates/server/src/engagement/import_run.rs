@@ -11,7 +11,8 @@ use mainstay_core::{
 use mainstay_store::{ClientPatch, Outcome, Scope, Seen, Tx};
 
 use super::import::{
-    Group, Identify, ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row, RowContent,
+    Group, Identify, ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row,
+    RowContent,
 };
 use crate::{Mainstay, Result, organization::Context};
 
@@ -94,13 +95,12 @@ impl Mainstay {
             if batch.is_empty() {
                 break;
             }
-            match &mut dry {
-                Some(tx) => self.store_batch(tx, batch, &mut summary).await?,
-                None => {
-                    let mut tx = self.begin(organization).await?;
-                    self.store_batch(&mut tx, batch, &mut summary).await?;
-                    tx.commit().await.map_err(crate::Error::from)?;
-                }
+            if let Some(tx) = &mut dry {
+                self.store_batch(tx, batch, &mut summary).await?;
+            } else {
+                let mut tx = self.begin(organization).await?;
+                self.store_batch(&mut tx, batch, &mut summary).await?;
+                tx.commit().await.map_err(crate::Error::from)?;
             }
         }
         if let Some(tx) = dry {
@@ -206,9 +206,11 @@ fn check(
             // History, not late data: it counts as received when it happened. But nothing was
             // received in the future, so a broken clock is still found out.
             let received_at = incoming.timestamp.map_or(now, |happened| happened.min(now));
-            validate(incoming, received_at)
-                .map(Checked::Event)
-                .map_err(|error| RejectedRow { line, reason: error.to_string(), raw })
+            validate(incoming, received_at).map(Checked::Event).map_err(|error| RejectedRow {
+                line,
+                reason: error.to_string(),
+                raw,
+            })
         }
         RowContent::Identify(identify) => Ok(Checked::Identify(identify)),
         RowContent::Group(group) => Ok(Checked::Group(group)),

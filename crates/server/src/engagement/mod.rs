@@ -6,7 +6,7 @@ mod track;
 mod view;
 mod writer;
 
-pub use import_run::{ImportProgress, ImportSummary};
+pub use import_run::{ImportFailure, ImportProgress, ImportSummary};
 pub use track::{Refusal, Tracked};
-pub use view::{EventPage, Heatmap, HeatmapDay, HEATMAP_DAYS};
+pub use view::{EventPage, HEATMAP_DAYS, Heatmap, HeatmapDay};
 pub use writer::EventWriter;

@@ -54,7 +54,11 @@ impl Heatmap {
 
     /// Hundredths of an event an active day; 0 when there was none.
     pub const fn average_hundredths(&self) -> i64 {
-        if self.active_days == 0 { 0 } else { (self.total * 100 + self.active_days / 2) / self.active_days }
+        if self.active_days == 0 {
+            0
+        } else {
+            (self.total * 100 + self.active_days / 2) / self.active_days
+        }
     }
 }
 

@@ -36,19 +36,23 @@ impl EventWriter {
     /// Stores checked events; when this returns they are on disk.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too much is waiting, else what the database says; then none is stored.
+    /// [`Error::Busy`] when too much is waiting, [`Error::Unavailable`] when the database does not
+    /// take it; then none is stored.
     pub async fn store(
         &self,
         organization: OrganizationId,
         events: Vec<Event>,
     ) -> Result<Vec<Outcome>> {
-        let busy = || Error::Busy { retry_after_seconds: RETRY_AFTER_SECONDS };
         let (answer, stored) = oneshot::channel();
         self.queue
             .try_send(Submission { organization, events, answer })
-            .map_err(|_| busy())?;
-        stored.await.unwrap_or_else(|_| Err(busy()))
+            .map_err(|_| Error::Busy { retry_after_seconds: RETRY_AFTER_SECONDS })?;
+        stored.await.unwrap_or_else(|_| Err(unavailable()))
     }
+}
+
+const fn unavailable() -> Error {
+    Error::Unavailable { retry_after_seconds: RETRY_AFTER_SECONDS }
 }
 
 async fn write(mainstay: Mainstay, mut submissions: mpsc::Receiver<Submission>) {
@@ -96,7 +100,7 @@ async fn store_group(mainstay: &Mainstay, organization: OrganizationId, group: V
         Err(error) => {
             tracing::error!(%error, events = events.len(), "events were not stored");
             for answer in answers {
-                let _ = answer.send(Err(Error::Busy { retry_after_seconds: RETRY_AFTER_SECONDS }));
+                let _ = answer.send(Err(unavailable()));
             }
         }
     }

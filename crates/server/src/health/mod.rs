@@ -4,13 +4,18 @@ mod alerts;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition, check},
+    health::{
+        AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
+        check,
+    },
     id::OrganizationId,
     insight::contributions,
 };
 use mainstay_store::{
     AlertChange, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
 };
+
+pub use alerts::AlertHistory;
 
 use crate::{
     CHUNK, Error, Mainstay, Result,
@@ -64,12 +69,19 @@ impl Mainstay {
         while let Some(last) = chunk.last() {
             let mut tx = self.store().begin(scope).await?;
             tx.lock_health_check().await?;
-            self.check_chunk(&mut tx, &chunk, as_of, &mut changes).await?;
+            let checked = tx.organization().await?.health_checked_until;
+            if !dry_run && checked.is_some_and(|checked| checked > as_of) {
+                // A later check has begun since. It sees to this chunk and the rest of them: what
+                // it found of a client must not be taken back by an older look.
+                break;
+            }
+            self.check_chunk(&mut tx, &chunk, as_of, dry_run, &mut changes).await?;
             chunk = match client {
                 Some(_) => ClientChunk { clients: Vec::new() },
                 None => tx.client_chunk(Some(last), as_of, CHUNK).await?,
             };
-            if client.is_none() && chunk.clients.is_empty() {
+            if client.is_none() {
+                // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
             }
             if dry_run {
@@ -99,6 +111,7 @@ impl Mainstay {
         tx: &mut Tx,
         chunk: &ClientChunk,
         as_of: Timestamp,
+        dry_run: bool,
         changes: &mut Vec<HealthChange>,
     ) -> Result<()> {
         let context = Context::load(tx).await?;
@@ -109,13 +122,20 @@ impl Mainstay {
         for client in &facts {
             let tasks = tasks.remove(&client.client).unwrap_or_default();
             let mut episodes = episodes.remove(&client.client).unwrap_or_default();
-            // An episode of the future, met by a look into the past, is not there yet.
-            episodes.retain(|episode| episode.opened_at <= as_of);
+            if dry_run {
+                // An episode of the future, met by a look into the past, is not there yet.
+                episodes.retain(|episode| episode.opened_at <= as_of);
+            } else if episodes.iter().any(|episode| episode.opened_at > as_of) {
+                // This one client was checked later than that already.
+                continue;
+            }
             let health = health_facts(&context, &moment, client, &tasks);
             for transition in check(&episodes, &health) {
-                if let Some(change) = carry_out(tx, client, &episodes, transition, as_of).await? {
-                    changes.push(change);
-                }
+                // Nothing is written when looking only: an episode that is not there yet would be in
+                // the way of the one that a look into the past finds.
+                let writer = if dry_run { None } else { Some(&mut *tx) };
+                let change = carry_out(writer, client, &episodes, transition, as_of).await?;
+                changes.extend(change);
             }
         }
         Ok(())
@@ -148,9 +168,10 @@ fn health_facts(
     }
 }
 
-/// Stores what a transition makes of an episode; answers what there is to tell of it.
+/// Stores what a transition makes of an episode, if it is to be stored; answers what there is to
+/// tell of it.
 async fn carry_out(
-    tx: &mut Tx,
+    tx: Option<&mut Tx>,
     client: &ClientFacts,
     episodes: &[Episode],
     transition: Transition,
@@ -161,7 +182,9 @@ async fn carry_out(
         Transition::Opened(finding) => {
             let message = finding.message.clone();
             let episode = Episode::open(new_id(at), finding, at);
-            tx.open_alert(client.client, &episode, &message).await?;
+            if let Some(tx) = tx {
+                tx.open_alert(client.client, &episode, &message).await?;
+            }
             (episode, message)
         }
         transition => {
@@ -173,7 +196,9 @@ async fn carry_out(
             let (action, note) = told(&transition);
             episode.apply(transition, at);
             let recorded = action.map(|action| AlertChange { action, member: None, note: &note });
-            tx.update_alert(&episode, recorded.as_ref(), at).await?;
+            if let Some(tx) = tx {
+                tx.update_alert(&episode, recorded.as_ref(), at).await?;
+            }
             (episode, note)
         }
     };
@@ -197,4 +222,3 @@ fn told(transition: &Transition) -> (Option<&'static str>, String) {
         Transition::ConditionEnded { .. } => (Some("condition_ended"), String::new()),
     }
 }
-

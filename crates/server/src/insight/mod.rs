@@ -4,12 +4,12 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
+    engagement::EventType,
     id::{ClientId, InsightId, OrganizationId},
     insight::{
         Insight, InsightStatus, Lifetime, PendingTask, Period, WeekFacts, contributions,
         weekly_insights,
     },
-    engagement::EventType,
 };
 use mainstay_store::{
     ClientChunk, ClientFacts, NewInsight, OnboardingTask, Scope, StoredInsight, Tx, TypeCounts,
@@ -78,9 +78,15 @@ impl Mainstay {
         as_of: Timestamp,
     ) -> Result<Vec<Insight>> {
         let mut insights = Vec::new();
-        self.generate_organization_insights(organization, as_of, Some(client_id), false, |written| {
-            insights.extend(written.into_iter().map(|written| written.insight));
-        })
+        self.generate_organization_insights(
+            organization,
+            as_of,
+            Some(client_id),
+            false,
+            |written| {
+                insights.extend(written.into_iter().map(|written| written.insight));
+            },
+        )
         .await?;
         Ok(insights)
     }
@@ -96,8 +102,7 @@ impl Mainstay {
         let Some(external_id) = client else {
             return Ok(tx.client_chunk(None, as_of, CHUNK).await?);
         };
-        let client =
-            tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
+        let client = tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
         let mut chunk = ClientChunk::of(&client);
         chunk.clients.retain(|(client, _)| client.created_at < as_of);
         Ok(chunk)
@@ -168,9 +173,10 @@ impl Mainstay {
         to: InsightStatus,
     ) -> Result<StoredInsight> {
         let mut tx = self.store().begin(scope).await?;
-        let found = tx.insight(id).await?.filter(|insight| {
-            client.is_none_or(|client| client == insight.client)
-        });
+        let found = tx
+            .insight(id)
+            .await?
+            .filter(|insight| client.is_none_or(|client| client == insight.client));
         let Some(insight) = found else {
             return Err(Error::NotFound {
                 what: "insight",
@@ -224,24 +230,30 @@ impl Week<'_> {
             let at_end = ever - today;
             Lifetime { before: at_end - events.get(&kind).copied().unwrap_or(0), at_end }
         };
-        let previous_contributions = facts.previous_inputs.as_ref().map(|inputs| {
-            contributions(inputs, &self.context.model_of(inputs.model))
-        });
+        let previous_contributions = facts
+            .previous_inputs
+            .as_ref()
+            .map(|inputs| contributions(inputs, &self.context.model_of(inputs.model)));
         let activity = &facts.activity;
         weekly_insights(&WeekFacts {
             as_of: self.moment.range.windows.as_of,
             zone: &self.context.zone,
-            period: self.period.clone(),
+            period: *self.period,
             created_at: facts.created_at,
-            content: lifetime(activity.content_generated, facts.made_today.0, EventType::ContentGenerated),
-            visuals: lifetime(activity.visuals_created, facts.made_today.1, EventType::VisualCreated),
+            content: lifetime(
+                activity.content_generated,
+                facts.made_today.0,
+                EventType::ContentGenerated,
+            ),
+            visuals: lifetime(
+                activity.visuals_created,
+                facts.made_today.1,
+                EventType::VisualCreated,
+            ),
             pending_tasks: self
                 .tasks
                 .iter()
-                .map(|task| PendingTask {
-                    title: task.title.clone(),
-                    open_since: task.created_at,
-                })
+                .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
                 .collect(),
             score: &score,
             model: &self.moment.model,

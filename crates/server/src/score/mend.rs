@@ -25,7 +25,11 @@ impl Mainstay {
 
     /// Mends within a transaction, at most so many clients; answers how many, and how many scores
     /// changed.
-    pub(crate) async fn mend_scores_in(&self, tx: &mut Tx, most: Option<i64>) -> Result<(u64, u64)> {
+    pub(crate) async fn mend_scores_in(
+        &self,
+        tx: &mut Tx,
+        most: Option<i64>,
+    ) -> Result<(u64, u64)> {
         // Nothing more can arrive while this is under way.
         let context = Context::load(tx).await?;
         let Some(scored_until) = context.organization.scored_until else { return Ok((0, 0)) };

@@ -119,8 +119,7 @@ impl Mainstay {
         let Some(external_id) = &run.client else {
             return Ok(tx.client_chunk(None, run.as_of, CHUNK).await?);
         };
-        let client =
-            tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
+        let client = tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
         Ok(if client.created_at < run.as_of {
             ClientChunk::of(&client)
         } else {

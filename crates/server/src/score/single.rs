@@ -6,7 +6,10 @@ use mainstay_core::{
 use mainstay_store::{Client, ClientChunk, Scope, ScoreRow};
 
 use super::{ClientScore, Moment, ScoreRun};
-use crate::{Error, Mainstay, Result, organization::{Context, check_as_of}};
+use crate::{
+    Error, Mainstay, Result,
+    organization::{Context, check_as_of},
+};
 
 /// A score with why it is what it is and what would raise it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +33,7 @@ impl Mainstay {
         client_id: &str,
         as_of: Timestamp,
     ) -> Result<Score> {
-        let run =
-            ScoreRun { as_of, client: Some(client_id.to_owned()), dry_run: false };
+        let run = ScoreRun { as_of, client: Some(client_id.to_owned()), dry_run: false };
         let mut scores: Vec<ClientScore> = Vec::new();
         self.score_organization(organization, &run, |chunk| scores.extend(chunk)).await?;
         scores.pop().map(|client| client.score).ok_or_else(|| {
@@ -57,25 +59,28 @@ impl Mainstay {
         let mut tx = self.store().read(scope).await?;
         let context = Context::load(&mut tx).await?;
         let moment = Moment::new(&context, as_of, false);
-        let facts =
-            tx.client_facts(&ClientChunk::of(client), &moment.range, &moment.model).await?;
+        let facts = tx.client_facts(&ClientChunk::of(client), &moment.range, &moment.model).await?;
         let facts = facts.first().ok_or_else(|| Error::no_client(&client.external_id))?;
-        let score = moment.score(facts);
+        let made = moment.score(facts);
         Ok(Explained {
-            evidence: Evidence::of(&score.inputs, &moment.model),
-            improvements: improvements(&score.inputs, &moment.model),
-            score,
+            evidence: Evidence::of(&made.inputs, &moment.model),
+            improvements: improvements(&made.inputs, &moment.model),
+            score: made,
         })
     }
 
     /// Why a stored score is what it is, from its own inputs and model.
     pub async fn explain_stored(&self, scope: Scope, row: &ScoreRow) -> Result<Explained> {
-        let context = Context::load(&mut self.store().read(scope).await?).await?;
-        let model = context.model_of(row.score.inputs.model);
+        self.explain(scope, row.score.clone()).await
+    }
+
+    /// Why a score is what it is, from its own inputs and model.
+    pub async fn explain(&self, scope: Scope, made: Score) -> Result<Explained> {
+        let model = self.context_in(scope).await?.model_of(made.inputs.model);
         Ok(Explained {
-            evidence: Evidence::of(&row.score.inputs, &model),
-            improvements: improvements(&row.score.inputs, &model),
-            score: row.score.clone(),
+            evidence: Evidence::of(&made.inputs, &model),
+            improvements: improvements(&made.inputs, &model),
+            score: made,
         })
     }
 

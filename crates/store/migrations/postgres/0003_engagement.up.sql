@@ -7,17 +7,19 @@ CREATE TABLE client_engagement_events (
   -- and deleting one deletes its events.
   client_id UUID NOT NULL,
   message_id TEXT COLLATE "C" NOT NULL,
+  -- The client's own timestamp, before correction; occurred_at when it sent none. Part of what makes
+  -- a message the same as another one.
+  client_timestamp TIMESTAMPTZ NOT NULL,
   event_type TEXT NOT NULL,
   name TEXT NOT NULL,
   occurred_at TIMESTAMPTZ NOT NULL,
-  client_timestamp TIMESTAMPTZ,
   received_at TIMESTAMPTZ NOT NULL,
   session_id TEXT,
   page_path TEXT,
   duration_seconds BIGINT,
   -- NULL when the sender told nothing more.
   data JSONB,
-  PRIMARY KEY (organization_id, day, client_id, message_id)
+  PRIMARY KEY (organization_id, day, client_id, message_id, client_timestamp)
 );
 
 CREATE TABLE event_moves (
@@ -27,7 +29,8 @@ CREATE TABLE event_moves (
   client_day DATE NOT NULL,
   client_id UUID NOT NULL,
   message_id TEXT COLLATE "C" NOT NULL,
-  PRIMARY KEY (organization_id, client_day, client_id, message_id)
+  client_timestamp TIMESTAMPTZ NOT NULL,
+  PRIMARY KEY (organization_id, client_day, client_id, message_id, client_timestamp)
 );
 
 CREATE TABLE daily_activity (

@@ -17,12 +17,22 @@ END $$;
 
 DO $$
 BEGIN
-  IF NOT pg_has_role(current_user, 'mainstay_app', 'MEMBER') THEN
+  -- Since PostgreSQL 16 a member need not be allowed to SET ROLE, and whoever creates a role is none
+  -- who is.
+  IF NOT pg_has_role(current_user, 'mainstay_app', CASE
+    WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END)
+  THEN
     EXECUTE format('GRANT mainstay_app TO %I', current_user);
   END IF;
+EXCEPTION
+  -- As above.
+  WHEN unique_violation THEN NULL;
 END $$;
 
-GRANT USAGE ON SCHEMA public TO mainstay_app;
+DO $$
+BEGIN
+  EXECUTE format('GRANT USAGE ON SCHEMA %I TO mainstay_app', current_schema());
+END $$;
 
 DO $$
 DECLARE
@@ -48,7 +58,7 @@ BEGIN
   END LOOP;
 
   -- The organization itself: everybody of it reads it, owner and admin change it.
-  EXECUTE format('CREATE POLICY read ON organizations FOR SELECT USING (%s)', replace(organization, 'organization_id =', 'id ='));
+  EXECUTE format('CREATE POLICY read ON organizations FOR SELECT USING (%s IN (''service'', ''owner'', ''admin'', ''staff'', ''client'') AND %s)', role, replace(organization, 'organization_id =', 'id ='));
   EXECUTE format('CREATE POLICY change ON organizations FOR UPDATE USING (%s IN (''service'', ''owner'', ''admin'') AND %s)', role, replace(organization, 'organization_id =', 'id ='));
 
   -- Settings, keys and members: owner and admin.
@@ -68,10 +78,10 @@ BEGIN
   ] LOOP
     EXECUTE format('CREATE POLICY member_read ON %I FOR SELECT USING (%s IN (''owner'', ''admin'', ''staff'') AND %s)', tenant_table, role, organization);
   END LOOP;
-  -- Members keep the clients' records and act on insights and alerts.
+  -- Members keep the clients' records, which can make scores stale, and act on insights and alerts.
   FOREACH tenant_table IN ARRAY ARRAY[
     'clients', 'onboarding_tasks', 'onboarding_task_changes', 'launch_kits', 'client_feedback',
-    'client_insights', 'client_momentum_alerts', 'alert_actions'
+    'stale_scores', 'client_insights', 'client_momentum_alerts', 'alert_actions'
   ] LOOP
     EXECUTE format('CREATE POLICY member_insert ON %I FOR INSERT WITH CHECK (%s IN (''owner'', ''admin'', ''staff'') AND %s)', tenant_table, role, organization);
     EXECUTE format('CREATE POLICY member_update ON %I FOR UPDATE USING (%s IN (''owner'', ''admin'', ''staff'') AND %s)', tenant_table, role, organization);

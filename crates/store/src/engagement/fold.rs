@@ -11,25 +11,49 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_one},
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, insert_rows},
     pool::Lock,
 };
 
-/// One row of the daily activity.
-pub(crate) struct DayOfType {
-    pub(crate) day: Date,
-    pub(crate) client: ClientId,
-    pub(crate) event_type: EventType,
-    pub(crate) count: i64,
+/// How many clients' additions are gathered before they are written.
+const MOST_GATHERED: usize = 100_000;
+
+/// What clients add to their totals.
+#[derive(Default)]
+pub(crate) struct Additions(pub(crate) BTreeMap<ClientId, Addition>);
+
+/// What one client adds to its totals.
+pub(crate) struct Addition {
+    pub(crate) content_generated: i64,
+    pub(crate) visuals_created: i64,
     pub(crate) last_at: Timestamp,
+    pub(crate) days: Rhythm,
 }
 
-/// What a client adds to its totals.
-struct Addition {
-    content_generated: i64,
-    visuals_created: i64,
-    last_at: Timestamp,
-    days: Vec<Date>,
+impl Additions {
+    /// Adds a client's events of one type on one day.
+    pub(crate) fn add(
+        &mut self,
+        client: ClientId,
+        day: Date,
+        event_type: EventType,
+        count: i64,
+        last_at: Timestamp,
+    ) {
+        let addition = self.0.entry(client).or_insert_with(|| Addition {
+            content_generated: 0,
+            visuals_created: 0,
+            last_at,
+            days: Rhythm::default(),
+        });
+        match event_type {
+            EventType::ContentGenerated => addition.content_generated += count,
+            EventType::VisualCreated => addition.visuals_created += count,
+            _ => {}
+        }
+        addition.last_at = addition.last_at.max(last_at);
+        addition.days.insert(day);
+    }
 }
 
 /// The stored form of a [`Rhythm`].
@@ -53,15 +77,20 @@ impl Tx {
             return Ok(());
         }
         let mut day = match organization.folded_until {
-            Some(folded) => Some(mainstay_core::time::add_days(folded, 1)),
+            Some(folded) => self.next_active_day(folded).await?,
             None => self.first_active_day().await?,
         };
-        // Day by day: the memory of one day, however much there is to catch up on.
+        // Day by day, and written when many clients have come together: a client's row is touched
+        // once however many days there are to catch up on, in bounded memory.
+        let mut additions = Additions::default();
         while let Some(folding) = day.filter(|day| *day <= until) {
-            let rows = self.activity_of_day(folding).await?;
-            self.add_to_totals(&rows).await?;
+            self.gather_day(folding, &mut additions).await?;
+            if additions.0.len() >= MOST_GATHERED {
+                self.add_to_totals(&std::mem::take(&mut additions)).await?;
+            }
             day = self.next_active_day(folding).await?;
         }
+        self.add_to_totals(&additions).await?;
         execute!(
             self,
             "UPDATE organizations SET folded_until = $2 WHERE id = $1",
@@ -82,7 +111,8 @@ impl Tx {
         Ok(day.map(|day| day.0))
     }
 
-    async fn next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
+    /// The next local day with an event.
+    pub(crate) async fn next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
         let (day,) = fetch_one!(
             self,
             (Option<Day>,),
@@ -93,7 +123,8 @@ impl Tx {
         Ok(day.map(|day| day.0))
     }
 
-    async fn activity_of_day(&mut self, day: Date) -> Result<Vec<DayOfType>> {
+    /// Adds one local day of the daily activity.
+    pub(crate) async fn gather_day(&mut self, day: Date, additions: &mut Additions) -> Result<()> {
         let rows = fetch_all!(
             self,
             (Uuid, String, i64, Instant),
@@ -102,79 +133,60 @@ impl Tx {
             self.scope.organization_uuid(),
             Day(day)
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|(client, event_type, count, last_at)| DayOfType {
-                day,
-                client: client.into(),
-                event_type: EventType::of_name(&event_type),
-                count,
-                last_at: last_at.0,
-            })
-            .collect())
-    }
-
-    /// Adds activity of folded days to the totals.
-    pub(crate) async fn add_to_totals(&mut self, rows: &[DayOfType]) -> Result<()> {
-        let mut additions: BTreeMap<ClientId, Addition> = BTreeMap::new();
-        for row in rows {
-            let addition = additions.entry(row.client).or_insert(Addition {
-                content_generated: 0,
-                visuals_created: 0,
-                last_at: row.last_at,
-                days: Vec::new(),
-            });
-            match row.event_type {
-                EventType::ContentGenerated => addition.content_generated += row.count,
-                EventType::VisualCreated => addition.visuals_created += row.count,
-                _ => {}
-            }
-            addition.last_at = addition.last_at.max(row.last_at);
-            addition.days.push(row.day);
-        }
-        for (client, addition) in additions {
-            self.add_to_totals_of(client, &addition).await?;
+        for (client, event_type, count, last_at) in rows {
+            additions.add(client.into(), day, EventType::of_name(&event_type), count, last_at.0);
         }
         Ok(())
     }
 
-    async fn add_to_totals_of(&mut self, client: ClientId, addition: &Addition) -> Result<()> {
+    /// Adds activity of folded days to the totals.
+    pub(crate) async fn add_to_totals(&mut self, additions: &Additions) -> Result<()> {
         let organization = self.scope.organization_uuid();
-        let fresh: Rhythm = addition.days.iter().copied().collect();
-        // The upsert takes the row's lock, so that reading, merging and writing the days is safe.
-        let (Json(days),) = fetch_one!(
+        // In the order of the clients' ids, so that two transactions take their locks in the same.
+        let rows: Vec<(&ClientId, &Addition)> = additions.0.iter().collect();
+        let before: Vec<(Uuid, Json<Vec<i32>>)> = fetch_for_rows!(
             self,
-            (Json<Vec<i32>>,),
+            (Uuid, Json<Vec<i32>>),
             "INSERT INTO client_activity_totals \
-             (organization_id, client_id, content_generated, visuals_created, last_at, active_days) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organization_id, client_id) DO UPDATE SET \
+             (organization_id, client_id, content_generated, visuals_created, last_at, active_days)",
+            &rows,
+            "ON CONFLICT (organization_id, client_id) DO UPDATE SET \
              content_generated = client_activity_totals.content_generated + excluded.content_generated, \
              visuals_created = client_activity_totals.visuals_created + excluded.visuals_created, \
              last_at = CASE WHEN excluded.last_at > client_activity_totals.last_at \
              THEN excluded.last_at ELSE client_activity_totals.last_at END \
-             RETURNING active_days",
-            organization,
-            client.uuid(),
-            addition.content_generated,
-            addition.visuals_created,
-            Instant(addition.last_at),
-            Json(packed(&fresh))
-        )?;
-        let mut merged = unpacked(&days);
-        for day in &addition.days {
-            merged.insert(*day);
-        }
-        let merged = packed(&merged);
-        if merged != days {
-            execute!(
-                self,
-                "UPDATE client_activity_totals SET active_days = $3 \
-                 WHERE organization_id = $1 AND client_id = $2",
+             RETURNING client_id, active_days",
+            |row| [
                 organization,
-                client.uuid(),
-                Json(&merged)
-            )?;
-        }
+                row.0.uuid(),
+                row.1.content_generated,
+                row.1.visuals_created,
+                Instant(row.1.last_at),
+                Json(packed(&row.1.days))
+            ]
+        );
+        // The upsert took the rows' locks, so that merging the days here is safe.
+        let merged: Vec<(Uuid, Vec<i32>, Timestamp)> = before
+            .into_iter()
+            .filter_map(|(client, Json(before))| {
+                let addition = additions.0.get(&client.into())?;
+                let mut days = unpacked(&before);
+                for day in addition.days.days() {
+                    days.insert(day);
+                }
+                let days = packed(&days);
+                (days != before).then_some((client, days, addition.last_at))
+            })
+            .collect();
+        // An upsert, because that takes many rows at once; each of these is there already.
+        insert_rows!(
+            self,
+            "INSERT INTO client_activity_totals \
+             (organization_id, client_id, content_generated, visuals_created, last_at, active_days)",
+            &merged,
+            "ON CONFLICT (organization_id, client_id) DO UPDATE SET active_days = excluded.active_days",
+            |row| [organization, row.0, 0_i64, 0_i64, Instant(row.2), Json(&row.1)]
+        );
         Ok(())
     }
 }

@@ -4,7 +4,7 @@ mod fold;
 mod read;
 mod store_events;
 
-pub(crate) use fold::unpacked;
+pub(crate) use fold::{Addition, Additions, unpacked};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -97,11 +97,7 @@ impl ActivityRange {
     /// than the last folded one; an instant further back reads the whole history instead.
     pub fn new(windows: Windows, folded_until: Option<Date>, detailed: bool) -> Self {
         let first_single_day = windows.day_of(windows.last_week);
-        Self {
-            folded_until: folded_until.filter(|day| *day < first_single_day),
-            windows,
-            detailed,
-        }
+        Self { folded_until: folded_until.filter(|day| *day < first_single_day), windows, detailed }
     }
 
     /// The local day of the instant itself.

@@ -14,6 +14,7 @@ use super::{DayActivity, EventCursor, StoredEvent, TypeCounts};
 use crate::{
     ClientChunk, Result, Tx,
     dialect::{Day, Instant, execute, fetch_all},
+    pool::Lock,
 };
 
 #[derive(sqlx::FromRow)]
@@ -45,6 +46,18 @@ impl From<EventRow> for StoredEvent {
     }
 }
 
+/// The longest stretch of days that is walked through, a century: a mistyped year must not keep the
+/// database busy for seconds.
+const MOST_DAYS: i32 = 36_525;
+/// No event is older.
+const FIRST_DAY: Date = Date::constant(1999, 12, 30);
+
+/// The days to walk through, as two bounds to bind.
+fn bounded(first: Date, last: Date) -> (Day, Day) {
+    let first = first.max(FIRST_DAY);
+    (Day(first), Day(last.min(add_days(first, MOST_DAYS))))
+}
+
 impl Tx {
     /// A client's events in `[from, to)`, newest first, from the one before `before`.
     ///
@@ -58,10 +71,12 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<StoredEvent>> {
         let upper = before.map_or(to, |cursor| cursor.occurred_at.min(to));
+        let (first, last) =
+            bounded(local_day(from, &TimeZone::UTC), local_day(upper, &TimeZone::UTC));
         let rows = fetch_all!(
             self,
             EventRow,
-            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) UNION ALL \
+            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $4) \
              SELECT e.message_id, e.event_type, e.name, e.occurred_at, e.received_at, \
              e.session_id, e.page_path, e.duration_seconds, e.data \
@@ -72,8 +87,8 @@ impl Tx {
              ORDER BY e.occurred_at DESC, e.message_id DESC LIMIT $8",
             self.scope.organization_uuid(),
             client.uuid(),
-            Day(local_day(from, &TimeZone::UTC)),
-            Day(local_day(upper, &TimeZone::UTC)),
+            first,
+            last,
             Instant(from),
             Instant(upper),
             before.map_or("", |cursor| cursor.message_id.as_str()),
@@ -89,10 +104,11 @@ impl Tx {
         first: Date,
         last: Date,
     ) -> Result<Vec<DayActivity>> {
+        let (first, last) = bounded(first, last);
         let rows = fetch_all!(
             self,
             (Day, i64),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) UNION ALL \
+            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $4) \
              SELECT a.day, CAST(SUM(a.event_count) AS BIGINT) \
              FROM days CROSS JOIN daily_activity a \
@@ -100,13 +116,10 @@ impl Tx {
              GROUP BY a.day ORDER BY a.day",
             self.scope.organization_uuid(),
             client.uuid(),
-            Day(first),
-            Day(last)
+            first,
+            last
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|(day, events)| DayActivity { day: day.0, events })
-            .collect())
+        Ok(rows.into_iter().map(|(day, events)| DayActivity { day: day.0, events }).collect())
     }
 
     /// Events by type of each client of a chunk on the local days `[first, last]`.
@@ -117,10 +130,11 @@ impl Tx {
         last: Date,
     ) -> Result<HashMap<ClientId, TypeCounts>> {
         let Some((low, high)) = chunk.range() else { return Ok(HashMap::new()) };
+        let (first, last) = bounded(first, last);
         let rows = fetch_all!(
             self,
             (Uuid, String, i64),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
+            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, a.event_type, CAST(SUM(a.event_count) AS BIGINT) \
              FROM days CROSS JOIN daily_activity a WHERE a.organization_id = $1 \
@@ -129,8 +143,8 @@ impl Tx {
             self.scope.organization_uuid(),
             low,
             high,
-            Day(first),
-            Day(last)
+            first,
+            last
         )?;
         let mut counts: HashMap<ClientId, TypeCounts> = HashMap::new();
         for (client, event_type, count) in rows {
@@ -144,9 +158,10 @@ impl Tx {
     }
 
     /// Rolls all events up again by the calendar days of another zone. Called in the transaction
-    /// that changes an organization's zone; takes as long as there are events.
+    /// that changes an organization's zone, in the scope of the service, since nobody else may write
+    /// what is rolled up; takes as long as there are events.
     pub async fn rebuild_daily_activity(&mut self, zone: &TimeZone) -> Result<()> {
-        self.lock_organization(crate::pool::Lock::SettleEvents).await?;
+        self.lock_organization(Lock::SettleEvents).await?;
         let organization = self.scope.organization_uuid();
         execute!(self, "DELETE FROM daily_activity WHERE organization_id = $1", organization)?;
         execute!(
@@ -154,11 +169,7 @@ impl Tx {
             "DELETE FROM client_activity_totals WHERE organization_id = $1",
             organization
         )?;
-        execute!(
-            self,
-            "UPDATE organizations SET folded_until = NULL WHERE id = $1",
-            organization
-        )?;
+        execute!(self, "UPDATE organizations SET folded_until = NULL WHERE id = $1", organization)?;
         let Some((first, last)) = self.event_days().await? else { return Ok(()) };
         let mut day = add_days(first, -1);
         while day <= add_days(last, 1) {

@@ -1,29 +1,29 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::EventType,
     id::ClientId,
-    time::{add_days, local_day},
+    time::{local_day, time_zone, to_micros},
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Outcome, StorableEvent};
+use super::{Outcome, StorableEvent, fold::Additions};
 use crate::{
-    Organization, ResolvedClient, Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_optional, insert_rows, insert_rows_returning},
+    Organization, ResolvedClient, Result, StoreError, Tx,
+    dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
     pool::Lock,
 };
 
 /// How long a message without a client timestamp is known by its id.
-const UNTIMED_DAYS: i32 = 7;
+const UNTIMED: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// How an event is told from others of its client.
+/// Where the duplicates of an event may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Filing {
-    /// Under the UTC day of its own timestamp, where its duplicates are too.
+    /// Under the UTC day of its own timestamp, where it is filed too.
     OwnDay,
     /// Clock correction filed it under another day than its own timestamp's.
     Moved(Date),
@@ -31,35 +31,64 @@ enum Filing {
     Untimed,
 }
 
+/// What makes a message the same as another one, as the databases keep it: the day of its own
+/// timestamp (or the day that it is filed under), the client, the message's id and that timestamp.
+type Identity = (Day, Uuid, String, Instant);
+
 fn utc_day(at: Timestamp) -> Date {
     local_day(at, &TimeZone::UTC)
 }
 
+/// The client's own timestamp; of a message without one, when it happened as far as we know.
+fn own_time(event: &StorableEvent) -> Timestamp {
+    // A client's clock can stand anywhere; what matters is only that it says the same again.
+    to_micros(event.event.client_timestamp.unwrap_or(event.event.occurred_at).max(EARLIEST))
+}
+
 fn filing(event: &StorableEvent) -> Filing {
+    let own_day = utc_day(own_time(event));
     match event.event.client_timestamp {
         None => Filing::Untimed,
-        Some(timestamp) if utc_day(timestamp) == utc_day(event.event.occurred_at) => Filing::OwnDay,
-        Some(timestamp) => Filing::Moved(utc_day(timestamp)),
+        Some(_) if own_day == utc_day(event.event.occurred_at) => Filing::OwnDay,
+        Some(_) => Filing::Moved(own_day),
     }
+}
+
+/// The identity of an event that is filed, or looked for, under a day.
+fn identity(event: &StorableEvent, day: Date) -> Identity {
+    let message_id = event.event.message_id.clone();
+    (Day(day), event.client.uuid(), message_id, Instant(own_time(event)))
 }
 
 impl Tx {
     /// Stores events, each exactly once, with all that is rolled up from them. `clients` says since
-    /// when each client exists, as [`Tx::resolve_clients`] told; `organization` is its state within
-    /// this transaction's lock, so it is read here.
+    /// when each client exists, as [`Tx::resolve_clients`] told in this transaction.
     ///
     /// Outcomes are in the order of the events. They hold once the transaction is committed.
+    ///
+    /// # Errors
+    /// [`StoreError::Conflict`] when the organization's time zone is no longer the one by which the
+    /// events' days were told.
     pub async fn store_events(
         &mut self,
         events: &[StorableEvent],
         clients: &HashMap<ClientId, ResolvedClient>,
     ) -> Result<Vec<Outcome>> {
-        let own_days_only = events.iter().all(|event| filing(event) == Filing::OwnDay);
+        let filings: Vec<Filing> = events.iter().map(filing).collect();
+        let own_days_only = filings.iter().all(|filing| *filing == Filing::OwnDay);
         self.lock_organization(if own_days_only { Lock::StoreEvents } else { Lock::SettleEvents })
             .await?;
+        // Read again within the lock: nobody folds, announces scores or changes the zone from here on.
         let organization = self.organization().await?;
+        check_days(events, &organization)?;
 
-        let mut fresh = self.without_known_elsewhere(events).await?;
+        let mut fresh: Vec<usize> = if own_days_only {
+            // Of equal messages in one batch, the table's key lets one in.
+            (0..events.len()).collect()
+        } else {
+            without_repetitions(events, &filings)
+        };
+        self.drop_known_elsewhere(events, &filings, &mut fresh).await?;
         // The key's order: one pass through the tree, and the same order of locks for everybody.
         fresh.sort_unstable_by(|a, b| key_of(&events[*a]).cmp(&key_of(&events[*b])));
         let stored = self.insert_events(events, &fresh).await?;
@@ -74,7 +103,10 @@ impl Tx {
         let mut earliest: BTreeMap<ClientId, Timestamp> = BTreeMap::new();
         for event in &stored {
             let at = event.event.occurred_at;
-            earliest.entry(event.client).and_modify(|first| *first = (*first).min(at)).or_insert(at);
+            earliest
+                .entry(event.client)
+                .and_modify(|first| *first = (*first).min(at))
+                .or_insert(at);
         }
         let earliest: Vec<_> = earliest.into_iter().collect();
         self.mark_stale(organization.scored_until, &earliest).await?;
@@ -86,104 +118,156 @@ impl Tx {
         Ok(outcomes)
     }
 
-    /// Indexes of the events whose duplicate is not filed under another day than they would be.
-    async fn without_known_elsewhere(&mut self, events: &[StorableEvent]) -> Result<Vec<usize>> {
-        let mut known: HashSet<usize> = HashSet::new();
-        for (index, event) in events.iter().enumerate() {
-            match filing(event) {
-                Filing::OwnDay => {}
-                Filing::Moved(own_day) => {
-                    if !self.claim_moved(event, own_day).await? {
-                        known.insert(index);
-                    }
-                }
-                Filing::Untimed => {
-                    if self.knows_untimed(event).await? {
-                        known.insert(index);
-                    }
-                }
-            }
+    /// Leaves out the events whose duplicate is filed under another day than they would be, and
+    /// files those that are moved under their own day too.
+    async fn drop_known_elsewhere(
+        &mut self,
+        events: &[StorableEvent],
+        filings: &[Filing],
+        fresh: &mut Vec<usize>,
+    ) -> Result<()> {
+        let elsewhere = self.moved_messages(events).await?;
+        if !elsewhere.is_empty() {
+            fresh.retain(|index| {
+                let event = &events[*index];
+                filings[*index] != Filing::OwnDay
+                    || !elsewhere.contains(&identity(event, utc_day(own_time(event))))
+            });
         }
-        let moved = self.moved_messages(events).await?;
-        Ok((0..events.len())
-            .filter(|index| !known.contains(index))
+        let moved: Vec<(usize, Date)> = fresh
+            .iter()
+            .filter_map(|index| match filings[*index] {
+                Filing::Moved(own_day) => Some((*index, own_day)),
+                Filing::OwnDay | Filing::Untimed => None,
+            })
+            .collect();
+        if !moved.is_empty() {
+            let claimed = self.claim_moved(events, &moved).await?;
+            fresh.retain(|index| {
+                !matches!(filings[*index], Filing::Moved(_)) || claimed.contains(index)
+            });
+        }
+        let untimed: Vec<usize> =
+            fresh.iter().copied().filter(|index| filings[*index] == Filing::Untimed).collect();
+        if !untimed.is_empty() {
+            let known = self.known_untimed(events, &untimed).await?;
+            fresh.retain(|index| !known.contains(index));
+        }
+        Ok(())
+    }
+
+    /// Files moved messages under their own days; answers those of which neither a moved nor an
+    /// unmoved twin is there.
+    async fn claim_moved(
+        &mut self,
+        events: &[StorableEvent],
+        moved: &[(usize, Date)],
+    ) -> Result<HashSet<usize>> {
+        let organization = self.scope.organization_uuid();
+        let twins: Vec<Identity> = fetch_for_rows!(
+            self,
+            Identity,
+            "WITH wanted (organization_id, day, client_id, message_id, client_timestamp) AS (",
+            moved,
+            ") SELECT e.day, e.client_id, e.message_id, e.client_timestamp \
+             FROM wanted w CROSS JOIN client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.day = w.day \
+             AND e.client_id = w.client_id AND e.message_id = w.message_id \
+             AND e.client_timestamp = w.client_timestamp",
+            |row| [
+                organization,
+                Day(row.1),
+                events[row.0].client.uuid(),
+                &events[row.0].event.message_id,
+                Instant(own_time(&events[row.0]))
+            ]
+        );
+        let twins: HashSet<Identity> = twins.into_iter().collect();
+        let mut unmatched: Vec<(usize, Date)> = moved
+            .iter()
+            .copied()
+            .filter(|(index, day)| !twins.contains(&identity(&events[*index], *day)))
+            .collect();
+        unmatched
+            .sort_unstable_by(|a, b| (a.1, key_of(&events[a.0])).cmp(&(b.1, key_of(&events[b.0]))));
+        let claimed: Vec<Identity> = fetch_for_rows!(
+            self,
+            Identity,
+            "INSERT INTO event_moves \
+             (organization_id, client_day, client_id, message_id, client_timestamp)",
+            &unmatched,
+            "ON CONFLICT DO NOTHING RETURNING client_day, client_id, message_id, client_timestamp",
+            |row| [
+                organization,
+                Day(row.1),
+                events[row.0].client.uuid(),
+                &events[row.0].event.message_id,
+                Instant(own_time(&events[row.0]))
+            ]
+        );
+        let claimed: HashSet<Identity> = claimed.into_iter().collect();
+        Ok(unmatched
+            .into_iter()
+            .filter(|(index, day)| claimed.contains(&identity(&events[*index], *day)))
+            .map(|(index, _)| index)
+            .collect())
+    }
+
+    /// Which of these messages without a timestamp came before, less than a week away.
+    async fn known_untimed(
+        &mut self,
+        events: &[StorableEvent],
+        untimed: &[usize],
+    ) -> Result<HashSet<usize>> {
+        let organization = self.scope.organization_uuid();
+        // A day ahead too: of two requests around midnight the later one may be stored first.
+        let received: Vec<(Uuid, String, Instant)> = fetch_for_rows!(
+            self,
+            (Uuid, String, Instant),
+            "WITH wanted (organization_id, day, client_id, message_id) AS (",
+            untimed,
+            ") SELECT e.client_id, e.message_id, e.received_at FROM wanted w \
+             CROSS JOIN (SELECT column1 AS days FROM \
+             (VALUES (-7), (-6), (-5), (-4), (-3), (-2), (-1), (0), (1)) AS near) AS away \
+             CROSS JOIN client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.day = w.day + away.days \
+             AND e.client_id = w.client_id AND e.message_id = w.message_id",
+            |index| [
+                organization,
+                Day(utc_day(events[*index].event.received_at)),
+                events[*index].client.uuid(),
+                &events[*index].event.message_id
+            ]
+        );
+        if received.is_empty() {
+            return Ok(HashSet::new());
+        }
+        let mut by_message: HashMap<(Uuid, String), Vec<Timestamp>> = HashMap::new();
+        for (client, message_id, at) in received {
+            by_message.entry((client, message_id)).or_default().push(at.0);
+        }
+        Ok(untimed
+            .iter()
+            .copied()
             .filter(|index| {
                 let event = &events[*index];
-                filing(event) != Filing::OwnDay
-                    || !moved.contains(&(
-                        Day(utc_day(event.event.occurred_at)),
-                        event.client.uuid(),
-                        event.event.message_id.clone(),
-                    ))
+                by_message
+                    .get(&(event.client.uuid(), event.event.message_id.clone()))
+                    .is_some_and(|times| near(times, event.event.received_at))
             })
             .collect())
     }
 
-    /// Files a moved message under its own day; false when it, or its uncorrected twin, is there.
-    async fn claim_moved(&mut self, event: &StorableEvent, own_day: Date) -> Result<bool> {
-        let organization = self.scope.organization_uuid();
-        let twin = fetch_optional!(
-            self,
-            (String,),
-            "SELECT message_id FROM client_engagement_events \
-             WHERE organization_id = $1 AND day = $2 AND client_id = $3 AND message_id = $4",
-            organization,
-            Day(own_day),
-            event.client.uuid(),
-            &event.event.message_id
-        )?;
-        if twin.is_some() {
-            return Ok(false);
-        }
-        let claimed = insert_rows!(
-            self,
-            "INSERT INTO event_moves (organization_id, client_day, client_id, message_id)",
-            &[event],
-            "ON CONFLICT DO NOTHING",
-            |row| [organization, Day(own_day), row.client.uuid(), &row.event.message_id]
-        );
-        Ok(claimed == 1)
-    }
-
-    async fn knows_untimed(&mut self, event: &StorableEvent) -> Result<bool> {
-        let day = utc_day(event.event.received_at);
-        let since = mainstay_core::time::days_before(
-            event.event.received_at,
-            UNTIMED_DAYS,
-            &TimeZone::UTC,
-        );
-        for days_ago in 0..=UNTIMED_DAYS {
-            let twin = fetch_optional!(
-                self,
-                (String,),
-                "SELECT message_id FROM client_engagement_events WHERE organization_id = $1 \
-                 AND day = $2 AND client_id = $3 AND message_id = $4 AND received_at > $5",
-                self.scope.organization_uuid(),
-                Day(add_days(day, -days_ago)),
-                event.client.uuid(),
-                &event.event.message_id,
-                Instant(since)
-            )?;
-            if twin.is_some() {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
     /// Messages of the batch's days that correction has filed elsewhere; hardly ever any.
-    async fn moved_messages(
-        &mut self,
-        events: &[StorableEvent],
-    ) -> Result<HashSet<(Day, Uuid, String)>> {
+    async fn moved_messages(&mut self, events: &[StorableEvent]) -> Result<HashSet<Identity>> {
         let days = events.iter().map(|event| utc_day(event.event.occurred_at));
         let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
             return Ok(HashSet::new());
         };
         let rows = fetch_all!(
             self,
-            (Day, Uuid, String),
-            "SELECT client_day, client_id, message_id FROM event_moves \
+            Identity,
+            "SELECT client_day, client_id, message_id, client_timestamp FROM event_moves \
              WHERE organization_id = $1 AND client_day BETWEEN $2 AND $3",
             self.scope.organization_uuid(),
             Day(first),
@@ -199,23 +283,23 @@ impl Tx {
         order: &[usize],
     ) -> Result<Vec<usize>> {
         let organization = self.scope.organization_uuid();
-        let inserted: Vec<(Day, Uuid, String)> = insert_rows_returning!(
+        let pieces = insert_new_rows!(
             self,
-            (Day, Uuid, String),
+            Identity,
             "INSERT INTO client_engagement_events (organization_id, day, client_id, message_id, \
-             event_type, name, occurred_at, client_timestamp, received_at, session_id, page_path, \
+             client_timestamp, event_type, name, occurred_at, received_at, session_id, page_path, \
              duration_seconds, data)",
             order,
-            "ON CONFLICT DO NOTHING RETURNING day, client_id, message_id",
+            "ON CONFLICT DO NOTHING RETURNING day, client_id, message_id, client_timestamp",
             |index| [
                 organization,
                 Day(utc_day(events[*index].event.occurred_at)),
                 events[*index].client.uuid(),
                 &events[*index].event.message_id,
+                Instant(own_time(&events[*index])),
                 events[*index].event.event_type.as_str(),
                 &events[*index].event.name,
                 Instant(events[*index].event.occurred_at),
-                events[*index].event.client_timestamp.map(Instant),
                 Instant(events[*index].event.received_at),
                 &events[*index].event.session_id,
                 &events[*index].event.page_path,
@@ -223,23 +307,24 @@ impl Tx {
                 data_of(&events[*index])
             ]
         );
-        if inserted.len() == order.len() {
-            return Ok(order.to_vec());
+        let mut rest = order;
+        let mut stored = Vec::with_capacity(order.len());
+        for (rows, new) in pieces {
+            let (piece, others) = rest.split_at(rows);
+            rest = others;
+            match new {
+                None => stored.extend_from_slice(piece),
+                Some(new) => {
+                    let mut new: HashSet<Identity> = new.into_iter().collect();
+                    // Taken out when found: of two equal messages, one is the duplicate.
+                    stored.extend(piece.iter().copied().filter(|index| {
+                        let event = &events[*index];
+                        new.remove(&identity(event, utc_day(event.event.occurred_at)))
+                    }));
+                }
+            }
         }
-        let mut inserted: HashSet<(Day, Uuid, String)> = inserted.into_iter().collect();
-        Ok(order
-            .iter()
-            .copied()
-            // Taken out when found: of two equal messages in one batch, one is the duplicate.
-            .filter(|index| {
-                let event = &events[*index];
-                inserted.remove(&(
-                    Day(utc_day(event.event.occurred_at)),
-                    event.client.uuid(),
-                    event.event.message_id.clone(),
-                ))
-            })
-            .collect())
+        Ok(stored)
     }
 
     async fn roll_up(
@@ -268,37 +353,66 @@ impl Tx {
              event_count = daily_activity.event_count + excluded.event_count, last_at = CASE \
              WHEN excluded.last_at > daily_activity.last_at THEN excluded.last_at \
              ELSE daily_activity.last_at END",
-            |row| [
-                id,
-                Day(row.0.0),
-                row.0.1.uuid(),
-                row.0.2.as_str(),
-                row.1.0,
-                Instant(row.1.1)
-            ]
+            |row| [id, Day(row.0.0), row.0.1.uuid(), row.0.2.as_str(), row.1.0, Instant(row.1.1)]
         );
         if let Some(folded_until) = organization.folded_until {
-            let late: Vec<_> = rolled
-                .into_iter()
-                .filter(|((day, ..), _)| *day <= folded_until)
-                .map(|((day, client, event_type), (count, last_at))| super::fold::DayOfType {
-                    day,
-                    client,
-                    event_type,
-                    count,
-                    last_at,
-                })
-                .collect();
+            let mut late = Additions::default();
+            for ((day, client, event_type), (count, last_at)) in rolled {
+                if day <= folded_until {
+                    late.add(client, day, event_type, count, last_at);
+                }
+            }
             self.add_to_totals(&late).await?;
         }
         Ok(())
     }
 }
 
-type Key<'a> = (Date, ClientId, &'a str);
+type Key<'a> = (Date, ClientId, &'a str, Timestamp);
 
 fn key_of(event: &StorableEvent) -> Key<'_> {
-    (utc_day(event.event.occurred_at), event.client, &event.event.message_id)
+    let day = utc_day(event.event.occurred_at);
+    (day, event.client, &event.event.message_id, own_time(event))
+}
+
+/// Checks that the events' days are still those of the organization's zone: it may have changed
+/// between telling them and taking the lock.
+fn check_days(events: &[StorableEvent], organization: &Organization) -> Result<()> {
+    // A zone that is not known here was not known when the days were told either.
+    let Ok(zone) = time_zone(&organization.time_zone) else { return Ok(()) };
+    let agree =
+        |event: &StorableEvent| local_day(event.event.occurred_at, &zone) == event.local_day;
+    if events.iter().all(agree) { Ok(()) } else { Err(StoreError::Conflict) }
+}
+
+/// Indexes of the events that are no repetition of another one of the batch. Of equal ones the
+/// earliest stays: a client that is new has been created with that time.
+fn without_repetitions(events: &[StorableEvent], filings: &[Filing]) -> Vec<usize> {
+    let mut timed: HashMap<(ClientId, &str, Timestamp), usize> = HashMap::new();
+    let mut untimed: HashMap<(ClientId, &str), Vec<Timestamp>> = HashMap::new();
+    let mut fresh = Vec::with_capacity(events.len());
+    for (index, event) in events.iter().enumerate() {
+        let message_id = event.event.message_id.as_str();
+        if filings[index] == Filing::Untimed {
+            let received = untimed.entry((event.client, message_id)).or_default();
+            if !near(received, event.event.received_at) {
+                received.push(event.event.received_at);
+                fresh.push(index);
+            }
+        } else {
+            let first = timed.entry((event.client, message_id, own_time(event))).or_insert(index);
+            if event.event.occurred_at < events[*first].event.occurred_at {
+                *first = index;
+            }
+        }
+    }
+    fresh.extend(timed.into_values());
+    fresh
+}
+
+/// Whether one of the times is less than a week away.
+fn near(times: &[Timestamp], at: Timestamp) -> bool {
+    times.iter().any(|time| time.duration_since(at).abs() < UNTIMED)
 }
 
 fn data_of(event: &StorableEvent) -> Option<Json<&Map<String, Value>>> {

@@ -15,6 +15,7 @@ use crate::{
     ActivityRange, ClientChunk, Result, Tx,
     dialect::{Day, Instant, fetch_all},
     engagement::unpacked,
+    pool::Lock,
 };
 
 /// Days that fit a bit mask whose sum is still a signed 64-bit number.
@@ -57,6 +58,7 @@ impl Tx {
         model: &ScoreModel,
     ) -> Result<Vec<ClientFacts>> {
         let Some(ids) = chunk.range() else { return Ok(Vec::new()) };
+        let range = &self.settled_range(range).await?;
         let windows = &range.windows;
         let mut facts: HashMap<ClientId, ClientFacts> = chunk
             .clients
@@ -78,15 +80,21 @@ impl Tx {
             })
             .collect();
 
-        if range.folded_until.is_some() {
-            self.add_totals(ids, &mut facts).await?;
+        let first_day = match range.folded_until {
+            Some(folded) => {
+                self.add_totals(ids, &mut facts).await?;
+                Some(add_days(folded, 1))
+            }
+            None => self.first_active_day().await?,
+        };
+        if let Some(first_day) = first_day {
+            self.add_whole_days(ids, range, first_day, &mut facts).await?;
+            if range.detailed {
+                self.add_long_rhythm(ids, range, first_day, &mut facts).await?;
+            }
         }
-        self.add_whole_days(ids, range, &mut facts).await?;
         for day in windows.cut_days() {
             self.add_cut_day(ids, range, day, &mut facts).await?;
-        }
-        if range.detailed && range.folded_until.is_none() {
-            self.add_long_rhythm(ids, range, &mut facts).await?;
         }
         self.add_onboarding(ids, windows.as_of, &mut facts).await?;
         let since = days_before(windows.as_of, model.satisfaction.days, &windows.zone);
@@ -95,6 +103,19 @@ impl Tx {
         self.add_previous(cutoffs, range, &mut facts).await?;
 
         Ok(chunk.clients.iter().filter_map(|(client, _)| facts.remove(&client.id)).collect())
+    }
+
+    /// The range as it is in this transaction: activity may have been folded since the caller asked
+    /// how far it was, and a day must count neither twice nor not at all.
+    async fn settled_range(&mut self, range: &ActivityRange) -> Result<ActivityRange> {
+        if self.writes {
+            self.lock_organization(Lock::StoreEvents).await?;
+        }
+        let folded_until = match range.folded_until {
+            Some(_) => self.organization().await?.folded_until,
+            None => None,
+        };
+        Ok(ActivityRange::new(range.windows.clone(), folded_until, range.detailed))
     }
 
     async fn add_totals(
@@ -125,17 +146,11 @@ impl Tx {
         &mut self,
         (low, high): (Uuid, Uuid),
         range: &ActivityRange,
+        first_day: Date,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
         let windows = &range.windows;
         let today = range.today();
-        let first = match range.folded_until {
-            Some(folded) => add_days(folded, 1),
-            None => match self.first_active_day().await? {
-                Some(first) => first,
-                None => return Ok(()),
-            },
-        };
         let rows = fetch_all!(
             self,
             WholeDays,
@@ -160,7 +175,7 @@ impl Tx {
             self.scope.organization_uuid(),
             low,
             high,
-            Day(first),
+            Day(first_day),
             Day(add_days(today, -1)),
             Day(range.first_whole_day(windows.this_week)),
             Day(range.first_whole_day(windows.last_week)),
@@ -247,18 +262,22 @@ impl Tx {
         Ok(())
     }
 
-    /// The latest active days of each client, however long ago.
+    /// The latest active days of each client that are in no total and too long ago for the mask.
     async fn add_long_rhythm(
         &mut self,
         (low, high): (Uuid, Uuid),
         range: &ActivityRange,
+        first_day: Date,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
-        let Some(first) = self.first_active_day().await? else { return Ok(()) };
+        let last_day = add_days(range.today(), -MASK_DAYS - 1);
+        if last_day < first_day {
+            return Ok(());
+        }
         let rows = fetch_all!(
             self,
             (Uuid, Day),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
              active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN daily_activity a \
              WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id BETWEEN $2 AND $3), \
@@ -268,8 +287,8 @@ impl Tx {
             self.scope.organization_uuid(),
             low,
             high,
-            Day(first),
-            Day(add_days(range.today(), -MASK_DAYS - 1)),
+            Day(first_day),
+            Day(last_day),
             i64::try_from(Rhythm::MAX_DAYS).unwrap_or(i64::MAX)
         )?;
         for (client, day) in rows {

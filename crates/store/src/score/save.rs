@@ -10,6 +10,7 @@ use super::{ScoreRow, StaleClient};
 use crate::{
     Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, insert_rows},
+    pool::Lock,
 };
 
 #[derive(sqlx::FromRow)]
@@ -76,7 +77,8 @@ impl Row {
 }
 
 impl Tx {
-    /// Stores scores, replacing those of the same client and day.
+    /// Stores scores, replacing those of the same client and day; those of clients that were deleted
+    /// meanwhile are left out.
     pub async fn save_scores(
         &mut self,
         day: Date,
@@ -84,9 +86,9 @@ impl Tx {
         computed_at: Timestamp,
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
-        if scores.is_empty() {
-            return Ok(());
-        }
+        let ids = || scores.iter().map(|(client, _)| client.uuid());
+        let Some((low, high)) = ids().min().zip(ids().max()) else { return Ok(()) };
+        self.lock_organization(Lock::StoreEvents).await?;
         execute!(
             self,
             "INSERT INTO score_days (organization_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING",
@@ -128,6 +130,18 @@ impl Tx {
                 Instant(computed_at)
             ]
         );
+        // A client may be gone since its score was computed. A foreign key would notice too, at the
+        // price of a look-up and, on PostgreSQL, a lock for each row.
+        execute!(
+            self,
+            "DELETE FROM client_success_scores WHERE organization_id = $1 AND day = $2 \
+             AND client_id BETWEEN $3 AND $4 AND NOT EXISTS (SELECT 1 FROM clients c \
+             WHERE c.organization_id = $1 AND c.id = client_success_scores.client_id)",
+            organization,
+            Day(day),
+            low,
+            high
+        )?;
         Ok(())
     }
 

@@ -46,14 +46,7 @@ impl CsvRows {
             .map_err(|problem| {
                 // JSON taken for CSV fails at its first quote, which would be a misleading reason.
                 let json = row.raw.trim_start().starts_with(['{', '[']);
-                ImportError::new(
-                    path,
-                    if json {
-                        ImportProblem::JsonAsCsv
-                    } else {
-                        problem
-                    },
-                )
+                ImportError::new(path, if json { ImportProblem::JsonAsCsv } else { problem })
             })
     }
 
@@ -68,11 +61,7 @@ impl CsvRows {
                 Ok(()) => self.content(),
                 Err(reason) => Err(reason),
             };
-            return Ok(Some(Found {
-                line: row.line,
-                raw: row.raw,
-                content,
-            }));
+            return Ok(Some(Found { line: row.line, raw: row.raw, content }));
         }
     }
 
@@ -128,11 +117,7 @@ fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<TakenRo
                 "is longer than {MAX_ROW_BYTES} bytes (1 MiB); an event's data has at most 32 KiB, \
                  shorten it"
             );
-            return Ok(Some(TakenRow {
-                line,
-                raw,
-                sound: Err(reason),
-            }));
+            return Ok(Some(TakenRow { line, raw, sound: Err(reason) }));
         }
         Line::Until(end) => end,
     };
@@ -158,11 +143,7 @@ fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<TakenRo
 }
 
 fn counted_fields(count: usize) -> String {
-    if count == 1 {
-        "1 field".to_owned()
-    } else {
-        format!("{count} fields")
-    }
+    if count == 1 { "1 field".to_owned() } else { format!("{count} fields") }
 }
 
 fn set_field(event: &mut IncomingEvent, field: Field, cell: &str) -> Result<(), EventError> {
@@ -196,9 +177,7 @@ fn data_value(cell: &str) -> Value {
         .then(|| cell.parse::<Number>().ok())
         .flatten()
         .filter(|number| {
-            number
-                .as_i128()
-                .is_none_or(|whole| whole.unsigned_abs() <= MAX_SAFE_INTEGER.into())
+            number.as_i128().is_none_or(|whole| whole.unsigned_abs() <= MAX_SAFE_INTEGER.into())
         })
         .filter(|number| number.to_string() == cell)
         .map_or_else(|| Value::String(cell.to_owned()), Value::Number)

@@ -17,10 +17,7 @@ pub struct ImportError {
 
 impl ImportError {
     pub(super) fn new(path: &Path, problem: ImportProblem) -> Self {
-        Self {
-            path: path.to_owned(),
-            problem,
-        }
+        Self { path: path.to_owned(), problem }
     }
 
     /// An error while opening the file.

@@ -55,9 +55,7 @@ impl Fields {
     /// The fields in order.
     pub(super) fn iter(&self) -> impl Iterator<Item = &[u8]> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, end)| &self.text[start..*end])
+        starts.zip(&self.ends).map(|(start, end)| &self.text[start..*end])
     }
 
     /// Reads a line, its line end included.

@@ -20,11 +20,7 @@ pub(super) fn header_names(fields: &Fields) -> Result<Vec<String>, String> {
                 |_| "is not UTF-8 text; convert the file: iconv -f LATIN1 -t UTF-8 FILE > NEW",
             )?;
             let name = name.trim();
-            Ok(if name.is_empty() {
-                format!("column_{}", place + 1)
-            } else {
-                name.to_owned()
-            })
+            Ok(if name.is_empty() { format!("column_{}", place + 1) } else { name.to_owned() })
         })
         .collect()
 }
@@ -39,13 +35,8 @@ pub(super) fn columns(
         return Err(ImportProblem::DuplicateColumn(clipped(twice)));
     }
     let found = shown(&names);
-    let mut columns: Vec<Column> = names
-        .into_iter()
-        .map(|name| Column {
-            name,
-            fields: Vec::new(),
-        })
-        .collect();
+    let mut columns: Vec<Column> =
+        names.into_iter().map(|name| Column { name, fields: Vec::new() }).collect();
     let mut missing = Vec::new();
     for field in Field::ALL {
         let mapped = mappings.iter().find(|mapping| mapping.field == field);
@@ -54,11 +45,7 @@ pub(super) fn columns(
             Some(column) => column.fields.push(field),
             None if mapped.is_some() => {
                 let column = name.to_owned();
-                return Err(ImportProblem::NoSuchColumn {
-                    field,
-                    column,
-                    found,
-                });
+                return Err(ImportProblem::NoSuchColumn { field, column, found });
             }
             None if field.is_required() => missing.push(field),
             None => {}
@@ -68,11 +55,7 @@ pub(super) fn columns(
         return Ok(columns);
     }
     let remedy = remedy(&columns, &missing);
-    Err(ImportProblem::MissingColumns {
-        missing,
-        found,
-        remedy,
-    })
+    Err(ImportProblem::MissingColumns { missing, found, remedy })
 }
 
 /// What to do about missing columns: mostly they have other names, sometimes it is no such file.
@@ -84,10 +67,8 @@ fn remedy(columns: &[Column], missing: &[Field]) -> String {
             }
         }
     }
-    let examples: Vec<String> = missing
-        .iter()
-        .map(|field| format!("--column {field}=NAME"))
-        .collect();
+    let examples: Vec<String> =
+        missing.iter().map(|field| format!("--column {field}=NAME")).collect();
     format!(
         "Say which column holds it: {}; or add a header line if the file has none",
         examples.join(" ")

@@ -101,10 +101,7 @@ pub(super) fn not_text(head: &[u8]) -> Option<ImportProblem> {
         "packed with xz; unpack it, or pack it with gzip"
     } else if head.starts_with(b"BZh") && head.get(4..10) == Some(b"1AY&SY") {
         "packed with bzip2; unpack it, or pack it with gzip"
-    } else if head
-        .get(TAR_MAGIC_AT..)
-        .is_some_and(|rest| rest.starts_with(b"ustar"))
-    {
+    } else if head.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
         "a tar archive; unpack it and import the files in it"
     } else {
         return None;

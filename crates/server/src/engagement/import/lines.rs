@@ -38,13 +38,7 @@ pub(super) enum Line {
 
 impl Lines {
     pub(super) fn new(input: Input) -> Self {
-        Self {
-            input,
-            buffer: Vec::new(),
-            start: 0,
-            ended: false,
-            taken: 0,
-        }
+        Self { input, buffer: Vec::new(), start: 0, ended: false, taken: 0 }
     }
 
     pub(super) const fn input(&self) -> &Input {
@@ -71,9 +65,7 @@ impl Lines {
     pub(super) fn line_from(&mut self, from: usize) -> io::Result<Line> {
         let mut searched = from;
         loop {
-            let end = self.bytes()[searched..]
-                .iter()
-                .position(|byte| *byte == b'\n');
+            let end = self.bytes()[searched..].iter().position(|byte| *byte == b'\n');
             let row = end.map_or(self.bytes().len(), |end| searched + end);
             if row > MAX_ROW_BYTES {
                 return Ok(Line::TooLong);
@@ -83,11 +75,7 @@ impl Lines {
             }
             searched = row;
             if !self.fill()? {
-                return Ok(if row == from {
-                    Line::None
-                } else {
-                    Line::Until(row)
-                });
+                return Ok(if row == from { Line::None } else { Line::Until(row) });
             }
         }
     }
@@ -137,8 +125,7 @@ impl Lines {
                 result => break result,
             }
         };
-        self.buffer
-            .truncate(filled + result.as_ref().map_or(0, |read| *read));
+        self.buffer.truncate(filled + result.as_ref().map_or(0, |read| *read));
         self.ended = result? == 0;
         Ok(!self.ended)
     }

@@ -27,19 +27,11 @@ pub(super) fn next(lines: &mut Lines) -> io::Result<Option<Found>> {
         Line::TooLong => {
             let raw = raw_text(lines.bytes());
             lines.skip_line()?;
-            Ok(Some(Found {
-                line,
-                raw,
-                content: Err(too_long()),
-            }))
+            Ok(Some(Found { line, raw, content: Err(too_long()) }))
         }
         Line::Until(end) => {
             let bytes = &lines.bytes()[..end];
-            let found = Found {
-                line,
-                raw: raw_text(bytes),
-                content: content(bytes),
-            };
+            let found = Found { line, raw: raw_text(bytes), content: content(bytes) };
             lines.take(end, 1);
             Ok(Some(found))
         }
@@ -55,44 +47,32 @@ fn too_long() -> String {
 
 fn content(line: &[u8]) -> Result<RowContent, String> {
     let text = str::from_utf8(line).map_err(|error| {
-        format!(
-            "is not UTF-8 from byte {} on; convert the file to UTF-8",
-            error.valid_up_to() + 1
-        )
+        format!("is not UTF-8 from byte {} on; convert the file to UTF-8", error.valid_up_to() + 1)
     })?;
     let message = match serde_json::from_str(text.trim_end()) {
         Ok(Value::Object(message)) => message,
         Ok(Value::Array(_)) => {
-            return Err(
-                "is a JSON array, not an object; write one message per line: jq -c '.[]' \
+            return Err("is a JSON array, not an object; write one message per line: jq -c '.[]' \
                         makes lines of an array"
-                    .to_owned(),
-            );
+                .to_owned());
         }
         Ok(_) => return Err("is not a JSON object; write one message per line".to_owned()),
         Err(error) => return Err(malformed(&error)),
     };
-    Message(message)
-        .content()
-        .map_err(|error| error.to_string())
+    Message(message).content().map_err(|error| error.to_string())
 }
 
 fn malformed(error: &serde_json::Error) -> String {
     // serde_json counts lines within what it was given, which is a single line of the file.
     let what = error.to_string();
-    let what = what
-        .rsplit_once(" at line ")
-        .map_or(what.as_str(), |(what, _)| what);
+    let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
     // A half of a surrogate pair is what a text cut in the middle of an emoji leaves.
     let remedy = if what.contains("hex escape") || what.contains("surrogate") {
         "write both halves of a surrogate pair (\\ud83d\\ude00), or the character itself"
     } else {
         "write one complete JSON object per line"
     };
-    format!(
-        "is not valid JSON at column {}: {what}; {remedy}",
-        error.column()
-    )
+    format!("is not valid JSON at column {}: {what}; {remedy}", error.column())
 }
 
 /// A message as Segment's libraries and exports write it.
@@ -119,10 +99,7 @@ impl Message {
             )),
             _ => {
                 let shown = clipped(&kind);
-                Err(EventError::new(
-                    "type",
-                    format!("{shown:?} is unknown; {TYPES}"),
-                ))
+                Err(EventError::new("type", format!("{shown:?} is unknown; {TYPES}")))
             }
         }
     }
@@ -131,16 +108,10 @@ impl Message {
         let name = match self.0.remove("event") {
             Some(Value::String(name)) => name,
             None | Some(Value::Null) => {
-                return Err(EventError::new(
-                    "event",
-                    "is missing; send the event's name",
-                ));
+                return Err(EventError::new("event", "is missing; send the event's name"));
             }
             Some(_) => {
-                return Err(EventError::new(
-                    "event",
-                    "is not text; send the event's name",
-                ));
+                return Err(EventError::new("event", "is not text; send the event's name"));
             }
         };
         let data = self.object("properties")?;
@@ -159,11 +130,7 @@ impl Message {
         }
         let page_path = take_string(&mut data, "path")
             .or_else(|| self.context_path())
-            .or_else(|| {
-                data.get("url")
-                    .and_then(Value::as_str)
-                    .and_then(path_of_url)
-            });
+            .or_else(|| data.get("url").and_then(Value::as_str).and_then(path_of_url));
         self.event(EventType::PageView.as_str().to_owned(), page_path, data)
     }
 
@@ -217,10 +184,7 @@ impl Message {
         ] {
             check_text(field, text.as_deref().unwrap_or_default(), MAX_NAME_CHARS)?;
         }
-        Ok(Identify {
-            traits: checked_traits(identify.traits)?,
-            ..identify
-        })
+        Ok(Identify { traits: checked_traits(identify.traits)?, ..identify })
     }
 
     fn group(mut self) -> Result<Group, EventError> {
@@ -231,12 +195,7 @@ impl Message {
         check_text("groupId", &group_id, MAX_CLIENT_ID_CHARS)?;
         check_text("userId", &client_id, MAX_CLIENT_ID_CHARS)?;
         let traits = checked_traits(self.object("traits")?)?;
-        Ok(Group {
-            client_id,
-            group_id,
-            traits,
-            timestamp: self.timestamp()?,
-        })
+        Ok(Group { client_id, group_id, traits, timestamp: self.timestamp()? })
     }
 
     /// The user, else the visitor who has not signed in yet.
@@ -287,10 +246,7 @@ impl Message {
         match self.0.remove(field) {
             None | Some(Value::Null) => Ok(Object::new()),
             Some(Value::Object(object)) => Ok(object),
-            Some(_) => Err(EventError::new(
-                field,
-                "is not an object; send {\"key\": value, …}",
-            )),
+            Some(_) => Err(EventError::new(field, "is not an object; send {\"key\": value, …}")),
         }
     }
 
@@ -301,23 +257,15 @@ impl Message {
     /// The page that the browser showed, as Segment's libraries tell it with every message.
     fn context_path(&self) -> Option<String> {
         let page = self.context()?.get("page")?.as_object()?;
-        let text = |key| {
-            page.get(key)
-                .and_then(Value::as_str)
-                .filter(|text| !text.is_empty())
-        };
-        text("path")
-            .map(str::to_owned)
-            .or_else(|| text("url").and_then(path_of_url))
+        let text = |key| page.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
+        text("path").map(str::to_owned).or_else(|| text("url").and_then(path_of_url))
     }
 }
 
 fn checked_traits(traits: Object) -> Result<Object, EventError> {
     let traits = Value::Object(traits);
     check_json("traits", &traits)?;
-    let Value::Object(traits) = traits else {
-        unreachable!("built as an object above")
-    };
+    let Value::Object(traits) = traits else { unreachable!("built as an object above") };
     Ok(traits)
 }
 
@@ -358,8 +306,5 @@ fn take_string(object: &mut Object, key: &str) -> Option<String> {
 fn path_of_url(url: &str) -> Option<String> {
     let (_scheme, rest) = url.split_once("://")?;
     let rest = rest.split(['?', '#']).next().unwrap_or_default();
-    Some(
-        rest.find('/')
-            .map_or_else(|| "/".to_owned(), |path| rest[path..].to_owned()),
-    )
+    Some(rest.find('/').map_or_else(|| "/".to_owned(), |path| rest[path..].to_owned()))
 }

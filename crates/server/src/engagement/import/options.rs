@@ -46,11 +46,7 @@ impl Format {
 
     /// The format that a file's first byte tells: no CSV header that we could read starts like JSON.
     pub(super) const fn of_first_byte(byte: u8) -> Self {
-        if matches!(byte, b'{' | b'[') {
-            Self::Ndjson
-        } else {
-            Self::Csv
-        }
+        if matches!(byte, b'{' | b'[') { Self::Ndjson } else { Self::Csv }
     }
 }
 
@@ -182,10 +178,9 @@ impl FromStr for ColumnMapping {
     /// Splits at the first `=`: a column's name may hold one, a field's does not.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
-            Some((field, column)) if !column.trim().is_empty() => Ok(Self {
-                field: field.trim().parse()?,
-                column: column.trim().to_owned(),
-            }),
+            Some((field, column)) if !column.trim().is_empty() => {
+                Ok(Self { field: field.trim().parse()?, column: column.trim().to_owned() })
+            }
             _ => Err(MappingError::Column(text.to_owned())),
         }
     }
@@ -206,10 +201,9 @@ impl FromStr for EventTypeMapping {
     /// Splits at the last `=`: an event's name may hold one, a type's does not.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.rsplit_once('=') {
-            Some((name, event_type)) if !name.trim().is_empty() => Ok(Self {
-                name: name.to_owned(),
-                event_type: event_type.trim().parse()?,
-            }),
+            Some((name, event_type)) if !name.trim().is_empty() => {
+                Ok(Self { name: name.to_owned(), event_type: event_type.trim().parse()? })
+            }
             _ => Err(MappingError::EventType(text.to_owned())),
         }
     }

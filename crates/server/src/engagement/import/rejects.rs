@@ -30,11 +30,7 @@ impl RejectsFile {
         // Not `with_extension`, which would make one list of x.csv and x.ndjson.
         let mut path = file.as_os_str().to_owned();
         path.push(".rejects.csv");
-        Self {
-            path: path.into(),
-            writer: None,
-            count: 0,
-        }
+        Self { path: path.into(), writer: None, count: 0 }
     }
 
     /// Where the list is, or would be.
@@ -88,9 +84,7 @@ impl RejectsFile {
         }
         let file = File::create(&self.path).map_err(|error| self.failed(error))?;
         let mut writer = ::csv::Writer::from_writer(file);
-        writer
-            .write_record(HEADER)
-            .map_err(|error| self.failed(error.into()))?;
+        writer.write_record(HEADER).map_err(|error| self.failed(error.into()))?;
         Ok(writer)
     }
 
@@ -104,16 +98,10 @@ impl RejectsFile {
         }
         let header = HEADER.join(",") + "\n";
         let mut head = Vec::new();
-        File::open(&self.path)?
-            .take(header.len() as u64)
-            .read_to_end(&mut head)?;
+        File::open(&self.path)?.take(header.len() as u64).read_to_end(&mut head)?;
         // Empty: an earlier run was killed before its first row was written.
         let ours = head.is_empty() || head == header.as_bytes();
-        Ok(if ours {
-            Existing::Ours
-        } else {
-            Existing::SomebodyElses
-        })
+        Ok(if ours { Existing::Ours } else { Existing::SomebodyElses })
     }
 
     fn failed(&self, error: io::Error) -> ImportError {

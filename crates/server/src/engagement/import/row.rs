@@ -22,11 +22,7 @@ pub struct Row {
 impl Row {
     /// Refuses a row that could be read but not be used.
     pub fn reject(self, reason: impl Into<String>) -> RejectedRow {
-        RejectedRow {
-            line: self.line,
-            reason: reason.into(),
-            raw: self.raw,
-        }
+        RejectedRow { line: self.line, reason: reason.into(), raw: self.raw }
     }
 }
 

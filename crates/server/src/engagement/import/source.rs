@@ -66,14 +66,7 @@ impl ImportSource {
             }
             Format::Ndjson => Rows::Ndjson,
         };
-        Ok(Self {
-            path: path.to_owned(),
-            size,
-            lines,
-            rows,
-            event_types,
-            ended: false,
-        })
+        Ok(Self { path: path.to_owned(), size, lines, rows, event_types, ended: false })
     }
 
     /// How the file is read.
@@ -131,12 +124,7 @@ impl Iterator for ImportSource {
             Ok(found) => Some(Ok(self.finished(found?))),
             Err(error) => {
                 let gzip = self.lines.input().is_gzip();
-                Some(Err(ImportError::reading(
-                    &self.path,
-                    gzip,
-                    self.lines.taken(),
-                    error,
-                )))
+                Some(Err(ImportError::reading(&self.path, gzip, self.lines.taken(), error)))
             }
         }
     }
@@ -164,16 +152,9 @@ fn first_byte(lines: &mut Lines) -> io::Result<Result<u8, ImportProblem>> {
         lines.take(UTF8_BOM.len(), 0);
     }
     lines.skip_blank_lines()?;
-    let first = lines
-        .bytes()
-        .iter()
-        .find(|byte| !byte.is_ascii_whitespace());
+    let first = lines.bytes().iter().find(|byte| !byte.is_ascii_whitespace());
     let empty = || {
-        if gzip {
-            ImportProblem::EmptyGzip
-        } else {
-            ImportProblem::Empty
-        }
+        if gzip { ImportProblem::EmptyGzip } else { ImportProblem::Empty }
     };
     Ok(first.copied().ok_or_else(empty))
 }
@@ -181,10 +162,7 @@ fn first_byte(lines: &mut Lines) -> io::Result<Result<u8, ImportProblem>> {
 fn event_types(options: &ImportOptions) -> Result<HashMap<String, EventType>, ImportProblem> {
     let mut types = HashMap::new();
     for mapping in &options.event_types {
-        if types
-            .insert(mapping.name.clone(), mapping.event_type)
-            .is_some()
-        {
+        if types.insert(mapping.name.clone(), mapping.event_type).is_some() {
             return Err(ImportProblem::EventMappedTwice(mapping.name.clone()));
         }
     }
@@ -192,13 +170,8 @@ fn event_types(options: &ImportOptions) -> Result<HashMap<String, EventType>, Im
 }
 
 fn check_columns(options: &ImportOptions) -> Result<(), ImportProblem> {
-    let times = |field: Field| {
-        options
-            .columns
-            .iter()
-            .filter(|mapping| mapping.field == field)
-            .count()
-    };
+    let times =
+        |field: Field| options.columns.iter().filter(|mapping| mapping.field == field).count();
     Field::ALL
         .into_iter()
         .find(|field| times(*field) > 1)

@@ -27,20 +27,14 @@ fn every_column_arrives_in_its_field_and_the_others_in_data() {
     assert_eq!(event.session_id.as_deref(), Some("s-1"));
     assert_eq!(event.page_path.as_deref(), Some("/reports?x=1"));
     assert_eq!(event.duration_seconds, Some(90));
-    assert_eq!(
-        Value::Object(event.data),
-        json!({"plan": "pro", "a,b": "say \"hi\""})
-    );
+    assert_eq!(Value::Object(event.data), json!({"plan": "pro", "a,b": "say \"hi\""}));
 }
 
 #[test]
 fn empty_cells_are_left_out() {
     let content = format!("{},plan\nada,login,{TIME},,,,,\n", HEADER.trim_end());
     let event = event(csv_rows(content).remove(0));
-    assert_eq!(
-        (event.session_id, event.page_path, event.duration_seconds),
-        (None, None, None)
-    );
+    assert_eq!((event.session_id, event.page_path, event.duration_seconds), (None, None, None));
     assert!(event.message_id.starts_with("row-"));
     assert!(event.data.is_empty());
 }
@@ -71,11 +65,7 @@ fn a_cell_is_a_number_only_if_the_number_is_written_exactly_like_it() {
         ("-", json!("-")),
     ] {
         let content = format!("client_id,event,timestamp,x\nada,login,{TIME},{cell}\n");
-        assert_eq!(
-            event(csv_rows(content).remove(0)).data["x"],
-            value,
-            "{cell:?}"
-        );
+        assert_eq!(event(csv_rows(content).remove(0)).data["x"], value, "{cell:?}");
     }
 }
 
@@ -91,15 +81,9 @@ fn rows_are_numbered_by_their_first_line_across_blank_lines_and_quoted_line_ends
         header = HEADER.trim_end()
     );
     let rows = csv_rows(content);
-    assert_eq!(
-        fates(&rows),
-        [(5, true), (8, true), (11, false), (12, true)]
-    );
-    let notes: Vec<_> = rows
-        .into_iter()
-        .flatten()
-        .map(|row| event(Ok(row)).data["note"].clone())
-        .collect();
+    assert_eq!(fates(&rows), [(5, true), (8, true), (11, false), (12, true)]);
+    let notes: Vec<_> =
+        rows.into_iter().flatten().map(|row| event(Ok(row)).data["note"].clone()).collect();
     assert_eq!(notes, ["two\r\nlines", "\n\n", "x"]);
 }
 
@@ -121,10 +105,7 @@ fn missing_columns_are_named_with_those_there_are_and_the_option_that_maps_them(
         ],
     );
     let wide: String = (0..100).map(|n| n.to_string() + "x,").collect();
-    assert_says(
-        &Sample::new("x.csv", wide).problem(),
-        &["19x", "and 81 more"],
-    );
+    assert_says(&Sample::new("x.csv", wide).problem(), &["19x", "and 81 more"]);
     for (content, hint) in [
         ("client_id;event;timestamp\n", "semicolons"),
         ("client_id\tevent\ttimestamp\n", "tabs"),
@@ -144,49 +125,25 @@ fn a_header_that_names_a_column_twice_is_refused() {
 fn columns_without_a_name_are_kept_under_their_place() {
     let content = format!(",client_id,event,timestamp,,\n17,ada,login,{TIME},,x\n");
     let event = event(csv_rows(content).remove(0));
-    assert_eq!(
-        Value::Object(event.data),
-        json!({"column_1": 17, "column_6": "x"})
-    );
+    assert_eq!(Value::Object(event.data), json!({"column_1": 17, "column_6": "x"}));
 }
 
 #[test]
 fn a_header_that_is_not_csv_is_refused_with_its_line() {
     let problem = |content: &[u8]| Sample::new("x.csv", content).problem();
-    assert_says(
-        &problem(b"\nclient\"id,event\n"),
-        &["header (line 2)", "quote"],
-    );
-    assert_says(
-        &problem(b"client_id,\xff,timestamp\n"),
-        &["header (line 1)", "UTF-8", "iconv"],
-    );
-    assert_says(
-        &problem(b"client_id,event,timestamp\rada,login,x\r"),
-        &["carriage return", "LF"],
-    );
-    assert_says(
-        &problem(&vec![b'x'; MAX_ROW_BYTES + 2]),
-        &["header (line 1)", "1 MiB"],
-    );
+    assert_says(&problem(b"\nclient\"id,event\n"), &["header (line 2)", "quote"]);
+    assert_says(&problem(b"client_id,\xff,timestamp\n"), &["header (line 1)", "UTF-8", "iconv"]);
+    assert_says(&problem(b"client_id,event,timestamp\rada,login,x\r"), &["carriage return", "LF"]);
+    assert_says(&problem(&vec![b'x'; MAX_ROW_BYTES + 2]), &["header (line 1)", "1 MiB"]);
 }
 
 #[test]
 fn ragged_rows_are_refused_one_by_one() {
     let good = format!("ada,login,{TIME},,,,\n");
-    let rows = row(&format!(
-        "ada,login,{TIME}\n{good}{}x\n{good}x\n",
-        good.trim_end().to_owned() + ","
-    ));
-    assert_eq!(
-        fates(&rows),
-        [(2, false), (3, true), (4, false), (5, true), (6, false)]
-    );
-    let reasons: Vec<_> = rows
-        .into_iter()
-        .filter_map(Result::err)
-        .map(|row| row.reason)
-        .collect();
+    let rows =
+        row(&format!("ada,login,{TIME}\n{good}{}x\n{good}x\n", good.trim_end().to_owned() + ","));
+    assert_eq!(fates(&rows), [(2, false), (3, true), (4, false), (5, true), (6, false)]);
+    let reasons: Vec<_> = rows.into_iter().filter_map(Result::err).map(|row| row.reason).collect();
     assert_says(&reasons[0], &["has 3 fields where the header has 7"]);
     assert_says(&reasons[1], &["has 8 fields where the header has 7"]);
     assert_says(&reasons[2], &["has 1 field where the header has 7"]);
@@ -230,20 +187,11 @@ fn many_broken_quotes_are_read_in_one_pass() {
 fn misplaced_quotes_and_carriage_returns_are_refused_with_the_remedy() {
     let time = format!("{TIME},,,,");
     for (text, word) in [
-        (
-            format!("5\" pipe,login,{time}\n"),
-            "inside a field without quotes",
-        ),
-        (
-            format!("\"ada\" b,login,{time}\n"),
-            "behind the closing quote",
-        ),
+        (format!("5\" pipe,login,{time}\n"), "inside a field without quotes"),
+        (format!("\"ada\" b,login,{time}\n"), "behind the closing quote"),
         (format!("ada, \"login\",{time}\n"), "right behind the comma"),
         (format!("ada\rb,login,{time}\n"), "carriage return"),
-        (
-            format!("ada\r\r\nb,login,{time}\n").replace("\nb", ""),
-            "carriage return",
-        ),
+        (format!("ada\r\r\nb,login,{time}\n").replace("\nb", ""), "carriage return"),
     ] {
         let (line, reason) = refusal(row(&text));
         assert_eq!(line, 2);
@@ -278,13 +226,7 @@ fn a_row_of_exactly_a_mebibyte_is_read() {
 
 #[test]
 fn a_row_that_is_not_utf_8_is_refused_and_still_shown() {
-    let content = [
-        HEADER.as_bytes(),
-        b"Zo\xeb,login,",
-        TIME.as_bytes(),
-        b",,,,\n",
-    ]
-    .concat();
+    let content = [HEADER.as_bytes(), b"Zo\xeb,login,", TIME.as_bytes(), b",,,,\n"].concat();
     let refused = csv_rows(content).remove(0).unwrap_err();
     assert_says(&refused.reason, &["client_id", "UTF-8", "iconv"]);
     assert!(refused.raw.starts_with("Zo\u{fffd},login"));
@@ -299,10 +241,7 @@ fn halves_of_a_character_in_two_fields_are_not_put_together() {
 #[test]
 fn the_kept_text_of_a_row_is_cut_between_characters() {
     for character in ["é", "€", "🦀"] {
-        let raw = row(&format!("{},x\n", character.repeat(3_000)))
-            .remove(0)
-            .unwrap_err()
-            .raw;
+        let raw = row(&format!("{},x\n", character.repeat(3_000))).remove(0).unwrap_err().raw;
         assert_eq!(raw, character.repeat(MAX_RAW_CHARS));
     }
 }
@@ -318,18 +257,11 @@ fn times_and_durations_that_cannot_be_used_are_refused_with_field_and_remedy() {
         (TIME, "12.0", ["duration_seconds: \"12.0\"", "whole number"]),
         (TIME, "1e3", ["duration_seconds: ", "86400"]),
         (TIME, "00:01:30", ["duration_seconds: ", "for example 90"]),
-        (
-            TIME,
-            "99999999999999999999",
-            ["duration_seconds: ", "86400"],
-        ),
+        (TIME, "99999999999999999999", ["duration_seconds: ", "86400"]),
     ] {
         let (_, reason) = refusal(row(&format!("ada,login,{time},,,,{duration}\n")));
         assert_says(&reason, &words);
     }
     // Numbers out of range are for the check that every event goes through.
-    assert_eq!(
-        event(row(&format!("a,b,{TIME},,,, -5 \n")).remove(0)).duration_seconds,
-        Some(-5)
-    );
+    assert_eq!(event(row(&format!("a,b,{TIME},,,, -5 \n")).remove(0)).duration_seconds, Some(-5));
 }

@@ -17,19 +17,13 @@ fn sample() -> IncomingEvent {
 #[test]
 fn the_derived_id_is_the_same_for_ever() {
     let mut event = sample();
-    assert_eq!(
-        derived_message_id(&event),
-        "row-419e30de7341391a0f30fc45088713c4"
-    );
+    assert_eq!(derived_message_id(&event), "row-419e30de7341391a0f30fc45088713c4");
     event.session_id = Some("s".to_owned());
     event.page_path = Some("/p".to_owned());
     event.duration_seconds = Some(90);
     event.data =
         serde_json::from_value(json!({"b": [1, 2.5, "x", null, true, false], "a": {}})).unwrap();
-    assert_eq!(
-        derived_message_id(&event),
-        "row-7ab6ed07ba691a61a0ba51201cdf4e1b"
-    );
+    assert_eq!(derived_message_id(&event), "row-7ab6ed07ba691a61a0ba51201cdf4e1b");
 }
 
 #[test]
@@ -43,26 +37,16 @@ fn rows_with_the_same_content_get_the_same_id_in_any_format_order_and_zone() {
                 .replace('\n', ""),
         ),
     ];
-    let ids: BTreeSet<_> = rows
-        .into_iter()
-        .flatten()
-        .map(|row| event(row).message_id)
-        .collect();
+    let ids: BTreeSet<_> = rows.into_iter().flatten().map(|row| event(row).message_id).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
 }
 
 #[test]
 fn an_id_that_was_sent_is_kept() {
-    let rows = csv_rows(format!(
-        "{HEADER}ada,login,{TIME},m-1,,,\nada,login,{TIME}, ,,,\n"
-    ));
+    let rows = csv_rows(format!("{HEADER}ada,login,{TIME},m-1,,,\nada,login,{TIME}, ,,,\n"));
     let ids: Vec<_> = rows.into_iter().map(|row| event(row).message_id).collect();
     assert_eq!(ids[0], "m-1");
-    assert!(
-        ids[1].starts_with("row-") && ids[1].len() == 36,
-        "{}",
-        ids[1]
-    );
+    assert!(ids[1].starts_with("row-") && ids[1].len() == 36, "{}", ids[1]);
 }
 
 #[test]
@@ -70,67 +54,21 @@ fn every_part_of_a_row_makes_another_id() {
     let data = |value| serde_json::from_value(value).unwrap();
     let events = [
         sample(),
-        IncomingEvent {
-            client_id: "adal".to_owned(),
-            name: "ogin".to_owned(),
-            ..sample()
-        },
-        IncomingEvent {
-            name: "logout".to_owned(),
-            ..sample()
-        },
-        IncomingEvent {
-            timestamp: Some("2026-05-01T07:30:00Z".parse().unwrap()),
-            ..sample()
-        },
-        IncomingEvent {
-            session_id: Some("x".to_owned()),
-            ..sample()
-        },
-        IncomingEvent {
-            page_path: Some("x".to_owned()),
-            ..sample()
-        },
-        IncomingEvent {
-            duration_seconds: Some(0),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": 1})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": "1"})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": null})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": [1]})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": [[], 1]})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": [[1]]})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": true})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": {}, "b": 1})),
-            ..sample()
-        },
-        IncomingEvent {
-            data: data(json!({"a": {"b": 1}})),
-            ..sample()
-        },
+        IncomingEvent { client_id: "adal".to_owned(), name: "ogin".to_owned(), ..sample() },
+        IncomingEvent { name: "logout".to_owned(), ..sample() },
+        IncomingEvent { timestamp: Some("2026-05-01T07:30:00Z".parse().unwrap()), ..sample() },
+        IncomingEvent { session_id: Some("x".to_owned()), ..sample() },
+        IncomingEvent { page_path: Some("x".to_owned()), ..sample() },
+        IncomingEvent { duration_seconds: Some(0), ..sample() },
+        IncomingEvent { data: data(json!({"a": 1})), ..sample() },
+        IncomingEvent { data: data(json!({"a": "1"})), ..sample() },
+        IncomingEvent { data: data(json!({"a": null})), ..sample() },
+        IncomingEvent { data: data(json!({"a": [1]})), ..sample() },
+        IncomingEvent { data: data(json!({"a": [[], 1]})), ..sample() },
+        IncomingEvent { data: data(json!({"a": [[1]]})), ..sample() },
+        IncomingEvent { data: data(json!({"a": true})), ..sample() },
+        IncomingEvent { data: data(json!({"a": {}, "b": 1})), ..sample() },
+        IncomingEvent { data: data(json!({"a": {"b": 1}})), ..sample() },
     ];
     let ids: BTreeSet<_> = events.iter().map(derived_message_id).collect();
     assert_eq!(ids.len(), events.len());
@@ -140,14 +78,8 @@ fn every_part_of_a_row_makes_another_id() {
 fn what_the_database_stores_alike_gets_the_same_id() {
     let precise = "2026-05-01T07:30:00.000001999Z".parse().unwrap();
     for event in [
-        IncomingEvent {
-            timestamp: Some(precise),
-            ..sample()
-        },
-        IncomingEvent {
-            session_id: Some(String::new()),
-            ..sample()
-        },
+        IncomingEvent { timestamp: Some(precise), ..sample() },
+        IncomingEvent { session_id: Some(String::new()), ..sample() },
     ] {
         assert_eq!(derived_message_id(&event), derived_message_id(&sample()));
     }

@@ -34,10 +34,7 @@ impl Sample {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join(name);
         fs::write(&path, content).unwrap();
-        Self {
-            _directory: directory,
-            path,
-        }
+        Self { _directory: directory, path }
     }
 
     fn open(&self) -> Result<ImportSource, ImportError> {
@@ -47,10 +44,7 @@ impl Sample {
     fn open_as(&self, format: Format) -> Result<ImportSource, ImportError> {
         ImportSource::open(
             &self.path,
-            &ImportOptions {
-                format: Some(format),
-                ..Default::default()
-            },
+            &ImportOptions { format: Some(format), ..Default::default() },
         )
     }
 
@@ -70,10 +64,7 @@ type Rows = Vec<Result<Row, RejectedRow>>;
 
 fn read(name: &str, content: impl AsRef<[u8]>, options: &ImportOptions) -> Rows {
     let sample = Sample::new(name, content);
-    ImportSource::open(&sample.path, options)
-        .unwrap()
-        .map(Result::unwrap)
-        .collect()
+    ImportSource::open(&sample.path, options).unwrap().map(Result::unwrap).collect()
 }
 
 fn csv_rows(content: impl AsRef<[u8]>) -> Rows {

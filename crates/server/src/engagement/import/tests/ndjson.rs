@@ -62,10 +62,7 @@ fn pages_and_screens_are_page_views_with_their_name_in_data() {
         })));
         assert_eq!(event.name, "page_view");
         assert_eq!(event.page_path.as_deref(), Some("/pricing"));
-        assert_eq!(
-            Value::Object(event.data),
-            json!({"name": "Pricing", "category": "Docs"})
-        );
+        assert_eq!(Value::Object(event.data), json!({"name": "Pricing", "category": "Docs"}));
     }
 }
 
@@ -73,11 +70,7 @@ fn pages_and_screens_are_page_views_with_their_name_in_data() {
 fn the_path_of_a_page_is_found_wherever_it_was_sent() {
     let url = |url: &str| json!({"url": url});
     for (properties, page, path) in [
-        (
-            json!({"path": "/a", "url": "https://x/b"}),
-            json!({"path": "/c"}),
-            Some("/a"),
-        ),
+        (json!({"path": "/a", "url": "https://x/b"}), json!({"path": "/c"}), Some("/a")),
         (json!({"path": ""}), json!({"path": "/c"}), Some("/c")),
         (json!({"path": 7}), json!({"path": "/c"}), Some("/c")),
         (url("https://x.org/b/c?d=/e#f"), json!({}), Some("/b/c")),
@@ -85,20 +78,12 @@ fn the_path_of_a_page_is_found_wherever_it_was_sent() {
         (url("https://x.org"), json!({}), Some("/")),
         (url("app://screen/home#x"), json!({}), Some("/home")),
         (url("not a url"), json!({}), None),
-        (
-            json!({}),
-            json!({"path": "", "url": "https://x.org/g"}),
-            Some("/g"),
-        ),
+        (json!({}), json!({"path": "", "url": "https://x.org/g"}), Some("/g")),
         (json!({}), json!("nothing"), None),
         (json!(null), json!(null), None),
     ] {
         let row = json!({"type": "page", "properties": properties, "context": {"page": page}});
-        assert_eq!(
-            event(message(row.clone())).page_path.as_deref(),
-            path,
-            "{row}"
-        );
+        assert_eq!(event(message(row.clone())).page_path.as_deref(), path, "{row}");
     }
 }
 
@@ -132,13 +117,8 @@ fn a_name_is_put_together_from_its_parts_and_odd_traits_stay() {
 
 #[test]
 fn a_group_message_says_where_a_client_belongs() {
-    let group = group(message(
-        json!({"type": "group", "groupId": 12, "traits": {"name": "E"}}),
-    ));
-    assert_eq!(
-        (group.client_id.as_str(), group.group_id.as_str()),
-        ("ada", "12")
-    );
+    let group = group(message(json!({"type": "group", "groupId": 12, "traits": {"name": "E"}})));
+    assert_eq!((group.client_id.as_str(), group.group_id.as_str()), ("ada", "12"));
     assert_eq!(Value::Object(group.traits), json!({"name": "E"}));
     assert_says(&reason(json!({"type": "group"})), &["groupId: is missing"]);
 }
@@ -148,11 +128,7 @@ fn the_client_is_the_user_else_the_visitor_and_whole_numbers_are_ids() {
     for (user, visitor, client) in [
         (json!("ada"), json!("v"), "ada"),
         (json!(42), json!("v"), "42"),
-        (
-            json!(18_446_744_073_709_551_615_u64),
-            json!("v"),
-            "18446744073709551615",
-        ),
+        (json!(18_446_744_073_709_551_615_u64), json!("v"), "18446744073709551615"),
         (json!(null), json!("v"), "v"),
         (json!(""), json!("v"), "v"),
         (json!(" "), json!(7), "7"),
@@ -161,15 +137,9 @@ fn the_client_is_the_user_else_the_visitor_and_whole_numbers_are_ids() {
         assert_eq!(event(message(row)).client_id, client);
     }
     let track = |user: Value| reason(json!({"type": "track", "event": "x", "userId": user}));
-    assert_says(
-        &track(json!(null)),
-        &["userId: is missing", "anonymousId", "255"],
-    );
+    assert_says(&track(json!(null)), &["userId: is missing", "anonymousId", "255"]);
     for odd in [json!(1.5), json!(true), json!({"id": 1}), json!([])] {
-        assert_says(
-            &track(odd),
-            &["userId: is neither text nor a whole number", "as text"],
-        );
+        assert_says(&track(odd), &["userId: is neither text nor a whole number", "as text"]);
     }
 }
 
@@ -179,63 +149,24 @@ fn messages_that_cannot_be_used_are_refused_with_field_and_remedy() {
         (json!({"event": "x"}), ["type: is missing", "track, page"]),
         (json!({"type": null}), ["type: is missing", "track, page"]),
         (json!({"type": 7}), ["type: is not text", "track, page"]),
-        (
-            json!({"type": "Track"}),
-            ["type: \"Track\" is unknown", "track, page"],
-        ),
-        (
-            json!({"type": "alias", "previousId": "b"}),
-            ["type: alias", "replace"],
-        ),
+        (json!({"type": "Track"}), ["type: \"Track\" is unknown", "track, page"]),
+        (json!({"type": "alias", "previousId": "b"}), ["type: alias", "replace"]),
         (json!({"type": "track"}), ["event: is missing", "send"]),
-        (
-            json!({"type": "track", "event": 7}),
-            ["event: is not text", "send"],
-        ),
-        (
-            json!({"type": "page", "properties": []}),
-            ["properties: is not an object", "send"],
-        ),
-        (
-            json!({"type": "identify", "traits": "x"}),
-            ["traits: is not an object", "send"],
-        ),
-        (
-            json!({"type": "page", "timestamp": null}),
-            ["timestamp: is missing", "RFC 3339"],
-        ),
-        (
-            json!({"type": "identify", "timestamp": ""}),
-            ["timestamp: is missing", "RFC 3339"],
-        ),
-        (
-            json!({"type": "page", "timestamp": 1_714_555_000}),
-            ["timestamp: \"1714555", "RFC"],
-        ),
-        (
-            json!({"type": "page", "originalTimestamp": "soon"}),
-            ["originalTimestamp: ", "RFC"],
-        ),
+        (json!({"type": "track", "event": 7}), ["event: is not text", "send"]),
+        (json!({"type": "page", "properties": []}), ["properties: is not an object", "send"]),
+        (json!({"type": "identify", "traits": "x"}), ["traits: is not an object", "send"]),
+        (json!({"type": "page", "timestamp": null}), ["timestamp: is missing", "RFC 3339"]),
+        (json!({"type": "identify", "timestamp": ""}), ["timestamp: is missing", "RFC 3339"]),
+        (json!({"type": "page", "timestamp": 1_714_555_000}), ["timestamp: \"1714555", "RFC"]),
+        (json!({"type": "page", "originalTimestamp": "soon"}), ["originalTimestamp: ", "RFC"]),
         (
             json!({"type": "page", "properties": {"duration_seconds": 1.5}}),
             ["duration_seconds: \"1.5\"", "whole"],
         ),
-        (
-            json!({"type": "page", "messageId": {}}),
-            ["messageId: ", "as text"],
-        ),
-        (
-            json!({"type": "identify", "userId": "x".repeat(256)}),
-            ["userId: ", "limit is 255"],
-        ),
-        (
-            json!({"type": "identify", "traits": {"name": "a\0"}}),
-            ["traits.name: ", "NUL"],
-        ),
-        (
-            json!({"type": "identify", "traits": {"x": "y".repeat(33_000)}}),
-            ["traits: ", "32 KiB"],
-        ),
+        (json!({"type": "page", "messageId": {}}), ["messageId: ", "as text"]),
+        (json!({"type": "identify", "userId": "x".repeat(256)}), ["userId: ", "limit is 255"]),
+        (json!({"type": "identify", "traits": {"name": "a\0"}}), ["traits.name: ", "NUL"]),
+        (json!({"type": "identify", "traits": {"x": "y".repeat(33_000)}}), ["traits: ", "32 KiB"]),
     ] {
         assert_says(&reason(value), &words);
     }
@@ -253,10 +184,7 @@ fn lines_that_are_no_messages_are_refused_one_by_one() {
         (b"{\"type\": \"page\",}", "trailing comma"),
         (b"{} {}", "trailing characters"),
         (br#"{"a": "\ud800"}"#, "both halves of a surrogate pair"),
-        (
-            br#"{"a": "\ud800\u0041"}"#,
-            "both halves of a surrogate pair",
-        ),
+        (br#"{"a": "\ud800\u0041"}"#, "both halves of a surrogate pair"),
         (br#"{"a": "\udc00"}"#, "both halves of a surrogate pair"),
         (br#"{"a": 1e999}"#, "number out of range"),
         (b"{\"a\": \"\xff\"}", "not UTF-8 from byte 8 on"),
@@ -273,11 +201,8 @@ fn lines_that_are_no_messages_are_refused_one_by_one() {
     let rows = ndjson_rows(content);
     let numbers: Vec<u64> = (1..).step_by(2).take(lines.len() + 1).collect();
     let last = numbers[lines.len()] + 1;
-    let expected: Vec<_> = numbers
-        .iter()
-        .map(|line| (*line, *line == 1))
-        .chain([(last, true)])
-        .collect();
+    let expected: Vec<_> =
+        numbers.iter().map(|line| (*line, *line == 1)).chain([(last, true)]).collect();
     assert_eq!(fates(&rows), expected);
     for (row, (_, word)) in rows.into_iter().filter_map(Result::err).zip(lines) {
         assert_says(&row.reason, &[word]);

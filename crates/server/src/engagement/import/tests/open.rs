@@ -11,10 +11,7 @@ const SMALL_GZIP: &[u8] =
     \xb4\x0d\x8c\x80\x24\x17\x00\xa1\x89\xa7\x47\x3e\x00\x00\x00";
 
 fn csv_of(clients: std::ops::Range<u32>) -> String {
-    clients
-        .map(|client| format!("client-{client},login,{TIME},,,,\n"))
-        .collect::<Vec<_>>()
-        .concat()
+    clients.map(|client| format!("client-{client},login,{TIME},,,,\n")).collect::<Vec<_>>().concat()
 }
 
 #[test]
@@ -23,10 +20,7 @@ fn a_gzip_file_is_recognised_by_its_bytes_whatever_its_name() {
         let rows = read(name, SMALL_GZIP, &ImportOptions::default());
         assert_eq!(fates(&rows), [(2, true)]);
         let event = event(rows.into_iter().next().unwrap());
-        assert_eq!(
-            (event.client_id.as_str(), event.name.as_str()),
-            ("ada", "login")
-        );
+        assert_eq!((event.client_id.as_str(), event.name.as_str()), ("ada", "login"));
         assert_eq!(event.timestamp.unwrap().to_string(), "2026-05-01T07:30:00Z");
     }
 }
@@ -42,13 +36,7 @@ fn gzip_files_that_were_put_one_behind_the_other_are_read_to_the_end() {
 fn the_rows_before_a_cut_in_a_gzip_file_are_read_and_then_it_is_named() {
     let content = HEADER.to_owned()
         + &(0..20_000)
-            .map(|n| {
-                format!(
-                    "client-{},login,{TIME},{:x},,,\n",
-                    n * 7919 % 1000,
-                    n * 104_729
-                )
-            })
+            .map(|n| format!("client-{},login,{TIME},{:x},,,\n", n * 7919 % 1000, n * 104_729))
             .collect::<Vec<_>>()
             .concat();
     let packed = gzipped(&content);
@@ -66,14 +54,8 @@ fn the_rows_before_a_cut_in_a_gzip_file_are_read_and_then_it_is_named() {
         }
     };
     assert!(rows > 5_000, "{rows}");
-    assert_says(
-        &error.to_string(),
-        &["x.csv.gz: ", "is cut off", &format!("line {}", rows + 1)],
-    );
-    assert!(
-        source.next().is_none(),
-        "nothing comes behind a fatal error"
-    );
+    assert_says(&error.to_string(), &["x.csv.gz: ", "is cut off", &format!("line {}", rows + 1)]);
+    assert!(source.next().is_none(), "nothing comes behind a fatal error");
 }
 
 #[test]
@@ -81,8 +63,7 @@ fn a_gzip_file_with_a_flipped_bit_is_never_taken_for_a_whole_one() {
     let content = HEADER.to_owned() + &csv_of(0..50);
     let packed = gzipped(&content);
     let texts = |rows: ImportSource| -> Result<Vec<String>, ImportError> {
-        rows.map(|row| row.map(|row| row.map_or_else(|row| row.raw, |row| row.raw)))
-            .collect()
+        rows.map(|row| row.map(|row| row.map_or_else(|row| row.raw, |row| row.raw))).collect()
     };
     let expected: Vec<&str> = content.lines().skip(1).collect();
     // The header has bytes without meaning (time, system), and so are the last bits of the data.
@@ -91,10 +72,7 @@ fn a_gzip_file_with_a_flipped_bit_is_never_taken_for_a_whole_one() {
         packed[byte] ^= 0x10;
         let sample = Sample::new("x.csv.gz", packed);
         if let Ok(rows) = sample.open().and_then(texts) {
-            assert_eq!(
-                rows, expected,
-                "a bit of byte {byte} was flipped without notice"
-            );
+            assert_eq!(rows, expected, "a bit of byte {byte} was flipped without notice");
         }
     }
 }
@@ -102,33 +80,21 @@ fn a_gzip_file_with_a_flipped_bit_is_never_taken_for_a_whole_one() {
 #[test]
 fn a_file_that_is_missing_or_a_directory_is_named_with_its_path() {
     let directory = tempfile::tempdir().unwrap();
-    let open = |path: &Path| {
-        ImportSource::open(path, &ImportOptions::default())
-            .unwrap_err()
-            .to_string()
-    };
+    let open =
+        |path: &Path| ImportSource::open(path, &ImportOptions::default()).unwrap_err().to_string();
     let missing = directory.path().join("nothing.csv");
     assert_eq!(
         open(&missing),
-        format!(
-            "{}: there is no such file; check the path",
-            missing.display()
-        )
+        format!("{}: there is no such file; check the path", missing.display())
     );
-    assert_says(
-        &open(directory.path()),
-        &["is a directory", "name one file"],
-    );
+    assert_says(&open(directory.path()), &["is a directory", "name one file"]);
 }
 
 #[test]
 fn a_file_that_may_not_be_read_is_told_from_a_missing_one() {
     // As root every file may be read, so the error is made here.
     let error = ImportError::opening(Path::new("x.csv"), io::ErrorKind::PermissionDenied.into());
-    assert_says(
-        &error.to_string(),
-        &["x.csv: may not be read", "permissions"],
-    );
+    assert_says(&error.to_string(), &["x.csv: may not be read", "permissions"]);
 }
 
 #[test]
@@ -151,44 +117,17 @@ fn what_is_no_regular_file_has_no_size_and_can_be_empty_too() {
 
 #[test]
 fn other_kinds_of_files_are_named_with_the_remedy() {
-    let utf16: Vec<u8> = "\u{feff}client_id"
-        .encode_utf16()
-        .flat_map(u16::to_le_bytes)
-        .collect();
-    assert_says(
-        &Sample::new("x.csv", &utf16).problem(),
-        &["UTF-16", "UTF-8", "iconv"],
-    );
-    assert_says(
-        &Sample::new("x.csv.gz", gzipped(&utf16)).problem(),
-        &["UTF-16"],
-    );
-    assert_says(
-        &Sample::new("x.csv", b"PK\x03\x04rest").problem(),
-        &["ZIP", "CSV"],
-    );
-    assert_says(
-        &Sample::new("x.zst", b"\x28\xb5\x2f\xfdrest").problem(),
-        &["zstd", "gzip"],
-    );
-    assert_says(
-        &Sample::new("x.xz", b"\xfd7zXZ\0").problem(),
-        &["xz", "gzip"],
-    );
-    assert_says(
-        &Sample::new("x.bz2", b"BZh91AY&SY").problem(),
-        &["bzip2", "gzip"],
-    );
-    assert_says(
-        &Sample::new("x.gz", gzipped(gzipped("x"))).problem(),
-        &["twice", "gunzip"],
-    );
+    let utf16: Vec<u8> = "\u{feff}client_id".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    assert_says(&Sample::new("x.csv", &utf16).problem(), &["UTF-16", "UTF-8", "iconv"]);
+    assert_says(&Sample::new("x.csv.gz", gzipped(&utf16)).problem(), &["UTF-16"]);
+    assert_says(&Sample::new("x.csv", b"PK\x03\x04rest").problem(), &["ZIP", "CSV"]);
+    assert_says(&Sample::new("x.zst", b"\x28\xb5\x2f\xfdrest").problem(), &["zstd", "gzip"]);
+    assert_says(&Sample::new("x.xz", b"\xfd7zXZ\0").problem(), &["xz", "gzip"]);
+    assert_says(&Sample::new("x.bz2", b"BZh91AY&SY").problem(), &["bzip2", "gzip"]);
+    assert_says(&Sample::new("x.gz", gzipped(gzipped("x"))).problem(), &["twice", "gunzip"]);
     let mut tar = vec![0; 1024];
     tar[257..262].copy_from_slice(b"ustar");
-    assert_says(
-        &Sample::new("x.tar.gz", gzipped(tar)).problem(),
-        &["tar archive", "unpack"],
-    );
+    assert_says(&Sample::new("x.tar.gz", gzipped(tar)).problem(), &["tar archive", "unpack"]);
 }
 
 #[test]
@@ -206,11 +145,7 @@ fn the_format_comes_from_the_option_then_the_name_then_the_first_byte() {
         ("export.2026", &json, Format::Ndjson),
         ("x.gz", &format!("\u{feff}\n {json}"), Format::Ndjson),
     ] {
-        assert_eq!(
-            Sample::new(name, content).open().unwrap().format(),
-            format,
-            "{name}"
-        );
+        assert_eq!(Sample::new(name, content).open().unwrap().format(), format, "{name}");
     }
     let source = Sample::new("x.ndjson", &csv).open_as(Format::Csv).unwrap();
     assert_eq!(source.format(), Format::Csv);

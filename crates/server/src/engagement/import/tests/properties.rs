@@ -31,10 +31,7 @@ fn starts() -> impl Strategy<Value = &'static str> {
 /// Reads all that can be read; every row comes with a line of its own that the file has.
 fn drain(content: &[u8], lines: Option<usize>, format: Option<Format>) {
     let sample = Sample::new("x", content);
-    let options = ImportOptions {
-        format,
-        ..ImportOptions::default()
-    };
+    let options = ImportOptions { format, ..ImportOptions::default() };
     let Ok(source) = ImportSource::open(&sample.path, &options) else {
         return;
     };

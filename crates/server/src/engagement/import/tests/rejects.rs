@@ -2,11 +2,7 @@ use super::super::RejectsFile;
 use super::*;
 
 fn refused(line: u64, raw: &str) -> RejectedRow {
-    RejectedRow {
-        line,
-        reason: "has 1 field, not \"3\"".to_owned(),
-        raw: raw.to_owned(),
-    }
+    RejectedRow { line, reason: "has 1 field, not \"3\"".to_owned(), raw: raw.to_owned() }
 }
 
 #[test]
@@ -70,10 +66,7 @@ fn a_file_of_somebody_else_is_neither_overwritten_nor_removed() {
     let path = rejects.path().to_owned();
     fs::write(&path, "my notes").unwrap();
     let error = rejects.write(&refused(2, "x")).unwrap_err();
-    assert_says(
-        &error.to_string(),
-        &["x.csv.rejects.csv: exists", "move it away"],
-    );
+    assert_says(&error.to_string(), &["x.csv.rejects.csv: exists", "move it away"]);
     assert_eq!(RejectsFile::beside(&sample.path).finish().unwrap(), None);
     assert_eq!(fs::read_to_string(path).unwrap(), "my notes");
 }
@@ -81,20 +74,13 @@ fn a_file_of_somebody_else_is_neither_overwritten_nor_removed() {
 #[test]
 fn a_list_that_cannot_be_written_is_an_error_and_not_a_silence() {
     let missing = Path::new("/nonexistent/x.csv");
-    let error = RejectsFile::beside(missing)
-        .write(&refused(2, "x"))
-        .unwrap_err();
-    assert_says(
-        &error.to_string(),
-        &["/nonexistent/x.csv.rejects.csv", "cannot be written"],
-    );
+    let error = RejectsFile::beside(missing).write(&refused(2, "x")).unwrap_err();
+    assert_says(&error.to_string(), &["/nonexistent/x.csv.rejects.csv", "cannot be written"]);
 }
 
 #[test]
 fn a_row_refused_after_reading_keeps_its_line_and_text() {
-    let row = csv_rows(format!("{HEADER}ada,login,{TIME},,,,-5\n"))
-        .remove(0)
-        .unwrap();
+    let row = csv_rows(format!("{HEADER}ada,login,{TIME},,,,-5\n")).remove(0).unwrap();
     let rejected = row.reject("duration_seconds: -5 is outside 0 to 86400");
     assert_eq!(rejected.line, 2);
     assert_eq!(rejected.raw, format!("ada,login,{TIME},,,,-5"));

@@ -1,0 +1,172 @@
+//! Reading bodies: JSON that is checked as a whole, with an error that names the field.
+
+use axum::{
+    body::Bytes,
+    extract::{FromRequest, Request, rejection::BytesRejection},
+    http::{HeaderMap, StatusCode, header},
+};
+use serde::{Deserialize, Deserializer, de::DeserializeOwned};
+use serde_json::{Value, error::Category};
+
+use super::{Api, problem::Problem};
+
+/// Largest body of a request: 500 KiB, as Segment's.
+pub(crate) const MAX_BODY_BYTES: usize = 500 * 1024;
+/// Characters of a parser's message that are passed on: it repeats what was sent.
+const MAX_MESSAGE_CHARS: usize = 300;
+
+/// A JSON object. Unknown fields are the type's business.
+#[derive(Debug)]
+pub(crate) struct Body<T>(pub(crate) T);
+
+/// A JSON object that may be left out, or be null.
+#[derive(Debug)]
+pub(crate) struct OptionalBody<T>(pub(crate) T);
+
+/// A JSON array.
+#[derive(Debug)]
+pub(crate) struct Items<T>(pub(crate) Vec<T>);
+
+/// Any JSON, whatever its media type is called: browsers' beacons call it text/plain.
+#[derive(Debug)]
+pub(crate) struct AnyJson(pub(crate) Value);
+
+impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        check_media_type(request.headers())?;
+        let bytes = bytes_of(request, api).await?;
+        object(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned + Default> FromRequest<Api> for OptionalBody<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let media_type = check_media_type(request.headers());
+        let bytes = bytes_of(request, api).await?;
+        if matches!(bytes.trim_ascii(), b"" | b"null") {
+            return Ok(Self(T::default()));
+        }
+        media_type?;
+        object(&bytes).map(Self)
+    }
+}
+
+impl<T: DeserializeOwned> FromRequest<Api> for Items<T> {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        check_media_type(request.headers())?;
+        let bytes = bytes_of(request, api).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+impl FromRequest<Api> for AnyJson {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let bytes = bytes_of(request, api).await?;
+        parse(&bytes).map(Self)
+    }
+}
+
+async fn bytes_of(request: Request, api: &Api) -> Result<Bytes, Problem> {
+    Bytes::from_request(request, api).await.map_err(|rejection: BytesRejection| {
+        if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+            Problem::too_large(
+                MAX_BODY_BYTES,
+                format!(
+                    "the body is larger than {MAX_BODY_BYTES} bytes (500 KiB); send it in parts"
+                ),
+            )
+        } else {
+            Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it again")
+        }
+    })
+}
+
+/// Refuses what says that it is something else than JSON; what says nothing is taken for JSON.
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
+    let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    let essence = essence.to_ascii_lowercase();
+    if essence == "application/json"
+        || (essence.starts_with("application/") && essence.ends_with("+json"))
+    {
+        Ok(())
+    } else {
+        Err(Problem::new(
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "the body is not said to be JSON; send it with Content-Type: application/json",
+        )
+        .field("Content-Type"))
+    }
+}
+
+/// Reads an object: serde would also fill a struct from an array, by position.
+fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    match bytes.trim_ascii_start().first() {
+        None => Err(Problem::new(StatusCode::BAD_REQUEST, "the body is empty; send a JSON object")),
+        Some(b'{') => parse(bytes),
+        Some(_) => {
+            // Malformed JSON is said to be that first.
+            parse::<Value>(bytes)?;
+            Err(Problem::invalid("body", "is not a JSON object; send one, in braces"))
+        }
+    }
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let path = error.path().to_string();
+        problem_of(&path, error.inner())
+    })?;
+    json.end().map_err(|error| problem_of(".", &error))?;
+    Ok(value)
+}
+
+fn problem_of(path: &str, error: &serde_json::Error) -> Problem {
+    let message: String = error.to_string().chars().take(MAX_MESSAGE_CHARS).collect();
+    if error.classify() != Category::Data {
+        return Problem::new(
+            StatusCode::BAD_REQUEST,
+            format!(
+                "the body is not JSON that can be read: {message}; check it with a JSON parser"
+            ),
+        )
+        .field("body");
+    }
+    let named = field_of(&message);
+    match (path, named) {
+        (".", Some(field)) => Problem::invalid(field, &message),
+        (".", None) => Problem::invalid("body", &message),
+        // A missing field is told of by where it is missing, an unknown one by where it is.
+        (path, Some(field)) if path.rsplit('.').next() != Some(field) => {
+            Problem::invalid(&format!("{path}.{field}"), &message)
+        }
+        (path, _) => Problem::invalid(path, &message),
+    }
+}
+
+/// The field that serde's message is about, where it names one.
+pub(crate) fn field_of(message: &str) -> Option<&str> {
+    let at = ["missing field `", "unknown field `", "duplicate field `"]
+        .into_iter()
+        .find_map(|start| message.find(start).map(|at| at + start.len()))?;
+    message[at..].split('`').next()
+}
+
+/// For a field that may be left out, but not sent as null: null reads like "take it away", which
+/// leaving it alone would not do.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}

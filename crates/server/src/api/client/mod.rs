@@ -1,0 +1,3 @@
+//! `/api/client`: the endpoints that Mainstay grew from.
+
+pub(super) mod success;

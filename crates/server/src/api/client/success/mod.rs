@@ -1,0 +1,51 @@
+//! `/api/client/success`: one client's score, insights and heatmap at once, and what a dashboard
+//! does with them. Names in requests are in camel case, as they were from the start.
+
+mod get;
+mod patch;
+mod post;
+
+use mainstay_store::{Client, Scope};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    access::Principal,
+    api::{Api, caller::Caller, problem::Problem},
+};
+
+pub(crate) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(
+        get::read_success,
+        patch::act_on_success,
+        post::compute_success
+    ))
+}
+
+/// The client that is asked for; a client's token need not name its own.
+struct Asked {
+    external_id: String,
+    found: Option<(Scope, Client)>,
+}
+
+impl Asked {
+    async fn find(api: &Api, caller: &Caller, client_id: Option<String>) -> Result<Self, Problem> {
+        let external_id = match (client_id, &caller.0) {
+            (Some(asked), _) => asked,
+            (None, Principal::Client(_, own)) => own.clone(),
+            // Whom it asks for does not matter: it may see nobody.
+            (None, Principal::Write(_)) => String::new(),
+            (None, _) => {
+                return Err(Problem::invalid(
+                    "clientId",
+                    "is missing; name the client, or ask with its own token",
+                ));
+            }
+        };
+        let found = caller.find(api, &external_id).await?;
+        Ok(Self { external_id, found })
+    }
+
+    fn known(self) -> Result<(Scope, Client), Problem> {
+        self.found.ok_or_else(|| crate::Error::no_client(&self.external_id).into())
+    }
+}

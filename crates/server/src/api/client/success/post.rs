@@ -1,0 +1,49 @@
+use axum::{Json, extract::State};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use super::Asked;
+use crate::api::{
+    Api, body::OptionalBody, caller::Caller, problem::Problem, v1::clients::score::ExplainedScore,
+};
+
+/// Whose score.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScoredClient {
+    /// The client's id; may be left out with the client's own token.
+    #[serde(rename = "clientId", alias = "client_id")]
+    #[schema(max_length = 255, example = "ada")]
+    client_id: Option<String>,
+}
+
+/// A score that was computed and stored.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ComputedScore {
+    /// The score.
+    score: ExplainedScore,
+}
+
+/// Computes a client's score and stores it.
+///
+/// As the score of today; there is one a day, and computing it again replaces it.
+#[utoipa::path(
+    post, path = "/api/client/success", tag = "Client success",
+    security(("client_token" = []), ("secret_key" = []), ("member_token" = [])),
+    request_body = Option<ScoredClient>,
+    responses((status = 200, description = "The score as it is stored.", body = ComputedScore)),
+)]
+pub(super) async fn compute_success(
+    caller: Caller,
+    State(api): State<Api>,
+    OptionalBody(body): OptionalBody<ScoredClient>,
+) -> Result<Json<ComputedScore>, Problem> {
+    let asked = Asked::find(&api, &caller, body.client_id).await?;
+    let (scope, client) = asked.known()?;
+    let organization = caller.0.organization();
+    let mainstay = &api.mainstay;
+    let computed =
+        mainstay.calculate_success_score(organization, &client.external_id, mainstay.now()).await?;
+    let explained = mainstay.explain(scope, computed).await?;
+    Ok(Json(ComputedScore { score: ExplainedScore::new(explained, &client.external_id) }))
+}

@@ -1,0 +1,60 @@
+//! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
+//! document cannot lag behind them. None of these types has a value.
+
+use mainstay_core::{engagement, health, insight, score};
+use mainstay_store::{KeyKind as Key, Role as MemberRole, TaskStatus as Task};
+use utoipa::{
+    PartialSchema, ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{ObjectBuilder, Type},
+    },
+};
+
+macro_rules! names {
+    ($($(#[$doc:meta])* $name:ident, $description:literal, $all:expr;)+) => {$(
+        #[doc = $description]
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                let names: Vec<&str> = $all.iter().map(|one| one.as_str()).collect();
+                ObjectBuilder::new()
+                    .schema_type(Type::String)
+                    .description(Some($description))
+                    .enum_values(Some(names))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+names! {
+    EventType, "What an event counts as.", engagement::EventType::ALL;
+    FeedbackKind, "The scale of a rating: stars and csat 1–5, nps 0–10, thumbs 0–1, percent 0–100.",
+        score::FeedbackKind::ALL;
+    Component, "One of the five parts of a success score.", score::Component::ALL;
+    ImprovementAction, "Something a client can do to raise its score.", [
+        score::Action::BeActive, score::Action::ViewLaunchKit, score::Action::CompleteTask,
+        score::Action::GenerateContent, score::Action::CreateVisual,
+    ];
+    LaunchKitState, "How far a client got with its launch kit.",
+        [score::LaunchKit::Unopened, score::LaunchKit::Viewed, score::LaunchKit::Completed];
+    Band, "How well a client does.", [
+        score::Band::AtRisk, score::Band::NeedsAttention, score::Band::Good, score::Band::Excellent,
+    ];
+    Trend, "Where a score is going.",
+        [score::Trend::Rising, score::Trend::Stable, score::Trend::Declining];
+    InsightType, "What kind of thing an insight says.", insight::InsightType::ALL;
+    InsightStatus, "What the client made of an insight.", insight::InsightStatus::ALL;
+    Priority, "How prominently an insight is shown.", insight::Priority::ALL;
+    AlertType, "What a momentum alert warns of.", health::AlertType::ALL;
+    AlertStatus, "What became of an alert.", health::AlertStatus::ALL;
+    Severity, "How bad it is.", health::Severity::ALL;
+    TaskStatus, "How far an onboarding task is.",
+        [Task::Pending, Task::InProgress, Task::Completed, Task::Skipped];
+    Role, "What a member may do.", [MemberRole::Owner, MemberRole::Admin, MemberRole::Staff];
+    KeyKind, "What a key opens.", [Key::Secret, Key::Write, Key::Member];
+}

@@ -1,0 +1,258 @@
+//! What a failure answers: problem details (RFC 9457) that name the field, the limit and what to do.
+
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use mainstay_core::engagement::EventError;
+use mainstay_store::StoreError;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::v1::events::RefusedEvent;
+use crate::Error;
+
+/// The media type of a problem.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+/// What a sender is told to wait when the database is at fault, in seconds.
+const RETRY_AFTER_SECONDS: u64 = 1;
+
+/// Why a request was not done. Boxed, because it travels in every handler's `Result`.
+#[derive(Debug)]
+pub(crate) struct Problem(Box<ProblemDetails>);
+
+/// Why a request was not done: RFC 9457 problem details.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Problem)]
+pub(crate) struct ProblemDetails {
+    /// Which kind of problem it is, for programs.
+    #[serde(rename = "type")]
+    #[schema(example = "urn:mainstay:problem:invalid")]
+    kind: &'static str,
+    /// The kind of problem in words; the same for every problem of a kind.
+    #[schema(example = "A value cannot be used")]
+    title: &'static str,
+    /// The HTTP status.
+    #[serde(serialize_with = "as_number")]
+    #[schema(value_type = u16, example = 422)]
+    status: StatusCode,
+    /// What is wrong this time, and what to do.
+    #[schema(example = "limit: \"many\" is not a whole number; send one from 1 to 500")]
+    detail: String,
+    /// The field, parameter or header at fault.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "limit")]
+    field: Option<String>,
+    /// The limit that was exceeded.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = 500)]
+    limit: Option<u64>,
+    /// When every event of a request was refused: why each of them was.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    refused: Vec<RefusedEvent>,
+    #[serde(skip)]
+    retry_after_seconds: Option<u64>,
+    #[serde(skip)]
+    challenge: Option<HeaderValue>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature that serde calls")]
+fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_u16(status.as_u16())
+}
+
+/// Name for programs and title for people, one pair a status.
+const fn kind_of(status: StatusCode) -> (&'static str, &'static str) {
+    match status {
+        StatusCode::UNAUTHORIZED => {
+            ("urn:mainstay:problem:unauthenticated", "Nobody we know is asking")
+        }
+        StatusCode::FORBIDDEN => ("urn:mainstay:problem:forbidden", "Not allowed"),
+        StatusCode::NOT_FOUND => ("urn:mainstay:problem:not-found", "There is no such thing"),
+        StatusCode::METHOD_NOT_ALLOWED => {
+            ("urn:mainstay:problem:method-not-allowed", "This cannot be done here")
+        }
+        StatusCode::CONFLICT => ("urn:mainstay:problem:conflict", "It is there already or changed"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("urn:mainstay:problem:too-large", "Too much at once"),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => {
+            ("urn:mainstay:problem:unsupported-media-type", "Not JSON")
+        }
+        StatusCode::UNPROCESSABLE_ENTITY => {
+            ("urn:mainstay:problem:invalid", "A value cannot be used")
+        }
+        StatusCode::TOO_MANY_REQUESTS => ("urn:mainstay:problem:busy", "Too much is waiting"),
+        StatusCode::SERVICE_UNAVAILABLE => {
+            ("urn:mainstay:problem:unavailable", "Not available right now")
+        }
+        StatusCode::INTERNAL_SERVER_ERROR => {
+            ("urn:mainstay:problem:internal", "A fault in Mainstay")
+        }
+        _ => ("urn:mainstay:problem:malformed", "The request cannot be read"),
+    }
+}
+
+impl Problem {
+    /// A problem of the kind that goes with a status.
+    pub(crate) fn new(status: StatusCode, detail: impl Into<String>) -> Self {
+        let (kind, title) = kind_of(status);
+        Self(Box::new(ProblemDetails {
+            kind,
+            title,
+            status,
+            detail: detail.into(),
+            field: None,
+            limit: None,
+            refused: Vec::new(),
+            retry_after_seconds: None,
+            challenge: None,
+        }))
+    }
+
+    /// A value that cannot be used.
+    pub(crate) fn invalid(field: &str, reason: impl AsRef<str>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {}", reason.as_ref()))
+            .field(field)
+    }
+
+    /// Something that the caller may not do.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, detail)
+    }
+
+    /// Nobody presented anything that opens a door; `presented` tells "nothing" from "something
+    /// wrong", as RFC 6750 asks.
+    pub(crate) fn unauthenticated(detail: impl Into<String>, presented: bool) -> Self {
+        let challenge = if presented {
+            HeaderValue::from_static(r#"Bearer realm="Mainstay", error="invalid_token""#)
+        } else {
+            HeaderValue::from_static(r#"Bearer realm="Mainstay""#)
+        };
+        let mut problem = Self::new(StatusCode::UNAUTHORIZED, detail).field("Authorization");
+        problem.0.challenge = Some(challenge);
+        problem
+    }
+
+    /// More than is taken at once.
+    pub(crate) fn too_large(limit: usize, detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail).limit(limit as u64)
+    }
+
+    /// No event of a request could be used.
+    pub(crate) fn refused(refused: Vec<RefusedEvent>) -> Self {
+        let first = refused.first();
+        let mut problem = match (first, refused.len()) {
+            (Some(only), 1) => Self::invalid(&only.field, &only.reason),
+            (Some(first), count) => Self::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                format!(
+                    "all {count} events were refused, the first because of {}: {}; `refused` has \
+                     the reason of each",
+                    first.field, first.reason
+                ),
+            )
+            .field(&first.field),
+            (None, _) => Self::new(StatusCode::UNPROCESSABLE_ENTITY, "no event was sent"),
+        };
+        problem.0.refused = refused;
+        problem
+    }
+
+    /// Something that passes by itself.
+    pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
+    }
+
+    /// Names what is at fault.
+    pub(crate) fn field(mut self, field: &str) -> Self {
+        self.0.field = Some(field.to_owned());
+        self
+    }
+
+    /// Names the limit.
+    pub(crate) fn limit(mut self, limit: u64) -> Self {
+        self.0.limit = Some(limit);
+        self
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        self.0.retry_after_seconds = Some(seconds);
+        self
+    }
+
+    fn of_store(error: &StoreError) -> Self {
+        match error {
+            StoreError::Conflict => Self::unavailable(
+                "another request changed the same data at the same time; try again",
+            ),
+            StoreError::Taken(what) => {
+                Self::new(StatusCode::CONFLICT, format!("{what} is already taken")).field(what)
+            }
+            StoreError::Database(_) => {
+                tracing::error!(%error, "a request failed in the database");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    "the database did not do its part; nothing was changed, and the server's log \
+                     says more",
+                )
+            }
+            error => {
+                tracing::error!(%error, "the database cannot be used");
+                Self::unavailable("the database cannot be used; the server's log says why")
+            }
+        }
+    }
+}
+
+/// Some conflicts begin with the field that they are about.
+fn field_of(message: &str) -> Option<&str> {
+    let (field, _) = message.split_once(": ")?;
+    field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(field)
+}
+
+impl From<Error> for Problem {
+    fn from(error: Error) -> Self {
+        let message = error.to_string();
+        match error {
+            Error::Invalid { field, reason } => Self::invalid(&field, reason),
+            Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, message),
+            Error::Conflict(_) => {
+                let problem = Self::new(StatusCode::CONFLICT, message.as_str());
+                match field_of(&message) {
+                    Some(field) => problem.field(field),
+                    None => problem,
+                }
+            }
+            Error::Busy { retry_after_seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, message).retry_after(retry_after_seconds)
+            }
+            Error::Unavailable { retry_after_seconds } => {
+                Self::unavailable(message).retry_after(retry_after_seconds)
+            }
+            Error::Store(error) => Self::of_store(&error),
+        }
+    }
+}
+
+impl From<EventError> for Problem {
+    fn from(error: EventError) -> Self {
+        Self::invalid(error.field, error.reason)
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        // Texts and numbers always serialize; an empty body is still a truthful status.
+        let body = serde_json::to_vec(&self.0).unwrap_or_default();
+        let mut response = (self.0.status, body).into_response();
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        if let Some(challenge) = self.0.challenge {
+            headers.insert(header::WWW_AUTHENTICATE, challenge);
+        }
+        if let Some(seconds) = self.0.retry_after_seconds {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}

@@ -1,0 +1,123 @@
+//! `/api/v1/alerts`: which client needs a person.
+
+mod act;
+mod body;
+
+use axum::{Json, extract::State};
+use mainstay_core::{health::AlertStatus, id::AlertId};
+use mainstay_store::AlertFilter;
+use serde::Deserialize;
+
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Error,
+    api::{
+        Api,
+        caller::Worker,
+        input::{Id, Params, client_id, flag, id, limit, one_of},
+        names,
+        problem::Problem,
+    },
+};
+use body::{AlertPage, AlertWithActions};
+
+const DEFAULT_ALERTS: i64 = 50;
+const MOST_ALERTS: i64 = 500;
+
+/// Which alerts to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WhichAlerts {
+    /// Only of this status.
+    #[param(value_type = Option<names::AlertStatus>)]
+    status: Option<String>,
+    /// Only open ones (`true`: active, acknowledged or snoozed) or ended ones (`false`).
+    #[param(value_type = Option<bool>)]
+    open: Option<String>,
+    /// Only of this type.
+    #[serde(rename = "type")]
+    #[param(value_type = Option<names::AlertType>)]
+    kind: Option<String>,
+    /// Only of this severity.
+    #[param(value_type = Option<names::Severity>)]
+    severity: Option<String>,
+    /// Only of this client.
+    #[param(example = "ada")]
+    client_id: Option<String>,
+    /// Go on before the alert with this id: the `next` of the page before.
+    #[param(value_type = Option<uuid::Uuid>)]
+    before: Option<String>,
+    /// How many at most.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
+    limit: Option<String>,
+}
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list_alerts))
+        .routes(routes!(read_alert))
+        .merge(act::routes())
+}
+
+/// Lists the alerts.
+///
+/// Newest first, page by page. `?open=true` is the worklist.
+#[utoipa::path(
+    get, path = "/api/v1/alerts", tag = "Alerts",
+    security(("secret_key" = []), ("member_token" = [])),
+    params(WhichAlerts),
+    responses((status = 200, description = "A page of alerts.", body = AlertPage)),
+)]
+async fn list_alerts(
+    worker: Worker,
+    State(api): State<Api>,
+    Params(which): Params<WhichAlerts>,
+) -> Result<Json<AlertPage>, Problem> {
+    let limit = limit(which.limit.as_deref(), DEFAULT_ALERTS, MOST_ALERTS)?;
+    let filter = filter(&api, &worker, &which).await?;
+    let mut alerts = api.mainstay.alerts(worker.scope, &filter, limit + 1).await?;
+    let more = alerts.len() as u64 > limit.unsigned_abs();
+    if more {
+        alerts.pop();
+    }
+    Ok(Json(AlertPage {
+        next: alerts.last().filter(|_| more).map(|alert| alert.episode.id.uuid()),
+        alerts: alerts.into_iter().map(Into::into).collect(),
+    }))
+}
+
+async fn filter(api: &Api, worker: &Worker, which: &WhichAlerts) -> Result<AlertFilter, Problem> {
+    let status: Option<AlertStatus> =
+        which.status.as_deref().map(|text| one_of("status", text)).transpose()?;
+    let open = which.open.as_deref().map(|text| flag("open", text)).transpose()?;
+    let kind = which.kind.as_deref().map(|text| one_of("type", text)).transpose()?;
+    let severity = which.severity.as_deref().map(|text| one_of("severity", text)).transpose()?;
+    let before = which.before.as_deref().map(|text| id("before", text)).transpose()?;
+    let client = match &which.client_id {
+        Some(external_id) => {
+            client_id("client_id", external_id)?;
+            let found = api.mainstay.find_client(worker.scope, external_id).await?;
+            Some(found.ok_or_else(|| Error::no_client(external_id))?.id)
+        }
+        None => None,
+    };
+    Ok(AlertFilter { client, open, status, kind, severity, before })
+}
+
+/// Reads an alert.
+///
+/// With everything that was done with it, by whom and when.
+#[utoipa::path(
+    get, path = "/api/v1/alerts/{alert_id}", tag = "Alerts",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "The alert.", body = AlertWithActions)),
+)]
+async fn read_alert(
+    worker: Worker,
+    Id(alert): Id<AlertId>,
+    State(api): State<Api>,
+) -> Result<Json<AlertWithActions>, Problem> {
+    Ok(Json(api.mainstay.alert(worker.scope, alert).await?.into()))
+}

@@ -1,0 +1,172 @@
+//! `/api/v1/clients`: clients and everything that is known of each.
+
+pub(crate) mod activity;
+mod events;
+mod feedback;
+pub(crate) mod insights;
+mod launch_kit;
+mod onboarding_tasks;
+mod record;
+pub(crate) mod score;
+mod scores;
+
+use axum::{
+    Json,
+    extract::State,
+    http::{HeaderName, StatusCode, header},
+};
+use mainstay_store::ClientPatch;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::api::{
+    Api,
+    body::Body,
+    caller::Worker,
+    input::{Params, client_id, limit},
+    problem::Problem,
+};
+use record::ClientBody;
+
+const DEFAULT_CLIENTS: i64 = 50;
+const MOST_CLIENTS: i64 = 500;
+
+/// Which clients to list.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct WhichClients {
+    /// Go on after the client with this id: the `next` of the page before.
+    #[param(example = "ada")]
+    after: Option<String>,
+    /// How many at most.
+    #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
+    limit: Option<String>,
+}
+
+/// A page of clients.
+#[derive(Debug, Serialize, ToSchema)]
+struct ClientPage {
+    /// In the order of their ids.
+    clients: Vec<ClientBody>,
+    /// Send this as `after` for the next page; null on the last one.
+    #[schema(example = "grace")]
+    next: Option<String>,
+}
+
+/// A client to create.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewClient {
+    /// The host app's id of the client; also `clientId` or `userId`.
+    #[serde(alias = "clientId", alias = "userId")]
+    #[schema(min_length = 1, max_length = 255, example = "ada")]
+    client_id: String,
+    /// What people call it.
+    #[schema(max_length = 255, example = "Ada Lovelace")]
+    name: Option<String>,
+    /// Its address.
+    #[schema(max_length = 255, example = "ada@example.com")]
+    email: Option<String>,
+    /// What it pays for.
+    #[schema(max_length = 255, example = "pro")]
+    plan: Option<String>,
+    /// The account that it belongs to.
+    #[schema(max_length = 255, example = "analytical-engines")]
+    group_id: Option<String>,
+    /// Anything else, at most 32 KiB as JSON.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"industry": "computing"}))]
+    traits: Map<String, Value>,
+}
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .routes(routes!(list_clients, create_client))
+        .merge(record::routes())
+        .merge(onboarding_tasks::routes())
+        .merge(launch_kit::routes())
+        .merge(feedback::routes())
+        .merge(score::routes())
+        .merge(scores::routes())
+        .merge(events::routes())
+        .merge(activity::routes())
+        .merge(insights::routes())
+}
+
+/// Lists the clients.
+///
+/// In the order of their ids, page by page.
+#[utoipa::path(
+    get, path = "/api/v1/clients", tag = "Clients",
+    security(("secret_key" = []), ("member_token" = [])),
+    params(WhichClients),
+    responses((status = 200, description = "A page of clients.", body = ClientPage)),
+)]
+async fn list_clients(
+    worker: Worker,
+    State(api): State<Api>,
+    Params(which): Params<WhichClients>,
+) -> Result<Json<ClientPage>, Problem> {
+    let limit = limit(which.limit.as_deref(), DEFAULT_CLIENTS, MOST_CLIENTS)?;
+    if let Some(after) = &which.after {
+        client_id("after", after)?;
+    }
+    let mut clients = api.mainstay.clients(worker.scope, which.after.as_deref(), limit + 1).await?;
+    let more = clients.len() as u64 > limit.unsigned_abs();
+    if more {
+        clients.pop();
+    }
+    Ok(Json(ClientPage {
+        next: clients.last().filter(|_| more).map(|client| client.external_id.clone()),
+        clients: clients.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// Creates a client.
+///
+/// Before its first event, to give it a name or onboarding tasks; a client that sends an event is
+/// created by that.
+#[utoipa::path(
+    post, path = "/api/v1/clients", tag = "Clients",
+    security(("secret_key" = []), ("member_token" = [])),
+    request_body = NewClient,
+    responses(
+        (status = 201, description = "The new client.", body = ClientBody,
+            headers(("Location" = String, description = "Where it is from now on."))),
+        (status = 409, description = "The client is there already."),
+    ),
+)]
+async fn create_client(
+    worker: Worker,
+    State(api): State<Api>,
+    Body(new): Body<NewClient>,
+) -> Result<(StatusCode, [(HeaderName, String); 1], Json<ClientBody>), Problem> {
+    let profile = ClientPatch {
+        name: new.name,
+        email: new.email,
+        plan: new.plan,
+        group_id: new.group_id,
+        traits: new.traits,
+    };
+    let client = api.mainstay.create_client(worker.organization, &new.client_id, profile).await?;
+    let location = client_path(&client.external_id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(client.into())))
+}
+
+/// The path of a client: its id may hold anything, slashes too.
+pub(crate) fn client_path(external_id: &str) -> String {
+    let mut path = String::from("/api/v1/clients/");
+    for byte in external_id.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
+            path.push(char::from(byte));
+        } else {
+            const HEX: &[u8; 16] = b"0123456789ABCDEF";
+            let digit = |half: u8| char::from(HEX[usize::from(half)]);
+            path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+        }
+    }
+    path
+}

@@ -1,0 +1,332 @@
+use jiff::{Timestamp, tz::TimeZone};
+use mainstay_core::{
+    engagement::Windows,
+    score::{
+        Action, Band, Component, ComponentEvidence, Components, Evidence, Improvement, LaunchKit,
+        Part, Score, ScoreInputs, ScoreModel, Trend,
+    },
+    time::time_zone,
+};
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::super::client_path;
+use crate::{api::names, score::Explained};
+
+/// How well a client does, at one instant.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Score)]
+pub(crate) struct ScoreBody {
+    /// 0–100: the rounded sum of the weighted components.
+    #[schema(minimum = 0, maximum = 100, example = 72)]
+    overall: i64,
+    /// Each component, 0–100.
+    components: ComponentPoints,
+    /// How well that is.
+    #[schema(value_type = names::Band)]
+    band: Band,
+    /// Where it is going.
+    #[schema(value_type = names::Trend)]
+    trend: Trend,
+    /// Points since `previous`.
+    #[schema(example = 6)]
+    change: Option<i64>,
+    /// The stored score it is compared with: the latest at least seven days older, else the oldest
+    /// at least a day older.
+    previous: Option<PreviousScore>,
+    /// Percent of the weight that rests on measured data.
+    #[schema(minimum = 0, maximum = 100, example = 85)]
+    coverage: i64,
+    /// The components that rest on the model's rule for missing data instead.
+    #[schema(value_type = Vec<names::Component>, example = json!(["satisfaction"]))]
+    assumed: Vec<Component>,
+    /// The instant it is for; events at or after it do not count.
+    as_of: Timestamp,
+    /// The zone whose calendar days were counted.
+    #[schema(example = "Europe/Berlin")]
+    time_zone: String,
+    /// Version of the score model that made it.
+    #[schema(example = 1)]
+    model_version: i64,
+}
+
+/// One number for each component.
+#[derive(Debug, Serialize, ToSchema)]
+struct ComponentPoints {
+    /// How often and how much the client was here this week.
+    #[schema(example = 81)]
+    engagement: i64,
+    /// How far its onboarding is.
+    #[schema(example = 77)]
+    activation: i64,
+    /// What it has made so far.
+    #[schema(example = 60)]
+    progress: i64,
+    /// What it says of the organization.
+    #[schema(example = 50)]
+    satisfaction: i64,
+    /// Whether this week was busier than the last.
+    #[schema(example = 80)]
+    momentum: i64,
+}
+
+/// An earlier score.
+#[derive(Debug, Serialize, ToSchema)]
+struct PreviousScore {
+    /// The instant it is for.
+    as_of: Timestamp,
+    /// Its overall.
+    #[schema(example = 66)]
+    overall: i64,
+}
+
+impl From<Components<i64>> for ComponentPoints {
+    fn from(points: Components<i64>) -> Self {
+        let Components { engagement, activation, progress, satisfaction, momentum } = points;
+        Self { engagement, activation, progress, satisfaction, momentum }
+    }
+}
+
+impl ScoreBody {
+    /// A score that was made with this model.
+    pub(crate) fn new(score: Score, model: &ScoreModel) -> Self {
+        let values = model.components(&score.inputs);
+        let assumed =
+            Component::ALL.into_iter().filter(|part| !values.get(*part).measured).collect();
+        Self::with_assumed(score, assumed)
+    }
+
+    fn with_assumed(score: Score, assumed: Vec<Component>) -> Self {
+        Self {
+            overall: score.overall,
+            components: score.components.into(),
+            band: score.band,
+            trend: score.trend,
+            change: score.change,
+            previous: score
+                .previous
+                .map(|previous| PreviousScore { as_of: previous.as_of, overall: previous.overall }),
+            coverage: score.coverage,
+            assumed,
+            as_of: score.inputs.as_of,
+            time_zone: score.inputs.zone,
+            model_version: score.inputs.model,
+        }
+    }
+}
+
+/// A score with why it is what it is and what would raise it.
+#[derive(Debug, Serialize, ToSchema)]
+pub(crate) struct ExplainedScore {
+    #[serde(flatten)]
+    score: ScoreBody,
+    /// Why it is what it is.
+    evidence: EvidenceBody,
+    /// What would raise it, the most for the least work first.
+    improvements: Vec<ImprovementBody>,
+}
+
+impl ExplainedScore {
+    /// The score of the client with this id.
+    pub(crate) fn new(explained: Explained, client_id: &str) -> Self {
+        let Explained { score, evidence, improvements } = explained;
+        let assumed = evidence
+            .components
+            .iter()
+            .filter(|part| !part.measured)
+            .map(|part| part.component)
+            .collect();
+        Self {
+            evidence: EvidenceBody::new(evidence, &score.inputs, client_id),
+            improvements: improvements.into_iter().map(Into::into).collect(),
+            score: ScoreBody::with_assumed(score, assumed),
+        }
+    }
+}
+
+/// Why a score is what it is.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Evidence)]
+struct EvidenceBody {
+    /// The five components.
+    components: Vec<ComponentEvidenceBody>,
+    /// The overall before its one rounding: exactly the sum of the contributions.
+    #[schema(example = 7_205)]
+    total_hundredths: i64,
+    /// The facts that were counted.
+    facts: ScoreFacts,
+    /// The seven days before `as_of`.
+    this_week: WindowBody,
+    /// The seven days before those.
+    last_week: WindowBody,
+}
+
+/// Why one component has its points.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = ComponentEvidence)]
+struct ComponentEvidenceBody {
+    /// Which one.
+    #[schema(value_type = names::Component)]
+    component: Component,
+    /// 0–100.
+    #[schema(example = 81)]
+    points: i64,
+    /// Its share of the overall, after components without data were left out.
+    #[schema(example = 25)]
+    weight_percent: i64,
+    /// What it adds to the overall.
+    #[schema(example = 2_025)]
+    contribution_hundredths: i64,
+    /// False when the points rest on the model's rule for missing data.
+    measured: bool,
+    /// The rule that fired, with its numbers.
+    #[schema(example = "13 events on 4 days this week, 2 of high value.")]
+    rule: String,
+    /// What the points are made of.
+    parts: Vec<PartBody>,
+}
+
+/// One summand of a component.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EvidencePart)]
+struct PartBody {
+    /// The fact.
+    #[schema(example = "active on 4 of 7 days")]
+    fact: String,
+    /// Its points.
+    #[schema(example = 2_857)]
+    points_hundredths: i64,
+    /// The most points it could give.
+    #[schema(example = 50)]
+    of_points: i64,
+}
+
+/// What a score was made from.
+#[derive(Debug, Serialize, ToSchema)]
+struct ScoreFacts {
+    /// Events this week.
+    events_this_week: i64,
+    /// Events last week.
+    events_last_week: i64,
+    /// Distinct days with an event this week, at most 7.
+    active_days: i64,
+    /// High-value events this week.
+    high_value_events: i64,
+    /// `content_generated` events ever.
+    content_generated: i64,
+    /// `visual_created` events ever.
+    visuals_created: i64,
+    /// Onboarding tasks.
+    tasks: i64,
+    /// Onboarding tasks completed or skipped.
+    tasks_settled: i64,
+    /// How far the client got with its launch kit.
+    #[schema(value_type = names::LaunchKitState)]
+    launch_kit: LaunchKit,
+    /// Ratings in the model's feedback window.
+    ratings: i64,
+    /// Sum of those ratings, each on a scale of 0–100.
+    rating_sum: i64,
+    /// The last event before `as_of`.
+    last_event_at: Option<Timestamp>,
+}
+
+/// A stretch of time and where its events are.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = EvidenceWindow)]
+struct WindowBody {
+    /// Its start, included.
+    from: Timestamp,
+    /// Its end, not included.
+    to: Timestamp,
+    /// Where its events are.
+    #[schema(
+        example = "/api/v1/clients/ada/events?from=2026-04-24T09:30:00Z&to=2026-05-01T09:30:00Z"
+    )]
+    events_url: String,
+}
+
+impl EvidenceBody {
+    fn new(evidence: Evidence, inputs: &ScoreInputs, client_id: &str) -> Self {
+        // A zone that was valid when the score was made stays in the database of zones.
+        let zone = time_zone(&inputs.zone).unwrap_or(TimeZone::UTC);
+        let windows = Windows::at(inputs.as_of, zone);
+        let path = client_path(client_id);
+        let window = |from: Timestamp, to: Timestamp| WindowBody {
+            from,
+            to,
+            events_url: format!("{path}/events?from={from}&to={to}"),
+        };
+        Self {
+            components: evidence.components.into_iter().map(Into::into).collect(),
+            total_hundredths: evidence.total_hundredths,
+            facts: inputs.into(),
+            this_week: window(windows.this_week, windows.as_of),
+            last_week: window(windows.last_week, windows.this_week),
+        }
+    }
+}
+
+impl From<ComponentEvidence> for ComponentEvidenceBody {
+    fn from(evidence: ComponentEvidence) -> Self {
+        Self {
+            component: evidence.component,
+            points: evidence.points,
+            weight_percent: evidence.weight_percent,
+            contribution_hundredths: evidence.contribution_hundredths,
+            measured: evidence.measured,
+            rule: evidence.rule,
+            parts: evidence.parts.into_iter().map(Into::into).collect(),
+        }
+    }
+}
+
+impl From<Part> for PartBody {
+    fn from(part: Part) -> Self {
+        Self { fact: part.fact, points_hundredths: part.hundredths, of_points: part.of }
+    }
+}
+
+impl From<&ScoreInputs> for ScoreFacts {
+    fn from(inputs: &ScoreInputs) -> Self {
+        Self {
+            events_this_week: inputs.events,
+            events_last_week: inputs.events_before,
+            active_days: inputs.active_days,
+            high_value_events: inputs.high_value,
+            content_generated: inputs.content,
+            visuals_created: inputs.visuals,
+            tasks: inputs.tasks,
+            tasks_settled: inputs.settled,
+            launch_kit: inputs.kit,
+            ratings: inputs.ratings,
+            rating_sum: inputs.rating_sum,
+            last_event_at: inputs.last,
+        }
+    }
+}
+
+/// Something that would raise a score.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Improvement)]
+struct ImprovementBody {
+    /// What to do.
+    #[schema(value_type = names::ImprovementAction)]
+    action: Action,
+    /// How many times.
+    #[schema(example = 1)]
+    times: i64,
+    /// How much the overall would gain before rounding, computed and not guessed.
+    #[schema(example = 550)]
+    gain_hundredths: i64,
+    /// The component that would gain most.
+    #[schema(value_type = names::Component)]
+    component: Component,
+}
+
+impl From<Improvement> for ImprovementBody {
+    fn from(improvement: Improvement) -> Self {
+        let Improvement { action, times, gain_hundredths, component } = improvement;
+        Self { action, times, gain_hundredths, component }
+    }
+}

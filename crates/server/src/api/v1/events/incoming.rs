@@ -1,0 +1,171 @@
+use mainstay_core::engagement::{EventError, EventType, IncomingEvent, parse_timestamp};
+use serde::Deserialize;
+use serde_json::{Map, Value};
+use utoipa::ToSchema;
+
+use super::kind_of;
+use crate::api::{body::field_of, input::shown, names};
+
+/// What a client did. Unknown fields are ignored; names in camel case are understood as well.
+// Every field is any JSON at first, so that one event of the wrong shape is refused by the field at
+// fault and does not spoil the others of its request.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = Event)]
+pub(crate) struct EventBody {
+    /// The host app's id of the client, 1–255 characters; also `clientId` or `userId`. A client's
+    /// token may leave it out.
+    #[serde(default, alias = "clientId", alias = "userId")]
+    #[schema(value_type = Option<String>, max_length = 255, example = "ada")]
+    pub(crate) client_id: Option<Value>,
+    /// The event's name: one of the types, one that the organization maps to a type, or any other.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "content_generated")]
+    event: Option<Value>,
+    /// What it counts as, where the name alone does not say; also `event_type`. Alone, it is the
+    /// name too.
+    #[serde(default, rename = "type", alias = "event_type", alias = "eventType")]
+    #[schema(value_type = Option<names::EventType>)]
+    event_type: Option<Value>,
+    /// When it happened, by the client's clock: RFC 3339, from 2000 to 24 hours ahead. When it is
+    /// left out, when it was received.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:00Z")]
+    timestamp: Option<Value>,
+    /// When it was sent, by the same clock: if that is more than a minute off, the timestamp is
+    /// corrected by as much. Also `sentAt`.
+    #[serde(default, alias = "sentAt")]
+    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:01Z")]
+    sent_at: Option<Value>,
+    /// The sender's unique id of this event, up to 100 characters: sent again, it is stored once.
+    /// Also `messageId`.
+    #[serde(default, alias = "messageId")]
+    #[schema(value_type = Option<String>, max_length = 100, example = "a1b2c3")]
+    message_id: Option<Value>,
+    /// The visit it belongs to; also `sessionId`.
+    #[serde(default, alias = "sessionId")]
+    #[schema(value_type = Option<String>, max_length = 255, example = "s-42")]
+    session_id: Option<Value>,
+    /// The page it happened on; also `pagePath`.
+    #[serde(default, alias = "pagePath")]
+    #[schema(value_type = Option<String>, max_length = 2048, example = "/campaigns/spring")]
+    page_path: Option<Value>,
+    /// How long it took, in whole seconds; also `durationSeconds`.
+    #[serde(default, alias = "durationSeconds")]
+    #[schema(value_type = Option<i64>, minimum = 0, maximum = 86_400, example = 90)]
+    duration_seconds: Option<Value>,
+    /// Anything else, at most 32 KiB as JSON and 64 levels deep; also `event_data`.
+    #[serde(default, alias = "event_data", alias = "eventData")]
+    #[schema(value_type = Option<Object>, example = json!({"title": "Spring campaign"}))]
+    data: Option<Value>,
+}
+
+/// Reads one event, as far as its shape goes.
+pub(super) fn read(value: Value) -> Result<IncomingEvent, EventError> {
+    if !value.is_object() {
+        let reason = format!("an event is an object, and this is {}; send one", kind_of(&value));
+        return Err(EventError::new("event", reason));
+    }
+    EventBody::deserialize(value).map_err(|error| twice(&error))?.into_incoming()
+}
+
+/// The only way in which an object of optional fields cannot be read: a field under two names.
+fn twice(error: &serde_json::Error) -> EventError {
+    let message = error.to_string();
+    let known = [
+        "client_id",
+        "type",
+        "sent_at",
+        "message_id",
+        "session_id",
+        "page_path",
+        "duration_seconds",
+    ];
+    let field = known.into_iter().find(|known| field_of(&message) == Some(known)).unwrap_or("data");
+    EventError::new(field, "is sent under two of its names; send it once")
+}
+
+impl EventBody {
+    pub(crate) fn into_incoming(self) -> Result<IncomingEvent, EventError> {
+        let name = text("event", self.event)?;
+        let event_type = text("type", self.event_type)?;
+        let (name, event_type) = match (name, event_type) {
+            (Some(name), Some(event_type)) => {
+                let event_type = event_type.parse::<EventType>().map_err(|_| {
+                    EventError::new(
+                        "type",
+                        format!(
+                            "{} is not a type; use one of {}, or send it as event and leave out type",
+                            shown(&event_type),
+                            EventType::ALL.map(EventType::as_str).join(", "),
+                        ),
+                    )
+                })?;
+                (name, Some(event_type))
+            }
+            (Some(name), None) | (None, Some(name)) => (name, None),
+            (None, None) => {
+                return Err(EventError::new("event", "is missing; send the event's name"));
+            }
+        };
+        Ok(IncomingEvent {
+            client_id: text("client_id", self.client_id)?.unwrap_or_default(),
+            name,
+            event_type,
+            timestamp: instant("timestamp", self.timestamp)?,
+            sent_at: instant("sent_at", self.sent_at)?,
+            message_id: text("message_id", self.message_id)?.unwrap_or_default(),
+            session_id: text("session_id", self.session_id)?,
+            page_path: text("page_path", self.page_path)?,
+            duration_seconds: seconds(self.duration_seconds)?,
+            data: object("data", self.data)?,
+        })
+    }
+}
+
+fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, EventError> {
+    match value {
+        None => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(other) => {
+            Err(EventError::new(field, format!("is {}; send a text, in quotes", kind_of(&other))))
+        }
+    }
+}
+
+fn instant(
+    field: &'static str,
+    value: Option<Value>,
+) -> Result<Option<jiff::Timestamp>, EventError> {
+    match value {
+        Some(Value::Number(_)) => Err(EventError::new(
+            field,
+            "is a number; send RFC 3339 as text, for example \"2026-05-01T09:30:00Z\"",
+        )),
+        value => text(field, value)?.map(|text| parse_timestamp(field, &text)).transpose(),
+    }
+}
+
+fn seconds(value: Option<Value>) -> Result<Option<i64>, EventError> {
+    let Some(value) = value else { return Ok(None) };
+    value.as_i64().map(Some).ok_or_else(|| {
+        let sent = match &value {
+            Value::Number(number) => number.to_string(),
+            other => kind_of(other).to_owned(),
+        };
+        EventError::new(
+            "duration_seconds",
+            format!("{sent} is not a whole number from 0 to 86400 (one day); send whole seconds"),
+        )
+    })
+}
+
+fn object(field: &'static str, value: Option<Value>) -> Result<Map<String, Value>, EventError> {
+    match value {
+        None => Ok(Map::new()),
+        Some(Value::Object(object)) => Ok(object),
+        Some(other) => Err(EventError::new(
+            field,
+            format!("is {}; send an object, in braces", kind_of(&other)),
+        )),
+    }
+}

@@ -1,0 +1,26 @@
+//! `/api/v1`: everything of one organization.
+
+pub(crate) mod alerts;
+pub(crate) mod clients;
+mod event_names;
+pub(crate) mod events;
+mod keys;
+mod members;
+mod organization;
+mod score_models;
+
+use utoipa_axum::router::OpenApiRouter;
+
+use super::Api;
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new()
+        .merge(events::routes())
+        .merge(clients::routes())
+        .merge(alerts::routes())
+        .merge(organization::routes())
+        .merge(members::routes())
+        .merge(keys::routes())
+        .merge(event_names::routes())
+        .merge(score_models::routes())
+}

@@ -1,0 +1,158 @@
+//! `/api/v1/score-models`: how scores are computed, as data.
+
+use axum::{Json, extract::State, http::StatusCode};
+use jiff::Timestamp;
+use mainstay_core::score::ScoreModel;
+use mainstay_store::StoredModel;
+use serde::Serialize;
+use serde_json::{Value, json};
+use utoipa::{
+    ToSchema,
+    openapi::{
+        RefOr, Schema,
+        schema::{ArrayBuilder, ObjectBuilder, OneOfBuilder, Type},
+    },
+};
+use utoipa_axum::{router::OpenApiRouter, routes};
+
+use crate::{
+    Error,
+    api::{
+        Api,
+        body::Body,
+        caller::{Administrator, Worker},
+        problem::Problem,
+    },
+};
+
+/// A published score model.
+#[derive(Debug, Serialize, ToSchema)]
+struct PublishedModel {
+    /// Counts up from 1, the built-in `standard` model. Every score names the version that made it.
+    #[schema(example = 1)]
+    version: i64,
+    /// The rules.
+    #[schema(value_type = ScoreModelSchema)]
+    model: ScoreModel,
+    /// When it was published.
+    created_at: Timestamp,
+}
+
+impl From<StoredModel> for PublishedModel {
+    fn from(stored: StoredModel) -> Self {
+        Self { version: stored.version, model: stored.model, created_at: stored.created_at }
+    }
+}
+
+/// The organization's score models.
+#[derive(Debug, Serialize, ToSchema)]
+struct ScoreModels {
+    /// Version of the one that new scores are made with.
+    #[schema(example = 1)]
+    current: i64,
+    /// Oldest first.
+    models: Vec<PublishedModel>,
+}
+
+/// Describes [`ScoreModel`], which the rules own and which knows no HTTP: the schema is read off the
+/// standard model, so that it cannot lag behind.
+enum ScoreModelSchema {}
+
+impl utoipa::PartialSchema for ScoreModelSchema {
+    fn schema() -> RefOr<Schema> {
+        // A model is plain data, so it always serializes.
+        let standard = serde_json::to_value(ScoreModel::standard()).unwrap_or_default();
+        let mut schema = schema_of(&standard);
+        if let RefOr::T(Schema::Object(object)) = &mut schema {
+            object.description = Some(
+                "Weights, thresholds, milestones and what stands in for missing data: `zero`, \
+                 `exclude`, or a fixed value such as `{\"neutral\": 50}`. Weights sum to 100."
+                    .to_owned(),
+            );
+            object.examples = vec![standard];
+        }
+        schema
+    }
+}
+
+impl ToSchema for ScoreModelSchema {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "ScoreModel".into()
+    }
+}
+
+fn schema_of(value: &Value) -> RefOr<Schema> {
+    match value {
+        Value::Object(fields) => {
+            let mut object = ObjectBuilder::new().schema_type(Type::Object);
+            for (name, value) in fields {
+                let schema =
+                    if name.starts_with("without_") { missing_data() } else { schema_of(value) };
+                object = object.property(name, schema).required(name);
+            }
+            object.into()
+        }
+        Value::Array(items) => {
+            let item = items.first().map_or_else(|| ObjectBuilder::new().into(), schema_of);
+            ArrayBuilder::new().items(item).into()
+        }
+        Value::String(_) => ObjectBuilder::new().schema_type(Type::String).into(),
+        _ => ObjectBuilder::new().schema_type(Type::Integer).into(),
+    }
+}
+
+fn missing_data() -> RefOr<Schema> {
+    let name =
+        ObjectBuilder::new().schema_type(Type::String).enum_values(Some(["zero", "exclude"]));
+    OneOfBuilder::new().item(name).item(schema_of(&json!({"neutral": 50}))).into()
+}
+
+pub(super) fn routes() -> OpenApiRouter<Api> {
+    OpenApiRouter::new().routes(routes!(list_score_models, publish_score_model))
+}
+
+/// Lists the score models.
+///
+/// All that were ever published: a stored score is explained by the version that made it.
+#[utoipa::path(
+    get, path = "/api/v1/score-models", tag = "Scores",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "The models.", body = ScoreModels)),
+)]
+async fn list_score_models(
+    worker: Worker,
+    State(api): State<Api>,
+) -> Result<Json<ScoreModels>, Problem> {
+    let context = api.mainstay.context_in(worker.scope).await?;
+    Ok(Json(ScoreModels {
+        current: context.organization.model_version,
+        models: context.models.into_iter().map(Into::into).collect(),
+    }))
+}
+
+/// Publishes a score model.
+///
+/// As the next version, with which scores are made from now on; stored ones keep theirs. It is
+/// checked first: weights sum to 100, and no component can exceed 100. Needs the role owner or
+/// admin, or a secret key.
+#[utoipa::path(
+    post, path = "/api/v1/score-models", tag = "Scores",
+    security(("secret_key" = []), ("member_token" = [])),
+    request_body = ScoreModelSchema,
+    responses((status = 201, description = "The model with its version.", body = PublishedModel)),
+)]
+async fn publish_score_model(
+    administrator: Administrator,
+    State(api): State<Api>,
+    Body(model): Body<ScoreModel>,
+) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
+    let version = api.mainstay.publish_score_model(administrator.organization, &model).await?;
+    let context = api.mainstay.context_in(administrator.scope).await?;
+    let stored = context.models.into_iter().find(|stored| stored.version == version);
+    let stored = stored.ok_or_else(|| Error::NotFound {
+        what: "score model",
+        id: version.to_string(),
+        remedy: "GET /api/v1/score-models lists them",
+    })?;
+    Ok((StatusCode::CREATED, Json(stored.into())))
+}

@@ -1,0 +1,84 @@
+use std::{io::Write as _, process::ExitCode};
+
+use super::{Result, output::Output, progress, serve::Server};
+use crate::{
+    Mainstay,
+    config::Settings,
+    demo::{Demo, prepare},
+};
+
+pub(super) async fn run(
+    mainstay: &Mainstay,
+    settings: &Settings,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    // First, because it may fail and the rest takes a while.
+    let server = Server::bind(settings).await?;
+    let bar = progress::steps();
+    bar.set_message("sample data");
+    let prepared = prepare(mainstay, |done, total| {
+        bar.set_length(total);
+        bar.set_position(done);
+    })
+    .await;
+    bar.finish_and_clear();
+    tell(&prepared?, &server.url(), settings, out)?;
+    server.serve(mainstay, out).await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(demo: &Demo, url: &str, settings: &Settings, out: &mut Output) -> Result<()> {
+    let (bold, dim) = (out.style().bold(), out.style().dim());
+    let organization = &demo.organization;
+    writeln!(
+        out,
+        "{} \u{2013} {} ({}). Its clients and all they did are made up.\n",
+        bold.apply_to("sample data"),
+        organization.name,
+        organization.slug
+    )?;
+    for (what, value, use_for) in [
+        ("address", &url.to_owned(), "for your own requests and SDKs"),
+        ("API to try", &format!("{url}/api/docs"), "every request, in the browser"),
+        ("secret key", &demo.secret_key, "everything of this organization"),
+        ("write key", &demo.write_key, "sends events, nothing else"),
+        ("member token", &demo.member_token, "what a member of the staff may do"),
+        ("client token", &demo.client_token, "what one client may see; for a day"),
+    ] {
+        writeln!(out, "  {:<13} {value}\n  {:<13} {}", what, "", dim.apply_to(use_for))?;
+    }
+    let client = &demo.client_id;
+    writeln!(out, "\nPaste into another terminal:\n")?;
+    for (why, command) in [
+        (
+            format!("how is client {client} doing?"),
+            format!(
+                "curl -H 'Authorization: Bearer {}' '{url}/api/client/success?clientId={client}'",
+                demo.client_token
+            ),
+        ),
+        (
+            "who needs a person today?".to_owned(),
+            format!(
+                "curl -H 'Authorization: Bearer {}' '{url}/api/v1/alerts?open=true'",
+                demo.member_token
+            ),
+        ),
+        (
+            "something happens".to_owned(),
+            format!(
+                "curl -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \
+                 -d '{{\"clientId\":\"{client}\",\"event\":\"task_completed\"}}' '{url}/api/v1/events'",
+                demo.write_key
+            ),
+        ),
+    ] {
+        writeln!(out, "  {}\n  {command}\n", dim.apply_to(format!("# {why}")))?;
+    }
+    writeln!(
+        out,
+        "The data is in {}, made anew at every start. Ctrl-C stops.",
+        settings.database.split('@').next_back().unwrap_or(&settings.database)
+    )?;
+    Ok(())
+}

@@ -1,0 +1,114 @@
+use std::{collections::HashMap, io::Write as _, process::ExitCode};
+
+use jiff::Timestamp;
+use mainstay_core::id::{ApiKeyId, MemberId};
+use mainstay_store::{ApiKey, KeyKind, Organization};
+use serde::Serialize;
+
+use super::{
+    CliError, Result,
+    args::KeyCommand,
+    organization,
+    output::Output,
+    table::{NONE, Table, minute, shown},
+};
+use crate::{Error, Mainstay};
+
+#[derive(Serialize)]
+struct Created<'a> {
+    id: ApiKeyId,
+    kind: KeyKind,
+    member: Option<&'a str>,
+    key: &'a str,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: ApiKeyId,
+    kind: KeyKind,
+    prefix: String,
+    member: Option<String>,
+    created_at: Timestamp,
+    revoked_at: Option<Timestamp>,
+}
+
+pub(super) async fn run(
+    mainstay: &Mainstay,
+    command: KeyCommand,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    match command {
+        KeyCommand::Create { org, kind, member, json } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let created = mainstay.create_key(organization.id, kind, member.as_deref()).await?;
+            if json.json {
+                let (id, key) = (created.id, created.key.as_str());
+                out.json(&Created { id, kind, member: member.as_deref(), key })?;
+            } else {
+                let bold = out.style().bold();
+                writeln!(
+                    out,
+                    "{}\n\nKeep it now: it is shown this once. To revoke it:\n  mainstay key revoke \
+                     {} --org {}",
+                    bold.apply_to(&created.key),
+                    created.id,
+                    organization.slug
+                )?;
+            }
+        }
+        KeyCommand::List { org, json } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let keys = listed(mainstay, &organization).await?;
+            if json.json {
+                out.json_array(&keys)?;
+            } else {
+                list(&keys, out)?;
+            }
+        }
+        KeyCommand::Revoke { id, org } => {
+            let organization = organization(mainstay, &org.org).await?;
+            mainstay.revoke_key(organization.id, id).await.map_err(|error| match error {
+                Error::NotFound { .. } => CliError::Said(format!(
+                    "there is no open key {id}; see: mainstay key list --org {}",
+                    organization.slug
+                )),
+                other => other.into(),
+            })?;
+            writeln!(out, "revoked {id}: it opens nothing any more")?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn listed(mainstay: &Mainstay, organization: &Organization) -> Result<Vec<Listed>> {
+    let members: HashMap<MemberId, String> = mainstay
+        .members(organization.id)
+        .await?
+        .into_iter()
+        .map(|member| (member.id, member.email))
+        .collect();
+    let listed = |key: ApiKey| Listed {
+        id: key.id,
+        kind: key.kind,
+        prefix: key.prefix,
+        member: key.member.and_then(|member| members.get(&member).cloned()),
+        created_at: key.created_at,
+        revoked_at: key.revoked_at,
+    };
+    Ok(mainstay.keys(organization.id).await?.into_iter().map(listed).collect())
+}
+
+fn list(keys: &[Listed], out: &mut Output) -> Result<()> {
+    let mut table = Table::new(&["ID", "KIND", "KEY", "MEMBER", "CREATED", "REVOKED"]);
+    for key in keys {
+        table.row([
+            key.id.to_string(),
+            key.kind.to_string(),
+            format!("{}\u{2026}", shown(&key.prefix)),
+            key.member.as_deref().map_or_else(|| NONE.to_owned(), shown),
+            minute(key.created_at),
+            key.revoked_at.map_or_else(|| NONE.to_owned(), minute),
+        ]);
+    }
+    Ok(table.write(out)?)
+}

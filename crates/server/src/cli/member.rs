@@ -1,0 +1,103 @@
+use std::{io::Write as _, process::ExitCode};
+
+use jiff::Timestamp;
+use mainstay_core::id::MemberId;
+use mainstay_store::{Member, Role};
+use serde::Serialize;
+
+use super::{
+    CliError, Result,
+    args::MemberCommand,
+    organization,
+    output::Output,
+    table::{Table, minute, shown},
+};
+use crate::Mainstay;
+
+#[derive(Serialize)]
+struct Listed {
+    id: MemberId,
+    email: String,
+    name: String,
+    role: Role,
+    created_at: Timestamp,
+}
+
+impl From<Member> for Listed {
+    fn from(member: Member) -> Self {
+        Self {
+            id: member.id,
+            email: member.email,
+            name: member.name,
+            role: member.role,
+            created_at: member.created_at,
+        }
+    }
+}
+
+pub(super) async fn run(
+    mainstay: &Mainstay,
+    command: MemberCommand,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    match command {
+        MemberCommand::Add { org, email, role, name, json } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let member =
+                mainstay.add_member(organization.id, &email, name.as_deref(), role).await?;
+            if json.json {
+                out.json(&Listed::from(member))?;
+            } else {
+                let (slug, email) = (&organization.slug, shown(&member.email));
+                writeln!(
+                    out,
+                    "added {email} as {role} of {slug}. A key to act with:\n  mainstay key create \
+                     --org {slug} --kind member --member {email}"
+                )?;
+            }
+        }
+        MemberCommand::List { org, json } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let members = mainstay.members(organization.id).await?;
+            if json.json {
+                out.json_array(&members.into_iter().map(Listed::from).collect::<Vec<_>>())?;
+            } else if members.is_empty() {
+                writeln!(
+                    out,
+                    "{} has no member yet; add one: mainstay member add --org {0} --email EMAIL \
+                     --role owner",
+                    organization.slug
+                )?;
+            } else {
+                list(&members, out)?;
+            }
+        }
+        MemberCommand::Remove { org, email } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let wanted = email.trim().to_lowercase();
+            let members = mainstay.members(organization.id).await?;
+            let member = members.iter().find(|member| member.email == wanted).ok_or_else(|| {
+                CliError::Said(format!(
+                    "{wanted} is no member of {slug}; see: mainstay member list --org {slug}",
+                    slug = organization.slug
+                ))
+            })?;
+            mainstay.remove_member(organization.id, member.id).await?;
+            writeln!(out, "removed {} with its keys", shown(&member.email))?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(members: &[Member], out: &mut Output) -> Result<()> {
+    let mut table = Table::new(&["EMAIL", "NAME", "ROLE", "SINCE"]);
+    for member in members {
+        table.row([
+            shown(&member.email),
+            shown(&member.name),
+            member.role.to_string(),
+            minute(member.created_at),
+        ]);
+    }
+    Ok(table.write(out)?)
+}

@@ -1,0 +1,197 @@
+use std::{io::Write as _, process::ExitCode};
+
+use jiff::Timestamp;
+use mainstay_core::{id::OrganizationId, time::time_zone};
+use mainstay_store::Organization;
+use serde::Serialize;
+
+use super::{
+    CliError, Result,
+    args::OrgCommand,
+    output::Output,
+    table::{Table, minute, shown},
+};
+use crate::{
+    Mainstay,
+    organization::{CreateOrganization, CreatedOrganization},
+};
+
+/// Zones that are named when one is unknown.
+const MOST_SUGGESTIONS: usize = 3;
+/// How alike two names are that may be typos of each other, of 1.
+const ALIKE: f64 = 0.85;
+
+#[derive(Serialize)]
+struct Created<'a> {
+    id: OrganizationId,
+    slug: &'a str,
+    secret_key: &'a str,
+    write_key: &'a str,
+    token_secret: &'a str,
+}
+
+#[derive(Serialize)]
+struct Listed {
+    id: OrganizationId,
+    slug: String,
+    name: String,
+    time_zone: String,
+    sample: bool,
+    created_at: Timestamp,
+}
+
+pub(super) async fn run(
+    mainstay: &Mainstay,
+    command: OrgCommand,
+    out: &mut Output,
+) -> Result<ExitCode> {
+    match command {
+        OrgCommand::Create { slug, name, timezone, json } => {
+            if let Some(zone) = &timezone {
+                check_zone(zone)?;
+            }
+            let create = CreateOrganization { slug, name, time_zone: timezone, sample: false };
+            let created = mainstay.create_organization(create).await?;
+            if json.json {
+                out.json(&Created {
+                    id: created.organization.id,
+                    slug: &created.organization.slug,
+                    secret_key: &created.keys.secret_key,
+                    write_key: &created.keys.write_key,
+                    token_secret: &created.token_secret,
+                })?;
+            } else {
+                tell_created(&created, out)?;
+            }
+        }
+        OrgCommand::List { json } => {
+            let organizations = mainstay.organizations().await?;
+            if json.json {
+                out.json_array(&organizations.into_iter().map(listed).collect::<Vec<_>>())?;
+            } else if organizations.is_empty() {
+                writeln!(
+                    out,
+                    "there is no organization yet; create one: mainstay org create SLUG"
+                )?;
+            } else {
+                list(&organizations, out)?;
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell_created(created: &CreatedOrganization, out: &mut Output) -> Result<()> {
+    let organization = &created.organization;
+    let (bold, dim) = (out.style().bold(), out.style().dim());
+    writeln!(
+        out,
+        "created {} ({}, days in {})\n",
+        bold.apply_to(&organization.slug),
+        shown(&organization.name),
+        organization.time_zone
+    )?;
+    for (what, secret, use_for) in [
+        (
+            "secret key",
+            &created.keys.secret_key,
+            "everything of this organization; for servers only",
+        ),
+        ("write key", &created.keys.write_key, "sends events, nothing else; may be in an app"),
+        (
+            "token secret",
+            &created.token_secret,
+            "signs your clients' tokens (HS256); for servers only",
+        ),
+    ] {
+        writeln!(
+            out,
+            "  {what:<13} {}\n  {:<13} {}",
+            bold.apply_to(secret),
+            "",
+            dim.apply_to(use_for)
+        )?;
+    }
+    let slug = &organization.slug;
+    writeln!(
+        out,
+        "\nKeep these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
+         mainstay member add --org {slug} --email YOU@EXAMPLE.COM --role owner\n  mainstay serve"
+    )?;
+    Ok(())
+}
+
+fn list(organizations: &[Organization], out: &mut Output) -> Result<()> {
+    let mut table = Table::new(&["SLUG", "NAME", "TIME ZONE", "CREATED", ""]);
+    for organization in organizations {
+        let sample = if organization.sample { "sample data" } else { "" };
+        table.row([
+            shown(&organization.slug),
+            shown(&organization.name),
+            shown(&organization.time_zone),
+            minute(organization.created_at),
+            sample.to_owned(),
+        ]);
+    }
+    Ok(table.write(out)?)
+}
+
+fn listed(organization: Organization) -> Listed {
+    Listed {
+        id: organization.id,
+        slug: organization.slug,
+        name: organization.name,
+        time_zone: organization.time_zone,
+        sample: organization.sample,
+        created_at: organization.created_at,
+    }
+}
+
+/// Refuses a zone that there is not, naming those that may have been meant.
+fn check_zone(name: &str) -> Result<()> {
+    let Err(reason) = time_zone(name) else { return Ok(()) };
+    let near = near_zones(name);
+    Err(CliError::Said(if near.is_empty() {
+        format!("timezone: {reason}")
+    } else {
+        format!("timezone: unknown time zone {name:?}; did you mean {}?", near.join(", "))
+    }))
+}
+
+fn near_zones(name: &str) -> Vec<String> {
+    let wanted = name.to_lowercase().replace(' ', "_");
+    let city = |zone: &str| zone.rsplit_once('/').map_or(zone, |(_, city)| city).to_owned();
+    // Mostly by the city: people leave the continent out, and all of Europe begins alike.
+    let likeness = |zone: &str| {
+        let zone = zone.to_lowercase();
+        0.9 * strsim::jaro_winkler(&city(&wanted), &city(&zone))
+            + 0.1 * strsim::jaro_winkler(&wanted, &zone)
+    };
+    let mut near: Vec<(f64, String)> = jiff::tz::db()
+        .available()
+        .map(|zone| (likeness(zone.as_str()), zone.as_str().to_owned()))
+        .filter(|(likeness, zone)| *likeness >= ALIKE && time_zone(zone).is_ok())
+        .collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
+    near.truncate(MOST_SUGGESTIONS);
+    near.into_iter().map(|(_, zone)| zone).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_zone_finds_the_one_that_was_meant() {
+        for (typed, meant) in [
+            ("Europe/Belrin", "Europe/Berlin"),
+            ("Berlin", "Europe/Berlin"),
+            ("new york", "America/New_York"),
+            ("Australia/Lord_How", "Australia/Lord_Howe"),
+        ] {
+            assert_eq!(near_zones(typed).first().map(String::as_str), Some(meant), "{typed}");
+        }
+        assert!(near_zones("qqqqqq").is_empty());
+        assert!(near_zones("Europe/Berlln").len() <= MOST_SUGGESTIONS);
+    }
+}

@@ -1,0 +1,155 @@
+use std::{io::Write as _, process::ExitCode};
+
+use jiff::Timestamp;
+use mainstay_core::{
+    score::{Band, Components, Trend},
+    text::counted,
+};
+use serde::Serialize;
+
+use super::{
+    Result,
+    args::Figures,
+    figures::{Asked, asked, band, local, note_dry_run},
+    output::Output,
+    table::{NONE, Table, shown, signed},
+};
+use crate::{
+    Mainstay,
+    score::{ClientScore, ScoreRun},
+};
+
+/// The columns of `--format csv`, which other tools rely on.
+const COLUMNS: [&str; 12] = [
+    "client_id",
+    "overall",
+    "engagement",
+    "activation",
+    "progress",
+    "satisfaction",
+    "momentum",
+    "previous",
+    "change",
+    "trend",
+    "band",
+    "coverage",
+];
+
+/// One score as it is printed: what it was made from is left behind, so that those of a large
+/// organization fit in memory.
+#[derive(Clone, Serialize)]
+struct Row {
+    client_id: String,
+    overall: i64,
+    engagement: i64,
+    activation: i64,
+    progress: i64,
+    satisfaction: i64,
+    momentum: i64,
+    previous: Option<i64>,
+    change: Option<i64>,
+    trend: Trend,
+    band: Band,
+    coverage: i64,
+}
+
+#[derive(Serialize)]
+struct Timed {
+    #[serde(flatten)]
+    row: Row,
+    as_of: Timestamp,
+}
+
+impl From<ClientScore> for Row {
+    fn from(client: ClientScore) -> Self {
+        let score = client.score;
+        let Components { engagement, activation, progress, satisfaction, momentum } =
+            score.components;
+        Self {
+            client_id: client.client_id,
+            overall: score.overall,
+            engagement,
+            activation,
+            progress,
+            satisfaction,
+            momentum,
+            previous: score.previous.map(|previous| previous.overall),
+            change: score.change,
+            trend: score.trend,
+            band: score.band,
+            coverage: score.coverage,
+        }
+    }
+}
+
+pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
+    let asked = asked(mainstay, args).await?;
+    let run = ScoreRun { as_of: asked.as_of, client: args.client.clone(), dry_run: args.dry_run };
+    let mut rows: Vec<Row> = Vec::new();
+    mainstay
+        .score_organization(asked.organization.id, &run, |chunk| {
+            rows.extend(chunk.into_iter().map(Row::from));
+        })
+        .await?;
+    // By bytes, not as a language sorts: the order must be the same everywhere.
+    rows.sort_by(|a, b| a.client_id.cmp(&b.client_id));
+    let timed = || rows.iter().map(|row| Timed { row: row.clone(), as_of: asked.as_of }).collect();
+    if !out.records(args.format, &COLUMNS, || rows.clone(), timed)? {
+        tell(&asked, &rows, out)?;
+    }
+    note_dry_run(args);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
+    let as_of = local(asked.as_of, &asked.organization);
+    if rows.is_empty() {
+        writeln!(
+            out,
+            "no client existed before {as_of}; clients come with their events: mainstay import FILE \
+             --org {}",
+            asked.organization.slug
+        )?;
+        return Ok(());
+    }
+    let mut table = Table::new(&[
+        "CLIENT",
+        ">SCORE",
+        "BAND",
+        ">CHANGE",
+        "TREND",
+        ">ENGAGEMENT",
+        ">ACTIVATION",
+        ">PROGRESS",
+        ">SATISFACTION",
+        ">MOMENTUM",
+        ">MEASURED",
+    ]);
+    for row in rows {
+        let trend = match row.change {
+            Some(_) => row.trend.as_str(),
+            None => NONE,
+        };
+        table.row([
+            shown(&row.client_id),
+            row.overall.to_string(),
+            band(out, row.band, row.band.words()),
+            signed(row.change),
+            trend.to_owned(),
+            row.engagement.to_string(),
+            row.activation.to_string(),
+            row.progress.to_string(),
+            row.satisfaction.to_string(),
+            row.momentum.to_string(),
+            format!("{} %", row.coverage),
+        ]);
+    }
+    table.write(out)?;
+    let bands = [Band::Excellent, Band::Good, Band::NeedsAttention, Band::AtRisk].map(|one| {
+        let count = rows.iter().filter(|row| row.band == one).count();
+        band(out, one, &format!("{count} {}", one.words()))
+    });
+    let clients = counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "client");
+    writeln!(out, "\n{clients} as of {as_of}: {}", bands.join(", "))?;
+    Ok(())
+}

@@ -1,0 +1,221 @@
+//! The sample organization: invented clients whose four months are lived through day by day, by the
+//! same services as real data and with a clock that moves.
+
+mod life;
+mod names;
+
+use std::sync::Arc;
+
+use jiff::{Timestamp, civil::Weekday};
+use mainstay_core::{
+    engagement::EventType,
+    id::OrganizationId,
+    score::{FeedbackKind, LaunchKit},
+    time::{add_days, local_day, start_of_day, time_zone},
+};
+use mainstay_store::{ClientPatch, KeyKind, Organization, Role, Scope, TaskStatus};
+
+use crate::{
+    Error, Mainstay, ManualClock, Result,
+    access::{ClientClaims, sign_client_token},
+    client::FeedbackGiven,
+    organization::CreateOrganization,
+    score::ScoreRun,
+};
+use life::{Happening, Life};
+
+/// The sample organization's slug.
+pub const SLUG: &str = "demo";
+const NAME: &str = "Tidewater Studio";
+const ZONE: &str = "Europe/Copenhagen";
+const OWNER: &str = "owner@demo.example";
+/// Local days that are lived through, the last of them today.
+const DAYS: i32 = 120;
+/// How long the sample client token lives, in seconds: the longest that is accepted.
+const TOKEN_LIFE_SECONDS: i64 = 24 * 60 * 60;
+
+/// A sample organization that is ready, with its keys, which are shown this once.
+#[derive(Clone, Debug)]
+pub struct Demo {
+    /// The organization.
+    pub organization: Organization,
+    /// `msk_…`.
+    pub secret_key: String,
+    /// `mwk_…`.
+    pub write_key: String,
+    /// `mmt_…` of the owner.
+    pub member_token: String,
+    /// A token of [`Demo::client_id`], good for a day.
+    pub client_token: String,
+    /// The client that the token is for.
+    pub client_id: String,
+    /// Secret with which client tokens are signed.
+    pub token_secret: String,
+}
+
+/// Makes the sample organization anew, up to this moment. The same for everybody, but for the day
+/// it is made on. `progress` hears of days done and days in all.
+///
+/// # Errors
+/// When an organization that is not sample data has its slug.
+pub async fn prepare(
+    mainstay: &Mainstay,
+    mut progress: impl FnMut(u64, u64) + Send,
+) -> Result<Demo> {
+    let now = mainstay.now();
+    let existing = mainstay.organizations().await?.into_iter().find(|one| one.slug == SLUG);
+    if let Some(organization) = existing {
+        mainstay.delete_sample_organization(&organization).await?;
+    }
+    let zone = time_zone(ZONE).map_err(|reason| Error::invalid("timezone", reason))?;
+    let today = local_day(now, &zone);
+    let first = add_days(today, 1 - DAYS);
+
+    let clock = Arc::new(ManualClock::new(start_of_day(first, &zone)));
+    let then = Mainstay::new(mainstay.store().clone(), clock.clone());
+    let created = then
+        .create_organization(CreateOrganization {
+            slug: SLUG.to_owned(),
+            name: Some(NAME.to_owned()),
+            time_zone: Some(ZONE.to_owned()),
+            sample: true,
+        })
+        .await?;
+    let organization = created.organization.clone();
+    for (email, name, role) in [
+        (OWNER, "Ines Moreau", Role::Owner),
+        ("ola@demo.example", "Ola Brandt", Role::Admin),
+        ("tomas@demo.example", "Tomas Vale", Role::Staff),
+    ] {
+        then.add_member(organization.id, email, Some(name), role).await?;
+    }
+
+    let mut lives = Life::all(DAYS);
+    let days = u64::try_from(DAYS).unwrap_or(0);
+    for day in 0..DAYS {
+        let date = add_days(first, day);
+        let (start, end) = (start_of_day(date, &zone), start_of_day(add_days(date, 1), &zone));
+        clock.set(start);
+        if day > 0 {
+            run_jobs(&then, organization.id, start, date.weekday() == Weekday::Sunday).await?;
+        }
+        for life in &mut lives {
+            let happenings = life.day(day, start, end);
+            live(&then, &clock, organization.id, life, happenings, now).await?;
+        }
+        progress(u64::try_from(day + 1).unwrap_or(days), days);
+    }
+    clock.set(now);
+    score_and_check(&then, organization.id, now).await?;
+
+    let member_token =
+        mainstay.create_key(organization.id, KeyKind::Member, Some(OWNER)).await?.key;
+    let client_id = lives[0].client_id.clone();
+    let claims = ClientClaims {
+        sub: client_id.clone(),
+        aud: SLUG.to_owned(),
+        exp: now.as_second() + TOKEN_LIFE_SECONDS,
+    };
+    Ok(Demo {
+        organization: mainstay.context(organization.id).await?.organization,
+        secret_key: created.keys.secret_key,
+        write_key: created.keys.write_key,
+        member_token,
+        client_token: sign_client_token(&claims, &created.token_secret),
+        client_id,
+        token_secret: created.token_secret,
+    })
+}
+
+/// What the jobs do at the start of a local day.
+async fn run_jobs(
+    mainstay: &Mainstay,
+    organization: OrganizationId,
+    midnight: Timestamp,
+    weekly: bool,
+) -> Result<()> {
+    score_and_check(mainstay, organization, midnight).await?;
+    if weekly {
+        mainstay
+            .generate_organization_insights(organization, midnight, None, false, |_| ())
+            .await?;
+    }
+    mainstay.clean_expired_insights(organization).await?;
+    Ok(())
+}
+
+async fn score_and_check(
+    mainstay: &Mainstay,
+    organization: OrganizationId,
+    as_of: Timestamp,
+) -> Result<()> {
+    let run = ScoreRun { as_of, client: None, dry_run: false };
+    mainstay.score_organization(organization, &run, |_| ()).await?;
+    mainstay.check_organization_health(organization, as_of, None, false).await?;
+    Ok(())
+}
+
+/// Lets one client's day happen, as far as it is not in the future.
+async fn live(
+    mainstay: &Mainstay,
+    clock: &ManualClock,
+    organization: OrganizationId,
+    life: &mut Life,
+    happenings: Vec<Happening>,
+    now: Timestamp,
+) -> Result<()> {
+    let mut events = Vec::new();
+    for happening in happenings.into_iter().filter(|happening| happening.at() <= now) {
+        clock.set(happening.at());
+        match happening {
+            Happening::Begins(_) => {
+                let patch = ClientPatch {
+                    name: Some(life.name.clone()),
+                    email: Some(life.email.clone()),
+                    plan: Some(life.plan.to_owned()),
+                    ..ClientPatch::default()
+                };
+                mainstay.create_client(organization, &life.client_id, patch).await?;
+            }
+            Happening::Event(event) => events.push(event),
+            Happening::TaskAdded(_, title) => {
+                let task = mainstay
+                    .create_task(organization, &life.client_id, title, TaskStatus::Pending)
+                    .await?;
+                life.tasks.push(task.id);
+            }
+            Happening::Task(_, index, status) => {
+                mainstay
+                    .update_task(
+                        organization,
+                        &life.client_id,
+                        life.tasks[index],
+                        None,
+                        Some(status),
+                    )
+                    .await?;
+            }
+            Happening::LaunchKit(_) => {
+                mainstay
+                    .record_launch_kit(organization, &life.client_id, LaunchKit::Viewed)
+                    .await?;
+            }
+            Happening::Feedback(at, rating) => {
+                let scope = Scope::Service(organization);
+                let client = mainstay.client(scope, &life.client_id).await?;
+                let given = FeedbackGiven {
+                    kind: FeedbackKind::Stars,
+                    rating,
+                    comment: None,
+                    given_at: Some(at),
+                };
+                mainstay.give_feedback(organization, &client, given).await?;
+                events.push(life.event(at, EventType::FeedbackGiven));
+            }
+        }
+    }
+    if !events.is_empty() {
+        mainstay.track_engagement_events(organization, events).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+use std::{fs, io::Write as _};
+
+use super::sandbox::Sandbox;
+
+const EVENTS: &str = "\
+client_id,event,timestamp,message_id,lines
+a,login,2024-05-01T10:00:00Z,1,
+a,content_generated,2024-05-02T10:00:00+02:00,,12
+b,login,2024-05-02T10:00:00Z,3,
+";
+
+fn with_organization() -> Sandbox {
+    let sandbox = Sandbox::sqlite();
+    sandbox.done("org create acme");
+    sandbox
+}
+
+fn packed(content: &str) -> Vec<u8> {
+    let mut packer = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packer.write_all(content.as_bytes()).unwrap();
+    packer.finish().unwrap()
+}
+
+/// The counts of a summary: read, stored, duplicate, refused.
+fn counts(out: &str) -> [u64; 4] {
+    ["read", "stored", "duplicate", "refused"].map(|what| {
+        let line = out.lines().find(|line| line.trim_start().starts_with(what)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    })
+}
+
+#[test]
+fn a_second_import_stores_nothing_whether_the_file_is_packed_or_not() {
+    let sandbox = with_organization();
+    sandbox.write("events.csv", EVENTS);
+    sandbox.write("events.csv.gz", packed(EVENTS));
+    assert_eq!(counts(&sandbox.done("import events.csv.gz --org acme").out), [3, 3, 0, 0]);
+    assert_eq!(counts(&sandbox.done("import events.csv.gz --org acme").out), [3, 0, 3, 0]);
+    assert_eq!(counts(&sandbox.done("import events.csv --org acme").out), [3, 0, 3, 0]);
+}
+
+#[test]
+fn a_dry_run_says_what_would_happen_and_stores_nothing() {
+    let sandbox = with_organization();
+    sandbox.write("events.csv", EVENTS);
+    let dry = sandbox.done("import events.csv --org acme --dry-run");
+    assert!(dry.out.starts_with("dry run of events.csv into acme: nothing was stored"), "{dry:?}");
+    assert_eq!(counts(&dry.out), [3, 3, 0, 0]);
+    assert_eq!(counts(&sandbox.done("import events.csv --org acme").out), [3, 3, 0, 0]);
+}
+
+#[test]
+fn refused_rows_are_named_and_the_rest_is_stored() {
+    let sandbox = with_organization();
+    let events = format!("{EVENTS}c,login,yesterday,4,\nd,login,2024-05-03T10:00:00Z,5,\n");
+    sandbox.write("events.csv", events);
+    let ran = sandbox.run(["import", "events.csv", "--org", "acme"]);
+    assert_eq!(ran.code, 2, "{ran:?}");
+    assert_eq!(counts(&ran.out), [5, 4, 0, 1]);
+    assert!(ran.out.contains("1 refused row, with the reasons: events.csv.rejects.csv"), "{ran:?}");
+    let rejects = fs::read_to_string(sandbox.path("events.csv.rejects.csv")).unwrap();
+    let line = rejects.lines().nth(1).unwrap();
+    assert!(line.starts_with("5,") && line.contains("timestamp: ") && line.contains("yesterday"));
+
+    let ran = sandbox.run(["import", "events.csv", "--org", "acme", "--json"]);
+    assert_eq!(ran.code, 2);
+    let expected = serde_json::json!({
+        "read": 5, "stored": 0, "duplicate": 4, "refused": 1, "profiles": 0,
+        "rejects": "events.csv.rejects.csv", "dry_run": false,
+    });
+    assert_eq!(ran.json(), expected);
+}
+
+#[test]
+fn columns_and_event_names_can_be_mapped() {
+    let sandbox = with_organization();
+    sandbox.write("events.csv", "user,event,at\na,Piece Written,2024-05-01T10:00:00Z\n");
+    let ran = sandbox.run([
+        "import",
+        "events.csv",
+        "--org",
+        "acme",
+        "--column",
+        "client_id=user",
+        "--column",
+        "timestamp=at",
+        "--event-type",
+        "Piece Written=content_generated",
+    ]);
+    assert_eq!(ran.code, 0, "{ran:?}");
+    let scores = sandbox.done("score --org acme --as-of 2024-05-02T00:00:00Z --format json").json();
+    assert_eq!(scores[0]["progress"], 20);
+}
+
+#[test]
+fn messages_of_segment_make_profiles_too() {
+    let sandbox = with_organization();
+    let messages = [
+        r#"{"type":"identify","userId":"a","traits":{"name":"Ada"},"timestamp":"2024-05-01T10:00:00Z"}"#,
+        r#"{"type":"track","userId":"a","event":"login","timestamp":"2024-05-01T10:00:00Z","messageId":"1"}"#,
+    ];
+    sandbox.write("export", messages.join("\n"));
+    let ran = sandbox.done("import export --org acme --format ndjson");
+    assert_eq!(counts(&ran.out), [2, 1, 0, 0]);
+    assert!(ran.out.contains("profiles   1"), "{ran:?}");
+}
+
+#[test]
+fn a_file_that_cannot_be_read_ends_with_1_and_says_why() {
+    let sandbox = with_organization();
+    fs::create_dir(sandbox.path("folder.csv")).unwrap();
+    sandbox.write("empty.csv", "");
+    let whole = packed(&EVENTS.repeat(100));
+    sandbox.write("cut.csv.gz", &whole[..whole.len() - 10]);
+    sandbox.write("other.csv", "name,colour\nx,y\n");
+    for (file, expected) in [
+        ("folder.csv", "is a directory"),
+        ("missing.csv", "there is no such file"),
+        ("empty.csv", "is empty"),
+        ("cut.csv.gz", "is cut off"),
+        ("other.csv", "the header has no column client_id"),
+    ] {
+        sandbox.run(["import", file, "--org", "acme"]).failed(expected);
+    }
+    sandbox
+        .run(["import", "other.csv", "--org", "acme", "--format", "ndjson", "--column", "event=x"])
+        .failed("--column is for CSV files");
+}

@@ -1,0 +1,202 @@
+use std::{
+    ffi::OsStr,
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use serde_json::Value;
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
+use tempfile::TempDir;
+
+/// A directory with a database and nothing in the environment that could change what commands do.
+pub(crate) struct Sandbox {
+    directory: TempDir,
+    /// URL of the server's own database, when this one is on PostgreSQL, and this one's name.
+    postgres: Option<(String, String)>,
+}
+
+/// What a command answered.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+impl Ran {
+    fn of(output: &Output) -> Self {
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            out: String::from_utf8(output.stdout.clone()).unwrap(),
+            err: String::from_utf8(output.stderr.clone()).unwrap(),
+        }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error} in {self:?}"))
+    }
+
+    /// Checks that the command failed with one line that says so much.
+    #[track_caller]
+    pub(crate) fn failed(&self, expected: &str) {
+        assert_eq!(self.code, 1, "{self:?}");
+        assert!(self.err.starts_with("error: "), "{self:?}");
+        assert!(self.err.contains(expected), "{expected:?} is not in {self:?}");
+        assert_eq!(self.err.lines().count(), 1, "{self:?}");
+    }
+}
+
+impl Sandbox {
+    pub(crate) fn sqlite() -> Self {
+        Self { directory: tempfile::tempdir().unwrap(), postgres: None }
+    }
+
+    /// A new database on the server that `./check` starts.
+    pub(crate) fn postgres() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var("MAINSTAY_TEST_POSTGRES_URL")
+            .expect("MAINSTAY_TEST_POSTGRES_URL is set: run scripts/with-postgres cargo test …");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mainstay_cli_{}_{number}", std::process::id());
+        raw_postgres(&server, &format!("CREATE DATABASE {name}"));
+        Self { directory: tempfile::tempdir().unwrap(), postgres: Some((server, name)) }
+    }
+
+    /// The command in this directory, not started yet.
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_mainstay"));
+        command.args(args).current_dir(&self.directory);
+        for (name, _) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("MAINSTAY_") || name == "RUST_LOG" {
+                command.env_remove(name);
+            }
+        }
+        if let Some((server, name)) = &self.postgres {
+            let (host, _) = server.rsplit_once('/').unwrap();
+            command.env("MAINSTAY_DATABASE_URL", format!("{host}/{name}"));
+        }
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    /// Runs a command to its end.
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
+        Ran::of(&self.command(args).output().unwrap())
+    }
+
+    /// Runs a command, of words without blanks, that must succeed.
+    #[track_caller]
+    pub(crate) fn done(&self, line: &str) -> Ran {
+        let ran = self.run(line.split_whitespace());
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+        ran
+    }
+
+    pub(crate) fn path(&self, file: &str) -> PathBuf {
+        self.directory.path().join(file)
+    }
+
+    pub(crate) fn write(&self, file: &str, content: impl AsRef<[u8]>) {
+        fs::write(self.path(file), content).unwrap();
+    }
+
+    /// Changes the database past the program, as nothing in it can.
+    pub(crate) fn tamper(&self, sql: &str) {
+        match &self.postgres {
+            Some((server, name)) => {
+                let (host, _) = server.rsplit_once('/').unwrap();
+                raw_postgres(&format!("{host}/{name}"), sql);
+            }
+            None => block_on(async {
+                let url = format!("sqlite:{}", self.path("mainstay.db").display());
+                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
+                assert!(connection.execute(sql).await.unwrap().rows_affected() > 0);
+                connection.close().await.unwrap();
+            }),
+        }
+    }
+
+    /// Starts a server and waits until it says where it listens.
+    pub(crate) fn serve(&self, line: &str) -> Served {
+        let child = self.command(line.split_whitespace()).spawn().unwrap();
+        let mut served = Served { url: String::new(), said: String::new(), child };
+        let mut lines = BufReader::new(served.child.stdout.take().unwrap()).lines();
+        loop {
+            let Some(line) = lines.next() else {
+                let errors = served.errors();
+                panic!("the server ended before it listened: {}{errors}", served.said);
+            };
+            let line = line.unwrap();
+            if let Some(url) = line.strip_prefix("listening on ") {
+                url.clone_into(&mut served.url);
+                return served;
+            }
+            served.said.push_str(&line);
+            served.said.push('\n');
+        }
+    }
+}
+
+impl Drop for Sandbox {
+    fn drop(&mut self) {
+        if let Some((server, name)) = &self.postgres {
+            raw_postgres(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+        }
+    }
+}
+
+/// A server that runs until it is told to stop.
+pub(crate) struct Served {
+    pub(crate) url: String,
+    /// What it printed before it listened.
+    pub(crate) said: String,
+    child: Child,
+}
+
+impl Served {
+    /// Sends a signal by its name and answers how the server ended.
+    pub(crate) fn stop(mut self, signal: &str) -> Ran {
+        let mut kill = Command::new("kill");
+        kill.arg(format!("-{signal}")).arg(self.child.id().to_string());
+        assert!(kill.status().unwrap().success());
+        let err = self.errors();
+        let status = self.child.wait().unwrap();
+        Ran { code: status.code().unwrap_or(-1), out: String::new(), err }
+    }
+
+    /// All that it says on standard error, until it ends.
+    fn errors(&mut self) -> String {
+        let mut errors = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        errors
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // Of a test that failed; one that was stopped has ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+fn raw_postgres(url: &str, sql: &str) {
+    block_on(async {
+        let mut connection = PgConnection::connect(url).await.unwrap();
+        connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+        connection.close().await.unwrap();
+    });
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .unwrap()
+        .block_on(future)
+}

@@ -1,0 +1,108 @@
+//! Options, environment and `mainstay.toml`, and what organizations, keys and members print.
+
+use super::sandbox::Sandbox;
+
+#[test]
+fn the_database_comes_from_the_option_then_the_environment_then_the_file_then_the_default() {
+    let sandbox = Sandbox::sqlite();
+    let used = |file: &str| {
+        let path = sandbox.path(file);
+        let used = path.exists();
+        std::fs::remove_file(path).unwrap_or_default();
+        used
+    };
+    let run = |args: &[&str], env: Option<&str>| {
+        let mut command = sandbox.command(args);
+        command.envs(env.map(|url| ("MAINSTAY_DATABASE_URL", url)));
+        assert!(command.output().unwrap().status.success(), "{args:?}");
+    };
+    run(&["org", "list"], None);
+    assert!(used("mainstay.db"));
+    sandbox.write("mainstay.toml", "database = \"sqlite:file.db\"\n");
+    run(&["org", "list"], None);
+    assert!(used("file.db"));
+    run(&["org", "list"], Some("sqlite:env.db"));
+    assert!(used("env.db") && !used("file.db"));
+    run(&["--database", "sqlite:flag.db", "org", "list"], Some("sqlite:env.db"));
+    assert!(used("flag.db") && !used("env.db"));
+    run(&["org", "list", "--database", "sqlite:flag.db"], Some("sqlite:env.db"));
+    assert!(used("flag.db") && !used("env.db") && !used("mainstay.db"));
+    sandbox.write("other.toml", "database = \"sqlite:other.db\"\n");
+    run(&["org", "list", "--config", "other.toml"], None);
+    assert!(used("other.db") && !used("file.db"));
+}
+
+#[test]
+fn a_mistake_in_the_configuration_is_told_with_its_line() {
+    let sandbox = Sandbox::sqlite();
+    sandbox.write("mainstay.toml", "listen = \"127.0.0.1:1\"\ndatabse = \"sqlite:x.db\"\n");
+    sandbox
+        .run(["org", "list"])
+        .failed("mainstay.toml, line 2: unknown key `databse`, expected `database` or `listen`");
+    sandbox.run(["org", "list", "--config", "nowhere.toml"]).failed("nowhere.toml: there is no");
+}
+
+#[test]
+fn a_new_organization_prints_its_keys_as_json() {
+    let sandbox = Sandbox::sqlite();
+    let created = sandbox.done("org create acme --json").json();
+    let keys: Vec<&String> = created.as_object().unwrap().keys().collect();
+    assert_eq!(keys, ["id", "secret_key", "slug", "token_secret", "write_key"]);
+    assert_eq!(created["slug"], "acme");
+    assert!(created["secret_key"].as_str().unwrap().starts_with("msk_"));
+    assert!(created["write_key"].as_str().unwrap().starts_with("mwk_"));
+    let listed = sandbox.done("org list --json").json();
+    assert_eq!(listed[0]["id"], created["id"]);
+    assert_eq!(listed[0]["time_zone"], "UTC");
+    assert_eq!(listed[0]["sample"], false);
+    sandbox.run(["org", "create", "acme"]).failed("already taken");
+    sandbox.run(["org", "create", "Acme Studio"]).failed("lower-case letters");
+    let zone = ["org", "create", "beta", "--timezone", "Europe/Belrin"];
+    sandbox.run(zone).failed("did you mean Europe/Berlin");
+}
+
+#[test]
+fn keys_are_made_listed_and_revoked() {
+    let sandbox = Sandbox::sqlite();
+    sandbox.done("org create acme");
+    sandbox.run(["key", "create", "--org", "acme", "--kind", "member"]).failed("member: ");
+    let unknown = "key create --org acme --kind member --member ada@example.com";
+    sandbox.run(unknown.split(' ')).failed("mainstay member add");
+    sandbox.done("member add --org acme --email Ada@Example.com --role staff");
+    let created = sandbox.done(&format!("{unknown} --json")).json();
+    let key = created["key"].as_str().unwrap();
+    assert!(key.starts_with("mmt_"));
+
+    let told = sandbox.done("key create --org acme --kind write").out;
+    assert!(told.starts_with("mwk_") && told.contains("it is shown this once"), "{told}");
+    let listed = sandbox.done("key list --org acme --json").json();
+    assert_eq!(listed.as_array().unwrap().len(), 4);
+    let of_member = |row: &&serde_json::Value| row["member"] == "ada@example.com";
+    let row = listed.as_array().unwrap().iter().find(of_member).unwrap();
+    assert_eq!(row["id"], created["id"]);
+    assert_eq!(row["prefix"].as_str().unwrap(), &key[..8]);
+    assert!(!sandbox.done("key list --org acme").out.contains(key));
+
+    let id = created["id"].as_str().unwrap();
+    sandbox.done(&format!("key revoke {id} --org acme"));
+    let again = ["key", "revoke", id, "--org", "acme"];
+    sandbox.run(again).failed("mainstay key list --org acme");
+}
+
+#[test]
+fn members_are_added_listed_and_removed() {
+    let sandbox = Sandbox::sqlite();
+    sandbox.done("org create acme");
+    assert!(sandbox.done("member list --org acme").out.contains("has no member yet"));
+    let added = sandbox.done("member add --org acme --email Ada@example.com --role owner --json");
+    assert_eq!(added.json()["role"], "owner");
+    sandbox.done("member add --org acme --email bob@example.com --role staff --name Bob");
+    let listed = sandbox.done("member list --org acme --json").json();
+    assert_eq!(listed[0]["email"], "ada@example.com");
+    assert_eq!(listed[1]["name"], "Bob");
+    let remove = |email| sandbox.run(["member", "remove", "--org", "acme", "--email", email]);
+    remove("ada@example.com").failed("only owner");
+    remove("eve@example.com").failed("mainstay member list --org acme");
+    assert_eq!(remove(" BOB@example.com").code, 0);
+    assert_eq!(sandbox.done("member list --org acme --json").json().as_array().unwrap().len(), 1);
+}

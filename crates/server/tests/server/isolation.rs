@@ -1,0 +1,336 @@
+//! Who may do what, route by route, in one table.
+
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use jiff::ToSpan as _;
+use mainstay_core::engagement::EventType;
+use mainstay_store::{AlertFilter, EventName, KeyKind, Role, Scope, TaskStatus};
+use serde_json::{Value, json};
+
+use crate::{
+    openapi::{document, operations, schemes},
+    support::{Answer, World},
+};
+
+/// The client that every route is asked about.
+const ADA: &str = "ada-of-acme";
+/// Another client of the same organization.
+const BOB: &str = "bob-of-acme";
+/// Whoever is asking, in the order of the table's columns.
+const CALLERS: [&str; 9] =
+    ["secret", "owner", "admin", "staff", "client", "other client", "write key", "rival", "nobody"];
+
+/// A route and what each caller gets. `rival` is another organization's secret key: it gets its own
+/// data where a route names none, and finds nothing where it names some.
+struct Row {
+    method: &'static str,
+    path: &'static str,
+    /// What follows the path: a query, in which `{name}` is an event name that is mapped.
+    query: &'static str,
+    body: fn() -> Value,
+    expected: [u16; 9],
+}
+
+const fn row(
+    method: &'static str,
+    path: &'static str,
+    body: fn() -> Value,
+    expected: [u16; 9],
+) -> Row {
+    Row { method, path, query: "", body, expected }
+}
+
+const fn asked(path: &'static str, query: &'static str, expected: [u16; 9]) -> Row {
+    Row { method: "GET", path, query, body: nothing, expected }
+}
+
+fn nothing() -> Value {
+    Value::Null
+}
+
+/// Tells apart what each case makes.
+fn fresh() -> u32 {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    NUMBER.fetch_add(1, Ordering::Relaxed)
+}
+
+#[rustfmt::skip]
+fn table() -> Vec<Row> {
+    const CLIENT: &str = "/api/v1/clients/{client_id}";
+    const TASKS: &str = "/api/v1/clients/{client_id}/onboarding-tasks";
+    const TASK: &str = "/api/v1/clients/{client_id}/onboarding-tasks/{task_id}";
+    const KIT: &str = "/api/v1/clients/{client_id}/launch-kit";
+    const FEEDBACK: &str = "/api/v1/clients/{client_id}/feedback";
+    const INSIGHT: &str = "/api/v1/clients/{client_id}/insights/{insight_id}";
+    const SUCCESS: &str = "/api/client/success";
+    vec![
+        //                                            secret owner admin staff client other write rival nobody
+        asked("/healthz", "",                           [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        asked("/readyz", "",                            [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        asked("/api/openapi.json", "",                  [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+
+        asked(SUCCESS, "?clientId=ada-of-acme",         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("POST", SUCCESS, || json!({"clientId": ADA}),
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("PATCH", SUCCESS, || json!({"action": "mark-read", "insightId": "{insight_id}", "clientId": ADA}),
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        // Without a client, "other client" asks for an insight that is not its own.
+        row("PATCH", SUCCESS, || json!({"action": "mark-read", "insightId": "{insight_id}"}),
+                                                        [200, 200, 200, 200, 200, 404, 403, 404, 401]),
+        row("PATCH", SUCCESS, || json!({"action": "track-event", "clientId": ADA, "eventType": "login"}),
+                                                        [200, 200, 200, 200, 200, 403, 200, 200, 401]),
+
+        row("POST", "/api/v1/events", || json!({"client_id": ADA, "event": "login"}),
+                                                        [200, 200, 200, 200, 200, 403, 200, 200, 401]),
+        row("POST", "/api/v1/events", || json!([{"event": "login", "client_id": ADA}, {"client_id": BOB, "event": "login"}]),
+                                                        [200, 200, 200, 200, 403, 403, 200, 200, 401]),
+
+        asked("/api/v1/organization", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PATCH", "/api/v1/organization", || json!({"time_zone": "Europe/Paris"}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        asked("/api/v1/members", "",                    [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/members", || json!({"email": format!("m{}@new.example", fresh()), "role": "staff"}),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        row("DELETE", "/api/v1/members/{member_id}", nothing,
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/keys", "",                       [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/keys", || json!({"kind": "write"}),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        row("DELETE", "/api/v1/keys/{key_id}", nothing, [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/event-names", "",                [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/event-names", || json!([{"name": "Exported", "type": "export_downloaded"}]),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        Row { method: "DELETE", path: "/api/v1/event-names", query: "?name={name}", body: nothing,
+              expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
+        asked("/api/v1/score-models", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/score-models", || json!(mainstay_core::score::ScoreModel::standard()),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+
+        asked("/api/v1/clients", "?limit=500",          [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/clients", || json!({"client_id": format!("c{}", fresh())}),
+                                                        [201, 201, 201, 201, 403, 403, 403, 201, 401]),
+        asked(CLIENT, "",                               [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("PATCH", CLIENT, || json!({"name": "Ada of-acme"}),
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("DELETE", CLIENT, nothing,                  [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        asked(TASKS, "",                                [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("POST", TASKS, || json!({"title": "Say hello"}),
+                                                        [201, 201, 201, 201, 403, 403, 403, 404, 401]),
+        row("PATCH", TASK, || json!({"status": "completed"}),
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("DELETE", TASK, nothing,                    [204, 204, 204, 204, 403, 403, 403, 404, 401]),
+        asked(KIT, "",                                  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("PUT", KIT, || json!({"state": "viewed"}),  [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        asked(FEEDBACK, "",                             [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("POST", FEEDBACK, || json!({"kind": "nps", "rating": 9}),
+                                                        [201, 201, 201, 201, 201, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/score", "",  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/scores", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/scores/{day}/evidence", "",
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/events", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/activity", "",
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/clients/{client_id}/insights", "?all=true",
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("PATCH", INSIGHT, || json!({"status": "read"}),
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+
+        asked("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/alerts", "?client_id=ada-of-acme",
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        asked("/api/v1/alerts/{alert_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/alerts/{alert_id}/acknowledge", nothing,
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/alerts/{alert_id}/snooze", || json!({"until": "2026-05-08T09:00:00Z"}),
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/alerts/{alert_id}/resolve", || json!({"note": "Called."}),
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/alerts/{alert_id}/dismiss", nothing,
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+    ]
+}
+
+on_both_databases!(every_route_answers_each_caller_as_the_table_says, async |world| {
+    world.be_active(ADA, "content_generated", 12).await;
+    world.be_active(BOB, "login", 2).await;
+    let mainstay = &world.mainstay;
+    world.clock.advance_hours(36);
+    let now = mainstay.now();
+    mainstay.calculate_success_score(world.acme.id, ADA, now).await.unwrap();
+    mainstay.generate_weekly_insights(world.acme.id, ADA, now).await.unwrap();
+    let mut wrong = Vec::new();
+    for row in table() {
+        for (caller, expected) in CALLERS.into_iter().zip(row.expected) {
+            let answer = ask(world, &row, caller).await;
+            let body = (row.body)();
+            if answer.status != expected {
+                let Answer { status, text, .. } = &answer;
+                wrong.push(format!(
+                    "{} {}{} {body} by {caller}: {expected} expected, got {status} {text}",
+                    row.method, row.path, row.query
+                ));
+            } else if expected >= 400 {
+                answer.problem(expected);
+            }
+            if caller == "rival" && expected < 400 {
+                assert!(!answer.text.contains("of-acme"), "{} leaks {}", row.path, answer.text);
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+});
+
+/// Makes what the row needs, fresh for this case, and sends the request.
+async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
+    let mainstay = &world.mainstay;
+    let acme = world.acme.id;
+    // What is deleted is a client of its own, so that the other rows find theirs.
+    let deletes_client = row.method == "DELETE" && row.path.ends_with("{client_id}");
+    let client_id = if deletes_client {
+        let client_id = format!("gone-{}-of-acme", fresh());
+        mainstay.create_client(acme, &client_id, Default::default()).await.unwrap();
+        client_id
+    } else {
+        ADA.to_owned()
+    };
+    let scope = Scope::Service(acme);
+    let mut path = format!("{}{}", row.path, row.query).replace("{client_id}", &client_id);
+    let mut body = (row.body)();
+    if path.contains("{task_id}") {
+        let task = mainstay.create_task(acme, ADA, "Try", TaskStatus::Pending).await.unwrap();
+        path = path.replace("{task_id}", &task.id.to_string());
+    }
+    if path.contains("{insight_id}") || body.to_string().contains("{insight_id}") {
+        let ada = mainstay.client(scope, ADA).await.unwrap();
+        let insights = mainstay.client_insights(scope, ada.id, true).await.unwrap();
+        let id = insights[0].id.to_string();
+        path = path.replace("{insight_id}", &id);
+        body = serde_json::from_str(&body.to_string().replace("{insight_id}", &id)).unwrap();
+    }
+    if path.contains("{alert_id}") {
+        path = path.replace("{alert_id}", &fresh_alert(world).await);
+    }
+    if path.contains("{key_id}") {
+        let key = mainstay.create_key(acme, KeyKind::Write, None).await.unwrap();
+        path = path.replace("{key_id}", &key.id.to_string());
+    }
+    if path.contains("{member_id}") {
+        let email = format!("m{}@of-acme.example", fresh());
+        let member = mainstay.add_member(acme, &email, None, Role::Staff).await.unwrap();
+        path = path.replace("{member_id}", &member.id.to_string());
+    }
+    if path.contains("{name}") {
+        let name = format!("name-{}", fresh());
+        let names = [EventName { name: name.clone(), event_type: EventType::Login }];
+        mainstay.set_event_names(acme, &names).await.unwrap();
+        path = path.replace("{name}", &name);
+    }
+    let path = path.replace("{day}", "2026-05-03");
+    if caller == "rival" && row.expected[7] == 200 {
+        // Its events make clients of its own; they must not be called like those it cannot find.
+        body = serde_json::from_str(&body.to_string().replace("-of-acme", "-of-rival")).unwrap();
+    }
+
+    let Some(token) = token(world, caller, &client_id) else {
+        return world.send(with_body(world.request(row.method, &path), &body)).await;
+    };
+    world.send(with_body(world.request(row.method, &path).bearer_auth(token), &body)).await
+}
+
+fn token(world: &World, caller: &str, client_id: &str) -> Option<String> {
+    let acme = &world.acme;
+    Some(match caller {
+        "secret" => acme.secret_key.clone(),
+        "owner" => acme.owner.clone(),
+        "admin" => acme.admin.clone(),
+        "staff" => acme.staff.clone(),
+        "client" => world.client_token(client_id),
+        "other client" => world.client_token(BOB),
+        "write key" => acme.write_key.clone(),
+        "rival" => world.rival.secret_key.clone(),
+        _ => return None,
+    })
+}
+
+fn with_body(request: reqwest::RequestBuilder, body: &Value) -> reqwest::RequestBuilder {
+    if body.is_null() { request } else { request.json(body) }
+}
+
+/// An open alert of a client that fell silent.
+async fn fresh_alert(world: &World) -> String {
+    let mainstay = &world.mainstay;
+    let acme = world.acme.id;
+    let client_id = format!("quiet-{}-of-acme", fresh());
+    let at = mainstay.now().checked_sub(120.hours()).unwrap();
+    let event = json!({"client_id": client_id, "event": "login", "timestamp": at});
+    world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
+    mainstay.check_client_health(acme, &client_id, mainstay.now()).await.unwrap();
+    let scope = Scope::Service(acme);
+    let client = mainstay.client(scope, &client_id).await.unwrap();
+    let filter = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
+    mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
+}
+
+#[tokio::test]
+async fn every_route_is_in_the_table_and_every_row_is_a_route() {
+    let world = World::sqlite().await;
+    let document = document(&world).await;
+    let routes: BTreeSet<(String, String)> =
+        operations(&document).into_iter().map(|(method, path, _)| (method, path)).collect();
+    let rows: BTreeSet<(String, String)> =
+        table().iter().map(|row| (row.method.to_owned(), row.path.to_owned())).collect();
+    let missing: Vec<_> = routes.difference(&rows).collect();
+    let gone: Vec<_> = rows.difference(&routes).collect();
+    assert!(missing.is_empty(), "without a row: {missing:?}");
+    assert!(gone.is_empty(), "not a route: {gone:?}");
+}
+
+#[tokio::test]
+async fn the_document_names_the_keys_that_the_table_lets_in() {
+    let world = World::sqlite().await;
+    let document = document(&world).await;
+    for (method, path, operation) in operations(&document) {
+        let schemes = schemes(&operation);
+        let lets_in = |caller: &str| {
+            let column = CALLERS.iter().position(|one| *one == caller).unwrap();
+            table()
+                .iter()
+                .filter(|row| row.method == method && row.path == path)
+                .any(|row| row.expected[column] < 300)
+        };
+        for (scheme, caller) in [
+            ("secret_key", "secret"),
+            ("member_token", "owner"),
+            ("client_token", "client"),
+            ("write_key", "write key"),
+        ] {
+            let named = schemes.is_empty() || schemes.contains(scheme);
+            assert_eq!(named, lets_in(caller), "{method} {path} by {caller}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_client_cannot_find_out_which_other_clients_there_are() {
+    let world = World::sqlite().await;
+    world.be_active(ADA, "login", 1).await;
+    world.be_active(BOB, "login", 1).await;
+    let token = world.client_token(ADA);
+    for path in
+        ["/api/v1/clients/{}", "/api/v1/clients/{}/score", "/api/client/success?clientId={}"]
+    {
+        let known = world.get(&token, &path.replace("{}", BOB)).await;
+        let unknown = world.get(&token, &path.replace("{}", "nobody")).await;
+        assert_eq!(known.problem(403), unknown.problem(403), "{path}");
+    }
+    for client_id in [BOB, "nobody"] {
+        let event = json!({"client_id": client_id, "event": "login"});
+        world.post(&token, "/api/v1/events", event).await.problem(403);
+    }
+    let unknown = world.mainstay.find_client(Scope::Service(world.acme.id), "nobody").await;
+    assert_eq!(unknown.unwrap(), None);
+}

@@ -1,0 +1,13 @@
+//! The server's tests: one binary, so that there is one link step.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
+
+#[macro_use]
+mod support;
+
+mod architecture;
+mod bad_input;
+mod cli;
+mod http;
+mod isolation;
+mod openapi;
+mod order;

@@ -1,0 +1,283 @@
+//! A server on a real socket with two organizations, on either database, at a clock that stands.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, Ordering},
+};
+
+use jiff::{Timestamp, ToSpan as _};
+use mainstay::{
+    Mainstay, ManualClock,
+    access::{ClientClaims, sign_client_token},
+    api,
+    engagement::EventWriter,
+    organization::CreateOrganization,
+};
+use mainstay_core::id::{MemberId, OrganizationId};
+use mainstay_store::{KeyKind, Role, Store};
+use reqwest::{Method, StatusCode, header::HeaderMap};
+use serde_json::{Value, json};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use tempfile::TempDir;
+use tokio::{net::TcpListener, task::JoinHandle};
+
+/// When every test begins: a Friday noon.
+pub(crate) const NOW: Timestamp = Timestamp::constant(1_777_636_800, 0);
+
+/// Runs one test on both databases: `on_both_databases!(a_sentence, async |world| { … })`. The
+/// PostgreSQL half is ignored unless it is asked for.
+macro_rules! on_both_databases {
+    ($sentence:ident, async |$world:ident| $body:block) => {
+        async fn $sentence($world: &crate::support::World) $body
+
+        mod $sentence {
+            #[tokio::test]
+            async fn sqlite() {
+                let world = crate::support::World::sqlite().await;
+                super::$sentence(&world).await;
+                world.close().await;
+            }
+
+            #[tokio::test]
+            #[ignore = "needs PostgreSQL: ./check starts one"]
+            async fn postgres() {
+                let world = crate::support::World::postgres().await;
+                super::$sentence(&world).await;
+                world.close().await;
+            }
+        }
+    };
+}
+
+/// An organization with everything that opens a door to it.
+pub(crate) struct Tenant {
+    pub(crate) id: OrganizationId,
+    pub(crate) slug: String,
+    pub(crate) secret_key: String,
+    pub(crate) write_key: String,
+    pub(crate) token_secret: String,
+    pub(crate) owner: String,
+    pub(crate) admin: String,
+    pub(crate) staff: String,
+    /// The member whose token `staff` is.
+    pub(crate) staff_id: MemberId,
+}
+
+impl Tenant {
+    /// The token of one of its clients.
+    fn client_until(&self, client_id: &str, exp: i64) -> String {
+        let claims = ClientClaims { sub: client_id.to_owned(), aud: self.slug.clone(), exp };
+        sign_client_token(&claims, &self.token_secret)
+    }
+}
+
+/// A running server.
+pub(crate) struct World {
+    pub(crate) mainstay: Mainstay,
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) writer: EventWriter,
+    pub(crate) acme: Tenant,
+    pub(crate) rival: Tenant,
+    http: reqwest::Client,
+    url: String,
+    server: JoinHandle<()>,
+    store: Store,
+    place: Place,
+}
+
+enum Place {
+    Sqlite { _folder: TempDir },
+    Postgres { server: String, name: String },
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    /// The JSON of an answer that must have this status.
+    #[track_caller]
+    pub(crate) fn json(&self, status: u16) -> Value {
+        assert_eq!(self.status, status, "{self:#?}");
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error} in {self:#?}"))
+    }
+
+    /// The problem of an answer that must have this status; checks what every problem has.
+    #[track_caller]
+    pub(crate) fn problem(&self, status: u16) -> Value {
+        let problem = self.json(status);
+        assert_eq!(self.headers["content-type"], "application/problem+json", "{self:#?}");
+        assert_eq!(problem["status"], status, "{self:#?}");
+        let text = |field: &str| problem[field].as_str().unwrap_or_default().to_owned();
+        assert!(text("type").starts_with("urn:mainstay:problem:"), "{self:#?}");
+        assert!(!text("title").is_empty() && !text("detail").is_empty(), "{self:#?}");
+        problem
+    }
+}
+
+impl World {
+    pub(crate) async fn sqlite() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
+        let store = Store::open(&url).await.unwrap();
+        Self::on(store, Place::Sqlite { _folder: folder }).await
+    }
+
+    /// On a new database of the server that `./check` starts.
+    pub(crate) async fn postgres() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let server = std::env::var("MAINSTAY_TEST_POSTGRES_URL")
+            .expect("MAINSTAY_TEST_POSTGRES_URL is set: run scripts/with-postgres cargo test …");
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("mainstay_api_{}_{number}", std::process::id());
+        administer(&server, &format!("CREATE DATABASE {name}")).await;
+        let (host, _) = server.rsplit_once('/').unwrap();
+        let store = Store::open(&format!("{host}/{name}")).await.unwrap();
+        Self::on(store, Place::Postgres { server, name }).await
+    }
+
+    async fn on(store: Store, place: Place) -> Self {
+        store.migrate().await.unwrap();
+        let clock = Arc::new(ManualClock::new(NOW));
+        let mainstay = Mainstay::new(store.clone(), clock.clone());
+        let acme = tenant(&mainstay, "acme").await;
+        let rival = tenant(&mainstay, "rival").await;
+        let (writer, _) = EventWriter::start(mainstay.clone());
+        let router = api::router(mainstay.clone(), writer.clone());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let http = reqwest::Client::new();
+        Self { mainstay, clock, writer, acme, rival, http, url, server, store, place }
+    }
+
+    /// Stops the server and removes the database.
+    pub(crate) async fn close(self) {
+        self.server.abort();
+        self.store.close().await;
+        if let Place::Postgres { server, name } = &self.place {
+            administer(server, &format!("DROP DATABASE {name} WITH (FORCE)")).await;
+        }
+    }
+
+    /// Closes the database below the running server, as when it fails.
+    pub(crate) async fn lose_database(&self) {
+        self.store.close().await;
+    }
+
+    /// Moves the clock by a second: what is made in the same millisecond has no order.
+    pub(crate) fn tick(&self) {
+        self.clock.set(self.mainstay.now().saturating_add(1.seconds()).unwrap());
+    }
+
+    /// The token of a client of Acme's, good for an hour from now.
+    pub(crate) fn client_token(&self, client_id: &str) -> String {
+        self.acme.client_until(client_id, self.mainstay.now().as_second() + 3_600)
+    }
+
+    /// A request that is yet to be sent, for what the others cannot say.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Sends a request and reads the answer.
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+        let response = request.send().await.unwrap();
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.unwrap() }
+    }
+
+    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
+        self.send(self.request("GET", path).bearer_auth(token)).await
+    }
+
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.request("POST", path).bearer_auth(token).json(&body)).await
+    }
+
+    pub(crate) async fn patch(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.request("PATCH", path).bearer_auth(token).json(&body)).await
+    }
+
+    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+        self.send(self.request("PUT", path).bearer_auth(token).json(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
+        self.send(self.request("DELETE", path).bearer_auth(token)).await
+    }
+
+    /// Sends a body as it is, said to be JSON.
+    pub(crate) async fn send_raw(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: impl Into<reqwest::Body>,
+    ) -> Answer {
+        let request = self.request(method, path).bearer_auth(token);
+        self.send(request.header("content-type", "application/json").body(body)).await
+    }
+
+    /// Sends so many events of a client, one an hour, the last one an hour ago.
+    pub(crate) async fn be_active(&self, client_id: &str, name: &str, events: i64) {
+        let now = self.mainstay.now().as_second();
+        let events: Vec<Value> = (1..=events)
+            .map(|hours| {
+                let at = Timestamp::from_second(now - hours * 3_600).unwrap();
+                json!({
+                    "client_id": client_id, "event": name, "timestamp": at,
+                    "message_id": format!("{client_id}-{name}-{now}-{hours}"),
+                })
+            })
+            .collect();
+        let count = events.len();
+        let taken =
+            self.post(&self.acme.write_key, "/api/v1/events", events.into()).await.json(200);
+        assert_eq!(taken, json!({"stored": count, "duplicates": 0, "refused": []}));
+    }
+}
+
+async fn tenant(mainstay: &Mainstay, slug: &str) -> Tenant {
+    let created = mainstay
+        .create_organization(CreateOrganization {
+            slug: slug.to_owned(),
+            name: Some(format!("Studio of-{slug}")),
+            time_zone: Some("Europe/Berlin".to_owned()),
+            sample: false,
+        })
+        .await
+        .unwrap();
+    let id = created.organization.id;
+    let mut tokens = Vec::new();
+    let mut staff_id = None;
+    for role in [Role::Owner, Role::Admin, Role::Staff] {
+        let email = format!("{role}@of-{slug}.example");
+        let member = mainstay.add_member(id, &email, None, role).await.unwrap();
+        tokens.push(mainstay.create_key(id, KeyKind::Member, Some(&email)).await.unwrap().key);
+        staff_id = Some(member.id);
+    }
+    let [owner, admin, staff] = tokens.try_into().unwrap();
+    Tenant {
+        id,
+        slug: slug.to_owned(),
+        secret_key: created.keys.secret_key,
+        write_key: created.keys.write_key,
+        token_secret: created.token_secret,
+        owner,
+        admin,
+        staff,
+        staff_id: staff_id.unwrap(),
+    }
+}
+
+async fn administer(server: &str, sql: &str) {
+    let mut connection = PgConnection::connect(server).await.unwrap();
+    connection.execute(sqlx::raw_sql(AssertSqlSafe(sql.to_owned()))).await.unwrap();
+    connection.close().await.unwrap();
+}

@@ -1,0 +1,267 @@
+//! Alerts: episodes opened, changed, listed, and what was done with them.
+
+use jiff::Timestamp;
+use mainstay_core::{
+    health::{AlertStatus, AlertType, Episode, Finding, Severity},
+    id::{AlertId, ClientId, OrganizationId},
+};
+use mainstay_store::{
+    Alert, AlertAction, AlertChange, AlertFilter, ClientPatch, Scope, Store, StoreError, new_id,
+};
+use serde_json::{Map, Value, json};
+
+use crate::fixtures::{at, client, everybody, fresh, now, organization};
+
+/// A new episode.
+pub(crate) fn episode(kind: AlertType, severity: Severity, opened_at: &str) -> Episode {
+    let Value::Object(figures) = json!({"hours": 50, "name": "Ünïcode"}) else { unreachable!() };
+    let finding = Finding {
+        kind,
+        severity,
+        message: format!("{kind} since {opened_at}"),
+        figures,
+        by_silence: false,
+    };
+    Episode::open(new_id(at(opened_at)), finding, at(opened_at))
+}
+
+async fn open(store: &Store, organization: OrganizationId, client: ClientId, episode: &Episode) {
+    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+    tx.open_alert(client, episode, &episode.message).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn update(
+    store: &Store,
+    organization: OrganizationId,
+    episode: &Episode,
+    change: Option<&AlertChange<'_>>,
+    when: Timestamp,
+) {
+    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+    tx.update_alert(episode, change, when).await.unwrap();
+    tx.commit().await.unwrap();
+}
+
+async fn read(store: &Store, organization: OrganizationId, id: AlertId) -> Alert {
+    let mut tx = store.read(Scope::Service(organization)).await.unwrap();
+    tx.alert(id).await.unwrap().unwrap()
+}
+
+on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let patch = ClientPatch { name: Some("Ada".to_owned()), ..ClientPatch::default() };
+    tx.update_client(ada.id, &patch).await.unwrap();
+    tx.commit().await.unwrap();
+    let opened = episode(AlertType::Inactivity, Severity::Warning, "2026-05-03T10:00:00Z");
+    open(store, ours, ada.id, &opened).await;
+
+    let expected = Alert {
+        client_id: "ada".to_owned(),
+        client_name: Some("Ada".to_owned()),
+        changed_at: opened.opened_at,
+        ended_at: None,
+        episode: opened.clone(),
+    };
+    assert_eq!(read(store, ours, opened.id).await, expected);
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.alert(fresh()).await.unwrap(), None);
+    assert_eq!(
+        tx.alert_actions(opened.id).await.unwrap(),
+        [AlertAction {
+            at: opened.opened_at,
+            action: "opened".to_owned(),
+            member: None,
+            note: opened.message.clone(),
+        }]
+    );
+    assert_eq!(tx.alert_actions(fresh()).await.unwrap(), []);
+});
+
+on_both_databases!(a_client_has_at_most_one_open_alert_of_a_type, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let bob = client(store, ours, "bob", "2026-05-01").await;
+    let drop = |when| episode(AlertType::ScoreDrop, Severity::Warning, when);
+    let mut first = drop("2026-05-03");
+    open(store, ours, ada.id, &first).await;
+    open(store, ours, bob.id, &drop("2026-05-03")).await;
+    open(store, ours, ada.id, &episode(AlertType::TaskStalled, Severity::Warning, "2026-05-03"))
+        .await;
+    for status in [AlertStatus::Active, AlertStatus::Acknowledged, AlertStatus::Snoozed] {
+        first.status = status;
+        update(store, ours, &first, None, now()).await;
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let second = tx.open_alert(ada.id, &drop("2026-05-04"), "").await;
+        assert!(matches!(second, Err(StoreError::Taken(_))), "{status}: {second:?}");
+        tx.rollback().await.unwrap();
+    }
+    first.status = AlertStatus::Resolved;
+    update(store, ours, &first, None, now()).await;
+    open(store, ours, ada.id, &drop("2026-05-04")).await;
+    // Nor can the first one come back beside it.
+    first.status = AlertStatus::Active;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let again = tx.update_alert(&first, None, now()).await;
+    assert!(matches!(again, Err(StoreError::Taken(_))), "{again:?}");
+});
+
+on_both_databases!(an_alert_of_a_client_that_is_gone_is_not_opened, async |store| {
+    let ours = organization(store, "UTC").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let alert = episode(AlertType::ScoreDrop, Severity::Info, "2026-05-03");
+    let opened = tx.open_alert(fresh(), &alert, "").await;
+    assert!(matches!(opened, Err(StoreError::Database(_))), "{opened:?}");
+});
+
+on_both_databases!(every_change_of_an_alert_is_kept_with_who_and_when, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let mut alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-03T10:00:00Z");
+    open(store, ours, ada.id, &alert).await;
+    let member = Some(fresh());
+
+    // New numbers alone are no change to tell of.
+    alert.message = "No event for 60 hours.".to_owned();
+    alert.figures = Map::new();
+    update(store, ours, &alert, None, at("2026-05-03T20:00:00Z")).await;
+    let refreshed = read(store, ours, alert.id).await;
+    assert_eq!(refreshed.episode, alert);
+    assert_eq!(refreshed.changed_at, at("2026-05-03T10:00:00Z"));
+
+    alert.status = AlertStatus::Snoozed;
+    alert.snoozed_until = Some(at("2026-05-05"));
+    let snooze = AlertChange { action: "snooze", member, note: "On holiday" };
+    update(store, ours, &alert, Some(&snooze), at("2026-05-03T21:00:00Z")).await;
+    let snoozed = read(store, ours, alert.id).await;
+    assert_eq!(snoozed.episode, alert);
+    assert_eq!(snoozed.changed_at, at("2026-05-03T21:00:00Z"));
+    assert_eq!(snoozed.ended_at, None);
+
+    alert.kind = AlertType::ZeroActivity;
+    alert.severity = Severity::Critical;
+    alert.status = AlertStatus::Active;
+    alert.snoozed_until = None;
+    let worsened = AlertChange { action: "worsened", member: None, note: "3 days" };
+    update(store, ours, &alert, Some(&worsened), at("2026-05-04")).await;
+    assert_eq!(read(store, ours, alert.id).await.episode, alert);
+
+    alert.status = AlertStatus::Dismissed;
+    let dismiss = AlertChange { action: "dismiss", member, note: "" };
+    update(store, ours, &alert, Some(&dismiss), at("2026-05-06")).await;
+    let dismissed = read(store, ours, alert.id).await;
+    assert_eq!(dismissed.episode, alert);
+    assert_eq!(dismissed.ended_at, Some(at("2026-05-06")));
+
+    alert.condition_ended_at = Some(at("2026-05-09"));
+    let over = AlertChange { action: "condition_ended", member: None, note: "" };
+    update(store, ours, &alert, Some(&over), at("2026-05-09")).await;
+    let ended = read(store, ours, alert.id).await;
+    assert_eq!(ended.episode, alert);
+    assert_eq!(
+        ended.ended_at,
+        Some(at("2026-05-06")),
+        "a member ended it, before its condition did"
+    );
+
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let actions = tx.alert_actions(alert.id).await.unwrap();
+    let told: Vec<_> =
+        actions.iter().map(|one| (one.action.as_str(), one.member, one.note.as_str())).collect();
+    assert_eq!(
+        told,
+        [
+            ("opened", None, "inactivity since 2026-05-03T10:00:00Z"),
+            ("snooze", member, "On holiday"),
+            ("worsened", None, "3 days"),
+            ("dismiss", member, ""),
+            ("condition_ended", None, ""),
+        ]
+    );
+    assert!(actions.is_sorted_by_key(|action| action.at));
+});
+
+on_both_databases!(live_episodes_are_those_whose_condition_has_not_ended, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let bob = client(store, ours, "bob", "2026-05-01").await;
+    client(store, ours, "cleo", "2026-05-01").await;
+    let open_one = episode(AlertType::Inactivity, Severity::Warning, "2026-05-03");
+    let mut dismissed = episode(AlertType::ScoreDrop, Severity::Critical, "2026-05-04");
+    let mut ended = episode(AlertType::TaskStalled, Severity::Warning, "2026-05-05");
+    let bobs = episode(AlertType::ChurnRisk, Severity::Critical, "2026-05-06");
+    for (client, episode) in
+        [(ada.id, &open_one), (ada.id, &dismissed), (ada.id, &ended), (bob.id, &bobs)]
+    {
+        open(store, ours, client, episode).await;
+    }
+    dismissed.status = AlertStatus::Dismissed;
+    update(store, ours, &dismissed, None, now()).await;
+    ended.status = AlertStatus::Resolved;
+    ended.condition_ended_at = Some(now());
+    update(store, ours, &ended, None, now()).await;
+
+    let chunk = everybody(store, ours, now()).await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.lock_health_check().await.unwrap();
+    let live = tx.live_episodes(&chunk).await.unwrap();
+    assert_eq!(live.len(), 2);
+    assert_eq!(live[&ada.id], [open_one, dismissed]);
+    assert_eq!(live[&bob.id], [bobs]);
+});
+
+on_both_databases!(alerts_are_listed_newest_first_by_any_filter_page_by_page, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let bob = client(store, ours, "bob", "2026-05-01").await;
+    let inactive = episode(AlertType::Inactivity, Severity::Warning, "2026-05-03");
+    let mut drop = episode(AlertType::ScoreDrop, Severity::Critical, "2026-05-04");
+    let mut stalled = episode(AlertType::TaskStalled, Severity::Warning, "2026-05-05");
+    let entered = episode(AlertType::NeedsAttention, Severity::Info, "2026-05-06");
+    for (client, episode) in
+        [(ada.id, &inactive), (ada.id, &drop), (bob.id, &stalled), (bob.id, &entered)]
+    {
+        open(store, ours, client, episode).await;
+    }
+    drop.status = AlertStatus::Resolved;
+    update(store, ours, &drop, None, now()).await;
+    stalled.status = AlertStatus::Acknowledged;
+    update(store, ours, &stalled, None, now()).await;
+
+    let any = AlertFilter::default;
+    let all = [entered.id, stalled.id, drop.id, inactive.id];
+    let cases: [(AlertFilter, &[AlertId]); 10] = [
+        (any(), &all),
+        (AlertFilter { client: Some(ada.id), ..any() }, &all[2..]),
+        (AlertFilter { open: Some(true), ..any() }, &[entered.id, stalled.id, inactive.id]),
+        (AlertFilter { open: Some(false), ..any() }, &[drop.id]),
+        (AlertFilter { status: Some(AlertStatus::Acknowledged), ..any() }, &[stalled.id]),
+        (AlertFilter { kind: Some(AlertType::ScoreDrop), ..any() }, &[drop.id]),
+        (AlertFilter { severity: Some(Severity::Warning), ..any() }, &[stalled.id, inactive.id]),
+        (AlertFilter { before: Some(drop.id), ..any() }, &[inactive.id]),
+        (AlertFilter { client: Some(ada.id), severity: Some(Severity::Info), ..any() }, &[]),
+        (
+            AlertFilter {
+                client: Some(bob.id),
+                open: Some(true),
+                status: Some(AlertStatus::Active),
+                kind: Some(AlertType::NeedsAttention),
+                severity: Some(Severity::Info),
+                before: None,
+            },
+            &[entered.id],
+        ),
+    ];
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    for (filter, expected) in cases {
+        let found: Vec<AlertId> =
+            tx.alerts(&filter, 100).await.unwrap().iter().map(|alert| alert.episode.id).collect();
+        assert_eq!(found, expected, "{filter:?}");
+    }
+    let page = tx.alerts(&any(), 3).await.unwrap();
+    assert_eq!(page.len(), 3);
+    let rest = AlertFilter { before: page.last().map(|alert| alert.episode.id), ..any() };
+    assert_eq!(tx.alerts(&rest, 3).await.unwrap()[0].episode.id, inactive.id);
+});

@@ -1,0 +1,175 @@
+//! What PostgreSQL's catalogue says of the tenants' tables.
+
+use std::collections::BTreeSet;
+
+use mainstay_store::{Scope, Store, StoreError, TENANT_TABLES};
+
+use crate::harness::Database;
+
+/// Tables with a column `organization_id`, of any schema but the system's.
+const TABLES: &str = "SELECT table_name::text FROM information_schema.columns \
+     WHERE column_name = 'organization_id' AND table_schema = 'public' ORDER BY 1";
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn every_table_of_tenants_is_known_and_has_row_level_security_forced() {
+    let database = Database::postgres().await;
+    let tables: BTreeSet<String> = database.texts(TABLES).await.into_iter().collect();
+    let known: BTreeSet<String> = TENANT_TABLES.iter().map(|&table| table.to_owned()).collect();
+    assert_eq!(tables, known);
+    let forced: BTreeSet<String> = database
+        .texts(
+            "SELECT relname::text FROM pg_class WHERE relnamespace = 'public'::regnamespace \
+             AND relkind = 'r' AND relrowsecurity AND relforcerowsecurity",
+        )
+        .await
+        .into_iter()
+        .collect();
+    let mut expected = known;
+    expected.insert("organizations".to_owned());
+    assert_eq!(forced, expected);
+    // And nothing else is there that the application could read.
+    let granted = database
+        .texts(
+            "SELECT DISTINCT table_name::text FROM information_schema.role_table_grants \
+             WHERE grantee = 'mainstay_app' AND table_schema = 'public' ORDER BY 1",
+        )
+        .await;
+    assert_eq!(granted.into_iter().collect::<BTreeSet<_>>(), expected);
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn every_key_of_a_tenants_table_starts_with_the_organization() {
+    let database = Database::postgres().await;
+    let others = database
+        .texts(
+            "SELECT i.indexrelid::regclass::text FROM pg_index i \
+             JOIN pg_class t ON t.oid = i.indrelid \
+             JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = i.indkey[0] \
+             WHERE t.relnamespace = 'public'::regnamespace AND (i.indisunique OR i.indisprimary) \
+             AND t.relname NOT IN ('organizations', '_sqlx_migrations') \
+             AND a.attname <> 'organization_id'",
+        )
+        .await;
+    assert_eq!(others, Vec::<String>::new());
+    let without_key = database
+        .texts(
+            "SELECT relname::text FROM pg_class t WHERE relnamespace = 'public'::regnamespace \
+             AND relkind = 'r' AND NOT EXISTS (SELECT FROM pg_index i \
+             WHERE i.indrelid = t.oid AND i.indisprimary)",
+        )
+        .await;
+    assert_eq!(without_key, Vec::<String>::new());
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn every_foreign_key_carries_the_organization() {
+    let database = Database::postgres().await;
+    let keys =
+        "FROM pg_constraint c WHERE c.contype = 'f' AND c.connamespace = 'public'::regnamespace";
+    assert!(database.number(&format!("SELECT COUNT(*) {keys}")).await > 10);
+    let others = database
+        .texts(&format!(
+            "SELECT conrelid::regclass || ': ' || pg_get_constraintdef(oid) {keys} \
+             AND NOT EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.conrelid \
+             AND a.attnum = c.conkey[1] AND a.attname = 'organization_id')"
+        ))
+        .await;
+    assert_eq!(others, Vec::<String>::new());
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn the_applications_role_is_bound_and_owns_nothing() {
+    let database = Database::postgres().await;
+    let role = "SELECT rolsuper::text || rolbypassrls || rolcreaterole || rolcreatedb || rolcanlogin \
+                FROM pg_roles WHERE rolname = 'mainstay_app'";
+    assert_eq!(database.texts(role).await, ["falsefalsefalsefalsefalse"]);
+    for owned in [
+        "pg_class WHERE relowner",
+        "pg_namespace WHERE nspowner",
+        "pg_proc WHERE proowner",
+        "pg_database WHERE datdba",
+    ] {
+        let count = format!("SELECT COUNT(*) FROM {owned} = 'mainstay_app'::regrole");
+        assert_eq!(database.number(&count).await, 0, "{owned}");
+    }
+    // The store's own connections have that role: they may not do what the owner may.
+    let mut connection = database.application_connection().await;
+    for sql in [
+        "ALTER TABLE members DISABLE ROW LEVEL SECURITY",
+        "DROP POLICY system ON members",
+        "TRUNCATE members",
+        "CREATE TABLE mine (id int)",
+        "SELECT * FROM _sqlx_migrations",
+    ] {
+        let done = sqlx::Executor::execute(&mut connection, sql).await;
+        let error = done.expect_err(sql);
+        assert_eq!(error.as_database_error().unwrap().code().as_deref(), Some("42501"), "{sql}");
+    }
+    database.check_ready().await.unwrap();
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn the_store_works_as_the_role_of_the_application() {
+    let database = Database::postgres().await;
+    // Held open, so that the server's list of who does what shows them.
+    let tx = database.begin(Scope::System).await.unwrap();
+    let reader = database.read(Scope::System).await.unwrap();
+    let mut connection = database.owner_connection().await;
+    // pg_locks names nobody, but a lock that only this role's session can want does.
+    let (sessions,): (i64,) = sqlx::query_as(
+        "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+         AND state = 'idle in transaction' AND application_name = 'mainstay'",
+    )
+    .fetch_one(&mut connection)
+    .await
+    .unwrap();
+    assert_eq!(sessions, 2);
+    tx.rollback().await.unwrap();
+    reader.rollback().await.unwrap();
+    // Without the privileges of the application's role, the store's queries fail: they run as it.
+    sqlx::Executor::execute(&mut connection, "REVOKE SELECT ON organizations FROM mainstay_app")
+        .await
+        .unwrap();
+    let mut tx = database.read(Scope::System).await.unwrap();
+    let refused = tx.organizations().await;
+    assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
+    drop(tx);
+    database.close().await;
+}
+
+/// Needs a login that row-level security does not bind, which `scripts/with-postgres` gives to
+/// nobody; set `MAINSTAY_TEST_POSTGRES_SUPERUSER_URL` to one on the same server.
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn a_role_that_row_level_security_does_not_bind_is_refused() {
+    let Ok(superuser) = std::env::var("MAINSTAY_TEST_POSTGRES_SUPERUSER_URL") else {
+        eprintln!("left out: no MAINSTAY_TEST_POSTGRES_SUPERUSER_URL");
+        return;
+    };
+    let database = Database::postgres().await;
+    let (server, _) = superuser.rsplit_once('/').unwrap();
+    let name = database.url().rsplit_once('/').unwrap().1;
+    // As if the application's role were missing: its name leads nowhere in this search path.
+    let url = format!("{server}/{name}?options=-c%20search_path%3Dhidden%2Cpg_catalog%2Cpublic");
+    database
+        .raw(
+            "CREATE SCHEMA hidden; CREATE VIEW hidden.pg_roles AS \
+             SELECT * FROM pg_catalog.pg_roles WHERE rolname <> 'mainstay_app'",
+        )
+        .await;
+    let store = Store::open(&url).await.unwrap();
+    let ready = store.check_ready().await;
+    assert!(matches!(&ready, Err(StoreError::UnsafeRole(role)) if role == "postgres"), "{ready:?}");
+    assert!(ready.unwrap_err().to_string().contains("grant mainstay_app to an ordinary role"));
+    store.close().await;
+    database.close().await;
+}

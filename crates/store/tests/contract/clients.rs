@@ -1,0 +1,265 @@
+//! Clients: found, created, changed, deleted.
+
+use std::collections::HashMap;
+
+use mainstay_core::{engagement::EventType, id::ClientId};
+use mainstay_store::{
+    Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Scope, Seen, StoreError, new_id,
+};
+use serde_json::{Map, Value, json};
+
+use crate::fixtures::{at, client, event, everybody, found, fresh, now, organization, send};
+
+fn object(value: Value) -> Map<String, Value> {
+    match value {
+        Value::Object(object) => object,
+        other => panic!("{other} is no object"),
+    }
+}
+
+on_both_databases!(a_client_is_kept_as_it_was_told, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = Client {
+        id: fresh(),
+        external_id: "Ünïcode 👋 '\"\\".to_owned(),
+        profile: Profile {
+            name: Some("Ada".to_owned()),
+            email: Some("ada@example.com".to_owned()),
+            plan: Some("pro".to_owned()),
+            group_id: Some("acme".to_owned()),
+            traits: object(json!({"seats": 3, "tags": ["a", null], "rate": 0.1, "big": i64::MAX})),
+        },
+        created_at: at("2026-05-01T09:30:00.123456Z"),
+    };
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.create_client(&ada).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(found(store, ours, &ada.external_id).await, ada);
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.client("nobody").await.unwrap(), None);
+    assert_eq!(tx.client(&ada.external_id.to_lowercase()).await.unwrap(), None);
+    assert_eq!(tx.count_clients().await.unwrap(), 1);
+});
+
+on_both_databases!(an_external_id_is_one_clients_in_an_organization, async |store| {
+    let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    client(store, theirs, "ada", "2026-05-01").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let again = tx.create_client(&Client { id: fresh(), ..ada }).await;
+    assert!(matches!(again, Err(StoreError::Taken("client_id"))), "{again:?}");
+});
+
+on_both_databases!(clients_are_paged_in_the_order_of_their_names, async |store| {
+    let ours = organization(store, "UTC").await;
+    // By bytes: a language's order would put "b" before "B" and skip the hyphen.
+    let names = ["-1", "A", "B", "a", "a-1", "a1", "b", "é"];
+    for name in names.iter().rev() {
+        client(store, ours, name, "2026-05-01").await;
+    }
+    client(store, organization(store, "UTC").await, "a2", "2026-05-01").await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let mut seen: Vec<String> = Vec::new();
+    loop {
+        let page = tx.clients(seen.last().map(String::as_str), 3).await.unwrap();
+        if page.is_empty() {
+            break;
+        }
+        assert!(page.len() <= 3);
+        seen.extend(page.into_iter().map(|client| client.external_id));
+    }
+    assert_eq!(seen, names);
+    assert_eq!(tx.count_clients().await.unwrap(), 8);
+});
+
+on_both_databases!(chunks_cover_every_client_that_existed_before_the_instant_once, async |store| {
+    let ours = organization(store, "UTC").await;
+    let mut expected = Vec::new();
+    for number in 0..7 {
+        // Ids that do not follow the names.
+        let id: ClientId = new_id(at(&format!("2026-05-{:02}", 20 - number)));
+        let client = Client {
+            id,
+            external_id: format!("client-{number}"),
+            profile: Profile::default(),
+            created_at: at(&format!("2026-04-{:02}", number + 1)),
+        };
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        tx.create_client(&client).await.unwrap();
+        tx.commit().await.unwrap();
+        expected.push((
+            ResolvedClient { id, created_at: client.created_at },
+            client.external_id.clone(),
+        ));
+    }
+    // The seventh is created at the instant itself, so not before it.
+    expected.truncate(6);
+    expected.sort_by_key(|(client, _)| client.id);
+    let as_of = at("2026-04-07");
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let (mut seen, mut last) = (Vec::new(), None);
+    loop {
+        let chunk = tx.client_chunk(last, as_of, 4).await.unwrap();
+        if chunk.last().is_none() {
+            break;
+        }
+        last = chunk.last();
+        seen.extend(chunk.clients);
+    }
+    assert_eq!(seen, expected);
+});
+
+on_both_databases!(a_chunk_of_one_client_is_that_client, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let chunk = ClientChunk::of(&ada);
+    assert_eq!(chunk.last(), Some(ada.id));
+    assert_eq!(chunk.clients, everybody(store, ours, now()).await.clients);
+});
+
+on_both_databases!(
+    new_clients_are_created_when_first_seen_and_known_ones_left_alone,
+    async |store| {
+        let ours = organization(store, "UTC").await;
+        let ada = client(store, ours, "ada", "2026-05-10").await;
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let seen = |external_id, first_at| Seen { external_id, first_at: at(first_at) };
+        let resolved = tx
+            .resolve_clients(
+                &[
+                    seen("bob", "2026-05-03"),
+                    seen("ada", "2026-05-01"),
+                    seen("bob", "2026-05-02"),
+                    seen("bob", "2026-05-04"),
+                    seen("cleo", "2026-05-05"),
+                ],
+                now(),
+            )
+            .await
+            .unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(resolved.len(), 3);
+        assert_eq!(resolved["ada"], ResolvedClient { id: ada.id, created_at: ada.created_at });
+        assert_eq!(resolved["bob"].created_at, at("2026-05-02"));
+        assert_eq!(resolved["cleo"].created_at, at("2026-05-05"));
+        assert_eq!(found(store, ours, "ada").await.created_at, at("2026-05-10"));
+        let bob = found(store, ours, "bob").await;
+        assert_eq!(bob.id, resolved["bob"].id);
+        assert_eq!(bob.profile, Profile::default());
+
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let again = tx.resolve_clients(&[seen("bob", "2026-04-01")], now()).await.unwrap();
+        assert_eq!(again, HashMap::from([("bob".to_owned(), resolved["bob"])]));
+        assert_eq!(tx.resolve_clients(&[], now()).await.unwrap(), HashMap::new());
+    }
+);
+
+on_both_databases!(a_thousand_clients_are_resolved_at_once, async |store| {
+    let ours = organization(store, "UTC").await;
+    let names: Vec<String> = (0..1_003).map(|number| format!("client {number}")).collect();
+    let seen: Vec<Seen<'_>> =
+        names.iter().map(|name| Seen { external_id: name, first_at: now() }).collect();
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let first = tx.resolve_clients(&seen, now()).await.unwrap();
+    assert_eq!(first.len(), names.len());
+    assert_eq!(tx.resolve_clients(&seen, now()).await.unwrap(), first);
+    assert_eq!(tx.count_clients().await.unwrap(), 1_003);
+});
+
+on_both_databases!(a_patch_adds_traits_and_leaves_the_rest_alone, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let bob = client(store, ours, "bob", "2026-05-01").await;
+    let patches = [
+        ClientPatch {
+            name: Some("Ada".to_owned()),
+            traits: object(json!({"seats": 3, "colour": "red"})),
+            ..ClientPatch::default()
+        },
+        ClientPatch {
+            email: Some("ada@example.com".to_owned()),
+            plan: Some("pro".to_owned()),
+            group_id: Some("acme".to_owned()),
+            ..ClientPatch::default()
+        },
+        ClientPatch {
+            plan: Some("free".to_owned()),
+            traits: object(json!({"seats": 4, "nothing": null})),
+            ..ClientPatch::default()
+        },
+        ClientPatch::default(),
+    ];
+    for patch in &patches {
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        tx.update_client(ada.id, patch).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+    let expected = Profile {
+        name: Some("Ada".to_owned()),
+        email: Some("ada@example.com".to_owned()),
+        plan: Some("free".to_owned()),
+        group_id: Some("acme".to_owned()),
+        traits: object(json!({"seats": 4, "colour": "red", "nothing": null})),
+    };
+    assert_eq!(found(store, ours, "ada").await, Client { profile: expected, ..ada });
+    assert_eq!(found(store, ours, "bob").await, bob);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert!(tx.update_client(fresh(), &patches[0]).await.is_err(), "there is no such client");
+});
+
+on_both_databases!(a_client_exists_since_its_earliest_stored_event, async |store| {
+    let ours = organization(store, "UTC").await;
+    client(store, ours, "ada", "2026-05-10").await;
+    let login = |client, id, when| event(client, id, EventType::Login, when);
+    let created = async |name: &str| found(store, ours, name).await.created_at;
+
+    send(store, ours, &[login("ada", "m1", "2026-05-12"), login("bob", "m1", "2026-05-12")]).await;
+    assert_eq!(created("ada").await, at("2026-05-10"), "it existed before it did anything");
+    assert_eq!(created("bob").await, at("2026-05-12"));
+
+    send(store, ours, &[login("bob", "m2", "2026-05-08"), login("bob", "m3", "2026-05-09")]).await;
+    send(store, ours, &[login("ada", "m2", "2026-05-09")]).await;
+    assert_eq!(created("ada").await, at("2026-05-09"));
+    assert_eq!(created("bob").await, at("2026-05-08"));
+
+    send(store, ours, &[login("bob", "m4", "2026-05-15")]).await;
+    assert_eq!(created("bob").await, at("2026-05-08"));
+});
+
+on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async |store| {
+    let ours = crate::isolation::filled(store, "UTC").await;
+    let (ada, bob) = (found(store, ours, "ada").await, found(store, ours, "bob").await);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.delete_client(ada.id).await.unwrap();
+    tx.commit().await.unwrap();
+    for (table, rows) in crate::organizations::everything(store, ours).await {
+        let mentions = |id: ClientId| {
+            let (hyphens, bare) = (id.to_string(), id.uuid().simple().to_string().to_uppercase());
+            rows.iter().any(|row| row.contains(&hyphens) || row.contains(&bare))
+        };
+        assert!(!mentions(ada.id), "{table}: {rows:?}");
+        let of_clients = !matches!(
+            table,
+            "organizations"
+                | "organization_secrets"
+                | "members"
+                | "api_keys"
+                | "event_names"
+                | "score_models"
+                | "score_days"
+                | "alert_actions"
+        );
+        assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
+    }
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.client("ada").await.unwrap(), None);
+    assert_eq!(tx.alerts(&mainstay_store::AlertFilter::default(), 100).await.unwrap().len(), 1);
+    tx.rollback().await.unwrap();
+    crate::verify::assert_honest(store, ours).await;
+
+    // The same name is somebody new from here on.
+    send(store, ours, &[event("ada", "ada-1", EventType::Login, "2026-05-18T10:00:00Z")]).await;
+    let again = found(store, ours, "ada").await;
+    assert_ne!(again.id, ada.id);
+    assert_eq!(again.created_at, at("2026-05-18T10:00:00Z"));
+});

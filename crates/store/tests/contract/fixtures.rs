@@ -1,0 +1,197 @@
+//! Organizations, clients and events to try the store on.
+
+use std::{
+    collections::HashMap,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+use jiff::{Timestamp, civil::Date};
+use mainstay_core::{
+    engagement::{Event, EventType, Windows},
+    id::{ClientId, OrganizationId},
+    score::ScoreModel,
+    time::{local_day, time_zone},
+};
+use mainstay_store::{
+    ActivityRange, Client, ClientChunk, ClientFacts, NewOrganization, Outcome, Profile, Result,
+    Scope, Seen, StorableEvent, Store, StoreError, Tx, new_id,
+};
+use serde_json::Map;
+use uuid::Uuid;
+
+/// An instant, or a midnight of UTC when there is only a day.
+pub(crate) fn at(text: &str) -> Timestamp {
+    text.parse().or_else(|_| format!("{text}T00:00:00Z").parse()).unwrap()
+}
+
+pub(crate) fn day(text: &str) -> Date {
+    text.parse().unwrap()
+}
+
+/// The server's clock while nothing depends on it.
+pub(crate) fn now() -> Timestamp {
+    at("2026-05-20T12:00:00Z")
+}
+
+pub(crate) fn fresh<Id: From<Uuid>>() -> Id {
+    new_id(now())
+}
+
+/// A new organization in a zone.
+pub(crate) async fn organization(store: &Store, zone: &str) -> OrganizationId {
+    static NUMBER: AtomicU32 = AtomicU32::new(0);
+    let new = NewOrganization {
+        id: fresh(),
+        slug: format!("organization-{}", NUMBER.fetch_add(1, Ordering::Relaxed)),
+        name: "Organization".to_owned(),
+        time_zone: zone.to_owned(),
+        sample: false,
+        token_secret: "secret".to_owned(),
+        created_at: now(),
+    };
+    let mut tx = store.begin(Scope::System).await.unwrap();
+    tx.create_organization(&new).await.unwrap();
+    tx.commit().await.unwrap();
+    new.id
+}
+
+/// A new client that exists since an instant.
+pub(crate) async fn client(
+    store: &Store,
+    organization: OrganizationId,
+    external_id: &str,
+    since: &str,
+) -> Client {
+    let client = Client {
+        id: fresh(),
+        external_id: external_id.to_owned(),
+        profile: Profile::default(),
+        created_at: at(since),
+    };
+    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+    tx.create_client(&client).await.unwrap();
+    tx.commit().await.unwrap();
+    client
+}
+
+/// An event that was received when it happened.
+pub(crate) fn event(client: &str, message_id: &str, event_type: EventType, when: &str) -> Event {
+    event_at(client, message_id, event_type, at(when))
+}
+
+pub(crate) fn event_at(
+    client: &str,
+    message_id: &str,
+    event_type: EventType,
+    when: Timestamp,
+) -> Event {
+    Event {
+        client_id: client.to_owned(),
+        event_type,
+        name: event_type.as_str().to_owned(),
+        occurred_at: when,
+        client_timestamp: Some(when),
+        received_at: when,
+        message_id: message_id.to_owned(),
+        session_id: None,
+        page_path: None,
+        duration_seconds: None,
+        data: Map::new(),
+    }
+}
+
+/// Stores events as the server does: in one transaction, again when it lost against another one.
+pub(crate) async fn send(
+    store: &Store,
+    organization: OrganizationId,
+    events: &[Event],
+) -> Vec<Outcome> {
+    loop {
+        match try_send(store, organization, events).await {
+            Err(StoreError::Conflict) => {}
+            outcomes => return outcomes.unwrap(),
+        }
+    }
+}
+
+async fn try_send(
+    store: &Store,
+    organization: OrganizationId,
+    events: &[Event],
+) -> Result<Vec<Outcome>> {
+    let mut tx = store.begin(Scope::Service(organization)).await?;
+    let outcomes = store_in(&mut tx, events).await?;
+    tx.commit().await?;
+    Ok(outcomes)
+}
+
+/// Stores events in a transaction.
+pub(crate) async fn store_in(tx: &mut Tx, events: &[Event]) -> Result<Vec<Outcome>> {
+    let zone = time_zone(&tx.organization().await?.time_zone).unwrap();
+    let seen: Vec<Seen<'_>> = events
+        .iter()
+        .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
+        .collect();
+    let resolved = tx.resolve_clients(&seen, now()).await?;
+    let storable: Vec<StorableEvent> = events
+        .iter()
+        .map(|event| StorableEvent {
+            client: resolved[&event.client_id].id,
+            local_day: local_day(event.occurred_at, &zone),
+            event: event.clone(),
+        })
+        .collect();
+    let clients: HashMap<_, _> = resolved.into_values().map(|client| (client.id, client)).collect();
+    tx.store_events(&storable, &clients).await
+}
+
+/// A client by its name.
+pub(crate) async fn found(
+    store: &Store,
+    organization: OrganizationId,
+    external_id: &str,
+) -> Client {
+    let mut tx = store.read(Scope::Service(organization)).await.unwrap();
+    tx.client(external_id).await.unwrap().unwrap()
+}
+
+pub(crate) async fn found_id(
+    store: &Store,
+    organization: OrganizationId,
+    external_id: &str,
+) -> ClientId {
+    found(store, organization, external_id).await.id
+}
+
+/// Every client that existed before an instant, in one chunk.
+pub(crate) async fn everybody(
+    store: &Store,
+    organization: OrganizationId,
+    as_of: Timestamp,
+) -> ClientChunk {
+    let mut tx = store.read(Scope::Service(organization)).await.unwrap();
+    tx.client_chunk(None, as_of, i64::MAX).await.unwrap()
+}
+
+/// The facts of every client at an instant, by the standard model, in the order of the names.
+pub(crate) async fn facts(
+    store: &Store,
+    organization: OrganizationId,
+    as_of: Timestamp,
+    detailed: bool,
+) -> Vec<ClientFacts> {
+    let mut tx = store.read(Scope::Service(organization)).await.unwrap();
+    let facts = facts_in(&mut tx, as_of, detailed).await;
+    tx.rollback().await.unwrap();
+    facts
+}
+
+pub(crate) async fn facts_in(tx: &mut Tx, as_of: Timestamp, detailed: bool) -> Vec<ClientFacts> {
+    let organization = tx.organization().await.unwrap();
+    let zone = time_zone(&organization.time_zone).unwrap();
+    let range = ActivityRange::new(Windows::at(as_of, zone), organization.folded_until, detailed);
+    let chunk = tx.client_chunk(None, as_of, i64::MAX).await.unwrap();
+    let mut facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+    facts.sort_by(|a, b| a.external_id.cmp(&b.external_id));
+    facts
+}

@@ -1,0 +1,277 @@
+//! No organization sees or touches another one's rows: on SQLite, where only the queries say so, as
+//! on PostgreSQL.
+
+use mainstay_core::{
+    engagement::{EventType, Windows},
+    health::{AlertType, Severity},
+    id::{ClientId, OrganizationId},
+    insight::{InsightStatus, Rule},
+    score::{FeedbackKind, Score, ScoreInputs, ScoreModel},
+    time::{local_day, time_zone},
+};
+use mainstay_store::{
+    ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientPatch, EventName, Feedback,
+    KeyKind, LaunchKitTimes, NewApiKey, NewMember, OnboardingTask, OrganizationPatch, Role, Scope,
+    StaleClient, Store, TaskStatus,
+};
+
+use crate::{
+    alerts::episode,
+    fixtures::{at, day, event, facts_in, found, fresh, now, organization, send},
+    harness::Database,
+    insights::insight,
+    organizations::everything,
+};
+
+/// An organization with clients ada and bob and something in every table.
+pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
+    let ours = organization(store, zone).await;
+    let login = |client: &str, id: &str, when: &str| {
+        event(client, &format!("{client}-{id}"), EventType::Login, when)
+    };
+    for name in ["ada", "bob"] {
+        let mut made =
+            event(name, &format!("{name}-made"), EventType::ContentGenerated, "2026-04-01");
+        made.page_path = Some(format!("/{name}"));
+        let mut moved = login(name, "moved", "2026-04-02T00:30:00Z");
+        moved.client_timestamp = Some(at("2026-04-01T23:30:00Z"));
+        send(store, ours, &[made, moved, login(name, "1", "2026-05-18T09:00:00Z")]).await;
+    }
+    let clients = [found(store, ours, "ada").await, found(store, ours, "bob").await];
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let owner = NewMember {
+        id: fresh(),
+        email: "owner@example.com".to_owned(),
+        name: "Owner".to_owned(),
+        role: Role::Owner,
+    };
+    tx.create_member(&owner, now()).await.unwrap();
+    for (kind, member) in [(KeyKind::Secret, None), (KeyKind::Member, Some(owner.id))] {
+        let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16] ^ kind as u8);
+        let key = NewApiKey { id: fresh(), kind, hash, prefix: "msk_1".to_owned(), member };
+        tx.create_api_key(&key, now()).await.unwrap();
+    }
+    let made = EventName { name: "Made".to_owned(), event_type: EventType::ContentGenerated };
+    tx.set_event_names(&[made]).await.unwrap();
+    tx.fold_activity(day("2026-04-30")).await.unwrap();
+    for client in &clients {
+        fill_client(&mut tx, client.id).await;
+    }
+    store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
+    tx.commit().await.unwrap();
+    // Late events make the scores of both stale.
+    send(store, ours, &[login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")])
+        .await;
+    for client in &clients {
+        // No method of the store writes mails yet.
+        store
+            .raw(&format!(
+                "INSERT INTO client_success_emails \
+                 (organization_id, id, client_id, email_type, period, subject, created_at) \
+                 VALUES ({}, {}, {}, 'weekly_insights', {}, 'Your week', {})",
+                store.id(ours.uuid()),
+                store.id(fresh()),
+                store.id(client.id.uuid()),
+                store.day(day("2026-05-17")),
+                store.instant(now()),
+            ))
+            .await;
+    }
+    ours
+}
+
+async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
+    let begun = at("2026-05-10T08:00:00Z");
+    let task = OnboardingTask {
+        id: fresh(),
+        title: "Connect your calendar".to_owned(),
+        status: TaskStatus::InProgress,
+        created_at: begun,
+        updated_at: begun,
+    };
+    tx.create_task(client, &task).await.unwrap();
+    let viewed = LaunchKitTimes { viewed_at: Some(begun), completed_at: None };
+    tx.record_launch_kit(client, viewed).await.unwrap();
+    let feedback = Feedback {
+        id: fresh(),
+        kind: FeedbackKind::Stars,
+        rating: 4,
+        normalised: 75,
+        comment: Some("Fine.".to_owned()),
+        given_at: begun,
+    };
+    tx.create_feedback(client, &feedback).await.unwrap();
+    tx.save_insights(day("2026-05-17"), &[insight(client, Rule::NoActivity)], now()).await.unwrap();
+    let alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-20T10:00:00Z");
+    tx.open_alert(client, &alert, "It opened.").await.unwrap();
+}
+
+/// Computes and stores everybody's scores at an instant, as the server does.
+pub(crate) async fn store_scores(tx: &mut mainstay_store::Tx, as_of: &str) {
+    let organization = tx.organization().await.unwrap();
+    let zone = time_zone(&organization.time_zone).unwrap();
+    tx.advance_scored_until(at(as_of)).await.unwrap();
+    let windows = Windows::at(at(as_of), zone.clone());
+    let scores: Vec<_> = facts_in(tx, at(as_of), false)
+        .await
+        .iter()
+        .map(|facts| {
+            let inputs = ScoreInputs::new(
+                &windows,
+                &organization.time_zone,
+                1,
+                &facts.activity,
+                facts.tasks,
+                facts.launch_kit,
+                facts.ratings,
+            );
+            (facts.client, Score::compute(inputs, &ScoreModel::standard(), facts.previous))
+        })
+        .collect();
+    tx.save_scores(local_day(at(as_of), &zone), &scores, now()).await.unwrap();
+}
+
+on_both_databases!(a_filled_organization_has_rows_in_every_table, async |store| {
+    let ours = filled(store, "Europe/Berlin").await;
+    for (table, rows) in everything(store, ours).await {
+        assert!(!rows.is_empty(), "{table} is empty");
+    }
+    crate::verify::assert_honest(store, ours).await;
+});
+
+on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
+    let (ours, theirs) = (filled(store, "UTC").await, organization(store, "UTC").await);
+    let ada = found(store, ours, "ada").await;
+    let (task, insight, alert) = ids_of(store, ours, ada.id).await;
+    let chunk = ClientChunk::of(&ada);
+    let (first, last) = (day("2026-01-01"), day("2026-12-31"));
+    let always = (at("2000-01-01"), at("2030-01-01"));
+
+    let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().id, theirs);
+    assert_eq!(tx.members().await.unwrap(), []);
+    assert_eq!(tx.api_keys().await.unwrap(), []);
+    assert_eq!(tx.event_names().await.unwrap(), []);
+    assert_eq!(tx.client("ada").await.unwrap(), None);
+    assert_eq!(tx.clients(None, 100).await.unwrap(), []);
+    assert_eq!(tx.count_clients().await.unwrap(), 0);
+    assert!(tx.client_chunk(None, now(), 100).await.unwrap().clients.is_empty());
+    assert_eq!(tx.client_events(ada.id, always, None, 100).await.unwrap(), []);
+    assert_eq!(tx.day_activity(ada.id, first, last).await.unwrap(), []);
+    assert!(tx.type_counts(&chunk, first, last).await.unwrap().is_empty());
+    assert_eq!(tx.tasks(ada.id).await.unwrap(), []);
+    assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
+    assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
+    assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.client_scores(ada.id, first, last).await.unwrap(), []);
+    assert_eq!(tx.score_days().await.unwrap(), []);
+    assert_eq!(tx.scores_of_day(day("2026-05-19"), None, 100).await.unwrap(), []);
+    assert_eq!(tx.stale_clients(None, 100).await.unwrap(), []);
+    assert_eq!(tx.client_insights(ada.id, now(), true).await.unwrap(), []);
+    assert_eq!(tx.insight(insight).await.unwrap(), None);
+    assert_eq!(tx.alerts(&AlertFilter::default(), 100).await.unwrap(), []);
+    assert_eq!(tx.alert(alert).await.unwrap(), None);
+    assert_eq!(tx.alert_actions(alert).await.unwrap(), []);
+    assert!(tx.live_episodes(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.event_days().await.unwrap(), None);
+    assert_eq!(tx.days_to_verify().await.unwrap(), None);
+    let zone = time_zone("UTC").unwrap();
+    assert_eq!(tx.verify_day(day("2026-05-18"), &zone).await.unwrap(), (Vec::new(), 0));
+    assert_eq!(tx.verify_totals().await.unwrap(), (Vec::new(), 0));
+    for detailed in [false, true] {
+        let range = ActivityRange::new(Windows::at(now(), zone.clone()), None, detailed);
+        let facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+        assert_eq!(facts[0].activity, mainstay_core::engagement::Activity::default());
+        assert_eq!((facts[0].tasks.total, facts[0].ratings), (0, (0, 0)));
+        assert_eq!(facts[0].previous, None);
+    }
+    // And what there is to see is there for its own organization.
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.tasks(ada.id).await.unwrap()[0].id, task);
+    assert!(tx.alert(alert).await.unwrap().is_some());
+});
+
+on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
+    let (ours, theirs) = (filled(store, "UTC").await, filled(store, "UTC").await);
+    let before = everything(store, ours).await;
+    let ada = found(store, ours, "ada").await;
+    let (task, insight, alert) = ids_of(store, ours, ada.id).await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let member = tx.members().await.unwrap()[0].id;
+    let key = tx.api_keys().await.unwrap()[0].id;
+    let alert = tx.alert(alert).await.unwrap().unwrap();
+    let since = at("2020-01-01");
+    tx.rollback().await.unwrap();
+
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    let patch = OrganizationPatch { name: Some("Mine now".to_owned()), time_zone: None };
+    tx.update_organization(&patch).await.unwrap();
+    assert!(!tx.delete_member(member).await.unwrap());
+    assert!(!tx.revoke_api_key(key, now()).await.unwrap());
+    assert!(tx.delete_event_name("Made").await.unwrap(), "they have one of that name themselves");
+    assert!(tx.update_client(ada.id, &ClientPatch::default()).await.is_err());
+    tx.rollback().await.unwrap();
+
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
+    assert_eq!(touched.unwrap(), None);
+    let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);
+    assert!(!tx.set_insight_status(insight, from, to).await.unwrap());
+    tx.delete_expired_insights(at("2030-01-01")).await.unwrap();
+    tx.update_alert(&alert.episode, None, now()).await.unwrap();
+    let stale = StaleClient {
+        client: ada.id,
+        external_id: "ada".to_owned(),
+        created_at: ada.created_at,
+        since,
+    };
+    tx.clear_stale(&stale).await.unwrap();
+    tx.fold_activity(day("2026-05-10")).await.unwrap();
+    tx.rebuild_daily_activity(&time_zone("Asia/Kathmandu").unwrap()).await.unwrap();
+    tx.advance_scored_until(at("2026-05-30")).await.unwrap();
+    tx.advance_health_checked_until(at("2026-05-30")).await.unwrap();
+    tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();
+    tx.delete_client(ada.id).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(everything(store, ours).await, before);
+
+    // What would hang on to another organization's rows is refused.
+    let change = AlertChange { action: "resolve", member: None, note: "" };
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    assert!(tx.update_alert(&alert.episode, Some(&change), now()).await.is_err());
+    tx.rollback().await.unwrap();
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    let kit = LaunchKitTimes { viewed_at: Some(now()), completed_at: None };
+    assert!(tx.record_launch_kit(ada.id, kit).await.is_err());
+    tx.rollback().await.unwrap();
+    assert_eq!(everything(store, ours).await, before);
+});
+
+/// A client's one task, insight and alert.
+async fn ids_of(
+    store: &Store,
+    organization: OrganizationId,
+    client: ClientId,
+) -> (mainstay_core::id::TaskId, mainstay_core::id::InsightId, mainstay_core::id::AlertId) {
+    let mut tx = store.read(Scope::Service(organization)).await.unwrap();
+    let filter = AlertFilter { client: Some(client), ..AlertFilter::default() };
+    (
+        tx.tasks(client).await.unwrap()[0].id,
+        tx.client_insights(client, now(), true).await.unwrap()[0].id,
+        tx.alerts(&filter, 1).await.unwrap()[0].episode.id,
+    )
+}
+
+on_both_databases!(two_organizations_may_know_the_same_client_and_message, async |store| {
+    let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
+    let login = event("ada", "m1", EventType::Login, "2026-05-18T09:00:00Z");
+    let mut clients: Vec<Client> = Vec::new();
+    for organization in [ours, theirs] {
+        assert_eq!(
+            send(store, organization, std::slice::from_ref(&login)).await,
+            [mainstay_store::Outcome::Stored]
+        );
+        clients.push(found(store, organization, "ada").await);
+    }
+    assert_ne!(clients[0].id, clients[1].id);
+});

@@ -1,0 +1,32 @@
+//! What the store promises, kept on both databases.
+//!
+//! `cargo test -p mainstay-store` runs everything on SQLite and names what it leaves out;
+//! `scripts/with-postgres cargo test -p mainstay-store -- --include-ignored` runs all of it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on should say where and stop")]
+
+#[macro_use]
+mod harness;
+mod fixtures;
+
+mod access;
+mod alerts;
+mod catalogue;
+mod clients;
+mod coverage;
+mod engagement;
+mod exactly_once;
+mod facts;
+mod insights;
+mod isolation;
+mod locks;
+mod migrations;
+mod onboarding;
+mod opening;
+mod order;
+mod organizations;
+mod plans;
+mod policies;
+mod property;
+mod scores;
+mod transactions;
+mod verify;

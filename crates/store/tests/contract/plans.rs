@@ -1,0 +1,157 @@
+//! PostgreSQL reads only what a figure needs: counted by the server itself, in tables with a hundred
+//! thousand rows.
+
+use mainstay_core::{engagement::Windows, id::OrganizationId, score::ScoreModel};
+use mainstay_store::{ActivityRange, Scope, Store};
+
+use crate::{
+    fixtures::{at, day, now, organization},
+    harness::Database,
+    isolation::store_scores,
+};
+
+const CLIENTS: i64 = 1_000;
+const DAYS: i64 = 100;
+
+/// An organization in which every client did one thing on each of a hundred days.
+async fn busy(database: &Database) -> OrganizationId {
+    let ours = organization(database, "Europe/Berlin").await;
+    let id = ours.to_string();
+    database
+        .raw(&format!(
+            "INSERT INTO clients (organization_id, id, external_id, traits, created_at) \
+             SELECT '{id}', md5('client' || n)::uuid, 'client ' || n, '{{}}', '2026-01-01T00:00:00Z' \
+             FROM generate_series(1, {CLIENTS}) n; \
+             INSERT INTO daily_activity \
+             SELECT '{id}', DATE '2026-02-10' + d, md5('client' || n)::uuid, 'login', 1, \
+             TIMESTAMPTZ '2026-02-10T10:00:00Z' + d * INTERVAL '1 day' \
+             FROM generate_series(1, {CLIENTS}) n, generate_series(0, {DAYS} - 1) d; \
+             INSERT INTO client_engagement_events (organization_id, day, client_id, message_id, \
+             client_timestamp, event_type, name, occurred_at, received_at) \
+             SELECT '{id}', DATE '2026-02-10' + d, md5('client' || n)::uuid, n || '-' || d, at, 'login', \
+             'login', at, at FROM generate_series(1, {CLIENTS}) n, generate_series(0, {DAYS} - 1) d, \
+             LATERAL (SELECT TIMESTAMPTZ '2026-02-10T10:00:00Z' + d * INTERVAL '1 day' AS at) a"
+        ))
+        .await;
+    let mut tx = database.begin(Scope::Service(ours)).await.unwrap();
+    tx.fold_activity(day("2026-05-01")).await.unwrap();
+    store_scores(&mut tx, "2026-05-12T10:00:00Z").await;
+    tx.commit().await.unwrap();
+    ours
+}
+
+/// Rows that a table's indexes and scans have given, and how often the whole table was scanned.
+async fn work(database: &Database, table: &str) -> (i64, i64) {
+    let read = format!(
+        "SELECT COALESCE(SUM(idx_tup_read), 0) FROM pg_stat_user_indexes WHERE relname = '{table}'"
+    );
+    let scans = format!("SELECT seq_scan FROM pg_stat_user_tables WHERE relname = '{table}'");
+    (database.number(&read).await, database.number(&scans).await)
+}
+
+/// Does something on one connection, and counts what it read of a table.
+async fn cost(database: &Database, table: &str, what: impl AsyncFn(&Store)) -> (i64, i64) {
+    let (read, scans) = work(database, table).await;
+    let store = Store::open_with(database.url(), 1).await.unwrap();
+    what(&store).await;
+    // A session tells the server what it did when it ends, at the latest.
+    store.close().await;
+    let mut connection = database.owner_connection().await;
+    for _ in 0..10_000 {
+        let (left,): (i64,) = sqlx::query_as(
+            "SELECT COUNT(*) FROM pg_stat_activity WHERE datname = current_database() \
+             AND application_name = 'mainstay' AND backend_start > \
+             (SELECT MIN(backend_start) FROM pg_stat_activity WHERE datname = current_database() \
+             AND application_name = 'mainstay')",
+        )
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+        if left == 0 {
+            break;
+        }
+    }
+    let after = work(database, table).await;
+    (after.0 - read, after.1 - scans)
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn figures_read_only_the_days_and_clients_that_they_are_about() {
+    for analyzed in [false, true] {
+        let database = Database::postgres().await;
+        let ours = busy(&database).await;
+        if analyzed {
+            database.raw("ANALYZE").await;
+        }
+        let chunk = {
+            let mut tx = database.read(Scope::Service(ours)).await.unwrap();
+            tx.client_chunk(None, now(), 50).await.unwrap()
+        };
+        // Often enough that the server would settle for a plan without looking at the values.
+        let rounds = 8;
+        let scope = Scope::Service(ours);
+        let facts = async |store: &Store| {
+            let zone = mainstay_core::time::time_zone("Europe/Berlin").unwrap();
+            let windows = Windows::at(at("2026-05-20T10:00:00Z"), zone);
+            let range = ActivityRange::new(windows, Some(day("2026-05-01")), true);
+            for _ in 0..rounds {
+                let mut tx = store.read(scope).await.unwrap();
+                let facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+                assert_eq!(facts.len(), 50);
+                assert_eq!(facts[0].activity.events_this_week, 7);
+            }
+        };
+        // 18 days from the fold to yesterday, of 50 clients.
+        let (read, scans) = cost(&database, "daily_activity", &facts).await;
+        assert!(read <= rounds * 18 * 50 * 2, "analyzed {analyzed}: {read} rows of daily activity");
+        assert_eq!(scans, 0, "analyzed {analyzed}");
+        // Three cut days.
+        let (read, scans) = cost(&database, "client_engagement_events", &facts).await;
+        assert!(read <= rounds * 3 * 50 * 2, "analyzed {analyzed}: {read} events");
+        assert_eq!(scans, 0, "analyzed {analyzed}");
+        let (read, _) = cost(&database, "client_success_scores", &facts).await;
+        assert!(read <= rounds * 50 * 2, "analyzed {analyzed}: {read} scores");
+
+        let client = chunk.clients[0].0.id;
+        let timeline = async |store: &Store| {
+            for _ in 0..rounds {
+                let mut tx = store.read(scope).await.unwrap();
+                let range = (at("2026-03-01"), at("2026-06-01"));
+                assert_eq!(tx.client_events(client, range, None, 1_000).await.unwrap().len(), 81);
+            }
+        };
+        let (read, scans) = cost(&database, "client_engagement_events", timeline).await;
+        assert!(read <= rounds * 81 * 2, "analyzed {analyzed}: {read} events of one client");
+        assert_eq!(scans, 0, "analyzed {analyzed}");
+
+        let heatmap = async |store: &Store| {
+            for _ in 0..rounds {
+                let mut tx = store.read(scope).await.unwrap();
+                let days =
+                    tx.day_activity(client, day("2026-04-21"), day("2026-05-20")).await.unwrap();
+                assert_eq!(days.len(), 30);
+                let counts =
+                    tx.type_counts(&chunk, day("2026-05-13"), day("2026-05-19")).await.unwrap();
+                assert_eq!(counts.len(), 50);
+            }
+        };
+        let (read, scans) = cost(&database, "daily_activity", heatmap).await;
+        assert!(
+            read <= rounds * (30 + 7 * 50) * 2,
+            "analyzed {analyzed}: {read} days of one client"
+        );
+        assert_eq!(scans, 0, "analyzed {analyzed}");
+
+        let history = async |store: &Store| {
+            for _ in 0..rounds {
+                let mut tx = store.read(scope).await.unwrap();
+                let scores = tx.client_scores(client, day("2026-01-01"), day("2026-06-01")).await;
+                assert_eq!(scores.unwrap().len(), 1);
+            }
+        };
+        let (read, _) = cost(&database, "client_success_scores", history).await;
+        assert!(read <= rounds * 2, "analyzed {analyzed}: {read} scores of one client");
+        database.close().await;
+    }
+}
