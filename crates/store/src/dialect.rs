@@ -149,6 +149,26 @@ macro_rules! fetch_all {
     };
 }
 
+/// Every row of a query that looks at a table day by day, written as `days CROSS JOIN table` with
+/// `table.day = days.day`.
+///
+/// SQLite steps through the days as it is told to. PostgreSQL would rather read all of a client's
+/// history and throw most of it away, so there the days become a list that the key is searched with.
+macro_rules! fetch_day_by_day {
+    ($tx:expr, $row:ty, $sql:literal $(, $bind:expr)* $(,)?) => {
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => {
+                sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+            }
+            $crate::dialect::Connection::Postgres(connection) => {
+                let sql = sqlx::AssertSqlSafe($crate::dialect::with_list_of_days($sql));
+                sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+            }
+        }
+        .map_err($crate::StoreError::from)
+    };
+}
+
 /// The row of a query that may have none.
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
@@ -281,9 +301,14 @@ macro_rules! insert_new_rows {
 }
 
 pub(crate) use {
-    execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional, insert_new_rows, insert_rows,
-    run,
+    execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional,
+    insert_new_rows, insert_rows, run,
 };
+
+/// A query that looks at a table day by day, for PostgreSQL.
+pub(crate) fn with_list_of_days(sql: &str) -> String {
+    sql.replace("days CROSS JOIN ", "").replace("= days.day", "= ANY (ARRAY(SELECT day FROM days))")
+}
 
 /// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
 /// and stays in the connection's cache of prepared statements.

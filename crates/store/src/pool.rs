@@ -41,8 +41,8 @@ enum Pools {
     /// SQLite has one writer at a time: a pool of one queues writers here, in order, instead of
     /// letting them collide in the file. Readers run beside it (WAL).
     Sqlite { writer: SqlitePool, readers: SqlitePool },
-    /// `application` runs as `mainstay_app`; `owner` is the login role, for migrations only.
-    Postgres { application: PgPool, owner: Box<PgConnectOptions> },
+    /// Connections that run as `mainstay_app`. The login role's own rights are for migrations only.
+    Postgres { application: PgPool },
 }
 
 /// One migration and whether it ran.
@@ -113,28 +113,17 @@ impl Store {
             .map_err(|error| bad_url(url, &error.to_string()))?
             .application_name("mainstay");
         // One connection now, so that a wrong URL is told at once. Not by the pool: that tries again
-        // for a minute when nobody listens, and forgets why.
-        let connection =
+        // for a minute, and forgets why.
+        let mut connection =
             PgConnection::connect_with(&owner).await.map_err(|error| cannot_open(url, error))?;
+        become_application(&mut connection).await.map_err(|error| cannot_open(url, error))?;
         connection.close().await?;
         let application = PgPoolOptions::new()
             .max_connections(connections)
             .acquire_timeout(PATIENCE)
-            .after_connect(|connection, _| {
-                Box::pin(async move {
-                    // Before the first migration there is no such role yet, and nothing to read.
-                    sqlx::raw_sql(
-                        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'mainstay_app') \
-                         THEN SET ROLE mainstay_app; END IF; END $$",
-                    )
-                    .execute(connection)
-                    .await
-                    .map(drop)
-                })
-            })
-            .connect_lazy_with(owner.clone());
-        drop(application.acquire().await.map_err(|error| cannot_open(url, error))?);
-        Ok(Self { pools: Pools::Postgres { application, owner: Box::new(owner) } })
+            .after_connect(|connection, _| Box::pin(become_application(connection)))
+            .connect_lazy_with(owner);
+        Ok(Self { pools: Pools::Postgres { application } })
     }
 
     /// Starts a writing transaction.
@@ -149,7 +138,7 @@ impl Store {
             }
             // Whatever the server's default is: what is read after waiting for a lock must be what
             // its last holder left.
-            Pools::Postgres { application, .. } => Connection::Postgres(
+            Pools::Postgres { application } => Connection::Postgres(
                 begin_postgres(application, "BEGIN ISOLATION LEVEL READ COMMITTED", scope).await?,
             ),
         };
@@ -164,7 +153,7 @@ impl Store {
         let connection = match &self.pools {
             Pools::Sqlite { readers, .. } => Connection::Sqlite(readers.begin().await?),
             // Several queries make one figure: they must see one state of the data.
-            Pools::Postgres { application, .. } => Connection::Postgres(
+            Pools::Postgres { application } => Connection::Postgres(
                 begin_postgres(
                     application,
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
@@ -200,9 +189,9 @@ impl Store {
                     applied = now_applied;
                 }
             }
-            Pools::Postgres { application, owner } => {
+            Pools::Postgres { application } => {
                 self.applied().await?;
-                let pool = owner_pool(owner);
+                let pool = owner_pool(application);
                 POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration_error)?;
                 pool.close().await;
                 // Connections from before the first migration do not have the application's role.
@@ -226,8 +215,8 @@ impl Store {
             Pools::Sqlite { writer, .. } => {
                 SQLITE_MIGRATIONS.undo(writer, target).await.map_err(migration_error)?;
             }
-            Pools::Postgres { owner, .. } => {
-                let pool = owner_pool(owner);
+            Pools::Postgres { application } => {
+                let pool = owner_pool(application);
                 POSTGRES_MIGRATIONS.undo(&pool, target).await.map_err(migration_error)?;
                 pool.close().await;
             }
@@ -276,7 +265,7 @@ impl Store {
             Pools::Sqlite { readers, .. } => {
                 sqlx::query("SELECT 1").execute(readers).await.map(drop)?;
             }
-            Pools::Postgres { application, .. } => {
+            Pools::Postgres { application } => {
                 sqlx::query("SELECT 1").execute(application).await.map(drop)?;
             }
         }
@@ -290,7 +279,7 @@ impl Store {
                 readers.close().await;
                 writer.close().await;
             }
-            Pools::Postgres { application, .. } => application.close().await,
+            Pools::Postgres { application } => application.close().await,
         }
     }
 
@@ -336,8 +325,8 @@ impl Store {
                 }
                 connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_error)
             }
-            Pools::Postgres { owner, .. } => {
-                let mut connection = PgConnection::connect_with(owner).await?;
+            Pools::Postgres { application } => {
+                let mut connection = PgConnection::connect_with(&application.connect_options()).await?;
                 let (known,): (bool,) = sqlx::query_as("SELECT to_regclass($1) IS NOT NULL")
                     .bind(MIGRATIONS_TABLE)
                     .fetch_one(&mut connection)
@@ -357,7 +346,7 @@ impl Store {
     }
 
     async fn check_role(&self) -> Result<()> {
-        let Pools::Postgres { application, .. } = &self.pools else { return Ok(()) };
+        let Pools::Postgres { application } = &self.pools else { return Ok(()) };
         let (role, unsafe_role): (String, bool) = sqlx::query_as(
             "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_catalog.pg_roles \
              WHERE rolname = current_user",
@@ -368,10 +357,23 @@ impl Store {
     }
 }
 
+/// Gives up the login role's rights for those of the role that owns nothing.
+async fn become_application(connection: &mut PgConnection) -> sqlx::Result<()> {
+    // Before the first migration there is no such role yet, and nothing to read.
+    sqlx::raw_sql(
+        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'mainstay_app') \
+         THEN SET ROLE mainstay_app; END IF; END $$",
+    )
+    .execute(connection)
+    .await
+    .map(drop)
+}
+
 /// One connection as the owner. A pool, because a future that lends a connection to the migrator
 /// could not be sent to another thread.
-fn owner_pool(owner: &PgConnectOptions) -> PgPool {
-    PgPoolOptions::new().max_connections(1).connect_lazy_with(owner.clone())
+fn owner_pool(application: &PgPool) -> PgPool {
+    let owner = PgConnectOptions::clone(&application.connect_options());
+    PgPoolOptions::new().max_connections(1).connect_lazy_with(owner)
 }
 
 /// Begins a transaction and tells PostgreSQL its scope, in one round trip.
@@ -535,4 +537,55 @@ pub(crate) enum Lock {
     /// Deleting a client: nobody may be about to store something of it, since not every table has a
     /// foreign key that would notice.
     DeleteClients,
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::Row as _;
+
+    use super::{Pools, SQLITE_READERS, Store};
+
+    #[tokio::test]
+    async fn every_connection_to_sqlite_is_durable_and_readers_cannot_write() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let Pools::Sqlite { writer, readers } = &store.pools else { unreachable!() };
+        // All of them at once, so that none is asked twice.
+        let mut connections = vec![(writer.acquire().await.unwrap(), 0)];
+        for _ in 0..SQLITE_READERS {
+            connections.push((readers.acquire().await.unwrap(), 1));
+        }
+        assert_eq!((writer.size(), readers.size()), (1, SQLITE_READERS));
+        for (connection, query_only) in &mut connections {
+            let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
+            assert_eq!(mode.get::<String, _>(0), "wal");
+            // 2 is FULL: a commit is on disk before it is told.
+            for (pragma, expected) in [
+                ("PRAGMA synchronous", 2),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA query_only", *query_only),
+                ("PRAGMA busy_timeout", 60_000),
+            ] {
+                let row = sqlx::query(pragma).fetch_one(&mut **connection).await.unwrap();
+                assert_eq!(row.get::<i64, _>(0), expected, "{pragma}");
+            }
+        }
+        drop(connections);
+        store.close().await;
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_new_enough_to_keep_every_commit() {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let Pools::Sqlite { readers, .. } = &store.pools else { unreachable!() };
+        let row = sqlx::query("SELECT sqlite_version()").fetch_one(readers).await.unwrap();
+        let version: Vec<u32> =
+            row.get::<String, _>(0).split('.').map(|part| part.parse().unwrap()).collect();
+        // Older ones have a race in WAL mode that can lose commits.
+        assert!(version >= vec![3, 51, 3], "{version:?}");
+        store.close().await;
+    }
 }

@@ -45,7 +45,6 @@ impl fmt::Display for Difference {
 #[derive(sqlx::FromRow)]
 struct DayRow {
     client_id: Uuid,
-    external_id: Option<String>,
     event_type: String,
     stored_count: Option<i64>,
     stored_last: Option<Instant>,
@@ -102,13 +101,11 @@ impl Tx {
              AND occurred_at >= $5 AND occurred_at < $6 GROUP BY client_id, event_type), \
              stored AS (SELECT client_id, event_type, event_count, last_at FROM daily_activity \
              WHERE organization_id = $1 AND day = $2) \
-             SELECT COALESCE(s.client_id, e.client_id) AS client_id, c.external_id, \
+             SELECT COALESCE(s.client_id, e.client_id) AS client_id, \
              COALESCE(s.event_type, e.event_type) AS event_type, s.event_count AS stored_count, \
              s.last_at AS stored_last, e.events AS counted, e.last_at AS counted_last \
              FROM stored s FULL JOIN counted e \
-             ON e.client_id = s.client_id AND e.event_type = s.event_type \
-             LEFT JOIN clients c ON c.organization_id = $1 \
-             AND c.id = COALESCE(s.client_id, e.client_id)",
+             ON e.client_id = s.client_id AND e.event_type = s.event_type",
             self.scope.organization_uuid(),
             Day(day),
             Day(local_day(start, &TimeZone::UTC)),
@@ -133,7 +130,7 @@ impl Tx {
             };
             differences.push(Difference {
                 place: format!("daily_activity.{column} ({})", row.event_type),
-                client_id: row.external_id.unwrap_or_else(|| row.client_id.to_string()),
+                client_id: self.name_of(row.client_id).await?,
                 day: Some(day),
                 stored,
                 computed,

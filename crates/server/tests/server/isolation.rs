@@ -7,7 +7,7 @@ use std::{
 
 use jiff::ToSpan as _;
 use mainstay_core::engagement::EventType;
-use mainstay_store::{AlertFilter, EventName, KeyKind, Role, Scope, TaskStatus};
+use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};
 use serde_json::{Value, json};
 
 use crate::{
@@ -192,7 +192,7 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     let deletes_client = row.method == "DELETE" && row.path.ends_with("{client_id}");
     let client_id = if deletes_client {
         let client_id = format!("gone-{}-of-acme", fresh());
-        mainstay.create_client(acme, &client_id, Default::default()).await.unwrap();
+        mainstay.create_client(acme, &client_id, ClientPatch::default()).await.unwrap();
         client_id
     } else {
         ADA.to_owned()

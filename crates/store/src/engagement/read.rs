@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{DayActivity, EventCursor, StoredEvent, TypeCounts};
 use crate::{
     ClientChunk, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all},
+    dialect::{Day, Instant, execute, fetch_day_by_day},
     pool::Lock,
 };
 
@@ -73,7 +73,7 @@ impl Tx {
         let upper = before.map_or(to, |cursor| cursor.occurred_at.min(to));
         let (first, last) =
             bounded(local_day(from, &TimeZone::UTC), local_day(upper, &TimeZone::UTC));
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             EventRow,
             "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
@@ -105,7 +105,7 @@ impl Tx {
         last: Date,
     ) -> Result<Vec<DayActivity>> {
         let (first, last) = bounded(first, last);
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             (Day, i64),
             "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
@@ -131,7 +131,7 @@ impl Tx {
     ) -> Result<HashMap<ClientId, TypeCounts>> {
         let Some((low, high)) = chunk.range() else { return Ok(HashMap::new()) };
         let (first, last) = bounded(first, last);
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             (Uuid, String, i64),
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \

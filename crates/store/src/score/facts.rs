@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::ClientFacts;
 use crate::{
     ActivityRange, ClientChunk, Result, Tx,
-    dialect::{Day, Instant, fetch_all},
+    dialect::{Day, Instant, fetch_all, fetch_day_by_day},
     engagement::unpacked,
     pool::Lock,
 };
@@ -151,7 +151,7 @@ impl Tx {
     ) -> Result<()> {
         let windows = &range.windows;
         let today = range.today();
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             WholeDays,
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
@@ -213,7 +213,7 @@ impl Tx {
         let windows = &range.windows;
         let from = start_of_day(day, &windows.zone);
         let to = start_of_day(add_days(day, 1), &windows.zone).min(windows.as_of);
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             CutDay,
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
@@ -274,7 +274,7 @@ impl Tx {
         if last_day < first_day {
             return Ok(());
         }
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             (Uuid, Day),
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \

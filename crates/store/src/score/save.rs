@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::{ScoreRow, StaleClient};
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, insert_rows},
+    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
     pool::Lock,
 };
 
@@ -136,7 +136,8 @@ impl Tx {
             self,
             "DELETE FROM client_success_scores WHERE organization_id = $1 AND day = $2 \
              AND client_id BETWEEN $3 AND $4 AND NOT EXISTS (SELECT 1 FROM clients c \
-             WHERE c.organization_id = $1 AND c.id = client_success_scores.client_id)",
+             WHERE c.organization_id = $1 AND c.id BETWEEN $3 AND $4 \
+             AND c.id = client_success_scores.client_id)",
             organization,
             Day(day),
             low,
@@ -153,15 +154,15 @@ impl Tx {
         last: Date,
     ) -> Result<Vec<ScoreRow>> {
         let models = self.score_models().await?;
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             Row,
-            "SELECT s.client_id, s.day, s.as_of, s.overall, s.engagement, s.activation, s.progress, \
+            "WITH days (day) AS (SELECT day FROM score_days \
+             WHERE organization_id = $1 AND day BETWEEN $3 AND $4) SELECT s.client_id, s.day, s.as_of, s.overall, s.engagement, s.activation, s.progress, \
              s.satisfaction, s.momentum, s.coverage, s.previous, s.previous_as_of, s.change, \
              s.trend, s.model_version, s.inputs, s.computed_at \
-             FROM score_days d CROSS JOIN client_success_scores s \
-             WHERE d.organization_id = $1 AND d.day BETWEEN $3 AND $4 \
-             AND s.organization_id = $1 AND s.day = d.day AND s.client_id = $2 ORDER BY s.day",
+             FROM days CROSS JOIN client_success_scores s \
+             WHERE s.organization_id = $1 AND s.day = days.day AND s.client_id = $2 ORDER BY s.day",
             self.scope.organization_uuid(),
             client.uuid(),
             Day(first),

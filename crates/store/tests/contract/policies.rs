@@ -459,6 +459,7 @@ async fn a_client_sees_and_changes_only_its_own_through_the_store() {
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
     let alert = episode(AlertType::ScoreDrop, Severity::Info, "2026-05-20");
     assert_denied(tx.open_alert(ada.id, &alert, "").await);
+    drop(tx);
     database.close().await;
 }
 
@@ -490,6 +491,7 @@ async fn one_connection_that_serves_tenants_in_turn_never_mixes_them_up() {
             2 => {
                 let twice = found_in(&mut tx, name).await;
                 assert!(tx.create_client(&twice).await.is_err());
+                drop(tx);
             }
             3 => {
                 let twice = found_in(&mut tx, name).await;

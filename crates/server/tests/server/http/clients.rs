@@ -18,10 +18,10 @@ on_both_databases!(a_client_is_created_changed_and_deleted, async |world| {
     assert_eq!(world.post(staff, "/api/v1/clients", new).await.problem(409)["field"], "client_id");
     let path = "/api/v1/clients/ada";
     let changes = json!({"plan": "pro", "traits": {"b": 3}});
-    let changed = world.patch(staff, path, changes).await.json(200);
-    assert_eq!((&changed["name"], &changed["plan"]), (&json!("Ada"), &json!("pro")));
-    assert_eq!(changed["traits"], json!({"a": 1, "b": 3}));
-    assert_eq!(world.get(&world.client_token("ada"), path).await.json(200), changed);
+    let ada = world.patch(staff, path, changes).await.json(200);
+    assert_eq!((&ada["name"], &ada["plan"]), (&json!("Ada"), &json!("pro")));
+    assert_eq!(ada["traits"], json!({"a": 1, "b": 3}));
+    assert_eq!(world.get(&world.client_token("ada"), path).await.json(200), ada);
     // Another organization has an Ada of its own.
     let other = json!({"client_id": "ada", "name": "Another"});
     world.post(&world.rival.staff, "/api/v1/clients", other).await.json(201);

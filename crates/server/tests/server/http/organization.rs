@@ -15,11 +15,11 @@ on_both_databases!(the_organization_is_renamed_and_moves_to_another_zone, async 
     };
     assert_eq!(day().await, "2026-05-01");
     let changes = json!({"name": "Acme & Co", "time_zone": "America/New_York"});
-    let changed = world.patch(owner, path, changes).await.json(200);
-    assert_eq!((&changed["name"], &changed["slug"]), (&json!("Acme & Co"), &json!("acme")));
+    let moved = world.patch(owner, path, changes).await.json(200);
+    assert_eq!((&moved["name"], &moved["slug"]), (&json!("Acme & Co"), &json!("acme")));
     assert_eq!(day().await, "2026-04-30");
-    assert_eq!(world.get(&world.acme.staff, path).await.json(200), changed);
-    assert_eq!(world.patch(owner, path, json!({})).await.json(200), changed);
+    assert_eq!(world.get(&world.acme.staff, path).await.json(200), moved);
+    assert_eq!(world.patch(owner, path, json!({})).await.json(200), moved);
     let other = world.get(&world.rival.staff, path).await.json(200);
     assert_eq!((&other["slug"], &other["time_zone"]), (&json!("rival"), &json!("Europe/Berlin")));
 });

@@ -33,8 +33,8 @@ on_both_databases!(a_client_sees_its_score_move_with_what_it_does, async |world|
 
     // The seed's names; the client is the token's.
     let event = json!({"action": "track-event", "eventType": "login", "eventData": {"via": "sso"}});
-    let taken = world.patch(&token, SUCCESS, event).await.json(200);
-    assert_eq!(taken, json!({"stored": 1, "duplicates": 0, "refused": []}));
+    let stored = world.patch(&token, SUCCESS, event).await.json(200);
+    assert_eq!(stored, json!({"stored": 1, "duplicates": 0, "refused": []}));
     world.be_active("ada", "content_generated", 12).await;
     world.clock.advance_hours(1);
 
