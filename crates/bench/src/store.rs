@@ -74,7 +74,10 @@ async fn fill(
         store_batch(store, organization, made, now).await?;
         time += watch.elapsed();
         if done - last.0 >= report_every {
-            say(format_args!("  {done}: {}", thousands(rate(done - last.0, time.saturating_sub(last.1)))));
+            say(format_args!(
+                "  {done}: {}",
+                thousands(rate(done - last.0, time.saturating_sub(last.1)))
+            ));
             last = (done, time);
         }
     }

@@ -326,7 +326,8 @@ impl Store {
                 connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_error)
             }
             Pools::Postgres { application } => {
-                let mut connection = PgConnection::connect_with(&application.connect_options()).await?;
+                let mut connection =
+                    PgConnection::connect_with(&application.connect_options()).await?;
                 let (known,): (bool,) = sqlx::query_as("SELECT to_regclass($1) IS NOT NULL")
                     .bind(MIGRATIONS_TABLE)
                     .fetch_one(&mut connection)
@@ -558,7 +559,8 @@ mod tests {
         }
         assert_eq!((writer.size(), readers.size()), (1, SQLITE_READERS));
         for (connection, query_only) in &mut connections {
-            let mode = sqlx::query("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
+            let mode =
+                sqlx::query("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
             assert_eq!(mode.get::<String, _>(0), "wal");
             // 2 is FULL: a commit is on disk before it is told.
             for (pragma, expected) in [
