@@ -149,19 +149,21 @@ macro_rules! fetch_all {
     };
 }
 
-/// Every row of a query that looks at a table day by day, written as `days CROSS JOIN table` with
-/// `table.day = days.day`.
+/// Every row of a query that looks at a table day by day, written as
+/// `days CROSS JOIN [table t WHERE … t.day = days.day …]`.
 ///
 /// SQLite steps through the days as it is told to. PostgreSQL would rather read all of a client's
-/// history and throw most of it away, so there the days become a list that the key is searched with.
+/// history and throw most of it away, until it has statistics; there the brackets become a subquery
+/// that it can only run once for each day.
 macro_rules! fetch_day_by_day {
-    ($tx:expr, $row:ty, $sql:literal $(, $bind:expr)* $(,)?) => {
+    ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => {
-                sqlx::query_as::<_, $row>($sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+                let sql = sqlx::AssertSqlSafe($crate::dialect::day_by_day($sql, false));
+                sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
             }
             $crate::dialect::Connection::Postgres(connection) => {
-                let sql = sqlx::AssertSqlSafe($crate::dialect::with_list_of_days($sql));
+                let sql = sqlx::AssertSqlSafe($crate::dialect::day_by_day($sql, true));
                 sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
             }
         }
@@ -305,9 +307,20 @@ pub(crate) use {
     insert_new_rows, insert_rows, run,
 };
 
-/// A query that looks at a table day by day, for PostgreSQL.
-pub(crate) fn with_list_of_days(sql: &str) -> String {
-    sql.replace("days CROSS JOIN ", "").replace("= days.day", "= ANY (ARRAY(SELECT day FROM days))")
+/// The text of a query that looks at a table day by day, for one of the databases.
+pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
+    let Some((before, (table, after))) =
+        sql.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)))
+    else {
+        return sql.to_owned();
+    };
+    if postgres {
+        let name = table.split_whitespace().nth(1).unwrap_or_default();
+        // OFFSET 0 keeps the planner from taking the subquery apart again.
+        format!("{before}LATERAL (SELECT * FROM {table} OFFSET 0) {name}{after}")
+    } else {
+        format!("{before}{table}{after}")
+    }
 }
 
 /// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful

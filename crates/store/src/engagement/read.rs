@@ -80,10 +80,10 @@ impl Tx {
              SELECT day + 1 FROM days WHERE day < $4) \
              SELECT e.message_id, e.event_type, e.name, e.occurred_at, e.received_at, \
              e.session_id, e.page_path, e.duration_seconds, e.data \
-             FROM days CROSS JOIN client_engagement_events e \
+             FROM days CROSS JOIN [client_engagement_events e \
              WHERE e.organization_id = $1 AND e.day = days.day AND e.client_id = $2 \
              AND e.occurred_at >= $5 AND (e.occurred_at < $6 OR (e.occurred_at = $6 \
-             AND $7 <> '' AND e.message_id < $7)) \
+             AND $7 <> '' AND e.message_id < $7))] \
              ORDER BY e.occurred_at DESC, e.message_id DESC LIMIT $8",
             self.scope.organization_uuid(),
             client.uuid(),
@@ -111,8 +111,8 @@ impl Tx {
             "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $4) \
              SELECT a.day, CAST(SUM(a.event_count) AS BIGINT) \
-             FROM days CROSS JOIN daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2 \
+             FROM days CROSS JOIN [daily_activity a \
+             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2] \
              GROUP BY a.day ORDER BY a.day",
             self.scope.organization_uuid(),
             client.uuid(),
@@ -137,8 +137,8 @@ impl Tx {
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, a.event_type, CAST(SUM(a.event_count) AS BIGINT) \
-             FROM days CROSS JOIN daily_activity a WHERE a.organization_id = $1 \
-             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3 \
+             FROM days CROSS JOIN [daily_activity a WHERE a.organization_id = $1 \
+             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3] \
              GROUP BY a.client_id, a.event_type",
             self.scope.organization_uuid(),
             low,

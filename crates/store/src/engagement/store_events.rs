@@ -90,7 +90,7 @@ impl Tx {
         };
         self.drop_known_elsewhere(events, &filings, &mut fresh).await?;
         // The key's order: one pass through the tree, and the same order of locks for everybody.
-        fresh.sort_unstable_by(|a, b| key_of(&events[*a]).cmp(&key_of(&events[*b])));
+        fresh.sort_by_cached_key(|index| key_of(&events[*index]));
         let stored = self.insert_events(events, &fresh).await?;
 
         let mut outcomes = vec![Outcome::Duplicate; events.len()];
@@ -220,18 +220,21 @@ impl Tx {
         untimed: &[usize],
     ) -> Result<HashSet<usize>> {
         let organization = self.scope.organization_uuid();
-        // A day ahead too: of two requests around midnight the later one may be stored first.
+        // A day ahead too: of two requests around midnight the later one may be stored first. The
+        // keys are written out (MATERIALIZED) for PostgreSQL's planner, which sees what to look up
+        // only when each key is one row.
         let received: Vec<(Uuid, String, Instant)> = fetch_for_rows!(
             self,
             (Uuid, String, Instant),
             "WITH wanted (organization_id, day, client_id, message_id) AS (",
             untimed,
-            ") SELECT e.client_id, e.message_id, e.received_at FROM wanted w \
-             CROSS JOIN (SELECT column1 AS days FROM \
-             (VALUES (-7), (-6), (-5), (-4), (-3), (-2), (-1), (0), (1)) AS near) AS away \
-             CROSS JOIN client_engagement_events e \
-             WHERE e.organization_id = w.organization_id AND e.day = w.day + away.days \
-             AND e.client_id = w.client_id AND e.message_id = w.message_id",
+            "), keys AS MATERIALIZED (SELECT w.organization_id, w.day + away.days AS day, \
+             w.client_id, w.message_id FROM wanted w CROSS JOIN (SELECT column1 AS days FROM \
+             (VALUES (-7), (-6), (-5), (-4), (-3), (-2), (-1), (0), (1)) AS near) AS away) \
+             SELECT e.client_id, e.message_id, e.received_at \
+             FROM keys CROSS JOIN client_engagement_events e \
+             WHERE e.organization_id = keys.organization_id AND e.day = keys.day \
+             AND e.client_id = keys.client_id AND e.message_id = keys.message_id",
             |index| [
                 organization,
                 Day(utc_day(events[*index].event.received_at)),

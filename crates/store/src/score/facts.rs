@@ -170,8 +170,8 @@ impl Tx {
              MAX(a.last_at) AS last_at, \
              CAST(SUM(DISTINCT CASE WHEN a.day >= $9 \
              THEN CAST(1 AS BIGINT) << ($10 - a.day) ELSE 0 END) AS BIGINT) AS active \
-             FROM days CROSS JOIN daily_activity a WHERE a.organization_id = $1 \
-             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3 GROUP BY a.client_id",
+             FROM days CROSS JOIN [daily_activity a WHERE a.organization_id = $1 \
+             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3] GROUP BY a.client_id",
             self.scope.organization_uuid(),
             low,
             high,
@@ -230,9 +230,9 @@ impl Tx {
              CAST(SUM(CASE WHEN e.event_type = 'visual_created' THEN 1 ELSE 0 END) AS BIGINT) \
              AS visuals, \
              MAX(e.occurred_at) AS last_at \
-             FROM days CROSS JOIN client_engagement_events e WHERE e.organization_id = $1 \
+             FROM days CROSS JOIN [client_engagement_events e WHERE e.organization_id = $1 \
              AND e.day = days.day AND e.client_id BETWEEN $2 AND $3 \
-             AND e.occurred_at >= $6 AND e.occurred_at < $7 GROUP BY e.client_id",
+             AND e.occurred_at >= $6 AND e.occurred_at < $7] GROUP BY e.client_id",
             self.scope.organization_uuid(),
             low,
             high,
@@ -279,8 +279,8 @@ impl Tx {
             (Uuid, Day),
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
-             active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id BETWEEN $2 AND $3), \
+             active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN [daily_activity a \
+             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id BETWEEN $2 AND $3]), \
              ranked AS (SELECT client_id, day, \
              ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY day DESC) AS place FROM active) \
              SELECT client_id, day FROM ranked WHERE place <= $6",

@@ -161,8 +161,8 @@ impl Tx {
              WHERE organization_id = $1 AND day BETWEEN $3 AND $4) SELECT s.client_id, s.day, s.as_of, s.overall, s.engagement, s.activation, s.progress, \
              s.satisfaction, s.momentum, s.coverage, s.previous, s.previous_as_of, s.change, \
              s.trend, s.model_version, s.inputs, s.computed_at \
-             FROM days CROSS JOIN client_success_scores s \
-             WHERE s.organization_id = $1 AND s.day = days.day AND s.client_id = $2 ORDER BY s.day",
+             FROM days CROSS JOIN [client_success_scores s \
+             WHERE s.organization_id = $1 AND s.day = days.day AND s.client_id = $2] ORDER BY s.day",
             self.scope.organization_uuid(),
             client.uuid(),
             Day(first),

@@ -124,7 +124,7 @@ on_both_databases!(every_change_of_an_alert_is_kept_with_who_and_when, async |st
     let member = Some(fresh());
 
     // New numbers alone are no change to tell of.
-    alert.message = "No event for 60 hours.".to_owned();
+    "No event for 60 hours.".clone_into(&mut alert.message);
     alert.figures = Map::new();
     update(store, ours, &alert, None, at("2026-05-03T20:00:00Z")).await;
     let refreshed = read(store, ours, alert.id).await;

@@ -148,7 +148,7 @@ on_both_databases!(two_messages_that_correction_files_under_the_same_time_are_tw
     let moved = message("m1", Some(early), DAY, received);
     let there = message("m1", Some(late), 0, received);
     assert_eq!(moved.occurred_at, there.occurred_at);
-    assert_eq!(send(store, ours, &[moved.clone()]).await, [Stored]);
+    assert_eq!(send(store, ours, &[moved]).await, [Stored]);
     assert_eq!(send(store, ours, &[there]).await, [Stored]);
     assert_eq!(send(store, ours, &[message("m1", Some(early), 0, received)]).await, [Duplicate]);
     assert_eq!(send(store, ours, &[message("m1", Some(late), DAY, received)]).await, [Duplicate]);

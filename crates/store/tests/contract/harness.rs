@@ -129,7 +129,14 @@ impl Database {
     pub(crate) async fn close(self) {
         self.store.close().await;
         if let Place::Postgres { name } = &self.place {
-            administer(&format!("DROP DATABASE {name} WITH (FORCE)")).await;
+            // Not WITH (FORCE): that may meet the server's own vacuum, which it has no right to end.
+            let ours = "usename = current_user AND pid <> pg_backend_pid()";
+            administer(&format!(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+                 WHERE datname = '{name}' AND {ours}"
+            ))
+            .await;
+            administer(&format!("DROP DATABASE {name}")).await;
         }
     }
 

@@ -96,7 +96,7 @@ on_both_databases!(running_a_period_twice_changes_nothing, async |store| {
     let before = store.rows_of("client_insights", ours.uuid()).await;
 
     let mut again = insight(ada.id, Rule::NoActivity);
-    again.insight.title = "Something else".to_owned();
+    "Something else".clone_into(&mut again.insight.title);
     let other_rule = insight(ada.id, Rule::TasksPending);
     let saved = save(store, ours, "2026-05-17", &[again.clone(), other_rule.clone()], now()).await;
     assert_eq!(saved, [other_rule.id]);

@@ -144,6 +144,9 @@ on_both_databases!(tasks_count_as_they_were_at_the_instant, async |store| {
     }
 });
 
+/// Title, status and last touch of a task.
+type Told = (&'static str, TaskStatus, &'static str);
+
 on_both_databases!(open_tasks_tell_their_status_and_last_touch_at_the_instant, async |store| {
     let ours = organization(store, "UTC").await;
     let ada = client(store, ours, "ada", "2026-05-01").await;
@@ -163,7 +166,7 @@ on_both_databases!(open_tasks_tell_their_status_and_last_touch_at_the_instant, a
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let pending = TaskStatus::Pending;
     let begun = TaskStatus::InProgress;
-    let cases: [(&str, &[(&str, TaskStatus, &str)], usize); 5] = [
+    let cases: [(&str, &[Told], usize); 5] = [
         ("2026-05-02", &[], 0),
         ("2026-05-03", &[("First", pending, "2026-05-02")], 0),
         ("2026-05-04", &[("First", pending, "2026-05-02"), ("Second", begun, "2026-05-03")], 0),

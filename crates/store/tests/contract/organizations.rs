@@ -117,7 +117,7 @@ on_both_databases!(marks_of_progress_only_move_forward, async |store| {
 on_both_databases!(a_published_model_is_the_next_version_and_old_ones_stay, async |store| {
     let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
     let mut model = ScoreModel::standard();
-    model.name = "ours".to_owned();
+    "ours".clone_into(&mut model.name);
     model.satisfaction.without_feedback = MissingData::Exclude;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.publish_score_model(&model, now()).await.unwrap(), 2);

@@ -315,8 +315,8 @@ fn task() -> OnboardingTask {
 }
 
 /// Checks that a statement was refused by a policy, not by chance.
-fn assert_denied<T: std::fmt::Debug>(result: mainstay_store::Result<T>) {
-    match &result {
+fn assert_denied<T: std::fmt::Debug>(result: &mainstay_store::Result<T>) {
+    match result {
         Err(StoreError::Database(sqlx::Error::Database(error)))
             if error.code().as_deref() == Some("42501") => {}
         _ => panic!("{result:?}"),
@@ -394,17 +394,17 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
     let member = tx.members().await.unwrap()[0].id;
     assert!(!tx.delete_member(member).await.unwrap());
     assert!(!tx.delete_event_name("Made").await.unwrap());
-    assert_denied(tx.create_member(&new("mine@x.org"), now()).await);
+    assert_denied(&tx.create_member(&new("mine@x.org"), now()).await);
     drop(tx);
     let mut tx = database.begin(staff).await.unwrap();
-    assert_denied(tx.publish_score_model(&standard, now()).await);
+    assert_denied(&tx.publish_score_model(&standard, now()).await);
     drop(tx);
     let mut tx = database.begin(staff).await.unwrap();
     let name = EventName {
         name: "Mine".to_owned(),
         event_type: mainstay_core::engagement::EventType::Login,
     };
-    assert_denied(tx.set_event_names(&[name]).await);
+    assert_denied(&tx.set_event_names(&[name]).await);
     drop(tx);
     // Only the service deletes clients, for good.
     let ada = found(&database, ours, "ada").await;
@@ -450,15 +450,15 @@ async fn a_client_sees_and_changes_only_its_own_through_the_store() {
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
     assert_eq!(tx.insight(bobs.id).await.unwrap(), None);
     assert!(!tx.set_insight_status(bobs.id, bobs.status, InsightStatus::Dismissed).await.unwrap());
-    assert_denied(tx.create_task(ada.id, &task()).await);
+    assert_denied(&tx.create_task(ada.id, &task()).await);
     drop(tx);
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
     let written = tx.save_insights(last, &[insight(ada.id, Rule::NoActivity)], now()).await;
-    assert_denied(written);
+    assert_denied(&written);
     drop(tx);
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
     let alert = episode(AlertType::ScoreDrop, Severity::Info, "2026-05-20");
-    assert_denied(tx.open_alert(ada.id, &alert, "").await);
+    assert_denied(&tx.open_alert(ada.id, &alert, "").await);
     drop(tx);
     database.close().await;
 }
