@@ -5,11 +5,10 @@ use clap::Args;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mainstay_core::{
     engagement::{Event, EventType},
-    id::{ClientId, OrganizationId},
+    id::OrganizationId,
     time::local_day,
 };
-use mainstay_store::{NewOrganization, ResolvedClient, Scope, Seen, StorableEvent, Store, new_id};
-use std::collections::HashMap;
+use mainstay_store::{NewOrganization, Scope, Seen, StorableEvent, Store, new_id};
 
 use crate::Result;
 
@@ -136,17 +135,16 @@ pub(crate) async fn store_batch(
         .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
         .collect();
     let resolved = tx.resolve_clients(&seen, now).await?;
-    let storable: Vec<StorableEvent> = events
-        .into_iter()
-        .map(|event| StorableEvent {
-            client: resolved[&event.client_id].id,
+    let storable: Vec<StorableEvent<'_>> = events
+        .iter()
+        .zip(resolved)
+        .map(|(event, client)| StorableEvent {
+            client,
             local_day: local_day(event.occurred_at, &TimeZone::UTC),
             event,
         })
         .collect();
-    let by_id: HashMap<ClientId, ResolvedClient> =
-        resolved.into_values().map(|client| (client.id, client)).collect();
-    tx.store_events(&storable, &by_id).await?;
+    tx.store_events(&storable).await?;
     tx.commit().await?;
     Ok(())
 }

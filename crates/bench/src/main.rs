@@ -5,6 +5,7 @@ mod ceiling;
 mod figures;
 mod generate;
 mod import;
+mod portfolio;
 mod score;
 mod store;
 
@@ -57,6 +58,15 @@ enum Benchmark {
         #[arg(long)]
         folder: Option<PathBuf>,
     },
+    /// Ask a server for the portfolio, over HTTP as a member who signed in.
+    Portfolio {
+        /// Clients.
+        #[arg(long, default_value_t = 100_000)]
+        clients: u64,
+        /// How often each page is asked for.
+        #[arg(long, default_value_t = 200)]
+        requests: usize,
+    },
     /// Score a database that `score` has filled, in a process of its own, for its memory.
     #[command(hide = true)]
     ScoreFilled {
@@ -75,6 +85,7 @@ async fn main() -> Result<()> {
         Benchmark::Score { shape, longer, runs, folder } => {
             score::run(&shape, longer, runs, folder).await
         }
+        Benchmark::Portfolio { clients, requests } => portfolio::run(clients, requests).await,
         Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,
     }
 }

@@ -63,6 +63,8 @@ id! {
     InsightId;
     /// One episode of a momentum alert.
     AlertId;
+    /// One note of a member on a client.
+    NoteId;
     /// A secret, write or member key. The key's text itself is never stored.
     ApiKeyId;
 }

@@ -16,9 +16,20 @@ pub fn time_zone(name: &str) -> Result<TimeZone, String> {
     })
 }
 
-/// The calendar day on which an instant falls in a zone.
+/// The calendar day on which an instant falls in a zone: the last one that has begun.
+///
+/// Where clocks went back over midnight (St. John's did until 2011, a minute after it), the hour
+/// before midnight comes twice. The second time counts to the day that had begun already: so a day
+/// is one stretch, from its first instant to the next day's.
 pub fn local_day(at: Timestamp, zone: &TimeZone) -> Date {
-    zone.to_datetime(at).date()
+    const GONE_BACK_TO_HOUR: i8 = 22;
+    let local = zone.to_datetime(at);
+    let next = add_days(local.date(), 1);
+    if local.hour() >= GONE_BACK_TO_HOUR && start_of_day(next, zone) <= at {
+        next
+    } else {
+        local.date()
+    }
 }
 
 /// The first instant of a calendar day in a zone: midnight, or the first moment after it where a

@@ -4,19 +4,26 @@ use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::Timestamp;
 use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
 use mainstay_store::{
-    ApiKey, KeyKind, Member, NewApiKey, NewMember, Organization, Role, Scope, StoreError, Tx,
-    new_id,
+    ApiKey, KeyKind, Member, MemberAccess, NewApiKey, NewMember, Organization, Role, Scope,
+    StoreError, Tx, new_id,
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    Error, Mainstay, Result,
-    organization::{check_name, check_slug},
-};
+use crate::{Error, Mainstay, Result, organization::check_name};
 
+mod client_session;
 mod client_token;
+mod link;
+mod password;
+pub(crate) mod session;
+mod sign_in;
 
+pub use client_session::{ClientLink, ClientSignedIn, NewClientSession};
 pub use client_token::{ClientClaims, sign_client_token};
+pub use link::{LinkForm, OneTimeLink, OpenedLink};
+pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
+pub use session::SignedIn;
+pub use sign_in::{Choice, SignIn};
 
 /// Bytes of randomness in a key: twice the 128 bits that cannot be guessed.
 const SECRET_BYTES: usize = 32;
@@ -130,7 +137,7 @@ impl Mainstay {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         let member = match (kind, member_email) {
             (KeyKind::Member, Some(email)) => {
-                let email = email.trim().to_lowercase();
+                let email = normal_email(email);
                 let members = tx.members().await?;
                 Some(
                     members
@@ -201,7 +208,7 @@ impl Mainstay {
         name: Option<&str>,
         role: Role,
     ) -> Result<Member> {
-        let email = email.trim().to_lowercase();
+        let email = normal_email(email);
         check_email(&email)?;
         let name = name.unwrap_or(&email);
         check_name("name", name)?;
@@ -209,9 +216,7 @@ impl Mainstay {
         let new = NewMember { id: new_id(now), email: email.clone(), name: name.to_owned(), role };
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         tx.create_member(&new, now).await.map_err(|error| match error {
-            StoreError::Taken(_) => {
-                Error::Conflict(format!("email: {email} is a member of this organization already"))
-            }
+            StoreError::Taken(_) => taken(&email),
             other => other.into(),
         })?;
         tx.commit().await?;
@@ -228,7 +233,7 @@ impl Mainstay {
         Ok(self.store().read(scope).await?.members().await?)
     }
 
-    /// Removes a member and its keys. The last owner stays: nobody could let it in again.
+    /// Removes a member, its keys and its sessions. The last owner stays: nobody could let it in again.
     ///
     /// # Errors
     /// [`Error::NotFound`], or [`Error::Conflict`] for the last owner.
@@ -238,23 +243,56 @@ impl Mainstay {
         member: MemberId,
     ) -> Result<()> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let members = tx.members().await?;
-        let is_owner = |one: &&Member| one.role == Role::Owner;
-        let removed = members.iter().find(|one| one.id == member);
-        if removed.as_ref().is_some_and(is_owner) && members.iter().filter(is_owner).count() == 1 {
-            return Err(Error::Conflict(
-                "this is the organization's only owner; make another member owner first".to_owned(),
-            ));
-        }
-        if !tx.delete_member(member).await? {
-            return Err(Error::NotFound {
-                what: "member",
-                id: member.to_string(),
-                remedy: "GET /api/v1/members lists them with their ids",
-            });
-        }
+        check_not_last_owner(&mut tx, member).await?;
+        tx.delete_member(member).await?;
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Changes what a member may do, and ends its sessions. The last owner stays owner.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`], or [`Error::Conflict`] for the last owner.
+    pub async fn set_role(
+        &self,
+        organization: OrganizationId,
+        member: MemberId,
+        role: Role,
+    ) -> Result<()> {
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        if role == Role::Owner {
+            find_member(&mut tx, member).await?;
+        } else {
+            check_not_last_owner(&mut tx, member).await?;
+        }
+        tx.set_member_role(member, role).await?;
+        tx.delete_sessions_of(member, None).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// Changes what people call a member.
+    ///
+    /// # Errors
+    /// When the name cannot be used or there is no such member.
+    pub async fn rename_member(
+        &self,
+        organization: OrganizationId,
+        member: MemberId,
+        name: &str,
+    ) -> Result<()> {
+        check_name("name", name)?;
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        find_member(&mut tx, member).await?;
+        tx.set_member_name(member, name).await?;
+        tx.commit().await?;
+        Ok(())
+    }
+
+    /// How each member gets in.
+    pub async fn member_access(&self, organization: OrganizationId) -> Result<Vec<MemberAccess>> {
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        Ok(tx.member_access(self.now()).await?)
     }
 
     /// Finds out who presents a key or a client token. `None` when nobody does that we know.
@@ -276,16 +314,22 @@ impl Mainstay {
     }
 
     async fn authenticate_client(&self, token: &str) -> Result<Option<Principal>> {
-        // Nothing is verified yet: what cannot be a slug must not reach the database, which may not
-        // even be able to keep it.
-        let slug = client_token::audience_of(token).filter(|slug| check_slug(slug).is_ok());
-        let Some(slug) = slug else { return Ok(None) };
-        let mut tx = self.store().read(Scope::System).await?;
-        let Some(organization) = tx.organization_by_slug(&slug).await? else { return Ok(None) };
-        drop(tx);
-        let secret = self.client_token_secret(&organization).await?;
-        Ok(client_token::verify(token, &slug, &secret, self.now())
-            .map(|client| Principal::Client(organization.id, client)))
+        let verified = self.verify_client_token(token, &[client_token::Use::Token]).await?;
+        Ok(verified.map(|(organization, claims)| Principal::Client(organization.id, claims.sub)))
+    }
+
+    /// Replaces the secret that signs an organization's client tokens. Tokens, links and sessions of
+    /// clients that were signed with the old one are worth nothing from then on. Answers the new one,
+    /// which is shown this once.
+    pub async fn replace_client_token_secret(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<String> {
+        let secret = random_secret();
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.set_client_token_secret(&secret, self.now()).await?;
+        tx.commit().await?;
+        Ok(secret)
     }
 
     /// The secret that signs an organization's client tokens.
@@ -293,6 +337,37 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::Service(organization.id)).await?;
         Ok(tx.client_token_secret().await?)
     }
+}
+
+/// An address as it is stored and looked up.
+fn normal_email(email: &str) -> String {
+    email.trim().to_lowercase()
+}
+
+fn taken(email: &str) -> Error {
+    Error::Conflict(format!("email: {email} is a member of this organization already"))
+}
+
+/// Refuses to take the only owner away, while nobody else changes roles.
+async fn check_not_last_owner(tx: &mut Tx, member: MemberId) -> Result<()> {
+    tx.lock_roles().await?;
+    let owner = find_member(tx, member).await?.role == Role::Owner;
+    let owners = tx.members().await?.iter().filter(|one| one.role == Role::Owner).count();
+    if owner && owners == 1 {
+        return Err(Error::Conflict(
+            "this is the organization's only owner; make another member owner first".to_owned(),
+        ));
+    }
+    Ok(())
+}
+
+async fn find_member(tx: &mut Tx, member: MemberId) -> Result<Member> {
+    let members = tx.members().await?;
+    members.into_iter().find(|one| one.id == member).ok_or_else(|| Error::NotFound {
+        what: "member",
+        id: member.to_string(),
+        remedy: "GET /api/v1/members lists them with their ids",
+    })
 }
 
 fn check_email(email: &str) -> Result<()> {

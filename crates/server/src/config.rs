@@ -4,10 +4,14 @@
 use std::{
     ffi::OsString,
     fs, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
+use url::Url;
+
+use crate::http::Site;
 
 /// The database when nobody says otherwise: a file in the current directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:mainstay.db";
@@ -18,6 +22,8 @@ pub const DEFAULT_CONFIG: &str = "mainstay.toml";
 
 const ENV_DATABASE: &str = "MAINSTAY_DATABASE_URL";
 const ENV_LISTEN: &str = "MAINSTAY_LISTEN";
+const ENV_PUBLIC_URL: &str = "MAINSTAY_PUBLIC_URL";
+const ENV_BEHIND_PROXY: &str = "MAINSTAY_BEHIND_PROXY";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
 /// Settings as options of the command line gave them.
@@ -38,6 +44,10 @@ pub struct Settings {
     pub database: String,
     /// `HOST:PORT`.
     pub listen: String,
+    /// Where people reach the server, when that is not where it listens.
+    pub public_url: Option<Url>,
+    /// Whether every request comes through a proxy whose `X-Forwarded-*` headers are to be believed.
+    pub behind_proxy: bool,
 }
 
 /// Why the settings cannot be told.
@@ -67,6 +77,16 @@ pub enum ConfigError {
         /// What is wrong.
         reason: String,
     },
+    /// A value that cannot be used, whatever it comes from.
+    #[error("{name} {value:?}: {reason}")]
+    Value {
+        /// The key of the file; the variable is called alike.
+        name: &'static str,
+        /// What was given.
+        value: String,
+        /// What is wrong with it and what to do.
+        reason: &'static str,
+    },
     /// An environment variable that is not text.
     #[error("environment variable {0} is not UTF-8; set it again")]
     NotText(&'static str),
@@ -83,6 +103,8 @@ fn at_line(line: Option<usize>) -> String {
 struct File {
     database: Option<String>,
     listen: Option<String>,
+    public_url: Option<String>,
+    behind_proxy: Option<bool>,
 }
 
 impl Settings {
@@ -107,10 +129,75 @@ impl Settings {
         let database =
             given.database.map_or_else(|| text(ENV_DATABASE).transpose(), |it| Ok(Some(it)));
         let listen = given.listen.map_or_else(|| text(ENV_LISTEN).transpose(), |it| Ok(Some(it)));
+        let public_url = text(ENV_PUBLIC_URL).transpose()?.or(file.public_url);
+        let behind_proxy =
+            text(ENV_BEHIND_PROXY).transpose()?.map(|text| flag(&text)).transpose()?;
         Ok(Self {
             database: database?.or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+            public_url: public_url.as_deref().map(public_url_of).transpose()?,
+            behind_proxy: behind_proxy.or(file.behind_proxy).unwrap_or(false),
         })
+    }
+
+    /// How the server is reached. `bound` is the address that it really listens on, where it does.
+    pub fn site(&self, bound: Option<SocketAddr>) -> Site {
+        let listened = || match bound {
+            Some(address) => reachable(address).to_string(),
+            None => match self.listen.parse() {
+                Ok(address) => reachable(address).to_string(),
+                Err(_) => self.listen.clone(),
+            },
+        };
+        let chosen = self.public_url.clone();
+        // What is no host and port is refused when the server is to listen on it.
+        let public_url = chosen
+            .clone()
+            .or_else(|| Url::parse(&format!("http://{}", listened())).ok())
+            .unwrap_or_else(|| Site::local(SocketAddr::from(([127, 0, 0, 1], 0))).public_url);
+        let (chosen, behind_proxy) = (chosen.is_some(), self.behind_proxy);
+        Site { public_url, chosen, behind_proxy, demo: false }
+    }
+}
+
+/// Where a browser on this machine reaches a server that listens on an address: on all of them, one
+/// is as good as another.
+fn reachable(mut address: SocketAddr) -> SocketAddr {
+    if address.ip().is_unspecified() {
+        address.set_ip(match address {
+            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
+            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
+        });
+    }
+    address
+}
+
+fn public_url_of(text: &str) -> Result<Url, ConfigError> {
+    let url = Url::parse(text).ok().filter(|url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.path() == "/"
+            && url.query().is_none()
+            && url.fragment().is_none()
+            && url.username().is_empty()
+            && url.password().is_none()
+    });
+    url.ok_or_else(|| ConfigError::Value {
+        name: "public_url",
+        value: text.to_owned(),
+        reason: "use scheme, host and port alone, for example https://success.example.com",
+    })
+}
+
+fn flag(text: &str) -> Result<bool, ConfigError> {
+    match text {
+        "true" | "1" => Ok(true),
+        "false" | "0" => Ok(false),
+        _ => Err(ConfigError::Value {
+            name: "behind_proxy",
+            value: text.to_owned(),
+            reason: "use true or false",
+        }),
     }
 }
 
@@ -131,7 +218,8 @@ fn read(path: &Path) -> Result<Option<File>, ConfigError> {
 fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let known = "the keys are `database` and `listen`, for example listen = \"127.0.0.1:8080\"";
+        let known = "the keys are `database`, `listen`, `public_url` and `behind_proxy`, for example \
+                     listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -191,11 +279,41 @@ mod tests {
         assert_eq!(line, Some(2));
         assert_eq!(
             reason,
-            "unknown key `databse`, expected `database` or `listen`; the keys are `database` and \
-             `listen`, for example listen = \"127.0.0.1:8080\""
+            "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
+             `behind_proxy`; the keys are `database`, `listen`, `public_url` and `behind_proxy`, for \
+             example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
         assert!(parse("listen = ").is_err());
+    }
+
+    #[test]
+    fn links_lead_to_the_public_address_or_to_where_the_server_listens() {
+        let leads = |env: &[(&str, &str)], bound: Option<&str>| {
+            let bound = bound.map(|address| address.parse().unwrap());
+            resolve(Given::default(), env, false).site(bound).link("/x")
+        };
+        assert_eq!(leads(&[], None), "http://127.0.0.1:8080/x");
+        assert_eq!(leads(&[(ENV_LISTEN, "0.0.0.0:9")], None), "http://127.0.0.1:9/x");
+        assert_eq!(leads(&[(ENV_LISTEN, "[::]:9")], None), "http://[::1]:9/x");
+        assert_eq!(leads(&[(ENV_LISTEN, "localhost:9")], None), "http://localhost:9/x");
+        assert_eq!(leads(&[(ENV_LISTEN, "0.0.0.0:0")], Some("0.0.0.0:7")), "http://127.0.0.1:7/x");
+        let public = [(ENV_PUBLIC_URL, "https://success.example.com")];
+        assert_eq!(leads(&public, Some("127.0.0.1:7")), "https://success.example.com/x");
+    }
+
+    #[test]
+    fn a_public_address_is_scheme_host_and_port_alone() {
+        for wrong in [
+            "success.example.com",
+            "ftp://x.example",
+            "https://x.example/app",
+            "https://u@x.example",
+        ] {
+            let error = public_url_of(wrong).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("public_url {wrong:?}: use scheme")), "{error}");
+        }
+        assert!(super::flag("yes").is_err());
     }
 
     #[test]

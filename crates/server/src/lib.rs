@@ -14,10 +14,14 @@ pub mod demo;
 pub mod engagement;
 pub mod error;
 pub mod health;
+pub mod http;
 pub mod insight;
+pub mod live;
 pub mod organization;
+pub mod portfolio;
 pub mod score;
 pub mod verify;
+pub mod web;
 
 use std::sync::Arc;
 
@@ -35,17 +39,28 @@ pub(crate) const CHUNK: i64 = 5_000;
 pub struct Mainstay {
     store: Store,
     clock: Arc<dyn Clock>,
+    boards: Arc<portfolio::Boards>,
+    hub: Arc<live::Hub>,
 }
 
 impl Mainstay {
     /// The services on an open store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock }
+        Self { store, clock, boards: Arc::default(), hub: Arc::default() }
     }
 
     /// The store below.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    fn boards(&self) -> &portfolio::Boards {
+        &self.boards
+    }
+
+    /// What tells pages that are open of what happens.
+    pub fn hub(&self) -> &live::Hub {
+        &self.hub
     }
 
     /// The instant it is, by this process's clock, to the microsecond.

@@ -1,14 +1,19 @@
 //! Organizations and their settings.
 
+mod sites;
+
 use std::collections::HashSet;
 
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::{
-    engagement::check_text, id::OrganizationId, score::ScoreModel, time::time_zone,
+    engagement::check_text,
+    id::OrganizationId,
+    score::ScoreModel,
+    time::{add_days, local_day, time_zone},
 };
 use mainstay_store::{
-    EventName, NewOrganization, Organization, OrganizationPatch, Scope, StoreError, StoredModel,
-    Tx, new_id,
+    EventName, NewOrganization, Organization, OrganizationPatch, Scope, SeenName, StoreError,
+    StoredModel, Tx, new_id,
 };
 
 use crate::{
@@ -18,6 +23,10 @@ use crate::{
 
 const MAX_NAME_CHARS: usize = 255;
 const MAX_SLUG_CHARS: usize = 63;
+/// Days back that unmapped event names are looked for.
+const SEEN_DAYS: i32 = 7;
+/// Unmapped names that are told.
+const MOST_SEEN: i64 = 50;
 
 /// An organization with what every figure of it depends on.
 #[derive(Clone, Debug)]
@@ -259,6 +268,18 @@ impl Mainstay {
         }
         tx.commit().await?;
         Ok(())
+    }
+
+    /// Names of recent events that count as `custom` because nothing says what they are, the most
+    /// frequent first.
+    pub async fn unmapped_names(&self, scope: Scope) -> Result<Vec<SeenName>> {
+        let mut tx = self.store().read(scope).await?;
+        let since = add_days(local_day(self.now(), &TimeZone::UTC), -SEEN_DAYS);
+        let mapped: HashSet<String> =
+            tx.event_names().await?.into_iter().map(|name| name.name).collect();
+        let mut seen = tx.custom_names(since, MOST_SEEN).await?;
+        seen.retain(|seen| !mapped.contains(&seen.name));
+        Ok(seen)
     }
 
     /// Publishes a score model as the next version. Scores from now on are made with it; stored ones

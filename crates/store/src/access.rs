@@ -140,7 +140,7 @@ pub struct FoundKey {
 }
 
 #[derive(sqlx::FromRow)]
-struct MemberRow {
+pub(crate) struct MemberRow {
     id: Uuid,
     email: String,
     name: String,
@@ -200,6 +200,7 @@ impl Tx {
 
     /// Removes a member and its keys; false when there is none.
     pub async fn delete_member(&mut self, member: MemberId) -> Result<bool> {
+        self.give_clients_up(member).await?;
         let deleted = execute!(
             self,
             "DELETE FROM members WHERE organization_id = $1 AND id = $2",

@@ -1,16 +1,16 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use mainstay_core::id::ClientId;
+use mainstay_core::id::{ClientId, MemberId};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
+    ClientRange, Result, Tx,
     dialect::{
         Connection, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
-        insert_rows,
+        fetch_packed, insert_rows,
     },
     pool::{Lock, new_id},
 };
@@ -26,6 +26,8 @@ pub struct Client {
     pub profile: Profile,
     /// Its first event, or when it was created.
     pub created_at: Timestamp,
+    /// Who of the staff looks after it.
+    pub owner: Option<MemberId>,
 }
 
 /// What the host app tells of a client.
@@ -113,6 +115,7 @@ struct ClientRow {
     group_id: Option<String>,
     traits: Json<Map<String, Value>>,
     created_at: Instant,
+    owner_member_id: Option<Uuid>,
 }
 
 impl From<ClientRow> for Client {
@@ -128,6 +131,7 @@ impl From<ClientRow> for Client {
                 traits: row.traits.0,
             },
             created_at: row.created_at.0,
+            owner: row.owner_member_id.map(Into::into),
         }
     }
 }
@@ -140,8 +144,8 @@ impl Tx {
         let row = fetch_optional!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, plan, group_id, traits, created_at \
-             FROM clients WHERE organization_id = $1 AND external_id = $2",
+            "SELECT id, external_id, name, email, plan, group_id, traits, created_at, \
+             owner_member_id FROM clients WHERE organization_id = $1 AND external_id = $2",
             self.scope.organization_uuid(),
             external_id
         )?;
@@ -164,8 +168,8 @@ impl Tx {
         let rows = fetch_all!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, plan, group_id, traits, created_at \
-             FROM clients WHERE organization_id = $1 AND external_id > $2 \
+            "SELECT id, external_id, name, email, plan, group_id, traits, created_at, \
+             owner_member_id FROM clients WHERE organization_id = $1 AND external_id > $2 \
              ORDER BY external_id LIMIT $3",
             self.scope.organization_uuid(),
             after.unwrap_or_default(),
@@ -174,16 +178,21 @@ impl Tx {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
-    /// The next clients in the order of their ids that existed before `as_of`. Empty at the end.
+    /// The next clients in the order of their ids that existed before `as_of`. Empty at the end. In
+    /// a transaction that writes, none of them is deleted before it ends.
     pub async fn client_chunk(
         &mut self,
         after: Option<ClientId>,
         as_of: Timestamp,
         limit: i64,
     ) -> Result<ClientChunk> {
-        let rows = fetch_all!(
+        if self.writes {
+            self.lock_organization(Lock::KnowClients).await?;
+        }
+        let mut rows = fetch_packed!(
             self,
             ResolvedRow,
+            "hex(id), external_id, created_at",
             "SELECT id, external_id, created_at FROM clients \
              WHERE organization_id = $1 AND id > $2 AND created_at < $3 ORDER BY id LIMIT $4",
             self.scope.organization_uuid(),
@@ -191,6 +200,7 @@ impl Tx {
             Instant(as_of),
             limit
         )?;
+        rows.sort_unstable_by_key(|(id, ..)| *id);
         Ok(ClientChunk {
             clients: rows
                 .into_iter()
@@ -201,7 +211,7 @@ impl Tx {
         })
     }
 
-    /// Finds clients by `external_id`, creating those that are new.
+    /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`.
     ///
     /// `created_at` of an existing client is left alone here: only an event that is really stored
     /// may move it, see [`Tx::store_events`]. None of them is deleted before this transaction ends.
@@ -209,8 +219,49 @@ impl Tx {
         &mut self,
         seen: &[Seen<'_>],
         now: Timestamp,
-    ) -> Result<HashMap<String, ResolvedClient>> {
+    ) -> Result<Vec<ResolvedClient>> {
+        if seen.is_empty() {
+            return Ok(Vec::new());
+        }
         self.lock_organization(Lock::KnowClients).await?;
+        let organization = self.scope.organization_uuid();
+        let (deletions,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT client_deletions FROM organizations WHERE id = $1",
+            organization
+        )?;
+        let known: Vec<Option<ResolvedClient>> = seen
+            .iter()
+            .map(|client| self.known.get(organization.into(), client.external_id, deletions))
+            .collect();
+        let unknown: Vec<&Seen<'_>> = seen
+            .iter()
+            .zip(&known)
+            .filter(|(_, known)| known.is_none())
+            .map(|(seen, _)| seen)
+            .collect();
+        let resolved = self.find_or_create(&unknown, now).await?;
+        for (name, client) in &resolved {
+            self.learned.client(organization.into(), name, *client, deletions);
+        }
+        seen.iter()
+            .zip(known)
+            .map(|(seen, known)| {
+                // Whoever was created by somebody else and deleted again within this transaction's
+                // sight has lost a race.
+                known
+                    .or_else(|| resolved.get(seen.external_id).copied())
+                    .ok_or(crate::StoreError::Conflict)
+            })
+            .collect()
+    }
+
+    async fn find_or_create(
+        &mut self,
+        seen: &[&Seen<'_>],
+        now: Timestamp,
+    ) -> Result<HashMap<String, ResolvedClient>> {
         let mut resolved = self.clients_by_name(seen).await?;
         let mut missing: HashMap<&str, Timestamp> = HashMap::new();
         for client in seen {
@@ -244,6 +295,10 @@ impl Tx {
                 Instant(row.1)
             ]
         );
+        let ids = || created.iter().map(|(id, ..)| ClientId::from(*id));
+        if let Some((low, high)) = ids().min().zip(ids().max()) {
+            self.stands_otherwise(ClientRange { low, high });
+        }
         resolved.extend(created.into_iter().map(named));
         if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
             // Another transaction created them in between; now they can be seen.
@@ -254,8 +309,11 @@ impl Tx {
 
     async fn clients_by_name(
         &mut self,
-        seen: &[Seen<'_>],
+        seen: &[&Seen<'_>],
     ) -> Result<HashMap<String, ResolvedClient>> {
+        if seen.is_empty() {
+            return Ok(HashMap::new());
+        }
         let mut names: Vec<&str> = seen.iter().map(|client| client.external_id).collect();
         names.sort_unstable();
         names.dedup();
@@ -303,6 +361,7 @@ impl Tx {
     /// Changes a client's profile; the given traits are added to those it has.
     pub async fn update_client(&mut self, client: ClientId, patch: &ClientPatch) -> Result<()> {
         let organization = self.scope.organization_uuid();
+        self.stands_otherwise(ClientRange::of(client));
         // The update takes the row's lock, so that merging the traits here loses nobody else's.
         let (Json(mut traits),) = fetch_one!(
             self,
@@ -346,6 +405,10 @@ impl Tx {
                 Instant(*at)
             )?;
         }
+        for (client, _) in first {
+            self.stands_otherwise(ClientRange::of(*client));
+        }
+        self.learned.moved(first.iter().map(|(client, _)| *client));
         Ok(())
     }
 
@@ -358,6 +421,7 @@ impl Tx {
         for sql in [
             "DELETE FROM client_engagement_events WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM daily_activity WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM client_success_scores WHERE organization_id = $1 AND client_id = $2",
@@ -366,6 +430,12 @@ impl Tx {
         ] {
             execute!(self, sql, self.scope.organization_uuid(), client.uuid())?;
         }
+        self.stands_otherwise(ClientRange::of(client));
+        execute!(
+            self,
+            "UPDATE organizations SET client_deletions = client_deletions + 1 WHERE id = $1",
+            self.scope.organization_uuid()
+        )?;
         Ok(())
     }
 
@@ -379,7 +449,8 @@ impl Tx {
         execute!(
             self,
             "INSERT INTO clients (organization_id, id, external_id, name, email, plan, group_id, \
-             traits, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+             traits, created_at, owner_member_id) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
             organization,
             client.id.uuid(),
             &client.external_id,
@@ -388,9 +459,11 @@ impl Tx {
             &profile.plan,
             &profile.group_id,
             Json(&profile.traits),
-            Instant(client.created_at)
+            Instant(client.created_at),
+            client.owner.map(MemberId::uuid)
         )
         .map_err(|error| error.taken("client_id"))?;
+        self.stands_otherwise(ClientRange::of(client.id));
         Ok(())
     }
 

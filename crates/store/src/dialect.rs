@@ -5,6 +5,7 @@
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::time::{epoch_day, from_epoch_day};
+use serde::{Deserialize, Deserializer, de::Error as _};
 use sqlx::{
     Decode, Encode, Postgres, Sqlite, Type,
     encode::IsNull,
@@ -57,6 +58,13 @@ impl Type<Sqlite> for Instant {
 impl Encode<'_, Sqlite> for Instant {
     fn encode_by_ref(&self, buffer: &mut SqliteArgumentsBuffer) -> Result<IsNull, BoxDynError> {
         Encode::<Sqlite>::encode(self.0.as_microsecond(), buffer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Instant {
+    /// As SQLite keeps it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        instant_of(i64::deserialize(deserializer)?).map_err(D::Error::custom)
     }
 }
 
@@ -171,6 +179,31 @@ macro_rules! fetch_day_by_day {
     };
 }
 
+/// Every row of a query that has thousands, which may look at a table day by day as above.
+///
+/// SQLite hands them over as one: each row would wake a thread, which costs more than finding it.
+/// `$columns` says what it packs of each, in the order of `$row`'s fields: `hex(id)` of an id,
+/// `json(column)` of JSON, else the column. In no particular order.
+macro_rules! fetch_packed {
+    ($tx:expr, $row:ty, $columns:literal, $sql:expr $(, $bind:expr)* $(,)?) => {
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => {
+                let sql = format!(
+                    concat!("SELECT json_group_array(json_array(", $columns, ")) FROM ({})"),
+                    $crate::dialect::day_by_day($sql, false)
+                );
+                sqlx::query_as::<_, (sqlx::types::Json<Vec<$row>>,)>(sqlx::AssertSqlSafe(sql))
+                    $(.bind($bind))*.fetch_one(&mut **connection).await.map(|(rows,)| rows.0)
+            }
+            $crate::dialect::Connection::Postgres(connection) => {
+                let sql = sqlx::AssertSqlSafe($crate::dialect::day_by_day($sql, true));
+                sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+            }
+        }
+        .map_err($crate::StoreError::from)
+    };
+}
+
 /// The row of a query that may have none.
 macro_rules! fetch_optional {
     ($tx:expr, $row:ty, $sql:expr $(, $bind:expr)* $(,)?) => {
@@ -200,30 +233,73 @@ macro_rules! execute {
     };
 }
 
-/// Runs one `INSERT` for many rows, a few hundred at a time, and counts the rows touched. The first
-/// value, the organization's, is the same for all rows and is bound once.
+/// Runs one statement for many rows, a few hundred at a time, and hands each answer to `$use` with
+/// the rows that it is about. While the database is busy with one statement, the next is put together.
 ///
-/// One row a statement costs five times as much on SQLite: the price is per statement and bind.
+/// The first value, the organization's, is the same for all rows and is bound once; so is every
+/// other value that happens to be the same in all rows of a statement, such as a day, or what hardly
+/// any event has. One row a statement costs five times as much on SQLite: the price is per statement
+/// and bind.
+macro_rules! for_statements {
+    ($connection:expr, $numbered:expr, $method:ident, $start:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?], |$chunk:ident, $answer:ident| $use:expr) => {{
+        let mut chunks = $crate::dialect::statement_chunks($rows);
+        let mut prepare = || {
+            chunks.next().map(|chunk| {
+                let query = $crate::dialect::values_query!(
+                    $numbered, $start, $insert, chunk, $conflict, |$row| [$shared, $($bind),+]
+                );
+                (chunk, query)
+            })
+        };
+        let mut prepared = prepare();
+        while let Some(($chunk, query)) = prepared {
+            let ($answer, next) =
+                tokio::join!(query.$method(&mut **$connection), async { prepare() });
+            $use;
+            prepared = next;
+        }
+    }};
+}
+
+/// One statement for some rows, with its values bound.
+macro_rules! values_query {
+    ($numbered:expr, $start:expr, $insert:expr, $chunk:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+        let constant = $crate::dialect::some_varying([
+            $($crate::dialect::is_constant($chunk, |$row, other| {
+                let _ = $row;
+                let one = $bind;
+                let $row = other;
+                let _ = $row;
+                one == $bind
+            })),+
+        ]);
+        let sql = $crate::dialect::values_sql($insert, $chunk.len(), &constant, $conflict, $numbered);
+        let mut query = $start(sqlx::AssertSqlSafe(sql)).bind($shared);
+        if let Some($row) = $chunk.first() {
+            let mut constant = constant.iter();
+            $(if constant.next() == Some(&true) { query = query.bind($bind); })+
+        }
+        for $row in $chunk {
+            let mut constant = constant.iter();
+            $(if constant.next() == Some(&false) { query = query.bind($bind); })+
+        }
+        query
+    }};
+}
+
+/// Runs one `INSERT` for many rows and counts the rows touched.
 macro_rules! insert_rows {
-    ($tx:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+    ($tx:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut touched = 0;
-        for chunk in $crate::dialect::statement_chunks($rows) {
-            let columns = [$(stringify!($bind)),+].len();
-            let sql = |numbered| {
-                $crate::dialect::values_sql($insert, chunk.len(), columns, $conflict, numbered)
-            };
-            touched += match &mut $tx.connection {
-                $crate::dialect::Connection::Sqlite(connection) => {
-                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql(false))).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    query.execute(&mut **connection).await?.rows_affected()
-                }
-                $crate::dialect::Connection::Postgres(connection) => {
-                    let mut query = sqlx::query(sqlx::AssertSqlSafe(sql(true))).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    query.execute(&mut **connection).await?.rows_affected()
-                }
-            };
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
+                connection, false, execute, sqlx::query, $insert, $rows, $conflict,
+                |$row| [$($bind),+], |_chunk, done| touched += done?.rows_affected()
+            ),
+            $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
+                connection, true, execute, sqlx::query, $insert, $rows, $conflict,
+                |$row| [$($bind),+], |_chunk, done| touched += done?.rows_affected()
+            ),
         }
         touched
     }};
@@ -233,26 +309,17 @@ macro_rules! insert_rows {
 /// ends in `RETURNING`, or a look-up of many keys at once that begins with
 /// `WITH wanted (…) AS (` and goes on with `) SELECT …`.
 macro_rules! fetch_for_rows {
-    ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+    ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut returned: Vec<$returned> = Vec::new();
-        for chunk in $crate::dialect::statement_chunks($rows) {
-            let columns = [$(stringify!($bind)),+].len();
-            let sql = |numbered| {
-                $crate::dialect::values_sql($insert, chunk.len(), columns, $conflict, numbered)
-            };
-            let rows: Vec<$returned> = match &mut $tx.connection {
-                $crate::dialect::Connection::Sqlite(connection) => {
-                    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql(false))).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    query.fetch_all(&mut **connection).await?
-                }
-                $crate::dialect::Connection::Postgres(connection) => {
-                    let mut query = sqlx::query_as(sqlx::AssertSqlSafe(sql(true))).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    query.fetch_all(&mut **connection).await?
-                }
-            };
-            returned.extend(rows);
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
+                connection, false, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                $conflict, |$row| [$($bind),+], |_chunk, rows| returned.extend(rows?)
+            ),
+            $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
+                connection, true, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                $conflict, |$row| [$($bind),+], |_chunk, rows| returned.extend(rows?)
+            ),
         }
         returned
     }};
@@ -266,45 +333,41 @@ macro_rules! fetch_for_rows {
 /// `RETURNING`. A statement that fails leaves nothing behind on SQLite, but would end the transaction
 /// on PostgreSQL, which returns rows cheaply.
 macro_rules! insert_new_rows {
-    ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+    ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut pieces: Vec<(usize, Option<Vec<$returned>>)> = Vec::new();
-        for chunk in $crate::dialect::statement_chunks($rows) {
-            let columns = [$(stringify!($bind)),+].len();
-            let sql = |conflict, numbered| {
-                sqlx::AssertSqlSafe($crate::dialect::values_sql(
-                    $insert, chunk.len(), columns, conflict, numbered,
-                ))
-            };
-            let new = match &mut $tx.connection {
-                $crate::dialect::Connection::Sqlite(connection) => {
-                    let mut query = sqlx::query(sql("", false)).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    match query.execute(&mut **connection).await {
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
+                connection, false, execute, sqlx::query, $insert, $rows, "",
+                |$row| [$($bind),+], |chunk, done| {
+                    let new = match done {
                         Ok(_) => None,
                         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
-                            let mut query = sqlx::query_as(sql($conflict, false)).bind($shared);
-                            for $row in chunk { query = query$(.bind($bind))+; }
-                            Some(query.fetch_all(&mut **connection).await?)
+                            let again = $crate::dialect::values_query!(
+                                false, sqlx::query_as, $insert, chunk, $conflict,
+                                |$row| [$($bind),+]
+                            );
+                            Some(again.fetch_all(&mut **connection).await?)
                         }
                         Err(error) => return Err(error.into()),
-                    }
+                    };
+                    pieces.push((chunk.len(), new))
                 }
-                $crate::dialect::Connection::Postgres(connection) => {
-                    let mut query = sqlx::query_as(sql($conflict, true)).bind($shared);
-                    for $row in chunk { query = query$(.bind($bind))+; }
-                    let new: Vec<$returned> = query.fetch_all(&mut **connection).await?;
-                    (new.len() < chunk.len()).then_some(new)
+            ),
+            $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
+                connection, true, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                $conflict, |$row| [$($bind),+], |chunk, new| {
+                    let new = new?;
+                    pieces.push((chunk.len(), (new.len() < chunk.len()).then_some(new)))
                 }
-            };
-            pieces.push((chunk.len(), new));
+            ),
         }
         pieces
     }};
 }
 
 pub(crate) use {
-    execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional,
-    insert_new_rows, insert_rows, run,
+    execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional, fetch_packed,
+    for_statements, insert_new_rows, insert_rows, run, values_query,
 };
 
 /// The text of a query that looks at a table day by day, for one of the databases.
@@ -335,38 +398,70 @@ pub(crate) fn statement_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> 
     })
 }
 
-/// `insert SELECT $1, column1, column2 FROM (VALUES ($2,$3),($4,$5)) … conflict` for a number of rows
-/// and columns besides the first one, which is the same for all rows; with `?` for each parameter
-/// unless they are to be numbered.
+/// Whether a column is the same in all rows. In a single row none is: a list of statements with
+/// fewer texts is worth more than the values saved.
+pub(crate) fn is_constant<T>(rows: &[T], same: impl Fn(&T, &T) -> bool) -> bool {
+    match rows {
+        [] | [_] => false,
+        [first, rest @ ..] => rest.iter().all(|row| same(first, row)),
+    }
+}
+
+/// The columns that are constant, but never all of them: each row needs a value in the list.
+pub(crate) fn some_varying<const COLUMNS: usize>(mut constant: [bool; COLUMNS]) -> [bool; COLUMNS] {
+    if constant.iter().all(|constant| *constant) {
+        constant[0] = false;
+    }
+    constant
+}
+
+/// `insert SELECT $1, column1, $2, column2 FROM (VALUES ($3,$4),($5,$6)) … conflict` for a number of
+/// rows: the first column and the constant ones have one parameter for all rows, the others one for
+/// each; with `?` for each parameter unless they are to be numbered.
 ///
 /// SQLite looks the name of every numbered parameter up in a list, from its start: with three
 /// thousand of them, binding took two thirds of the time that it takes to store events.
 pub(crate) fn values_sql(
     insert: &str,
     rows: usize,
-    columns: usize,
+    constant: &[bool],
     conflict: &str,
     numbered: bool,
 ) -> String {
     use std::fmt::Write as _;
-    let mut sql = String::with_capacity(insert.len() + conflict.len() + rows * columns * 6 + 200);
-    // Writing to a String cannot fail.
-    let _ = write!(sql, "{insert} SELECT {}", if numbered { "$1" } else { "?" });
-    for column in 1..=columns {
-        let _ = write!(sql, ", column{column}");
+    let varying = constant.iter().filter(|constant| !**constant).count();
+    let mut sql = String::with_capacity(insert.len() + conflict.len() + rows * varying * 6 + 200);
+    let mut number = 0;
+    let mut parameter = |sql: &mut String| {
+        number += 1;
+        if numbered {
+            // Writing to a String cannot fail.
+            let _ = write!(sql, "${number}");
+        } else {
+            sql.push('?');
+        }
+    };
+    sql.push_str(insert);
+    sql.push_str(" SELECT ");
+    parameter(&mut sql);
+    let mut column = 0;
+    for constant in constant {
+        sql.push_str(", ");
+        if *constant {
+            parameter(&mut sql);
+        } else {
+            column += 1;
+            let _ = write!(sql, "column{column}");
+        }
     }
     sql.push_str(" FROM (VALUES ");
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ",(" });
-        for column in 0..columns {
+        for column in 0..varying {
             if column > 0 {
                 sql.push(',');
             }
-            if numbered {
-                let _ = write!(sql, "${}", row * columns + column + 2);
-            } else {
-                sql.push('?');
-            }
+            parameter(&mut sql);
         }
         sql.push(')');
     }
@@ -376,7 +471,7 @@ pub(crate) fn values_sql(
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 21] = [
+pub const TENANT_TABLES: [&str; 29] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -389,6 +484,7 @@ pub const TENANT_TABLES: [&str; 21] = [
     "client_feedback",
     "client_engagement_events",
     "event_moves",
+    "untimed_messages",
     "daily_activity",
     "client_activity_totals",
     "client_success_scores",
@@ -398,4 +494,11 @@ pub const TENANT_TABLES: [&str; 21] = [
     "client_momentum_alerts",
     "alert_actions",
     "client_success_emails",
+    "member_passwords",
+    "sessions",
+    "sign_in_links",
+    "allowed_sites",
+    "client_notes",
+    "portfolio_changes",
+    "refused_events",
 ];

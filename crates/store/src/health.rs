@@ -10,7 +10,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    ClientChunk, Result, Tx,
+    ClientChunk, ClientRange, Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
     pool::{Lock, new_id},
 };
@@ -76,9 +76,9 @@ pub struct AlertChange<'a> {
 pub type LiveEpisode = (ClientId, Episode);
 
 #[derive(sqlx::FromRow)]
-struct Row {
+pub(crate) struct Row {
     id: Uuid,
-    client_id: Uuid,
+    pub(crate) client_id: Uuid,
     alert_type: String,
     severity: String,
     status: String,
@@ -92,11 +92,11 @@ struct Row {
 }
 
 #[derive(sqlx::FromRow)]
-struct AlertRow {
+pub(crate) struct AlertRow {
     external_id: String,
     client_name: Option<String>,
     #[sqlx(flatten)]
-    row: Row,
+    pub(crate) row: Row,
 }
 
 impl Row {
@@ -118,7 +118,7 @@ impl Row {
 }
 
 impl AlertRow {
-    fn alert(self) -> Alert {
+    pub(crate) fn alert(self) -> Alert {
         Alert {
             client_id: self.external_id,
             client_name: self.client_name,
@@ -160,6 +160,21 @@ impl Tx {
         Ok(episodes)
     }
 
+    /// How many alerts of each severity are open; a severity without any is left out.
+    pub async fn open_alert_counts(&mut self) -> Result<Vec<(Severity, i64)>> {
+        let rows = fetch_all!(
+            self,
+            (String, i64),
+            "SELECT severity, COUNT(*) FROM client_momentum_alerts WHERE organization_id = $1 \
+             AND status IN ('active', 'acknowledged', 'snoozed') GROUP BY severity",
+            self.scope.organization_uuid()
+        )?;
+        Ok(rows
+            .into_iter()
+            .map(|(severity, count)| (severity.parse().unwrap_or(Severity::Info), count))
+            .collect())
+    }
+
     /// Keeps a new episode.
     ///
     /// # Errors
@@ -186,6 +201,7 @@ impl Tx {
             Instant(episode.opened_at)
         )
         .map_err(|error| error.taken("open alert of this type"))?;
+        self.stands_otherwise(ClientRange::of(client));
         let change = AlertChange { action: "opened", member: None, note };
         self.record_alert_action(episode.id, &change, episode.opened_at).await
     }
@@ -201,13 +217,14 @@ impl Tx {
         change: Option<&AlertChange<'_>>,
         at: Timestamp,
     ) -> Result<()> {
-        execute!(
+        let updated = fetch_optional!(
             self,
+            (Uuid,),
             "UPDATE client_momentum_alerts SET alert_type = $3, severity = $4, status = $5, \
              message = $6, figures = $7, changed_at = CASE WHEN $8 THEN $9 ELSE changed_at END, \
              snoozed_until = $10, condition_ended_at = $11, \
              ended_at = CASE WHEN $12 THEN NULL ELSE COALESCE(ended_at, $9) END \
-             WHERE organization_id = $1 AND id = $2",
+             WHERE organization_id = $1 AND id = $2 RETURNING client_id",
             self.scope.organization_uuid(),
             episode.id.uuid(),
             episode.kind.as_str(),
@@ -222,6 +239,9 @@ impl Tx {
             episode.status.is_open()
         )
         .map_err(|error| error.taken("open alert of this type"))?;
+        if let Some((client,)) = updated {
+            self.stands_otherwise(ClientRange::of(client.into()));
+        }
         match change {
             Some(change) => self.record_alert_action(episode.id, change, at).await,
             None => Ok(()),

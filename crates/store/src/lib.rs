@@ -8,33 +8,54 @@
 //! event's way: `engagement`, `score`, `insight`, `health`, `email`.
 
 mod access;
+mod alert_list;
+mod arrived;
 mod client;
 mod dialect;
+mod email;
 mod engagement;
 mod error;
 mod health;
 mod insight;
+mod known_clients;
+mod migrate;
+mod note;
 mod onboarding;
 mod organization;
 mod pool;
+mod portfolio;
+mod refused;
 mod scope;
 mod score;
+mod seen_names;
+mod sign_in;
 mod verify;
 
+use std::sync::Arc;
+
 pub use access::{ApiKey, FoundKey, KeyKind, Member, NewApiKey, NewMember, Role};
+pub use alert_list::{EndedAlerts, EndedPlace};
+pub use arrived::ArrivedEvent;
 pub use client::{Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Seen};
 pub use dialect::TENANT_TABLES;
+pub use email::ClientEmail;
 pub use engagement::{
     ActivityRange, DayActivity, EventCursor, Outcome, StorableEvent, StoredEvent, TypeCounts,
 };
 pub use error::StoreError;
 pub use health::{Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode};
 pub use insight::{NewInsight, StoredInsight};
+pub use migrate::MigrationState;
+pub use note::ClientNote;
 pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
-pub use pool::{MigrationState, Store, new_id};
+pub use pool::{Store, new_id};
+pub use portfolio::{AlertFlow, ClientRange, PortfolioChanges};
+pub use refused::{NewRefusal, RefusedEvent};
 pub use scope::Scope;
 pub use score::{ClientFacts, ScoreRow, StaleClient};
+pub use seen_names::SeenName;
+pub use sign_in::{FoundPassword, FoundSession, LinkKind, MemberAccess, NewSignInLink, SignInLink};
 pub use verify::Difference;
 
 /// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.
@@ -43,6 +64,9 @@ pub struct Tx {
     scope: Scope,
     /// Whether it writes. One that only reads sees one state of the data and needs no locks.
     writes: bool,
+    known: Arc<known_clients::KnownClients>,
+    learned: known_clients::Learned,
+    changed_standings: Vec<ClientRange>,
 }
 
 /// What every method of the store answers.

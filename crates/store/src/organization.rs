@@ -84,6 +84,18 @@ pub struct EventName {
     pub event_type: EventType,
 }
 
+/// Organizations with each column by name: a statement that is kept prepared must not find one more
+/// after another process has migrated the database.
+macro_rules! select_organizations {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, slug, name, time_zone, sample, created_at, model_version, scored_until, \
+             folded_until, health_checked_until FROM organizations ",
+            $rest
+        )
+    };
+}
+
 #[derive(sqlx::FromRow)]
 struct OrganizationRow {
     id: Uuid,
@@ -156,18 +168,14 @@ impl Tx {
 
     /// Every organization, by slug. System scope.
     pub async fn organizations(&mut self) -> Result<Vec<Organization>> {
-        let rows = fetch_all!(self, OrganizationRow, "SELECT * FROM organizations ORDER BY slug")?;
+        let rows = fetch_all!(self, OrganizationRow, select_organizations!("ORDER BY slug"))?;
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
     /// The organization with a slug. System scope.
     pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<Organization>> {
-        let row = fetch_optional!(
-            self,
-            OrganizationRow,
-            "SELECT * FROM organizations WHERE slug = $1",
-            slug
-        )?;
+        let row =
+            fetch_optional!(self, OrganizationRow, select_organizations!("WHERE slug = $1"), slug)?;
         Ok(row.map(Into::into))
     }
 
@@ -176,7 +184,7 @@ impl Tx {
         let row = fetch_one!(
             self,
             OrganizationRow,
-            "SELECT * FROM organizations WHERE id = $1",
+            select_organizations!("WHERE id = $1"),
             self.scope.organization_uuid()
         )?;
         Ok(row.into())
@@ -205,6 +213,7 @@ impl Tx {
         for sql in [
             "DELETE FROM client_engagement_events WHERE organization_id = $1",
             "DELETE FROM event_moves WHERE organization_id = $1",
+            "DELETE FROM untimed_messages WHERE organization_id = $1",
             "DELETE FROM daily_activity WHERE organization_id = $1",
             "DELETE FROM client_activity_totals WHERE organization_id = $1",
             "DELETE FROM client_success_scores WHERE organization_id = $1",

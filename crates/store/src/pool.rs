@@ -1,24 +1,22 @@
-use std::{path::Path, str::FromStr as _, time::Duration};
+use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use sqlx::{
     Connection as _, PgConnection, PgPool, SqlitePool,
-    migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use uuid::{NoContext, Uuid};
 
-use crate::{Result, Scope, StoreError, Tx, dialect::Connection};
-
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+use crate::{
+    Result, Scope, StoreError, Tx,
+    dialect::Connection,
+    known_clients::{KnownClients, Learned},
+};
 
 /// How long a transaction waits for its turn: for a connection, or for another process to finish
 /// with the SQLite file.
 const PATIENCE: Duration = Duration::from_mins(1);
-/// The table in which sqlx keeps which migrations ran.
-const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
 /// Enough readers that a slow page does not hold up the others on a small machine.
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -33,27 +31,17 @@ pub fn new_id<Id: From<Uuid>>(now: Timestamp) -> Id {
 /// An open database, either kind. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Store {
-    pools: Pools,
+    pub(crate) pools: Pools,
+    known: Arc<KnownClients>,
 }
 
 #[derive(Clone, Debug)]
-enum Pools {
+pub(crate) enum Pools {
     /// SQLite has one writer at a time: a pool of one queues writers here, in order, instead of
     /// letting them collide in the file. Readers run beside it (WAL).
     Sqlite { writer: SqlitePool, readers: SqlitePool },
     /// Connections that run as `mainstay_app`. The login role's own rights are for migrations only.
     Postgres { application: PgPool },
-}
-
-/// One migration and whether it ran.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct MigrationState {
-    /// Its number.
-    pub version: i64,
-    /// What it is about.
-    pub description: String,
-    /// Whether the database has it.
-    pub applied: bool,
 }
 
 impl Store {
@@ -105,7 +93,7 @@ impl Store {
         let readers = pool
             .max_connections(SQLITE_READERS)
             .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self { pools: Pools::Sqlite { writer, readers } })
+        Ok(Self { pools: Pools::Sqlite { writer, readers }, known: Arc::default() })
     }
 
     async fn open_postgres(url: &str, connections: u32) -> Result<Self> {
@@ -123,7 +111,7 @@ impl Store {
             .acquire_timeout(PATIENCE)
             .after_connect(|connection, _| Box::pin(become_application(connection)))
             .connect_lazy_with(owner);
-        Ok(Self { pools: Pools::Postgres { application } })
+        Ok(Self { pools: Pools::Postgres { application }, known: Arc::default() })
     }
 
     /// Starts a writing transaction.
@@ -142,7 +130,7 @@ impl Store {
                 begin_postgres(application, "BEGIN ISOLATION LEVEL READ COMMITTED", scope).await?,
             ),
         };
-        Ok(Tx { connection, scope, writes: true })
+        Ok(self.transaction(connection, scope, true))
     }
 
     /// Starts a transaction that only reads, beside any writer.
@@ -162,98 +150,23 @@ impl Store {
                 .await?,
             ),
         };
-        Ok(Tx { connection, scope, writes: false })
+        Ok(self.transaction(connection, scope, false))
+    }
+
+    fn transaction(&self, connection: Connection, scope: Scope, writes: bool) -> Tx {
+        Tx {
+            connection,
+            scope,
+            writes,
+            known: Arc::clone(&self.known),
+            learned: Learned::default(),
+            changed_standings: Vec::new(),
+        }
     }
 
     /// Whether this is PostgreSQL.
     pub const fn is_postgres(&self) -> bool {
         matches!(self.pools, Pools::Postgres { .. })
-    }
-
-    /// Brings the schema to this version's.
-    ///
-    /// # Errors
-    /// When the database is newer than this version, or was edited.
-    pub async fn migrate(&self) -> Result<()> {
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                // Nothing keeps two processes from migrating one file at the same time. Each
-                // migration is a transaction, so the slower one fails where the other one was
-                // first, and goes on from there.
-                let mut applied = self.applied().await?.len();
-                while let Err(error) = SQLITE_MIGRATIONS.run(writer).await {
-                    let now_applied = self.applied().await?.len();
-                    if now_applied == applied {
-                        return Err(migration_error(error));
-                    }
-                    applied = now_applied;
-                }
-            }
-            Pools::Postgres { application } => {
-                self.applied().await?;
-                let pool = owner_pool(application);
-                POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration_error)?;
-                pool.close().await;
-                // Connections from before the first migration do not have the application's role.
-                while let Some(idle) = application.try_acquire() {
-                    idle.detach().close().await?;
-                }
-            }
-        }
-        self.check_role().await
-    }
-
-    /// Undoes the newest migration, or everything down to (not including) `target`. Answers what
-    /// was undone, newest first; nothing when there is nothing to undo.
-    ///
-    /// # Errors
-    /// When the database is newer than this version, or was edited.
-    pub async fn rollback(&self, target: Option<i64>) -> Result<Vec<i64>> {
-        let applied: Vec<i64> = self.applied().await?;
-        let target = target.unwrap_or_else(|| applied.iter().rev().nth(1).copied().unwrap_or(0));
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                SQLITE_MIGRATIONS.undo(writer, target).await.map_err(migration_error)?;
-            }
-            Pools::Postgres { application } => {
-                let pool = owner_pool(application);
-                POSTGRES_MIGRATIONS.undo(&pool, target).await.map_err(migration_error)?;
-                pool.close().await;
-            }
-        }
-        Ok(applied.into_iter().filter(|version| *version > target).rev().collect())
-    }
-
-    /// Every migration this version knows, and whether the database has it.
-    ///
-    /// # Errors
-    /// When the database cannot be read, is newer than this version, or was edited.
-    pub async fn migrations(&self) -> Result<Vec<MigrationState>> {
-        let applied = self.applied().await?;
-        Ok(self
-            .known()
-            .map(|migration| MigrationState {
-                version: migration.version,
-                description: migration.description.to_string(),
-                applied: applied.contains(&migration.version),
-            })
-            .collect())
-    }
-
-    /// Checks that the schema is this version's and that row-level security holds: what must be true
-    /// before anything is served.
-    ///
-    /// # Errors
-    /// Saying what to do when it is not.
-    pub async fn check_ready(&self) -> Result<()> {
-        let applied = self.applied().await?;
-        if self.known().any(|migration| !applied.contains(&migration.version)) {
-            return Err(StoreError::Older {
-                have: applied.last().copied().unwrap_or(0),
-                need: self.known().map(|migration| migration.version).max().unwrap_or(0),
-            });
-        }
-        self.check_role().await
     }
 
     /// Asks the database for a sign of life.
@@ -282,80 +195,6 @@ impl Store {
             Pools::Postgres { application } => application.close().await,
         }
     }
-
-    fn known(&self) -> impl Iterator<Item = &'static Migration> {
-        let migrator = match self.pools {
-            Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
-            Pools::Postgres { .. } => &POSTGRES_MIGRATIONS,
-        };
-        migrator.iter().filter(|migration| migration.migration_type.is_up_migration())
-    }
-
-    /// Numbers of the migrations that ran, ascending, once each is known to be one of this version's;
-    /// none when the database is new.
-    async fn applied(&self) -> Result<Vec<i64>> {
-        let mut applied = self.list_applied().await?;
-        applied.sort_unstable_by_key(|migration| migration.version);
-        let known = |version| self.known().find(|migration| migration.version == version);
-        if let Some(unknown) = applied.iter().find(|ran| known(ran.version).is_none()) {
-            return Err(StoreError::Newer(unknown.version));
-        }
-        let edited = |ran: &&AppliedMigration| {
-            known(ran.version).is_none_or(|known| known.checksum != ran.checksum)
-        };
-        if let Some(edited) = applied.iter().find(edited) {
-            return Err(StoreError::Edited(edited.version));
-        }
-        Ok(applied.into_iter().map(|migration| migration.version).collect())
-    }
-
-    async fn list_applied(&self) -> Result<Vec<AppliedMigration>> {
-        match &self.pools {
-            // Not the writer: whether this version may serve is also asked during a long import.
-            Pools::Sqlite { readers, .. } => {
-                let mut connection = readers.acquire().await?;
-                let known: Option<(i64,)> = sqlx::query_as(
-                    "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = $1",
-                )
-                .bind(MIGRATIONS_TABLE)
-                .fetch_optional(&mut *connection)
-                .await?;
-                if known.is_none() {
-                    return Ok(Vec::new());
-                }
-                connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_error)
-            }
-            Pools::Postgres { application } => {
-                let mut connection =
-                    PgConnection::connect_with(&application.connect_options()).await?;
-                let (known,): (bool,) = sqlx::query_as("SELECT to_regclass($1) IS NOT NULL")
-                    .bind(MIGRATIONS_TABLE)
-                    .fetch_one(&mut connection)
-                    .await?;
-                let applied = if known {
-                    connection
-                        .list_applied_migrations(MIGRATIONS_TABLE)
-                        .await
-                        .map_err(migration_error)?
-                } else {
-                    Vec::new()
-                };
-                connection.close().await?;
-                Ok(applied)
-            }
-        }
-    }
-
-    async fn check_role(&self) -> Result<()> {
-        let Pools::Postgres { application } = &self.pools else { return Ok(()) };
-        let (role, unsafe_role): (String, bool) = sqlx::query_as(
-            "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_catalog.pg_roles \
-             WHERE rolname = current_user",
-        )
-        .fetch_one(application)
-        .await?;
-        if unsafe_role { Err(StoreError::UnsafeRole(role)) } else { Ok(()) }
-    }
 }
 
 /// Gives up the login role's rights for those of the role that owns nothing.
@@ -370,13 +209,6 @@ async fn become_application(connection: &mut PgConnection) -> sqlx::Result<()> {
     .map(drop)
 }
 
-/// One connection as the owner. A pool, because a future that lends a connection to the migrator
-/// could not be sent to another thread.
-fn owner_pool(application: &PgPool) -> PgPool {
-    let owner = PgConnectOptions::clone(&application.connect_options());
-    PgPoolOptions::new().max_connections(1).connect_lazy_with(owner)
-}
-
 /// Begins a transaction and tells PostgreSQL its scope, in one round trip.
 async fn begin_postgres(
     pool: &PgPool,
@@ -385,15 +217,6 @@ async fn begin_postgres(
 ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
     let sql = format!("{begin}; {}", scope.postgres_settings());
     Ok(pool.begin_with(sqlx::AssertSqlSafe(sql)).await?)
-}
-
-fn migration_error(error: MigrateError) -> StoreError {
-    match error {
-        MigrateError::VersionMissing(version) => StoreError::Newer(version),
-        MigrateError::VersionMismatch(version) => StoreError::Edited(version),
-        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => error.into(),
-        other => StoreError::Database(sqlx::Error::Migrate(Box::new(other))),
-    }
 }
 
 /// Checks what can be told of a SQLite file's name without opening it.
@@ -474,7 +297,8 @@ impl Tx {
     ///
     /// # Errors
     /// When it could not be; then nothing of it happened.
-    pub async fn commit(self) -> Result<()> {
+    pub async fn commit(mut self) -> Result<()> {
+        self.tell_standings().await?;
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
             Connection::Postgres(mut transaction) => {
@@ -484,6 +308,7 @@ impl Tx {
                 transaction.commit().await?;
             }
         }
+        self.known.keep(self.learned);
         Ok(())
     }
 
@@ -506,7 +331,7 @@ impl Tx {
         let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
         let sql = match lock {
             Lock::StoreEvents | Lock::KnowClients => "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            Lock::SettleEvents | Lock::CheckHealth | Lock::DeleteClients => {
+            Lock::SettleEvents | Lock::CheckHealth | Lock::DeleteClients | Lock::TellStandings => {
                 "SELECT pg_advisory_xact_lock($1, $2)"
             }
         };
@@ -514,6 +339,7 @@ impl Tx {
             Lock::StoreEvents | Lock::SettleEvents => 1,
             Lock::CheckHealth => 2,
             Lock::KnowClients | Lock::DeleteClients => 3,
+            Lock::TellStandings => 4,
         };
         // The random half of a UUIDv7. A collision makes two organizations wait for each other.
         let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
@@ -538,6 +364,9 @@ pub(crate) enum Lock {
     /// Deleting a client: nobody may be about to store something of it, since not every table has a
     /// foreign key that would notice.
     DeleteClients,
+    /// Numbering what changed in the portfolio: one at a time, so that whoever knows one number knows
+    /// all before it. Taken last of all.
+    TellStandings,
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use std::fmt;
 use jiff::{civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::Rhythm,
-    time::{add_days, local_day, start_of_day},
+    time::{add_days, from_epoch_day, start_of_day},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{Day, Instant, fetch_all, fetch_one, fetch_optional},
-    engagement::{Addition, Additions, unpacked},
+    engagement::{Addition, Additions, unpacked, utc_hour},
 };
 
 /// Something stored that does not follow from the events.
@@ -57,12 +57,14 @@ impl Tx {
     pub async fn event_days(&mut self) -> Result<Option<(Date, Date)>> {
         let (first, last) = fetch_one!(
             self,
-            (Option<Day>, Option<Day>),
-            "SELECT (SELECT MIN(day) FROM client_engagement_events WHERE organization_id = $1), \
-             (SELECT MAX(day) FROM client_engagement_events WHERE organization_id = $1)",
+            (Option<i64>, Option<i64>),
+            "SELECT (SELECT MIN(hour) FROM client_engagement_events WHERE organization_id = $1), \
+             (SELECT MAX(hour) FROM client_engagement_events WHERE organization_id = $1)",
             self.scope.organization_uuid()
         )?;
-        Ok(first.zip(last).map(|(first, last)| (first.0, last.0)))
+        let day =
+            |hour: i64| from_epoch_day(i32::try_from(hour.div_euclid(24)).unwrap_or(i32::MAX));
+        Ok(first.zip(last).map(|(first, last)| (day(first), day(last))))
     }
 
     /// The local days that the daily activity or the events span.
@@ -97,7 +99,7 @@ impl Tx {
             DayRow,
             "WITH counted AS (SELECT client_id, event_type, COUNT(*) AS events, \
              MAX(occurred_at) AS last_at FROM client_engagement_events \
-             WHERE organization_id = $1 AND day BETWEEN $3 AND $4 \
+             WHERE organization_id = $1 AND hour BETWEEN $3 AND $4 \
              AND occurred_at >= $5 AND occurred_at < $6 GROUP BY client_id, event_type), \
              stored AS (SELECT client_id, event_type, event_count, last_at FROM daily_activity \
              WHERE organization_id = $1 AND day = $2) \
@@ -108,8 +110,8 @@ impl Tx {
              ON e.client_id = s.client_id AND e.event_type = s.event_type",
             self.scope.organization_uuid(),
             Day(day),
-            Day(local_day(start, &TimeZone::UTC)),
-            Day(local_day(end, &TimeZone::UTC)),
+            utc_hour(start),
+            utc_hour(end),
             Instant(start),
             Instant(end)
         )?;

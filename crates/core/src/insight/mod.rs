@@ -10,7 +10,7 @@ pub(crate) mod named;
 mod period;
 mod rules;
 mod sentences;
-pub(crate) mod words;
+pub mod words;
 
 pub use kind::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule, VALID_DAYS};
 pub use moved::{Moved, contributions};
@@ -19,3 +19,4 @@ pub use period::Period;
 pub use rules::{
     Lifetime, MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, PendingTask, WeekFacts, weekly_insights,
 };
+pub use sentences::{StepWords, step_words};

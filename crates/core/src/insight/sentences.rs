@@ -3,12 +3,12 @@
 use jiff::civil::Date;
 
 use super::{
-    Lifetime, Moved, WeekFacts,
+    Lifetime, Moved, PendingTask, WeekFacts,
     words::{day, day_of, listed, ordinal},
 };
 use crate::{
     engagement::EventType,
-    score::{Action, Improvement, Milestone, Previous, ScoreModel},
+    score::{Action, Improvement, Milestone, Previous, ScoreInputs, ScoreModel},
     text::{counted, grouped, points},
     time::{days_between, local_day},
 };
@@ -117,17 +117,28 @@ pub(super) fn score_moved(
     )
 }
 
-pub(super) fn best_next_step(
-    facts: &WeekFacts<'_>,
+/// A step that would raise a score, in words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StepWords {
+    /// What to do: "Make your 5th visual".
+    pub title: String,
+    /// What is true now: "You have 4 visuals; the 5th reaches a milestone."
+    pub fact: String,
+    subject: String,
+}
+
+/// What an improvement asks of the client with these inputs and open tasks.
+pub fn step_words(
     step: &Improvement,
-    overall_then: i64,
-) -> (String, String) {
-    let inputs = &facts.score.inputs;
+    inputs: &ScoreInputs,
+    model: &ScoreModel,
+    pending_tasks: &[PendingTask],
+) -> StepWords {
     let (title, fact, subject) = match step.action {
-        Action::GenerateContent => make_more(Kind::Content, inputs.content, step, facts.model),
-        Action::CreateVisual => make_more(Kind::Visual, inputs.visuals, step, facts.model),
+        Action::GenerateContent => make_more(Kind::Content, inputs.content, step, model),
+        Action::CreateVisual => make_more(Kind::Visual, inputs.visuals, step, model),
         Action::CompleteTask => (
-            match facts.pending_tasks.as_slice() {
+            match pending_tasks {
                 [only] => format!("Finish “{}”", only.title),
                 _ => "Finish an onboarding task".to_owned(),
             },
@@ -154,6 +165,16 @@ pub(super) fn best_next_step(
             "One more visit".to_owned(),
         ),
     };
+    StepWords { title, fact, subject }
+}
+
+pub(super) fn best_next_step(
+    facts: &WeekFacts<'_>,
+    step: &Improvement,
+    overall_then: i64,
+) -> (String, String) {
+    let StepWords { title, fact, subject } =
+        step_words(step, &facts.score.inputs, facts.model, &facts.pending_tasks);
     let before = facts.score.overall;
     let effect = if overall_then == before {
         format!("; your score is {before}")

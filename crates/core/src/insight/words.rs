@@ -8,12 +8,12 @@ use crate::{
 };
 
 /// `+6`, `−3`, `0`.
-pub(crate) fn signed(number: i64) -> String {
+pub fn signed(number: i64) -> String {
     with_plus(number, grouped(number))
 }
 
 /// Hundredths of a point with their sign: `+4.50`, `−17.00`.
-pub(crate) fn signed_points(hundredths: i64) -> String {
+pub fn signed_points(hundredths: i64) -> String {
     with_plus(hundredths, points(hundredths))
 }
 
@@ -22,7 +22,7 @@ fn with_plus(number: i64, text: String) -> String {
 }
 
 /// `1st`, `2nd`, `11th`.
-pub(crate) fn ordinal(number: i64) -> String {
+pub fn ordinal(number: i64) -> String {
     let ending = match (number % 10, number % 100) {
         (_, 11..=13) => "th",
         (1, _) => "st",
@@ -34,7 +34,7 @@ pub(crate) fn ordinal(number: i64) -> String {
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub(crate) fn listed(items: &[String]) -> String {
+pub fn listed(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [only] => only.clone(),
@@ -43,17 +43,17 @@ pub(crate) fn listed(items: &[String]) -> String {
 }
 
 /// `15 Nov`, read around `today`.
-pub(crate) fn day(day: Date, today: Date) -> String {
+pub fn day(day: Date, today: Date) -> String {
     day.strftime(if needs_year(day, today) { "%-d %b %Y" } else { "%-d %b" }).to_string()
 }
 
 /// The local day of an instant: `15 Nov`.
-pub(crate) fn day_of(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+pub fn day_of(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     day(local_day(at, zone), local_day(now, zone))
 }
 
 /// `Tue 17 Nov, 08:14` in local time.
-pub(crate) fn moment(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+pub fn moment(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     let local = zone.to_datetime(at);
     let pattern = if needs_year(local.date(), local_day(now, zone)) {
         "%a %-d %b %Y, %H:%M"

@@ -545,3 +545,24 @@ proptest! {
         prop_assert_eq!(rhythm.usual_gap_days(), usual);
     }
 }
+
+#[test]
+fn a_day_begins_once_where_clocks_go_back_over_midnight() {
+    // St. John's, 2010-11-07: at 00:01 (02:31 UTC) clocks went back to 23:01 of the 6th.
+    let zone = time_zone("America/St_Johns").unwrap();
+    for (instant, expected) in [
+        ("2010-11-07T02:29:59Z", "2010-11-06"),
+        ("2010-11-07T02:30:30Z", "2010-11-07"),
+        ("2010-11-07T03:00:00Z", "2010-11-07"),
+        ("2010-11-07T03:30:00Z", "2010-11-07"),
+        ("2010-11-07T03:40:00Z", "2010-11-07"),
+        ("2010-11-08T03:29:59Z", "2010-11-07"),
+        ("2010-11-08T03:30:00Z", "2010-11-08"),
+    ] {
+        let instant = at(instant);
+        let day = local_day(instant, &zone);
+        assert_eq!(day.to_string(), expected, "{instant}");
+        let (start, next) = (start_of_day(day, &zone), start_of_day(add_days(day, 1), &zone));
+        assert!(start <= instant && instant < next, "{instant} is outside of its day");
+    }
+}

@@ -2,7 +2,8 @@
 //! client's data without a key.
 //!
 //! HS256; `sub` is the client's `external_id`, `aud` the organization's slug, `exp` at most 24 h
-//! ahead, signed with the organization's own token secret.
+//! ahead, signed with the organization's own token secret. Our own links and sessions of clients are
+//! tokens of the same kind that say so, and are good for nothing else.
 
 use jiff::Timestamp;
 use jsonwebtoken::{
@@ -16,7 +17,9 @@ use serde::{Deserialize, Serialize};
 use signature::{Signer, Verifier};
 
 /// Longest life of a client token, in seconds: a day.
-const MAX_LIFE_SECONDS: i64 = 24 * 60 * 60;
+pub(super) const MAX_LIFE_SECONDS: i64 = 24 * 60 * 60;
+/// Longest life of a link, in seconds: it is sent by mail and opened days later.
+const MAX_LINK_LIFE_SECONDS: i64 = 30 * MAX_LIFE_SECONDS;
 /// The host app's clock may be this far behind or ahead, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 60;
 
@@ -31,11 +34,38 @@ pub struct ClientClaims {
     pub exp: i64,
 }
 
+/// What a token is good for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Use {
+    /// A host app's: asks the API and lets the client in.
+    #[default]
+    Token,
+    /// Ours, in a link: lets the client in.
+    Link,
+    /// Ours, in a cookie: shows the client's pages.
+    Session,
+}
+
+/// What any of these tokens says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Claims {
+    pub(super) sub: String,
+    pub(super) aud: String,
+    pub(super) exp: i64,
+    /// Only ours say it.
+    #[serde(default, rename = "mainstay_use")]
+    pub(super) used_as: Use,
+}
+
 /// Signs a token as a host app does.
-///
-/// # Panics
-/// Never: three strings and numbers always serialize.
 pub fn sign_client_token(claims: &ClientClaims, secret: &str) -> String {
+    sign(claims, secret)
+}
+
+/// # Panics
+/// Never: strings and numbers always serialize.
+pub(super) fn sign(claims: &impl Serialize, secret: &str) -> String {
     install_provider();
     jsonwebtoken::encode(
         &Header::new(Algorithm::HS256),
@@ -47,13 +77,11 @@ pub fn sign_client_token(claims: &ClientClaims, secret: &str) -> String {
 
 /// Which organization a token claims to be for; nothing is verified yet.
 pub(super) fn audience_of(token: &str) -> Option<String> {
-    jsonwebtoken::dangerous::insecure_decode_claims::<ClientClaims>(token)
-        .ok()
-        .map(|claims| claims.aud)
+    jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token).ok().map(|claims| claims.aud)
 }
 
-/// The client that a token speaks for, if its signature, audience and time are right.
-pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> Option<String> {
+/// What a token says, if its signature, audience and time are right.
+pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> Option<Claims> {
     install_provider();
     let mut validation = Validation::new(Algorithm::HS256);
     validation.set_audience(&[slug]);
@@ -61,14 +89,20 @@ pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> O
     // The library would ask the machine's clock; ours is an argument.
     validation.validate_exp = false;
     let key = DecodingKey::from_secret(secret.as_bytes());
-    let claims = jsonwebtoken::decode::<ClientClaims>(token, &key, &validation).ok()?.claims;
+    let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
     let now = now.as_second();
-    let alive = claims.exp > now.saturating_sub(CLOCK_SKEW_SECONDS);
-    let short = claims.exp <= now.saturating_add(MAX_LIFE_SECONDS + CLOCK_SKEW_SECONDS);
+    let (longest, skew) = match claims.used_as {
+        Use::Token => (MAX_LIFE_SECONDS, CLOCK_SKEW_SECONDS),
+        // Signed by our own clock.
+        Use::Link => (MAX_LINK_LIFE_SECONDS, 0),
+        Use::Session => (MAX_LIFE_SECONDS, 0),
+    };
+    let alive = claims.exp > now.saturating_sub(skew);
+    let short = claims.exp <= now.saturating_add(longest + skew);
     let named = !claims.sub.trim().is_empty()
         && claims.sub.chars().count() <= MAX_CLIENT_ID_CHARS
         && !claims.sub.contains('\0');
-    (alive && short && named).then_some(claims.sub)
+    (alive && short && named).then_some(claims)
 }
 
 /// HS256 by `ring` and nothing else: a token cannot ask for another algorithm.

@@ -18,28 +18,33 @@ mod probes;
 mod problem;
 mod v1;
 
-use axum::{
-    Router,
-    extract::{DefaultBodyLimit, MatchedPath, Request},
-    middleware::map_response,
-};
-use tower_http::{catch_panic::CatchPanicLayer, trace::TraceLayer};
-use tracing::Span;
+pub(crate) use problem::Problem;
+pub(crate) use v1::clients::events::{event_range, read_cursor, write_cursor};
+
+use std::sync::Arc;
+
+use axum::{Router, extract::DefaultBodyLimit, middleware::map_response};
+use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Mainstay, engagement::EventWriter};
+use crate::{
+    Mainstay,
+    engagement::EventWriter,
+    http::{Site, traced},
+};
 
 /// What every handler needs.
 #[derive(Clone)]
 pub(crate) struct Api {
     mainstay: Mainstay,
     writer: EventWriter,
+    site: Arc<Site>,
     document: docs::Document,
     readiness: probes::Readiness,
 }
 
 /// Every route of the API, for any listener.
-pub fn router(mainstay: Mainstay, writer: EventWriter) -> Router {
+pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Router {
     let (handlers, document) = OpenApiRouter::with_openapi(document::base())
         .merge(client::success::routes())
         .merge(v1::routes())
@@ -49,6 +54,7 @@ pub fn router(mainstay: Mainstay, writer: EventWriter) -> Router {
     let api = Api {
         mainstay,
         writer,
+        site: Arc::new(site),
         document: docs::Document::new(&document::complete(document)),
         readiness: probes::Readiness::default(),
     };
@@ -62,12 +68,5 @@ pub fn router(mainstay: Mainstay, writer: EventWriter) -> Router {
     for (name, value) in answer::headers() {
         router = router.layer(answer::header_unless_set(name, value));
     }
-    // Failures are logged where they are handled, once: here only the request is named. Its route
-    // and not its path, in which a client's id may be an e-mail address.
-    router.layer(TraceLayer::new_for_http().make_span_with(span_of).on_failure(()))
-}
-
-fn span_of(request: &Request) -> Span {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str);
-    tracing::info_span!("request", method = %request.method(), route)
+    traced(router)
 }

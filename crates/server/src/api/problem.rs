@@ -109,6 +109,11 @@ impl Problem {
         }))
     }
 
+    /// What is wrong this time, and what to do.
+    pub(crate) fn detail(&self) -> &str {
+        &self.0.detail
+    }
+
     /// A value that cannot be used.
     pub(crate) fn invalid(field: &str, reason: impl AsRef<str>) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {}", reason.as_ref()))

@@ -1,10 +1,13 @@
 use std::{io::Write as _, process::ExitCode};
 
+use url::form_urlencoded;
+
 use super::{Result, output::Output, progress, serve::Server};
 use crate::{
     Mainstay,
     config::Settings,
-    demo::{Demo, prepare},
+    demo::{Demo, OWNER, prepare},
+    http::Site,
 };
 
 pub(super) async fn run(
@@ -22,12 +25,31 @@ pub(super) async fn run(
     })
     .await;
     bar.finish_and_clear();
-    tell(&prepared?, &server.url(), settings, out)?;
-    server.serve(mainstay, out).await?;
+    let site = Site { demo: true, ..server.site(settings) };
+    let demo = prepared?;
+    let doors = Doors {
+        setup: mainstay.setup_link(demo.organization.id, &site).await?.url,
+        client: mainstay.client_link(demo.organization.id, &demo.client_id, None, &site).await?.url,
+    };
+    tell(&demo, &doors, &site, settings, out)?;
+    server.serve(mainstay, site, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(demo: &Demo, url: &str, settings: &Settings, out: &mut Output) -> Result<()> {
+/// Links that let somebody in.
+struct Doors {
+    setup: String,
+    client: String,
+}
+
+fn tell(
+    demo: &Demo,
+    doors: &Doors,
+    site: &Site,
+    settings: &Settings,
+    out: &mut Output,
+) -> Result<()> {
+    let url = site.link("");
     let (bold, dim) = (out.style().bold(), out.style().dim());
     let organization = &demo.organization;
     writeln!(
@@ -37,8 +59,26 @@ fn tell(demo: &Demo, url: &str, settings: &Settings, out: &mut Output) -> Result
         organization.name,
         organization.slug
     )?;
+    let email = form_urlencoded::byte_serialize(OWNER.as_bytes()).collect::<String>();
+    writeln!(out, "In the browser:\n")?;
     for (what, value, use_for) in [
-        ("address", &url.to_owned(), "for your own requests and SDKs"),
+        ("sign in", &site.link(&format!("/sign-in?email={email}")), OWNER),
+        ("password", &demo.owner_password, "made anew at every start"),
+        ("client page", &doors.client, "what one client sees; for 7 days"),
+        ("your account", &doors.setup, "or sign up as an owner of your own; works once"),
+    ] {
+        writeln!(
+            out,
+            "  {:<13} {}\n  {:<13} {}",
+            what,
+            bold.apply_to(value),
+            "",
+            dim.apply_to(use_for)
+        )?;
+    }
+    writeln!(out, "\nFor programs:\n")?;
+    for (what, value, use_for) in [
+        ("address", &url, "for your own requests and SDKs"),
         ("API to try", &format!("{url}/api/docs"), "every request, in the browser"),
         ("secret key", &demo.secret_key, "everything of this organization"),
         ("write key", &demo.write_key, "sends events, nothing else"),

@@ -12,7 +12,7 @@ use super::{
     output::Output,
     table::{Table, minute, shown},
 };
-use crate::Mainstay;
+use crate::{Mainstay, config::Settings};
 
 #[derive(Serialize)]
 struct Listed {
@@ -21,6 +21,13 @@ struct Listed {
     name: String,
     role: Role,
     created_at: Timestamp,
+}
+
+#[derive(Serialize)]
+struct Added<'a> {
+    #[serde(flatten)]
+    member: Listed,
+    invitation_link: &'a str,
 }
 
 impl From<Member> for Listed {
@@ -37,6 +44,7 @@ impl From<Member> for Listed {
 
 pub(super) async fn run(
     mainstay: &Mainstay,
+    settings: &Settings,
     command: MemberCommand,
     out: &mut Output,
 ) -> Result<ExitCode> {
@@ -45,14 +53,17 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let member =
                 mainstay.add_member(organization.id, &email, name.as_deref(), role).await?;
+            let site = settings.site(None);
+            let link = mainstay.invitation_link(organization.id, member.id, &site).await?.url;
             if json.json {
-                out.json(&Listed::from(member))?;
+                out.json(&Added { member: member.into(), invitation_link: &link })?;
             } else {
                 let (slug, email) = (&organization.slug, shown(&member.email));
                 writeln!(
                     out,
-                    "added {email} as {role} of {slug}. A key to act with:\n  mainstay key create \
-                     --org {slug} --kind member --member {email}"
+                    "added {email} as {role} of {slug}. Pass this link on; it works once, for 7 \
+                     days:\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
+                     --kind member --member {email}"
                 )?;
             }
         }

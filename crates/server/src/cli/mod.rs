@@ -88,9 +88,9 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
     let done = match command {
         Command::Demo(_) => demo::run(&mainstay, settings, out).await,
         Command::Serve(_) => serve::run(&mainstay, settings, out).await,
-        Command::Org(command) => org::run(&mainstay, command, out).await,
+        Command::Org(command) => org::run(&mainstay, settings, command, out).await,
         Command::Key(command) => key::run(&mainstay, command, out).await,
-        Command::Member(command) => member::run(&mainstay, command, out).await,
+        Command::Member(command) => member::run(&mainstay, settings, command, out).await,
         Command::Import(args) => import::run(&mainstay, args, out).await,
         Command::Score(args) => score::run(&mainstay, &args, out).await,
         Command::Insights(args) => insights::run(&mainstay, &args, out).await,

@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     Mainstay,
+    config::Settings,
     organization::{CreateOrganization, CreatedOrganization},
 };
 
@@ -28,6 +29,7 @@ struct Created<'a> {
     secret_key: &'a str,
     write_key: &'a str,
     token_secret: &'a str,
+    setup_link: &'a str,
 }
 
 #[derive(Serialize)]
@@ -42,6 +44,7 @@ struct Listed {
 
 pub(super) async fn run(
     mainstay: &Mainstay,
+    settings: &Settings,
     command: OrgCommand,
     out: &mut Output,
 ) -> Result<ExitCode> {
@@ -52,6 +55,8 @@ pub(super) async fn run(
             }
             let create = CreateOrganization { slug, name, time_zone: timezone, sample: false };
             let created = mainstay.create_organization(create).await?;
+            let site = settings.site(None);
+            let setup = mainstay.setup_link(created.organization.id, &site).await?.url;
             if json.json {
                 out.json(&Created {
                     id: created.organization.id,
@@ -59,9 +64,10 @@ pub(super) async fn run(
                     secret_key: &created.keys.secret_key,
                     write_key: &created.keys.write_key,
                     token_secret: &created.token_secret,
+                    setup_link: &setup,
                 })?;
             } else {
-                tell_created(&created, out)?;
+                tell_created(&created, &setup, out)?;
             }
         }
         OrgCommand::List { json } => {
@@ -81,7 +87,7 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_created(created: &CreatedOrganization, out: &mut Output) -> Result<()> {
+fn tell_created(created: &CreatedOrganization, setup: &str, out: &mut Output) -> Result<()> {
     let organization = &created.organization;
     let (bold, dim) = (out.style().bold(), out.style().dim());
     writeln!(
@@ -103,6 +109,7 @@ fn tell_created(created: &CreatedOrganization, out: &mut Output) -> Result<()> {
             &created.token_secret,
             "signs your clients' tokens (HS256); for servers only",
         ),
+        ("set-up link", &setup.to_owned(), "makes the first owner; works once, for 7 days"),
     ] {
         writeln!(
             out,
@@ -116,7 +123,7 @@ fn tell_created(created: &CreatedOrganization, out: &mut Output) -> Result<()> {
     writeln!(
         out,
         "\nKeep these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
-         mainstay member add --org {slug} --email YOU@EXAMPLE.COM --role owner\n  mainstay serve"
+         mainstay serve\n\nand open the set-up link."
     )?;
     Ok(())
 }

@@ -3,7 +3,12 @@ use std::{io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
 use tokio::{net::TcpListener, sync::watch};
 
 use super::{CliError, Result, output::Output};
-use crate::{Mainstay, api, config::Settings, engagement::EventWriter};
+use crate::{
+    Mainstay,
+    config::Settings,
+    engagement::EventWriter,
+    http::{self, Site},
+};
 
 /// How long requests under way may take once the server is asked to stop. Service managers kill
 /// what has not ended after 10 s (Docker) or more.
@@ -21,7 +26,8 @@ pub(super) async fn run(
             "there is no organization yet; create one, also while this runs: mainstay org create SLUG"
         )?;
     }
-    server.serve(mainstay, out).await?;
+    let site = server.site(settings);
+    server.serve(mainstay, site, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -48,36 +54,36 @@ impl Server {
         Ok(Self { listener, address: bound, signals })
     }
 
-    /// Where a browser on this machine finds it.
-    pub(super) fn url(&self) -> String {
-        let mut address = self.address;
-        if address.ip().is_unspecified() {
-            address.set_ip(match address {
-                SocketAddr::V4(_) => std::net::Ipv4Addr::LOCALHOST.into(),
-                SocketAddr::V6(_) => std::net::Ipv6Addr::LOCALHOST.into(),
-            });
-        }
-        format!("http://{address}")
+    /// Where it is reached.
+    pub(super) fn site(&self, settings: &Settings) -> Site {
+        settings.site(Some(self.address))
     }
 
     /// Serves until told to stop; then finishes what is under way and stores what is waiting.
-    pub(super) async fn serve(self, mainstay: &Mainstay, out: &mut Output) -> Result<()> {
+    pub(super) async fn serve(
+        self,
+        mainstay: &Mainstay,
+        site: Site,
+        out: &mut Output,
+    ) -> Result<()> {
         let Self { listener, address, signals } = self;
         let (writer, written) = EventWriter::start(mainstay.clone());
-        let router = api::router(mainstay.clone(), writer);
+        let service = http::service(mainstay.clone(), writer, site);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
         tracing::info!(%address, "listening");
 
         let stop = {
             let signals = signals.clone();
+            let mainstay = mainstay.clone();
             async move {
                 stopped(signals, 1).await;
+                mainstay.hub().stop();
                 tracing::info!("stopping: no new connections, finishing what is under way");
             }
         };
         let serving = async {
-            axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+            axum::serve(listener, service).with_graceful_shutdown(stop).await?;
             // The router is gone, and with it the last way to hand in events.
             written.await.map_err(std::io::Error::other)
         };

@@ -1,6 +1,8 @@
 //! Clients and what organizations keep of them: profile, onboarding, launch kit, feedback.
 
+mod chunk;
 mod onboarding;
+mod staff;
 
 use jiff::Timestamp;
 use mainstay_core::{
@@ -11,6 +13,7 @@ use mainstay_store::{Client, ClientPatch, Profile, Scope, StoreError, new_id};
 use serde_json::Value;
 use uuid::Uuid;
 
+pub(crate) use chunk::next_chunk;
 pub use onboarding::FeedbackGiven;
 
 use crate::{Error, Mainstay, Result};
@@ -88,6 +91,7 @@ impl Mainstay {
                 traits: patch.traits,
             },
             created_at: now,
+            owner: None,
         };
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         tx.create_client(&client).await.map_err(|error| match error {

@@ -23,6 +23,21 @@ pub struct FeedbackGiven {
     pub given_at: Option<Timestamp>,
 }
 
+impl FeedbackGiven {
+    /// Whether the rating is on its scale and the comment can be kept; answers the rating on the
+    /// common scale.
+    ///
+    /// # Errors
+    /// Naming the field, its limit and what to do.
+    pub fn check(&self) -> Result<i64> {
+        let normalised = self.kind.normalise(self.rating)?;
+        if let Some(comment) = &self.comment {
+            check_text("comment", comment, MAX_COMMENT_CHARS)?;
+        }
+        Ok(normalised)
+    }
+}
+
 impl Mainstay {
     /// Adds a task to a client's onboarding.
     ///
@@ -132,10 +147,7 @@ impl Mainstay {
         given: FeedbackGiven,
     ) -> Result<Feedback> {
         let now = self.now();
-        let normalised = given.kind.normalise(given.rating)?;
-        if let Some(comment) = &given.comment {
-            check_text("comment", comment, MAX_COMMENT_CHARS)?;
-        }
+        let normalised = given.check()?;
         let given_at = given.given_at.map_or(now, mainstay_core::time::to_micros);
         if given_at > now || given_at < Timestamp::constant(946_684_800, 0) {
             return Err(Error::invalid(

@@ -17,7 +17,7 @@ use mainstay_store::{ClientPatch, KeyKind, Organization, Role, Scope, TaskStatus
 
 use crate::{
     Error, Mainstay, ManualClock, Result,
-    access::{ClientClaims, sign_client_token},
+    access::{ClientClaims, random_secret, sign_client_token},
     client::FeedbackGiven,
     organization::CreateOrganization,
     score::ScoreRun,
@@ -28,9 +28,12 @@ use life::{Happening, Life};
 pub const SLUG: &str = "demo";
 const NAME: &str = "Tidewater Studio";
 const ZONE: &str = "Europe/Copenhagen";
-const OWNER: &str = "owner@demo.example";
+/// The owner's address.
+pub const OWNER: &str = "owner@demo.example";
 /// Local days that are lived through, the last of them today.
 const DAYS: i32 = 120;
+/// Characters of the owner's password: short enough to type, with more than a hundred bits.
+const PASSWORD_CHARS: usize = 20;
 /// How long the sample client token lives, in seconds: the longest that is accepted.
 const TOKEN_LIFE_SECONDS: i64 = 24 * 60 * 60;
 
@@ -43,6 +46,8 @@ pub struct Demo {
     pub secret_key: String,
     /// `mwk_…`.
     pub write_key: String,
+    /// What the owner signs in with.
+    pub owner_password: String,
     /// `mmt_…` of the owner.
     pub member_token: String,
     /// A token of [`Demo::client_id`], good for a day.
@@ -82,8 +87,8 @@ pub async fn prepare(
         })
         .await?;
     let organization = created.organization.clone();
+    let owner = then.add_member(organization.id, OWNER, Some("Ines Moreau"), Role::Owner).await?.id;
     for (email, name, role) in [
-        (OWNER, "Ines Moreau", Role::Owner),
         ("ola@demo.example", "Ola Brandt", Role::Admin),
         ("tomas@demo.example", "Tomas Vale", Role::Staff),
     ] {
@@ -110,6 +115,8 @@ pub async fn prepare(
 
     let member_token =
         mainstay.create_key(organization.id, KeyKind::Member, Some(OWNER)).await?.key;
+    let owner_password = random_secret().chars().take(PASSWORD_CHARS).collect::<String>();
+    mainstay.set_password(organization.id, owner, &owner_password).await?;
     let client_id = lives[0].client_id.clone();
     let claims = ClientClaims {
         sub: client_id.clone(),
@@ -120,6 +127,7 @@ pub async fn prepare(
         organization: mainstay.context(organization.id).await?.organization,
         secret_key: created.keys.secret_key,
         write_key: created.keys.write_key,
+        owner_password,
         member_token,
         client_token: sign_client_token(&claims, &created.token_secret),
         client_id,

@@ -8,13 +8,13 @@ use mainstay_core::{
     engagement::{Event, EventType, validate},
     id::OrganizationId,
 };
-use mainstay_store::{ClientPatch, Outcome, Scope, Seen, Tx};
+use mainstay_store::{ClientPatch, Outcome, Scope, Seen, StoreError, Tx};
 
-use super::import::{
-    Group, Identify, ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row,
-    RowContent,
+use super::{
+    import::{ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row, RowContent},
+    track::MOST_TRIES,
 };
-use crate::{Mainstay, Result, organization::Context};
+use crate::{Error, Mainstay, Result, organization::Context};
 
 /// Rows that go into one transaction: memory for a few megabytes, and few fsyncs.
 const BATCH: usize = 5_000;
@@ -55,13 +55,22 @@ pub enum ImportFailure {
     File(#[from] ImportError),
     /// The database.
     #[error(transparent)]
-    Service(#[from] crate::Error),
+    Service(#[from] Error),
 }
 
-enum Checked {
-    Event(Event),
-    Identify(Identify),
-    Group(Group),
+/// Rows of one transaction, checked.
+#[derive(Default)]
+struct Batch {
+    events: Vec<Event>,
+    /// Client, when it was told, and what.
+    profiles: Vec<(String, Timestamp, ClientPatch)>,
+}
+
+/// What became of a batch's events.
+#[derive(Default)]
+struct Stored {
+    new: u64,
+    duplicates: u64,
 }
 
 impl Mainstay {
@@ -92,19 +101,19 @@ impl Mainstay {
                 total_bytes: source.total_bytes(),
                 rows: summary.read,
             });
-            if batch.is_empty() {
+            if batch.events.is_empty() && batch.profiles.is_empty() {
                 break;
             }
-            if let Some(tx) = &mut dry {
-                self.store_batch(tx, batch, &mut summary).await?;
-            } else {
-                let mut tx = self.begin(organization).await?;
-                self.store_batch(&mut tx, batch, &mut summary).await?;
-                tx.commit().await.map_err(crate::Error::from)?;
-            }
+            let stored = match &mut dry {
+                Some(tx) => self.store_batch(tx, &batch).await?,
+                None => self.store_batch_at_last(organization, &batch).await?,
+            };
+            summary.stored += stored.new;
+            summary.duplicates += stored.duplicates;
+            summary.profiles += batch.profiles.len() as u64;
         }
         if let Some(tx) = dry {
-            tx.rollback().await.map_err(crate::Error::from)?;
+            tx.rollback().await.map_err(Error::from)?;
         }
         summary.refused = rejects.count();
         summary.rejects = rejects.finish()?;
@@ -115,56 +124,47 @@ impl Mainstay {
         Ok(self.store().begin(Scope::Service(organization)).await?)
     }
 
-    async fn store_batch(
+    /// Stores a batch in one transaction, again when it lost against another one.
+    async fn store_batch_at_last(
         &self,
-        tx: &mut Tx,
-        batch: Vec<Checked>,
-        summary: &mut ImportSummary,
-    ) -> Result<()> {
+        organization: OrganizationId,
+        batch: &Batch,
+    ) -> Result<Stored> {
+        let mut tries = 1;
+        loop {
+            match self.try_store_batch(organization, batch).await {
+                Err(Error::Store(StoreError::Conflict)) if tries < MOST_TRIES => tries += 1,
+                stored => return stored,
+            }
+        }
+    }
+
+    async fn try_store_batch(&self, organization: OrganizationId, batch: &Batch) -> Result<Stored> {
+        let mut tx = self.begin(organization).await?;
+        let stored = self.store_batch(&mut tx, batch).await?;
+        tx.commit().await?;
+        Ok(stored)
+    }
+
+    async fn store_batch(&self, tx: &mut Tx, batch: &Batch) -> Result<Stored> {
         let context = Context::load(tx).await?;
-        let (mut events, mut profiles) = (Vec::new(), Vec::new());
-        for row in batch {
-            match row {
-                Checked::Event(event) => events.push(event),
-                Checked::Identify(identify) => profiles.push((
-                    identify.client_id,
-                    identify.timestamp,
-                    ClientPatch {
-                        name: identify.name,
-                        email: identify.email,
-                        plan: identify.plan,
-                        group_id: None,
-                        traits: identify.traits,
-                    },
-                )),
-                Checked::Group(group) => profiles.push((
-                    group.client_id,
-                    group.timestamp,
-                    ClientPatch { group_id: Some(group.group_id), ..ClientPatch::default() },
-                )),
+        let mut stored = Stored::default();
+        for outcome in self.store_in(tx, &context, &batch.events).await? {
+            match outcome {
+                Outcome::Stored => stored.new += 1,
+                Outcome::Duplicate => stored.duplicates += 1,
             }
         }
-        if !events.is_empty() {
-            let outcomes = self.store_in(tx, &context, &events).await?;
-            for outcome in outcomes {
-                match outcome {
-                    Outcome::Stored => summary.stored += 1,
-                    Outcome::Duplicate => summary.duplicates += 1,
-                }
-            }
-        }
-        // What was said last stands, whatever the order of the rows in a batch.
-        profiles.sort_by_key(|(_, at, _)| *at);
-        let seen: Vec<Seen<'_>> = profiles
+        let seen: Vec<Seen<'_>> = batch
+            .profiles
             .iter()
             .map(|(client, at, _)| Seen { external_id: client, first_at: *at })
             .collect();
         let resolved = tx.resolve_clients(&seen, self.now()).await?;
-        for (client, _, patch) in &profiles {
-            tx.update_client(resolved[client].id, patch).await?;
-            summary.profiles += 1;
+        for (client, (_, _, patch)) in resolved.iter().zip(&batch.profiles) {
+            tx.update_client(client.id, patch).await?;
         }
-        Ok(())
+        Ok(stored)
     }
 }
 
@@ -174,29 +174,31 @@ fn read_batch(
     rejects: &mut RejectsFile,
     summary: &mut ImportSummary,
     now: Timestamp,
-) -> std::result::Result<Vec<Checked>, ImportError> {
-    let mut batch = Vec::with_capacity(BATCH);
-    while batch.len() < BATCH
-        && let Some(row) = source.next()
-    {
+) -> std::result::Result<Batch, ImportError> {
+    let mut batch = Batch::default();
+    while batch.events.len() + batch.profiles.len() < BATCH {
+        let Some(row) = source.next() else { break };
         summary.read += 1;
         let checked = match row? {
-            Ok(row) => check(row, types, now),
+            Ok(row) => check(row, types, now, &mut batch),
             Err(rejected) => Err(rejected),
         };
-        match checked {
-            Ok(checked) => batch.push(checked),
-            Err(rejected) => rejects.write(&rejected)?,
+        if let Err(rejected) = checked {
+            rejects.write(&rejected)?;
         }
     }
+    // What was said last stands, whatever the order of the rows in a batch.
+    batch.profiles.sort_by_key(|(_, at, _)| *at);
     Ok(batch)
 }
 
+/// Adds a row to a batch, unless it is refused.
 fn check(
     row: Row,
     types: &HashMap<String, EventType>,
     now: Timestamp,
-) -> std::result::Result<Checked, RejectedRow> {
+    batch: &mut Batch,
+) -> std::result::Result<(), RejectedRow> {
     let Row { line, content, raw } = row;
     match content {
         RowContent::Event(mut incoming) => {
@@ -206,13 +208,29 @@ fn check(
             // History, not late data: it counts as received when it happened. But nothing was
             // received in the future, so a broken clock is still found out.
             let received_at = incoming.timestamp.map_or(now, |happened| happened.min(now));
-            validate(incoming, received_at).map(Checked::Event).map_err(|error| RejectedRow {
+            let event = validate(incoming, received_at).map_err(|error| RejectedRow {
                 line,
                 reason: error.to_string(),
                 raw,
-            })
+            })?;
+            batch.events.push(event);
         }
-        RowContent::Identify(identify) => Ok(Checked::Identify(identify)),
-        RowContent::Group(group) => Ok(Checked::Group(group)),
+        RowContent::Identify(identify) => batch.profiles.push((
+            identify.client_id,
+            identify.timestamp,
+            ClientPatch {
+                name: identify.name,
+                email: identify.email,
+                plan: identify.plan,
+                group_id: None,
+                traits: identify.traits,
+            },
+        )),
+        RowContent::Group(group) => batch.profiles.push((
+            group.client_id,
+            group.timestamp,
+            ClientPatch { group_id: Some(group.group_id), ..ClientPatch::default() },
+        )),
     }
+    Ok(())
 }

@@ -2,15 +2,15 @@ use std::collections::HashMap;
 
 use mainstay_core::{
     engagement::{Event, EventError, EventType, IncomingEvent, validate},
-    id::{ClientId, OrganizationId},
+    id::OrganizationId,
     time::local_day,
 };
-use mainstay_store::{Outcome, ResolvedClient, Scope, Seen, StorableEvent, StoreError, Tx, new_id};
+use mainstay_store::{Outcome, Scope, Seen, StorableEvent, StoreError, Tx, new_id};
 
 use crate::{Error, Mainstay, Result, organization::Context};
 
 /// How often a transaction that lost against another one is run again.
-const MOST_TRIES: u32 = 5;
+pub(super) const MOST_TRIES: u32 = 5;
 
 /// What became of the events of one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,16 +126,15 @@ impl Mainstay {
             .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
             .collect();
         let resolved = tx.resolve_clients(&seen, self.now()).await?;
-        let storable: Vec<StorableEvent> = events
+        let storable: Vec<StorableEvent<'_>> = events
             .iter()
-            .map(|event| StorableEvent {
-                client: resolved[&event.client_id].id,
+            .zip(resolved)
+            .map(|(event, client)| StorableEvent {
+                client,
                 local_day: local_day(event.occurred_at, &context.zone),
-                event: event.clone(),
+                event,
             })
             .collect();
-        let by_id: HashMap<ClientId, ResolvedClient> =
-            resolved.into_values().map(|client| (client.id, client)).collect();
-        Ok(tx.store_events(&storable, &by_id).await?)
+        Ok(tx.store_events(&storable).await?)
     }
 }

@@ -1,5 +1,6 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
+    engagement::EventType,
     id::ClientId,
     time::{add_days, local_day},
 };
@@ -9,6 +10,8 @@ use crate::{Mainstay, Result};
 
 /// Days that a heatmap shows, today included.
 pub const HEATMAP_DAYS: i32 = 30;
+/// Events that are read at a time when only some of them are wanted.
+const READ_AHEAD: i64 = 1_000;
 
 /// A client's activity on the last days.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -89,27 +92,41 @@ impl Mainstay {
         Ok(Heatmap::of(today, &activity))
     }
 
-    /// A client's events in `[from, to)`, newest first.
+    /// A client's events in `[from, to)`, newest first; only of some types, unless none is named.
     pub async fn client_timeline(
         &self,
         scope: Scope,
         client: &Client,
         (from, to): (Timestamp, Timestamp),
+        types: &[EventType],
         before: Option<&EventCursor>,
         limit: i64,
     ) -> Result<EventPage> {
         let mut tx = self.store().read(scope).await?;
         // Nothing happened before the client existed, and looking costs something a day.
-        let from = from.max(client.created_at);
-        let mut events = tx.client_events(client.id, (from, to), before, limit + 1).await?;
-        let more = events.len() > usize::try_from(limit).unwrap_or(usize::MAX);
-        if more {
-            events.pop();
+        let range = (from.max(client.created_at), to);
+        let wanted = usize::try_from(limit).unwrap_or(usize::MAX).saturating_add(1);
+        let read = if types.is_empty() { limit + 1 } else { limit.max(READ_AHEAD) };
+        let mut events: Vec<StoredEvent> = Vec::new();
+        let mut before = before.cloned();
+        // A type has no index of its own, so events of other types are read over.
+        while events.len() < wanted {
+            let chunk = tx.client_events(client.id, range, before.as_ref(), read).await?;
+            let is_last = i64::try_from(chunk.len()).is_ok_and(|len| len < read);
+            before = chunk.last().map(cursor_of);
+            let fits = |event: &StoredEvent| types.is_empty() || types.contains(&event.event_type);
+            events.extend(chunk.into_iter().filter(fits));
+            if is_last {
+                break;
+            }
         }
-        let next = events.last().filter(|_| more).map(|event| EventCursor {
-            occurred_at: event.occurred_at,
-            message_id: event.message_id.clone(),
-        });
+        let more = events.len() >= wanted;
+        events.truncate(wanted - 1);
+        let next = events.last().filter(|_| more).map(cursor_of);
         Ok(EventPage { events, next })
     }
+}
+
+fn cursor_of(event: &StoredEvent) -> EventCursor {
+    EventCursor { occurred_at: event.occurred_at, message_id: event.message_id.clone() }
 }

@@ -89,6 +89,7 @@ async fn store_group(mainstay: &Mainstay, organization: OrganizationId, group: V
     let events: Vec<Event> = events.into_iter().flatten().collect();
     match mainstay.store_checked(organization, &events).await {
         Ok(outcomes) => {
+            mainstay.hub().stored(organization, &events, &outcomes);
             let mut rest = outcomes.as_slice();
             for (answer, count) in answers.into_iter().zip(counts) {
                 let (own, others) = rest.split_at(count);

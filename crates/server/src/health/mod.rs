@@ -1,6 +1,7 @@
 //! Checking clients' health: opening, worsening and resolving momentum alerts.
 
 mod alerts;
+mod bulk;
 
 use jiff::Timestamp;
 use mainstay_core::{
@@ -16,9 +17,11 @@ use mainstay_store::{
 };
 
 pub use alerts::AlertHistory;
+pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
 
 use crate::{
-    CHUNK, Error, Mainstay, Result,
+    Error, Mainstay, Result,
+    client::next_chunk,
     organization::{Context, check_as_of},
     score::Moment,
 };
@@ -65,21 +68,21 @@ impl Mainstay {
             ));
         }
         let mut changes = Vec::new();
-        let mut chunk = self.chunk_of(scope, client, as_of).await?;
-        while let Some(last) = chunk.last() {
+        let mut done: Option<ClientChunk> = None;
+        loop {
             let mut tx = self.store().begin(scope).await?;
             tx.lock_health_check().await?;
             let checked = tx.organization().await?.health_checked_until;
             if !dry_run && checked.is_some_and(|checked| checked > as_of) {
                 // A later check has begun since. It sees to this chunk and the rest of them: what
                 // it found of a client must not be taken back by an older look.
-                break;
+                return Ok(changes);
+            }
+            let chunk = next_chunk(&mut tx, client, as_of, done.as_ref()).await?;
+            if chunk.clients.is_empty() {
+                return Ok(changes);
             }
             self.check_chunk(&mut tx, &chunk, as_of, dry_run, &mut changes).await?;
-            chunk = match client {
-                Some(_) => ClientChunk { clients: Vec::new() },
-                None => tx.client_chunk(Some(last), as_of, CHUNK).await?,
-            };
             if client.is_none() {
                 // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
@@ -89,8 +92,8 @@ impl Mainstay {
             } else {
                 tx.commit().await?;
             }
+            done = Some(chunk);
         }
-        Ok(changes)
     }
 
     /// Checks one client.

@@ -17,7 +17,8 @@ use mainstay_store::{
 };
 
 use crate::{
-    CHUNK, Error, Mainstay, Result,
+    Error, Mainstay, Result,
+    client::next_chunk,
     organization::{Context, check_as_of},
     score::Moment,
 };
@@ -47,15 +48,15 @@ impl Mainstay {
     ) -> Result<u64> {
         check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
-        let mut chunk = self.chunk_of(scope, client, as_of).await?;
         let mut count = 0;
-        while let Some(last) = chunk.last() {
+        let mut done: Option<ClientChunk> = None;
+        loop {
             let mut tx = self.store().begin(scope).await?;
+            let chunk = next_chunk(&mut tx, client, as_of, done.as_ref()).await?;
+            if chunk.clients.is_empty() {
+                return Ok(count);
+            }
             let written = self.write_insights(&mut tx, &chunk, as_of).await?;
-            chunk = match client {
-                Some(_) => ClientChunk { clients: Vec::new() },
-                None => tx.client_chunk(Some(last), as_of, CHUNK).await?,
-            };
             if dry_run {
                 tx.rollback().await?;
             } else {
@@ -63,8 +64,8 @@ impl Mainstay {
             }
             count += written.len() as u64;
             each(written);
+            done = Some(chunk);
         }
-        Ok(count)
     }
 
     /// Writes one client's insights of the seven local days before `as_of`.
@@ -89,23 +90,6 @@ impl Mainstay {
         )
         .await?;
         Ok(insights)
-    }
-
-    /// The clients to work on first: the one that is named, or the first of all.
-    pub(crate) async fn chunk_of(
-        &self,
-        scope: Scope,
-        client: Option<&str>,
-        as_of: Timestamp,
-    ) -> Result<ClientChunk> {
-        let mut tx = self.store().read(scope).await?;
-        let Some(external_id) = client else {
-            return Ok(tx.client_chunk(None, as_of, CHUNK).await?);
-        };
-        let client = tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
-        let mut chunk = ClientChunk::of(&client);
-        chunk.clients.retain(|(client, _)| client.created_at < as_of);
-        Ok(chunk)
     }
 
     async fn write_insights(

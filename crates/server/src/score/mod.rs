@@ -1,6 +1,7 @@
 //! Computing, storing and explaining success scores.
 
 mod mend;
+mod preview;
 mod run;
 mod single;
 
@@ -10,6 +11,7 @@ use mainstay_core::{
 };
 use mainstay_store::{ActivityRange, ClientFacts};
 
+pub use preview::{ModelPreview, Move};
 pub use run::{ClientScore, ScoreRun};
 pub use single::Explained;
 

@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use mainstay_core::{
     id::{ClientId, OrganizationId},
     score::Score,
@@ -8,13 +8,24 @@ use mainstay_store::{ClientChunk, Scope, Tx};
 
 use super::Moment;
 use crate::{
-    CHUNK, Error, Mainstay, Result,
+    Mainstay, Result,
+    client::next_chunk,
     organization::{Context, check_as_of},
 };
 
 /// Days that stay out of the folded totals: the two weeks that scores tell apart, and a day for
 /// windows that are cut.
 const UNFOLDED_DAYS: i32 = 15;
+
+/// Clients' scores, in the order of their chunk.
+pub(crate) type Scores = Vec<(ClientId, Score)>;
+
+/// Clients with their scores and the local day that these are for.
+struct ScoredChunk {
+    day: Date,
+    chunk: ClientChunk,
+    scores: Scores,
+}
 
 /// A score with the name that the host app knows its client by.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -61,26 +72,74 @@ impl Mainstay {
         self.mend_scores(organization).await?;
 
         let mut count = 0;
-        let mut chunk = self.first_chunk(organization, run).await?;
-        while let Some(last) = chunk.last() {
-            let mut read = self.store().read(Scope::Service(organization)).await?;
-            let context = Context::load(&mut read).await?;
-            let moment = Moment::new(&context, run.as_of, false);
-            let scores = scores_of(&mut read, &chunk, &moment).await?;
-            let next = match run.client {
-                Some(_) => ClientChunk { clients: Vec::new() },
-                None => read.client_chunk(Some(last), run.as_of, CHUNK).await?,
-            };
-            drop(read);
-            let day = local_day(run.as_of, &context.zone);
-            let mut write = self.store().begin(Scope::Service(organization)).await?;
-            write.save_scores(day, &scores, self.now()).await?;
-            write.commit().await?;
-            count += scores.len() as u64;
-            each(named(&chunk, scores));
-            chunk = next;
+        let mut scored: Vec<ScoredChunk> = Vec::new();
+        let mut last: Option<ClientChunk> = None;
+        loop {
+            let [one, other] = self.next_two(organization, run, last.as_ref()).await?;
+            // Summing up two weeks of activity takes longest: of two chunks at a time, while those
+            // before them are written.
+            let (written, first, second) = tokio::join!(
+                self.save_chunks(organization, &scored),
+                self.score_chunk(organization, run, &one),
+                self.score_chunk(organization, run, &other),
+            );
+            written?;
+            for ScoredChunk { chunk, scores, .. } in scored {
+                count += scores.len() as u64;
+                each(named(&chunk, scores));
+            }
+            scored = [first?, second?].into_iter().flatten().collect();
+            let Some(latest) = scored.last() else { return Ok(count) };
+            last = Some(latest.chunk.clone());
         }
-        Ok(count)
+    }
+
+    /// The two chunks after another one, as far as there are any.
+    async fn next_two(
+        &self,
+        organization: OrganizationId,
+        run: &ScoreRun,
+        after: Option<&ClientChunk>,
+    ) -> Result<[ClientChunk; 2]> {
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        let client = run.client.as_deref();
+        let one = next_chunk(&mut tx, client, run.as_of, after).await?;
+        if one.clients.is_empty() {
+            return Ok([one.clone(), one]);
+        }
+        let other = next_chunk(&mut tx, client, run.as_of, Some(&one)).await?;
+        Ok([one, other])
+    }
+
+    /// The scores of a chunk; `None` of an empty one.
+    async fn score_chunk(
+        &self,
+        organization: OrganizationId,
+        run: &ScoreRun,
+        chunk: &ClientChunk,
+    ) -> Result<Option<ScoredChunk>> {
+        if chunk.clients.is_empty() {
+            return Ok(None);
+        }
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        let context = Context::load(&mut tx).await?;
+        let moment = Moment::new(&context, run.as_of, false);
+        let scores = scores_of(&mut tx, chunk, &moment).await?;
+        let day = local_day(run.as_of, &context.zone);
+        Ok(Some(ScoredChunk { day, chunk: chunk.clone(), scores }))
+    }
+
+    async fn save_chunks(
+        &self,
+        organization: OrganizationId,
+        scored: &[ScoredChunk],
+    ) -> Result<()> {
+        for ScoredChunk { day, scores, .. } in scored {
+            let mut tx = self.store().begin(Scope::Service(organization)).await?;
+            tx.save_scores(*day, scores, self.now()).await?;
+            tx.commit().await?;
+        }
+        Ok(())
     }
 
     /// The same work in one transaction that is undone, so that it cannot say otherwise.
@@ -90,41 +149,22 @@ impl Mainstay {
         run: &ScoreRun,
         mut each: impl FnMut(Vec<ClientScore>) + Send,
     ) -> Result<u64> {
-        let mut chunk = self.first_chunk(organization, run).await?;
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         self.prepare_scores(&mut tx, run.as_of).await?;
         self.mend_scores_in(&mut tx, None).await?;
         let context = Context::load(&mut tx).await?;
         let moment = Moment::new(&context, run.as_of, false);
         let mut count = 0;
-        while let Some(last) = chunk.last() {
+        let client = run.client.as_deref();
+        let mut chunk = next_chunk(&mut tx, client, run.as_of, None).await?;
+        while !chunk.clients.is_empty() {
             let scores = scores_of(&mut tx, &chunk, &moment).await?;
             count += scores.len() as u64;
             each(named(&chunk, scores));
-            chunk = match run.client {
-                Some(_) => ClientChunk { clients: Vec::new() },
-                None => tx.client_chunk(Some(last), run.as_of, CHUNK).await?,
-            };
+            chunk = next_chunk(&mut tx, client, run.as_of, Some(&chunk)).await?;
         }
         tx.rollback().await?;
         Ok(count)
-    }
-
-    async fn first_chunk(
-        &self,
-        organization: OrganizationId,
-        run: &ScoreRun,
-    ) -> Result<ClientChunk> {
-        let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let Some(external_id) = &run.client else {
-            return Ok(tx.client_chunk(None, run.as_of, CHUNK).await?);
-        };
-        let client = tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
-        Ok(if client.created_at < run.as_of {
-            ClientChunk::of(&client)
-        } else {
-            ClientChunk { clients: Vec::new() }
-        })
     }
 
     /// Announces the scores, and folds old activity when they are for the present: a score of the
@@ -140,16 +180,12 @@ impl Mainstay {
     }
 }
 
-pub(crate) async fn scores_of(
-    tx: &mut Tx,
-    chunk: &ClientChunk,
-    moment: &Moment,
-) -> Result<Vec<(ClientId, Score)>> {
+pub(crate) async fn scores_of(tx: &mut Tx, chunk: &ClientChunk, moment: &Moment) -> Result<Scores> {
     let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
     Ok(facts.iter().map(|facts| (facts.client, moment.score(facts))).collect())
 }
 
-fn named(chunk: &ClientChunk, scores: Vec<(ClientId, Score)>) -> Vec<ClientScore> {
+fn named(chunk: &ClientChunk, scores: Scores) -> Vec<ClientScore> {
     chunk
         .clients
         .iter()

@@ -127,6 +127,8 @@ fn table() -> Vec<Row> {
         asked(FEEDBACK, "",                             [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("POST", FEEDBACK, || json!({"kind": "nps", "rating": 9}),
                                                         [201, 201, 201, 201, 201, 403, 403, 404, 401]),
+        row("POST", "/api/v1/clients/{client_id}/links", nothing,
+                                                        [201, 201, 201, 201, 403, 403, 403, 404, 401]),
         asked("/api/v1/clients/{client_id}/score", "",  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         asked("/api/v1/clients/{client_id}/scores", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         asked("/api/v1/clients/{client_id}/scores/{day}/evidence", "",

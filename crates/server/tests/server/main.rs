@@ -11,3 +11,4 @@ mod http;
 mod isolation;
 mod openapi;
 mod order;
+mod web;

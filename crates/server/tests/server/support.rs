@@ -9,8 +9,8 @@ use jiff::{Timestamp, ToSpan as _};
 use mainstay::{
     Mainstay, ManualClock,
     access::{ClientClaims, sign_client_token},
-    api,
     engagement::EventWriter,
+    http::{self, Site},
     organization::CreateOrganization,
 };
 use mainstay_core::id::{MemberId, OrganizationId};
@@ -121,10 +121,15 @@ impl Answer {
 
 impl World {
     pub(crate) async fn sqlite() -> Self {
+        Self::sqlite_at(|site| site).await
+    }
+
+    /// On SQLite, reached in some other way than where it listens.
+    pub(crate) async fn sqlite_at(reached: impl FnOnce(Site) -> Site) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
         let store = Store::open(&url).await.unwrap();
-        Self::on(store, Place::Sqlite { _folder: folder }).await
+        Self::on(store, Place::Sqlite { _folder: folder }, reached).await
     }
 
     /// On a new database of the server that `./check` starts.
@@ -137,20 +142,22 @@ impl World {
         administer(&server, &format!("CREATE DATABASE {name}")).await;
         let (host, _) = server.rsplit_once('/').unwrap();
         let store = Store::open(&format!("{host}/{name}")).await.unwrap();
-        Self::on(store, Place::Postgres { server, name }).await
+        Self::on(store, Place::Postgres { server, name }, |site| site).await
     }
 
-    async fn on(store: Store, place: Place) -> Self {
+    async fn on(store: Store, place: Place, reached: impl FnOnce(Site) -> Site) -> Self {
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
         let mainstay = Mainstay::new(store.clone(), clock.clone());
         let acme = tenant(&mainstay, "acme").await;
         let rival = tenant(&mainstay, "rival").await;
         let (writer, _) = EventWriter::start(mainstay.clone());
-        let router = api::router(mainstay.clone(), writer.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let url = format!("http://{}", listener.local_addr().unwrap());
-        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        let address = listener.local_addr().unwrap();
+        let url = format!("http://{address}");
+        let site = reached(Site::local(address));
+        let service = http::service(mainstay.clone(), writer.clone(), site);
+        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
         let http = reqwest::Client::new();
         Self { mainstay, clock, writer, acme, rival, http, url, server, store, place }
     }
@@ -172,6 +179,11 @@ impl World {
     /// Moves the clock by a second: what is made in the same millisecond has no order.
     pub(crate) fn tick(&self) {
         self.clock.set(self.mainstay.now().saturating_add(1.seconds()).unwrap());
+    }
+
+    /// Where the server is.
+    pub(crate) fn url(&self) -> &str {
+        &self.url
     }
 
     /// The token of a client of Acme's, good for an hour from now.

@@ -91,6 +91,13 @@ impl Tx {
             day = self.next_active_day(folding).await?;
         }
         self.add_to_totals(&additions).await?;
+        // Days that are folded are more than a week old, and with them the ids kept for a week.
+        execute!(
+            self,
+            "DELETE FROM untimed_messages WHERE organization_id = $1 AND day < $2",
+            self.scope.organization_uuid(),
+            Day(until)
+        )?;
         execute!(
             self,
             "UPDATE organizations SET folded_until = $2 WHERE id = $1",

@@ -9,20 +9,27 @@ pub(crate) use fold::{Addition, Additions, unpacked};
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{Event, EventType, Windows},
-    id::ClientId,
     time::{add_days, start_of_day},
 };
 use serde_json::{Map, Value};
 
+use crate::ResolvedClient;
+
+/// The UTC hour of an instant, in hours since 1970: what events are filed under.
+pub(crate) fn utc_hour(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(3_600)
+}
+
 /// A checked event of a known client.
-#[derive(Clone, Debug, PartialEq)]
-pub struct StorableEvent {
-    /// Whose it is.
-    pub client: ClientId,
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StorableEvent<'a> {
+    /// Whose it is, as [`Tx::resolve_clients`](crate::Tx::resolve_clients) told in the same
+    /// transaction.
+    pub client: ResolvedClient,
     /// Calendar day of `event.occurred_at` in the organization's zone.
     pub local_day: Date,
     /// What happened.
-    pub event: Event,
+    pub event: &'a Event,
 }
 
 /// What became of an event.

@@ -1,16 +1,16 @@
 use std::collections::HashMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::EventType,
     id::ClientId,
-    time::{add_days, local_day, start_of_day},
+    time::{add_days, local_day, start_of_day, time_zone},
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{DayActivity, EventCursor, StoredEvent, TypeCounts};
+use super::{DayActivity, EventCursor, StoredEvent, TypeCounts, utc_hour};
 use crate::{
     ClientChunk, Result, Tx,
     dialect::{Day, Instant, execute, fetch_day_by_day},
@@ -58,11 +58,39 @@ fn bounded(first: Date, last: Date) -> (Day, Day) {
     (Day(first), Day(last.min(add_days(first, MOST_DAYS))))
 }
 
+/// Stretches of UTC hours that hold a client's latest active local days, newest first: of as many
+/// days as it takes to show so many events. Of the last day only a part may be asked for, so its
+/// events do not count. A week without events is cheaper to walk through than to ask again after.
+fn stretches_of_last(
+    active: &[DayActivity],
+    last_day: Date,
+    limit: i64,
+    zone: &TimeZone,
+) -> Vec<(i64, i64)> {
+    const WORTH_SKIPPING_HOURS: i64 = 7 * 24;
+    let mut stretches: Vec<(i64, i64)> = Vec::new();
+    let mut certain = 0;
+    for active in active.iter().rev() {
+        if certain >= limit {
+            break;
+        }
+        if active.day < last_day {
+            certain += active.events;
+        }
+        let end = start_of_day(add_days(active.day, 1), zone) - SignedDuration::from_micros(1);
+        let hours = (utc_hour(start_of_day(active.day, zone)), utc_hour(end));
+        match stretches.last_mut() {
+            Some(later) if later.0 - hours.1 <= WORTH_SKIPPING_HOURS => later.0 = hours.0,
+            _ => stretches.push(hours),
+        }
+    }
+    stretches
+}
+
 impl Tx {
     /// A client's events in `[from, to)`, newest first, from the one before `before`.
     ///
-    /// Days are the steps of the key, so a quiet client costs a look-up a day: keep the range to
-    /// what is shown (a few months).
+    /// The range is walked through day by day: keep it to what is shown (a few months).
     pub async fn client_events(
         &mut self,
         client: ClientId,
@@ -71,30 +99,41 @@ impl Tx {
         limit: i64,
     ) -> Result<Vec<StoredEvent>> {
         let upper = before.map_or(to, |cursor| cursor.occurred_at.min(to));
-        let (first, last) =
-            bounded(local_day(from, &TimeZone::UTC), local_day(upper, &TimeZone::UTC));
-        let rows = fetch_day_by_day!(
-            self,
-            EventRow,
-            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
-             SELECT day + 1 FROM days WHERE day < $4) \
-             SELECT e.message_id, e.event_type, e.name, e.occurred_at, e.received_at, \
-             e.session_id, e.page_path, e.duration_seconds, e.data \
-             FROM days CROSS JOIN [client_engagement_events e \
-             WHERE e.organization_id = $1 AND e.day = days.day AND e.client_id = $2 \
-             AND e.occurred_at >= $5 AND (e.occurred_at < $6 OR (e.occurred_at = $6 \
-             AND $7 <> '' AND e.message_id < $7))] \
-             ORDER BY e.occurred_at DESC, e.message_id DESC LIMIT $8",
-            self.scope.organization_uuid(),
-            client.uuid(),
-            first,
-            last,
-            Instant(from),
-            Instant(upper),
-            before.map_or("", |cursor| cursor.message_id.as_str()),
-            limit
-        )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        let before = before.map_or("", |cursor| cursor.message_id.as_str());
+        let organization = self.organization().await?;
+        let zone = time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC);
+        let last_day = local_day(upper, &zone);
+        let active = self.day_activity(client, local_day(from, &zone), last_day).await?;
+        let mut events: Vec<StoredEvent> = Vec::new();
+        for (first, last) in stretches_of_last(&active, last_day, limit, &zone) {
+            let missing = limit.saturating_sub_unsigned(events.len() as u64);
+            if missing <= 0 {
+                break;
+            }
+            let rows = fetch_day_by_day!(
+                self,
+                EventRow,
+                "WITH RECURSIVE hours (hour) AS (SELECT CAST($3 AS BIGINT) UNION ALL \
+                 SELECT hour + 1 FROM hours WHERE hour < $4) \
+                 SELECT e.message_id, e.event_type, e.name, e.occurred_at, e.received_at, \
+                 e.session_id, e.page_path, e.duration_seconds, e.data \
+                 FROM hours CROSS JOIN [client_engagement_events e \
+                 WHERE e.organization_id = $1 AND e.hour = hours.hour AND e.client_id = $2 \
+                 AND e.occurred_at >= $5 AND (e.occurred_at < $6 OR (e.occurred_at = $6 \
+                 AND $7 <> '' AND e.message_id < $7))] \
+                 ORDER BY e.occurred_at DESC, e.message_id DESC LIMIT $8",
+                organization.id.uuid(),
+                client.uuid(),
+                first,
+                last,
+                Instant(from),
+                Instant(upper),
+                before,
+                missing
+            )?;
+            events.extend(rows.into_iter().map(StoredEvent::from));
+        }
+        Ok(events)
     }
 
     /// A client's events a local day in `[first, last]`; days without events are left out.
@@ -180,13 +219,13 @@ impl Tx {
                  (organization_id, day, client_id, event_type, event_count, last_at) \
                  SELECT organization_id, CAST($2 AS DATE), client_id, event_type, COUNT(*), \
                  MAX(occurred_at) FROM client_engagement_events \
-                 WHERE organization_id = $1 AND day BETWEEN $3 AND $4 \
+                 WHERE organization_id = $1 AND hour BETWEEN $3 AND $4 \
                  AND occurred_at >= $5 AND occurred_at < $6 \
                  GROUP BY organization_id, client_id, event_type",
                 organization,
                 Day(day),
-                Day(local_day(start, &TimeZone::UTC)),
-                Day(local_day(end, &TimeZone::UTC)),
+                utc_hour(start),
+                utc_hour(end),
                 Instant(start),
                 Instant(end)
             )?;

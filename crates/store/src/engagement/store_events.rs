@@ -10,9 +10,9 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Outcome, StorableEvent, fold::Additions};
+use super::{Outcome, StorableEvent, fold::Additions, utc_hour};
 use crate::{
-    Organization, ResolvedClient, Result, StoreError, Tx,
+    Organization, Result, StoreError, Tx,
     dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
     pool::Lock,
 };
@@ -23,66 +23,61 @@ const UNTIMED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Where the duplicates of an event may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Filing {
-    /// Under the UTC day of its own timestamp, where it is filed too.
-    OwnDay,
-    /// Clock correction filed it under another day than its own timestamp's.
-    Moved(Date),
-    /// It has no timestamp of its own; its duplicate may be under any day of the last week.
+    /// Under the UTC hour of its own timestamp, where it is filed too.
+    OwnHour,
+    /// Clock correction filed it under another hour than its own timestamp's.
+    Moved(i64),
+    /// It has no timestamp of its own; its duplicate may have come any day of the last week.
     Untimed,
 }
 
-/// What makes a message the same as another one, as the databases keep it: the day of its own
-/// timestamp (or the day that it is filed under), the client, the message's id and that timestamp.
-type Identity = (Day, Uuid, String, Instant);
+/// What makes a message the same as another one, as the databases keep it: the hour of its own
+/// timestamp (or the hour that it is filed under), the client, the message's id and that timestamp.
+type Identity = (i64, Uuid, String, Instant);
 
 fn utc_day(at: Timestamp) -> Date {
     local_day(at, &TimeZone::UTC)
 }
 
 /// The client's own timestamp; of a message without one, when it happened as far as we know.
-fn own_time(event: &StorableEvent) -> Timestamp {
+fn own_time(event: &StorableEvent<'_>) -> Timestamp {
     // A client's clock can stand anywhere; what matters is only that it says the same again.
     to_micros(event.event.client_timestamp.unwrap_or(event.event.occurred_at).max(EARLIEST))
 }
 
-fn filing(event: &StorableEvent) -> Filing {
-    let own_day = utc_day(own_time(event));
+fn filing(event: &StorableEvent<'_>) -> Filing {
+    let own_hour = utc_hour(own_time(event));
     match event.event.client_timestamp {
         None => Filing::Untimed,
-        Some(_) if own_day == utc_day(event.event.occurred_at) => Filing::OwnDay,
-        Some(_) => Filing::Moved(own_day),
+        Some(_) if own_hour == utc_hour(event.event.occurred_at) => Filing::OwnHour,
+        Some(_) => Filing::Moved(own_hour),
     }
 }
 
-/// The identity of an event that is filed, or looked for, under a day.
-fn identity(event: &StorableEvent, day: Date) -> Identity {
+/// The identity of an event that is filed, or looked for, under an hour.
+fn identity(event: &StorableEvent, hour: i64) -> Identity {
     let message_id = event.event.message_id.clone();
-    (Day(day), event.client.uuid(), message_id, Instant(own_time(event)))
+    (hour, event.client.id.uuid(), message_id, Instant(own_time(event)))
 }
 
 impl Tx {
-    /// Stores events, each exactly once, with all that is rolled up from them. `clients` says since
-    /// when each client exists, as [`Tx::resolve_clients`] told in this transaction.
+    /// Stores events, each exactly once, with all that is rolled up from them.
     ///
     /// Outcomes are in the order of the events. They hold once the transaction is committed.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the organization's time zone is no longer the one by which the
     /// events' days were told.
-    pub async fn store_events(
-        &mut self,
-        events: &[StorableEvent],
-        clients: &HashMap<ClientId, ResolvedClient>,
-    ) -> Result<Vec<Outcome>> {
+    pub async fn store_events(&mut self, events: &[StorableEvent<'_>]) -> Result<Vec<Outcome>> {
         let filings: Vec<Filing> = events.iter().map(filing).collect();
-        let own_days_only = filings.iter().all(|filing| *filing == Filing::OwnDay);
-        self.lock_organization(if own_days_only { Lock::StoreEvents } else { Lock::SettleEvents })
+        let own_hours_only = filings.iter().all(|filing| *filing == Filing::OwnHour);
+        self.lock_organization(if own_hours_only { Lock::StoreEvents } else { Lock::SettleEvents })
             .await?;
         // Read again within the lock: nobody folds, announces scores or changes the zone from here on.
         let organization = self.organization().await?;
         check_days(events, &organization)?;
 
-        let mut fresh: Vec<usize> = if own_days_only {
+        let mut fresh: Vec<usize> = if own_hours_only {
             // Of equal messages in one batch, the table's key lets one in.
             (0..events.len()).collect()
         } else {
@@ -97,32 +92,24 @@ impl Tx {
         for index in &stored {
             outcomes[*index] = Outcome::Stored;
         }
-        let stored: Vec<&StorableEvent> = stored.into_iter().map(|index| &events[index]).collect();
+        let stored: Vec<&StorableEvent<'_>> =
+            stored.into_iter().map(|index| &events[index]).collect();
         self.roll_up(&stored, &organization).await?;
-
-        let mut earliest: BTreeMap<ClientId, Timestamp> = BTreeMap::new();
-        for event in &stored {
-            let at = event.event.occurred_at;
-            earliest
-                .entry(event.client)
-                .and_modify(|first| *first = (*first).min(at))
-                .or_insert(at);
+        if let Some(scored_until) = organization.scored_until {
+            let late = stored.iter().filter(|event| event.event.occurred_at < scored_until);
+            self.mark_stale(Some(scored_until), &earliest(late.copied())).await?;
         }
-        let earliest: Vec<_> = earliest.into_iter().collect();
-        self.mark_stale(organization.scored_until, &earliest).await?;
-        let moved_back: Vec<_> = earliest
-            .into_iter()
-            .filter(|(id, at)| clients.get(id).is_none_or(|client| *at < client.created_at))
-            .collect();
-        self.move_clients_back(&moved_back).await?;
+        let before_their_client =
+            stored.iter().filter(|event| event.event.occurred_at < event.client.created_at);
+        self.move_clients_back(&earliest(before_their_client.copied())).await?;
         Ok(outcomes)
     }
 
-    /// Leaves out the events whose duplicate is filed under another day than they would be, and
-    /// files those that are moved under their own day too.
+    /// Leaves out the events whose duplicate is filed under another hour than they would be, and
+    /// files those that are moved under their own hour too.
     async fn drop_known_elsewhere(
         &mut self,
-        events: &[StorableEvent],
+        events: &[StorableEvent<'_>],
         filings: &[Filing],
         fresh: &mut Vec<usize>,
     ) -> Result<()> {
@@ -130,15 +117,15 @@ impl Tx {
         if !elsewhere.is_empty() {
             fresh.retain(|index| {
                 let event = &events[*index];
-                filings[*index] != Filing::OwnDay
-                    || !elsewhere.contains(&identity(event, utc_day(own_time(event))))
+                filings[*index] != Filing::OwnHour
+                    || !elsewhere.contains(&identity(event, utc_hour(own_time(event))))
             });
         }
-        let moved: Vec<(usize, Date)> = fresh
+        let moved: Vec<(usize, i64)> = fresh
             .iter()
             .filter_map(|index| match filings[*index] {
-                Filing::Moved(own_day) => Some((*index, own_day)),
-                Filing::OwnDay | Filing::Untimed => None,
+                Filing::Moved(own_hour) => Some((*index, own_hour)),
+                Filing::OwnHour | Filing::Untimed => None,
             })
             .collect();
         if !moved.is_empty() {
@@ -152,41 +139,42 @@ impl Tx {
         if !untimed.is_empty() {
             let known = self.known_untimed(events, &untimed).await?;
             fresh.retain(|index| !known.contains(index));
+            self.remember_untimed(events, filings, fresh).await?;
         }
         Ok(())
     }
 
-    /// Files moved messages under their own days; answers those of which neither a moved nor an
+    /// Files moved messages under their own hours; answers those of which neither a moved nor an
     /// unmoved twin is there.
     async fn claim_moved(
         &mut self,
-        events: &[StorableEvent],
-        moved: &[(usize, Date)],
+        events: &[StorableEvent<'_>],
+        moved: &[(usize, i64)],
     ) -> Result<HashSet<usize>> {
         let organization = self.scope.organization_uuid();
         let twins: Vec<Identity> = fetch_for_rows!(
             self,
             Identity,
-            "WITH wanted (organization_id, day, client_id, message_id, client_timestamp) AS (",
+            "WITH wanted (organization_id, hour, client_id, message_id, client_timestamp) AS (",
             moved,
-            ") SELECT e.day, e.client_id, e.message_id, e.client_timestamp \
+            ") SELECT e.hour, e.client_id, e.message_id, e.client_timestamp \
              FROM wanted w CROSS JOIN client_engagement_events e \
-             WHERE e.organization_id = w.organization_id AND e.day = w.day \
+             WHERE e.organization_id = w.organization_id AND e.hour = w.hour \
              AND e.client_id = w.client_id AND e.message_id = w.message_id \
              AND e.client_timestamp = w.client_timestamp",
             |row| [
                 organization,
-                Day(row.1),
-                events[row.0].client.uuid(),
+                row.1,
+                events[row.0].client.id.uuid(),
                 &events[row.0].event.message_id,
                 Instant(own_time(&events[row.0]))
             ]
         );
         let twins: HashSet<Identity> = twins.into_iter().collect();
-        let mut unmatched: Vec<(usize, Date)> = moved
+        let mut unmatched: Vec<(usize, i64)> = moved
             .iter()
             .copied()
-            .filter(|(index, day)| !twins.contains(&identity(&events[*index], *day)))
+            .filter(|(index, hour)| !twins.contains(&identity(&events[*index], *hour)))
             .collect();
         unmatched
             .sort_unstable_by(|a, b| (a.1, key_of(&events[a.0])).cmp(&(b.1, key_of(&events[b.0]))));
@@ -194,13 +182,13 @@ impl Tx {
             self,
             Identity,
             "INSERT INTO event_moves \
-             (organization_id, client_day, client_id, message_id, client_timestamp)",
+             (organization_id, client_hour, client_id, message_id, client_timestamp)",
             &unmatched,
-            "ON CONFLICT DO NOTHING RETURNING client_day, client_id, message_id, client_timestamp",
+            "ON CONFLICT DO NOTHING RETURNING client_hour, client_id, message_id, client_timestamp",
             |row| [
                 organization,
-                Day(row.1),
-                events[row.0].client.uuid(),
+                row.1,
+                events[row.0].client.id.uuid(),
                 &events[row.0].event.message_id,
                 Instant(own_time(&events[row.0]))
             ]
@@ -208,7 +196,7 @@ impl Tx {
         let claimed: HashSet<Identity> = claimed.into_iter().collect();
         Ok(unmatched
             .into_iter()
-            .filter(|(index, day)| claimed.contains(&identity(&events[*index], *day)))
+            .filter(|(index, hour)| claimed.contains(&identity(&events[*index], *hour)))
             .map(|(index, _)| index)
             .collect())
     }
@@ -216,7 +204,7 @@ impl Tx {
     /// Which of these messages without a timestamp came before, less than a week away.
     async fn known_untimed(
         &mut self,
-        events: &[StorableEvent],
+        events: &[StorableEvent<'_>],
         untimed: &[usize],
     ) -> Result<HashSet<usize>> {
         let organization = self.scope.organization_uuid();
@@ -231,14 +219,14 @@ impl Tx {
             "), keys AS MATERIALIZED (SELECT w.organization_id, w.day + away.days AS day, \
              w.client_id, w.message_id FROM wanted w CROSS JOIN (SELECT column1 AS days FROM \
              (VALUES (-7), (-6), (-5), (-4), (-3), (-2), (-1), (0), (1)) AS near) AS away) \
-             SELECT e.client_id, e.message_id, e.received_at \
-             FROM keys CROSS JOIN client_engagement_events e \
-             WHERE e.organization_id = keys.organization_id AND e.day = keys.day \
-             AND e.client_id = keys.client_id AND e.message_id = keys.message_id",
+             SELECT u.client_id, u.message_id, u.received_at \
+             FROM keys CROSS JOIN untimed_messages u \
+             WHERE u.organization_id = keys.organization_id AND u.day = keys.day \
+             AND u.client_id = keys.client_id AND u.message_id = keys.message_id",
             |index| [
                 organization,
                 Day(utc_day(events[*index].event.received_at)),
-                events[*index].client.uuid(),
+                events[*index].client.id.uuid(),
                 &events[*index].event.message_id
             ]
         );
@@ -255,26 +243,59 @@ impl Tx {
             .filter(|index| {
                 let event = &events[*index];
                 by_message
-                    .get(&(event.client.uuid(), event.event.message_id.clone()))
+                    .get(&(event.client.id.uuid(), event.event.message_id.clone()))
                     .is_some_and(|times| near(times, event.event.received_at))
             })
             .collect())
     }
 
-    /// Messages of the batch's days that correction has filed elsewhere; hardly ever any.
-    async fn moved_messages(&mut self, events: &[StorableEvent]) -> Result<HashSet<Identity>> {
-        let days = events.iter().map(|event| utc_day(event.event.occurred_at));
-        let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
+    /// Keeps the ids of messages without a timestamp, to know them by for a week.
+    async fn remember_untimed(
+        &mut self,
+        events: &[StorableEvent<'_>],
+        filings: &[Filing],
+        fresh: &[usize],
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let mut untimed: Vec<(Date, ClientId, &str, Timestamp)> = fresh
+            .iter()
+            .filter(|index| filings[**index] == Filing::Untimed)
+            .map(|index| {
+                let event = &events[*index];
+                let received_at = event.event.received_at;
+                (
+                    utc_day(received_at),
+                    event.client.id,
+                    event.event.message_id.as_str(),
+                    received_at,
+                )
+            })
+            .collect();
+        untimed.sort_unstable();
+        insert_rows!(
+            self,
+            "INSERT INTO untimed_messages (organization_id, day, client_id, message_id, received_at)",
+            &untimed,
+            "ON CONFLICT DO NOTHING",
+            |row| [organization, Day(row.0), row.1.uuid(), row.2, Instant(row.3)]
+        );
+        Ok(())
+    }
+
+    /// Messages of the batch's hours that correction has filed elsewhere; hardly ever any.
+    async fn moved_messages(&mut self, events: &[StorableEvent<'_>]) -> Result<HashSet<Identity>> {
+        let hours = events.iter().map(|event| utc_hour(event.event.occurred_at));
+        let (Some(first), Some(last)) = (hours.clone().min(), hours.max()) else {
             return Ok(HashSet::new());
         };
         let rows = fetch_all!(
             self,
             Identity,
-            "SELECT client_day, client_id, message_id, client_timestamp FROM event_moves \
-             WHERE organization_id = $1 AND client_day BETWEEN $2 AND $3",
+            "SELECT client_hour, client_id, message_id, client_timestamp FROM event_moves \
+             WHERE organization_id = $1 AND client_hour BETWEEN $2 AND $3",
             self.scope.organization_uuid(),
-            Day(first),
-            Day(last)
+            first,
+            last
         )?;
         Ok(rows.into_iter().collect())
     }
@@ -282,22 +303,22 @@ impl Tx {
     /// Inserts events in the given order and tells which of them were new.
     async fn insert_events(
         &mut self,
-        events: &[StorableEvent],
+        events: &[StorableEvent<'_>],
         order: &[usize],
     ) -> Result<Vec<usize>> {
         let organization = self.scope.organization_uuid();
         let pieces = insert_new_rows!(
             self,
             Identity,
-            "INSERT INTO client_engagement_events (organization_id, day, client_id, message_id, \
+            "INSERT INTO client_engagement_events (organization_id, hour, client_id, message_id, \
              client_timestamp, event_type, name, occurred_at, received_at, session_id, page_path, \
              duration_seconds, data)",
             order,
-            "ON CONFLICT DO NOTHING RETURNING day, client_id, message_id, client_timestamp",
+            "ON CONFLICT DO NOTHING RETURNING hour, client_id, message_id, client_timestamp",
             |index| [
                 organization,
-                Day(utc_day(events[*index].event.occurred_at)),
-                events[*index].client.uuid(),
+                utc_hour(events[*index].event.occurred_at),
+                events[*index].client.id.uuid(),
                 &events[*index].event.message_id,
                 Instant(own_time(&events[*index])),
                 events[*index].event.event_type.as_str(),
@@ -322,7 +343,7 @@ impl Tx {
                     // Taken out when found: of two equal messages, one is the duplicate.
                     stored.extend(piece.iter().copied().filter(|index| {
                         let event = &events[*index];
-                        new.remove(&identity(event, utc_day(event.event.occurred_at)))
+                        new.remove(&identity(event, utc_hour(event.event.occurred_at)))
                     }));
                 }
             }
@@ -332,21 +353,25 @@ impl Tx {
 
     async fn roll_up(
         &mut self,
-        stored: &[&StorableEvent],
+        stored: &[&StorableEvent<'_>],
         organization: &Organization,
     ) -> Result<()> {
-        let mut rolled: BTreeMap<(Date, ClientId, EventType), (i64, Timestamp)> = BTreeMap::new();
-        for event in stored {
-            let at = event.event.occurred_at;
-            rolled
-                .entry((event.local_day, event.client, event.event.event_type))
-                .and_modify(|(count, last)| {
-                    *count += 1;
-                    *last = (*last).max(at);
-                })
-                .or_insert((1, at));
-        }
-        let rolled: Vec<_> = rolled.into_iter().collect();
+        let mut all: Vec<(RolledKey, Timestamp)> = stored
+            .iter()
+            .map(|event| {
+                let key = (event.local_day, event.client.id, event.event.event_type);
+                (key, event.event.occurred_at)
+            })
+            .collect();
+        all.sort_unstable();
+        // Of each client, day and type: how many, and the last of them.
+        let rolled: Vec<(RolledKey, (i64, Timestamp))> = all
+            .chunk_by(|one, next| one.0 == next.0)
+            .filter_map(|same| {
+                let (key, last) = same.last()?;
+                Some((*key, (i64::try_from(same.len()).unwrap_or(i64::MAX), *last)))
+            })
+            .collect();
         let id = organization.id.uuid();
         insert_rows!(
             self,
@@ -371,16 +396,29 @@ impl Tx {
     }
 }
 
-type Key<'a> = (Date, ClientId, &'a str, Timestamp);
+/// The earliest of these events of each client, in the order of the clients' ids.
+fn earliest<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(ClientId, Timestamp)> {
+    let mut first: BTreeMap<ClientId, Timestamp> = BTreeMap::new();
+    for event in events {
+        let at = event.event.occurred_at;
+        first.entry(event.client.id).and_modify(|first| *first = (*first).min(at)).or_insert(at);
+    }
+    first.into_iter().collect()
+}
 
-fn key_of(event: &StorableEvent) -> Key<'_> {
-    let day = utc_day(event.event.occurred_at);
-    (day, event.client, &event.event.message_id, own_time(event))
+/// What is rolled up into one figure: a local day's events of a client and type.
+type RolledKey = (Date, ClientId, EventType);
+
+type Key<'a> = (i64, ClientId, &'a str, Timestamp);
+
+fn key_of<'a>(event: &StorableEvent<'a>) -> Key<'a> {
+    let hour = utc_hour(event.event.occurred_at);
+    (hour, event.client.id, &event.event.message_id, own_time(event))
 }
 
 /// Checks that the events' days are still those of the organization's zone: it may have changed
 /// between telling them and taking the lock.
-fn check_days(events: &[StorableEvent], organization: &Organization) -> Result<()> {
+fn check_days(events: &[StorableEvent<'_>], organization: &Organization) -> Result<()> {
     // A zone that is not known here was not known when the days were told either.
     let Ok(zone) = time_zone(&organization.time_zone) else { return Ok(()) };
     let agree =
@@ -390,20 +428,21 @@ fn check_days(events: &[StorableEvent], organization: &Organization) -> Result<(
 
 /// Indexes of the events that are no repetition of another one of the batch. Of equal ones the
 /// earliest stays: a client that is new has been created with that time.
-fn without_repetitions(events: &[StorableEvent], filings: &[Filing]) -> Vec<usize> {
+fn without_repetitions(events: &[StorableEvent<'_>], filings: &[Filing]) -> Vec<usize> {
     let mut timed: HashMap<(ClientId, &str, Timestamp), usize> = HashMap::new();
     let mut untimed: HashMap<(ClientId, &str), Vec<Timestamp>> = HashMap::new();
     let mut fresh = Vec::with_capacity(events.len());
     for (index, event) in events.iter().enumerate() {
         let message_id = event.event.message_id.as_str();
         if filings[index] == Filing::Untimed {
-            let received = untimed.entry((event.client, message_id)).or_default();
+            let received = untimed.entry((event.client.id, message_id)).or_default();
             if !near(received, event.event.received_at) {
                 received.push(event.event.received_at);
                 fresh.push(index);
             }
         } else {
-            let first = timed.entry((event.client, message_id, own_time(event))).or_insert(index);
+            let first =
+                timed.entry((event.client.id, message_id, own_time(event))).or_insert(index);
             if event.event.occurred_at < events[*first].event.occurred_at {
                 *first = index;
             }
@@ -418,7 +457,7 @@ fn near(times: &[Timestamp], at: Timestamp) -> bool {
     times.iter().any(|time| time.duration_since(at).abs() < UNTIMED)
 }
 
-fn data_of(event: &StorableEvent) -> Option<Json<&Map<String, Value>>> {
+fn data_of<'a>(event: &StorableEvent<'a>) -> Option<Json<&'a Map<String, Value>>> {
     let data = &event.event.data;
     (!data.is_empty()).then_some(Json(data))
 }

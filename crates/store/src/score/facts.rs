@@ -1,11 +1,11 @@
 use std::collections::HashMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{Activity, Rhythm},
     id::ClientId,
     score::{LaunchKit, PreviousCutoffs, ScoreModel, TaskCounts},
-    time::{add_days, days_before, local_day, start_of_day},
+    time::{add_days, days_before, start_of_day},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -13,8 +13,8 @@ use uuid::Uuid;
 use super::ClientFacts;
 use crate::{
     ActivityRange, ClientChunk, Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_day_by_day},
-    engagement::unpacked,
+    dialect::{Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
+    engagement::{unpacked, utc_hour},
     pool::Lock,
 };
 
@@ -22,7 +22,7 @@ use crate::{
 const MASK_DAYS: i32 = 62;
 
 /// Sums over a client's whole days before the instant's own.
-#[derive(sqlx::FromRow)]
+#[derive(serde::Deserialize, sqlx::FromRow)]
 struct WholeDays {
     client_id: Uuid,
     this_week: i64,
@@ -36,7 +36,7 @@ struct WholeDays {
 }
 
 /// Sums over a client's events on one cut day.
-#[derive(sqlx::FromRow)]
+#[derive(serde::Deserialize, sqlx::FromRow)]
 struct CutDay {
     client_id: Uuid,
     this_week: i64,
@@ -123,9 +123,10 @@ impl Tx {
         (low, high): (Uuid, Uuid),
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
-        let rows = fetch_all!(
+        let rows = fetch_packed!(
             self,
             (Uuid, i64, i64, Instant, Json<Vec<i32>>),
+            "hex(client_id), content_generated, visuals_created, last_at, json(active_days)",
             "SELECT client_id, content_generated, visuals_created, last_at, active_days \
              FROM client_activity_totals WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3",
             self.scope.organization_uuid(),
@@ -151,21 +152,23 @@ impl Tx {
     ) -> Result<()> {
         let windows = &range.windows;
         let today = range.today();
-        let rows = fetch_day_by_day!(
+        let rows = fetch_packed!(
             self,
             WholeDays,
+            "hex(client_id), this_week, last_week, high_value, content, visuals, last_at, active",
             "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, \
-             CAST(SUM(CASE WHEN a.day >= $6 THEN a.event_count ELSE 0 END) AS BIGINT) AS this_week, \
-             CAST(SUM(CASE WHEN a.day >= $7 AND a.day < $8 THEN a.event_count ELSE 0 END) AS BIGINT) \
-             AS last_week, \
-             CAST(SUM(CASE WHEN a.day >= $6 AND a.event_type IN \
-             ('content_generated', 'visual_created', 'task_completed') \
-             THEN a.event_count ELSE 0 END) AS BIGINT) AS high_value, \
-             CAST(SUM(CASE WHEN a.event_type = 'content_generated' THEN a.event_count ELSE 0 END) \
+             CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6), 0) AS BIGINT) \
+             AS this_week, \
+             CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $7 AND a.day < $8), 0) \
+             AS BIGINT) AS last_week, \
+             CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6 AND a.event_type IN \
+             ('content_generated', 'visual_created', 'task_completed')), 0) AS BIGINT) \
+             AS high_value, \
+             CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.event_type = 'content_generated'), 0) \
              AS BIGINT) AS content, \
-             CAST(SUM(CASE WHEN a.event_type = 'visual_created' THEN a.event_count ELSE 0 END) \
+             CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.event_type = 'visual_created'), 0) \
              AS BIGINT) AS visuals, \
              MAX(a.last_at) AS last_at, \
              CAST(SUM(DISTINCT CASE WHEN a.day >= $9 \
@@ -213,11 +216,12 @@ impl Tx {
         let windows = &range.windows;
         let from = start_of_day(day, &windows.zone);
         let to = start_of_day(add_days(day, 1), &windows.zone).min(windows.as_of);
-        let rows = fetch_day_by_day!(
+        let rows = fetch_packed!(
             self,
             CutDay,
-            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
-             SELECT day + 1 FROM days WHERE day < $5) \
+            "hex(client_id), this_week, last_week, high_value, content, visuals, last_at",
+            "WITH RECURSIVE hours (hour) AS (SELECT CAST($4 AS BIGINT) UNION ALL \
+             SELECT hour + 1 FROM hours WHERE hour < $5) \
              SELECT e.client_id, \
              CAST(SUM(CASE WHEN e.occurred_at >= $8 THEN 1 ELSE 0 END) AS BIGINT) AS this_week, \
              CAST(SUM(CASE WHEN e.occurred_at >= $9 AND e.occurred_at < $8 THEN 1 ELSE 0 END) \
@@ -230,14 +234,14 @@ impl Tx {
              CAST(SUM(CASE WHEN e.event_type = 'visual_created' THEN 1 ELSE 0 END) AS BIGINT) \
              AS visuals, \
              MAX(e.occurred_at) AS last_at \
-             FROM days CROSS JOIN [client_engagement_events e WHERE e.organization_id = $1 \
-             AND e.day = days.day AND e.client_id BETWEEN $2 AND $3 \
+             FROM hours CROSS JOIN [client_engagement_events e WHERE e.organization_id = $1 \
+             AND e.hour = hours.hour AND e.client_id BETWEEN $2 AND $3 \
              AND e.occurred_at >= $6 AND e.occurred_at < $7] GROUP BY e.client_id",
             self.scope.organization_uuid(),
             low,
             high,
-            Day(local_day(from, &TimeZone::UTC)),
-            Day(local_day(to, &TimeZone::UTC)),
+            utc_hour(from),
+            utc_hour(to),
             Instant(from),
             Instant(to),
             Instant(windows.this_week),

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::ClientFacts;
 use crate::{
     ActivityRange, Result, Tx,
-    dialect::{Day, Instant, fetch_all},
+    dialect::{Day, Instant, fetch_all, fetch_packed},
 };
 
 impl Tx {
@@ -69,10 +69,11 @@ impl Tx {
         let (Some(low), Some(high)) = (open.iter().min(), open.iter().max()) else {
             return Ok(());
         };
-        let rows = fetch_all!(
+        let rows = fetch_packed!(
             self,
             (Uuid, Instant, i64, Option<Json<ScoreInputs>>),
-            "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END \
+            "hex(client_id), as_of, overall, json(inputs)",
+            "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END AS inputs \
              FROM client_success_scores WHERE organization_id = $1 \
              AND day = $2 AND client_id BETWEEN $3 AND $4 AND as_of <= $5",
             self.scope.organization_uuid(),

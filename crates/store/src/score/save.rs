@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::{ScoreRow, StaleClient};
 use crate::{
-    Result, Tx,
+    ClientRange, Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
     pool::Lock,
 };
@@ -143,6 +143,7 @@ impl Tx {
             low,
             high
         )?;
+        self.stands_otherwise(ClientRange { low: low.into(), high: high.into() });
         Ok(())
     }
 

@@ -25,13 +25,18 @@ pub(crate) fn episode(kind: AlertType, severity: Severity, opened_at: &str) -> E
     Episode::open(new_id(at(opened_at)), finding, at(opened_at))
 }
 
-async fn open(store: &Store, organization: OrganizationId, client: ClientId, episode: &Episode) {
+pub(crate) async fn open(
+    store: &Store,
+    organization: OrganizationId,
+    client: ClientId,
+    episode: &Episode,
+) {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     tx.open_alert(client, episode, &episode.message).await.unwrap();
     tx.commit().await.unwrap();
 }
 
-async fn update(
+pub(crate) async fn update(
     store: &Store,
     organization: OrganizationId,
     episode: &Episode,
@@ -264,4 +269,27 @@ on_both_databases!(alerts_are_listed_newest_first_by_any_filter_page_by_page, as
     assert_eq!(page.len(), 3);
     let rest = AlertFilter { before: page.last().map(|alert| alert.episode.id), ..any() };
     assert_eq!(tx.alerts(&rest, 3).await.unwrap()[0].episode.id, inactive.id);
+});
+
+on_both_databases!(open_alerts_are_counted_by_severity, async |store| {
+    let ours = organization(store, "UTC").await;
+    let theirs = organization(store, "UTC").await;
+    let when = "2026-05-03T10:00:00Z";
+    for (organization, name) in [(ours, "ada"), (ours, "bob"), (theirs, "eve")] {
+        let client = client(store, organization, name, "2026-05-01").await.id;
+        for (kind, severity) in [
+            (AlertType::ZeroActivity, Severity::Critical),
+            (AlertType::ChurnRisk, Severity::Warning),
+        ] {
+            open(store, organization, client, &episode(kind, severity, when)).await;
+        }
+        let mut ended = episode(AlertType::NeedsAttention, Severity::Info, when);
+        open(store, organization, client, &ended).await;
+        ended.status = AlertStatus::Dismissed;
+        update(store, organization, &ended, None, now()).await;
+    }
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let mut counts = tx.open_alert_counts().await.unwrap();
+    counts.sort_unstable();
+    assert_eq!(counts, [(Severity::Warning, 2), (Severity::Critical, 2)]);
 });

@@ -1,7 +1,5 @@
 //! Clients: found, created, changed, deleted.
 
-use std::collections::HashMap;
-
 use mainstay_core::{engagement::EventType, id::ClientId};
 use mainstay_store::{
     Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Scope, Seen, StoreError, new_id,
@@ -30,6 +28,7 @@ on_both_databases!(a_client_is_kept_as_it_was_told, async |store| {
             traits: object(json!({"seats": 3, "tags": ["a", null], "rate": 0.1, "big": i64::MAX})),
         },
         created_at: at("2026-05-01T09:30:00.123456Z"),
+        owner: None,
     };
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.create_client(&ada).await.unwrap();
@@ -83,6 +82,7 @@ on_both_databases!(chunks_cover_every_client_that_existed_before_the_instant_onc
             external_id: format!("client-{number}"),
             profile: Profile::default(),
             created_at: at(&format!("2026-04-{:02}", number + 1)),
+            owner: None,
         };
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.create_client(&client).await.unwrap();
@@ -138,21 +138,66 @@ on_both_databases!(
             .await
             .unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(resolved.len(), 3);
-        assert_eq!(resolved["ada"], ResolvedClient { id: ada.id, created_at: ada.created_at });
-        assert_eq!(resolved["bob"].created_at, at("2026-05-02"));
-        assert_eq!(resolved["cleo"].created_at, at("2026-05-05"));
+        assert_eq!(resolved.len(), 5);
+        assert_eq!(resolved[1], ResolvedClient { id: ada.id, created_at: ada.created_at });
+        assert_eq!(resolved[0].created_at, at("2026-05-02"));
+        assert_eq!([resolved[2], resolved[3]], [resolved[0]; 2]);
+        assert_eq!(resolved[4].created_at, at("2026-05-05"));
         assert_eq!(found(store, ours, "ada").await.created_at, at("2026-05-10"));
         let bob = found(store, ours, "bob").await;
-        assert_eq!(bob.id, resolved["bob"].id);
+        assert_eq!(bob.id, resolved[0].id);
         assert_eq!(bob.profile, Profile::default());
 
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         let again = tx.resolve_clients(&[seen("bob", "2026-04-01")], now()).await.unwrap();
-        assert_eq!(again, HashMap::from([("bob".to_owned(), resolved["bob"])]));
-        assert_eq!(tx.resolve_clients(&[], now()).await.unwrap(), HashMap::new());
+        assert_eq!(again, [resolved[0]]);
+        assert_eq!(tx.resolve_clients(&[], now()).await.unwrap(), []);
     }
 );
+
+on_both_databases!(a_client_that_was_never_committed_is_not_kept_in_mind, async |store| {
+    let ours = organization(store, "UTC").await;
+    let seen = [Seen { external_id: "ada", first_at: now() }];
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let undone = tx.resolve_clients(&seen, now()).await.unwrap();
+    tx.rollback().await.unwrap();
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let made = tx.resolve_clients(&seen, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_ne!(made, undone);
+    assert_eq!(found(store, ours, "ada").await.id, made[0].id);
+});
+
+on_both_databases!(a_client_that_another_process_deleted_is_not_kept_in_mind, async |store| {
+    let ours = organization(store, "UTC").await;
+    let seen = [Seen { external_id: "ada", first_at: now() }];
+    let resolve = async || {
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let resolved = tx.resolve_clients(&seen, now()).await.unwrap();
+        tx.commit().await.unwrap();
+        resolved[0]
+    };
+    let first = resolve().await;
+    assert_eq!(resolve().await, first);
+    let other = store.reopened().await;
+    let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
+    tx.delete_client(first.id).await.unwrap();
+    tx.commit().await.unwrap();
+    other.close().await;
+    let again = resolve().await;
+    assert_ne!(again.id, first.id);
+    assert_eq!(found(store, ours, "ada").await.id, again.id);
+});
+
+on_both_databases!(a_client_moved_back_is_known_as_it_is_now, async |store| {
+    let ours = organization(store, "UTC").await;
+    let login = |id: &str, when: &str| event("ada", id, EventType::Login, when);
+    send(store, ours, &[login("m1", "2026-05-18")]).await;
+    send(store, ours, &[login("m2", "2026-05-10")]).await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let seen = [Seen { external_id: "ada", first_at: now() }];
+    assert_eq!(tx.resolve_clients(&seen, now()).await.unwrap()[0].created_at, at("2026-05-10"));
+});
 
 on_both_databases!(a_thousand_clients_are_resolved_at_once, async |store| {
     let ours = organization(store, "UTC").await;
@@ -237,6 +282,11 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
             let (hyphens, bare) = (id.to_string(), id.uuid().simple().to_string().to_uppercase());
             rows.iter().any(|row| row.contains(&hyphens) || row.contains(&bare))
         };
+        if table == "portfolio_changes" {
+            // Says that somebody is gone, to those who keep the portfolio in memory.
+            assert!(mentions(ada.id), "{rows:?}");
+            continue;
+        }
         assert!(!mentions(ada.id), "{table}: {rows:?}");
         let of_clients = !matches!(
             table,
@@ -248,6 +298,11 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "score_models"
                 | "score_days"
                 | "alert_actions"
+                | "member_passwords"
+                | "sessions"
+                | "sign_in_links"
+                | "allowed_sites"
+                | "refused_events"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }

@@ -326,12 +326,11 @@ on_both_databases!(days_told_by_another_zone_than_the_organizations_are_refused,
     let seen = mainstay_store::Seen { external_id: "ada", first_at: late.occurred_at };
     let resolved = tx.resolve_clients(&[seen], now()).await.unwrap();
     let storable = mainstay_store::StorableEvent {
-        client: resolved["ada"].id,
+        client: resolved[0],
         // The day in UTC; in Kathmandu it is the 19th already.
         local_day: day("2026-05-18"),
-        event: late,
+        event: &late,
     };
-    let clients = resolved.into_values().map(|client| (client.id, client)).collect();
-    let stored = tx.store_events(&[storable], &clients).await;
+    let stored = tx.store_events(&[storable]).await;
     assert!(matches!(stored, Err(mainstay_store::StoreError::Conflict)), "{stored:?}");
 });

@@ -1,9 +1,6 @@
 //! Organizations, clients and events to try the store on.
 
-use std::{
-    collections::HashMap,
-    sync::atomic::{AtomicU32, Ordering},
-};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -67,6 +64,7 @@ pub(crate) async fn client(
         external_id: external_id.to_owned(),
         profile: Profile::default(),
         created_at: at(since),
+        owner: None,
     };
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     tx.create_client(&client).await.unwrap();
@@ -133,16 +131,16 @@ pub(crate) async fn store_in(tx: &mut Tx, events: &[Event]) -> Result<Vec<Outcom
         .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
         .collect();
     let resolved = tx.resolve_clients(&seen, now()).await?;
-    let storable: Vec<StorableEvent> = events
+    let storable: Vec<StorableEvent<'_>> = events
         .iter()
-        .map(|event| StorableEvent {
-            client: resolved[&event.client_id].id,
+        .zip(resolved)
+        .map(|(event, client)| StorableEvent {
+            client,
             local_day: local_day(event.occurred_at, &zone),
-            event: event.clone(),
+            event,
         })
         .collect();
-    let clients: HashMap<_, _> = resolved.into_values().map(|client| (client.id, client)).collect();
-    tx.store_events(&storable, &clients).await
+    tx.store_events(&storable).await
 }
 
 /// A client by its name.

@@ -10,9 +10,9 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientPatch, EventName, Feedback,
-    KeyKind, LaunchKitTimes, NewApiKey, NewMember, OnboardingTask, OrganizationPatch, Role, Scope,
-    StaleClient, Store, TaskStatus,
+    ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote, ClientPatch,
+    EventName, Feedback, KeyKind, LaunchKitTimes, LinkKind, NewApiKey, NewMember, NewSignInLink,
+    OnboardingTask, OrganizationPatch, Role, Scope, StaleClient, Store, TaskStatus,
 };
 
 use crate::{
@@ -21,6 +21,7 @@ use crate::{
     harness::Database,
     insights::insight,
     organizations::everything,
+    portfolio::refusal,
 };
 
 /// An organization with clients ada and bob and something in every table.
@@ -35,7 +36,10 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         made.page_path = Some(format!("/{name}"));
         let mut moved = login(name, "moved", "2026-04-02T00:30:00Z");
         moved.client_timestamp = Some(at("2026-04-01T23:30:00Z"));
-        send(store, ours, &[made, moved, login(name, "1", "2026-05-18T09:00:00Z")]).await;
+        let mut untimed = login(name, "untimed", "2026-05-18T09:30:00Z");
+        untimed.client_timestamp = None;
+        let timed = login(name, "1", "2026-05-18T09:00:00Z");
+        send(store, ours, &[made, moved, untimed, timed]).await;
     }
     let clients = [found(store, ours, "ada").await, found(store, ours, "bob").await];
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
@@ -51,13 +55,29 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         let key = NewApiKey { id: fresh(), kind, hash, prefix: "msk_1".to_owned(), member };
         tx.create_api_key(&key, now()).await.unwrap();
     }
+    tx.set_password(owner.id, "$argon2id$", now()).await.unwrap();
+    let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16]);
+    tx.create_session(hash, owner.id, now()).await.unwrap();
+    let link =
+        NewSignInLink { hash, kind: LinkKind::Reset, member: Some(owner.id), expires_at: now() };
+    tx.create_sign_in_link(&link, now()).await.unwrap();
+    tx.add_allowed_site("https://app.example.com", now()).await.unwrap();
     let made = EventName { name: "Made".to_owned(), event_type: EventType::ContentGenerated };
     tx.set_event_names(&[made]).await.unwrap();
     tx.fold_activity(day("2026-04-30")).await.unwrap();
     for client in &clients {
         fill_client(&mut tx, client.id).await;
+        let note = ClientNote {
+            id: fresh(),
+            member: owner.id,
+            text: "Likes calls.".to_owned(),
+            created_at: now(),
+        };
+        tx.create_note(client.id, &note).await.unwrap();
+        tx.set_client_owner(client.id, Some(owner.id)).await.unwrap();
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
+    tx.keep_refused(&[refusal("client_id")]).await.unwrap();
     tx.commit().await.unwrap();
     // Late events make the scores of both stale.
     send(store, ours, &[login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")])
@@ -146,12 +166,19 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     let chunk = ClientChunk::of(&ada);
     let (first, last) = (day("2026-01-01"), day("2026-12-31"));
     let always = (at("2000-01-01"), at("2030-01-01"));
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let member = tx.members().await.unwrap()[0].id;
+    drop(tx);
 
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
     assert_eq!(tx.organization().await.unwrap().id, theirs);
     assert_eq!(tx.members().await.unwrap(), []);
     assert_eq!(tx.api_keys().await.unwrap(), []);
     assert_eq!(tx.event_names().await.unwrap(), []);
+    assert_eq!(tx.custom_names(first, 100).await.unwrap(), []);
+    assert_eq!(tx.member_access(now()).await.unwrap(), []);
+    assert_eq!(tx.password(member).await.unwrap(), None);
+    assert_eq!(tx.allowed_sites().await.unwrap(), Vec::<String>::new());
     assert_eq!(tx.client("ada").await.unwrap(), None);
     assert_eq!(tx.clients(None, 100).await.unwrap(), []);
     assert_eq!(tx.count_clients().await.unwrap(), 0);
@@ -160,6 +187,9 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.day_activity(ada.id, first, last).await.unwrap(), []);
     assert!(tx.type_counts(&chunk, first, last).await.unwrap().is_empty());
     assert_eq!(tx.tasks(ada.id).await.unwrap(), []);
+    assert_eq!(tx.notes(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.client_emails(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.open_alert_counts().await.unwrap(), []);
     assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
     assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
     assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
@@ -199,6 +229,7 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let member = tx.members().await.unwrap()[0].id;
     let key = tx.api_keys().await.unwrap()[0].id;
+    let note = tx.notes(ada.id, 1).await.unwrap().remove(0);
     let alert = tx.alert(alert).await.unwrap().unwrap();
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
@@ -207,6 +238,14 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let patch = OrganizationPatch { name: Some("Mine now".to_owned()), time_zone: None };
     tx.update_organization(&patch).await.unwrap();
     assert!(!tx.delete_member(member).await.unwrap());
+    assert!(!tx.set_member_role(member, Role::Staff).await.unwrap());
+    assert!(!tx.set_member_name(member, "Mine").await.unwrap());
+    let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16]);
+    tx.touch_session(hash, at("2030-01-01")).await.unwrap();
+    tx.delete_session(hash).await.unwrap();
+    assert_eq!(tx.delete_sessions_of(member, None).await.unwrap(), 0);
+    assert!(!tx.use_sign_in_link(hash, since).await.unwrap());
+    assert_eq!(tx.delete_sign_in_links_of(member, LinkKind::Reset).await.unwrap(), 0);
     assert!(!tx.revoke_api_key(key, now()).await.unwrap());
     assert!(tx.delete_event_name("Made").await.unwrap(), "they have one of that name themselves");
     assert!(tx.update_client(ada.id, &ClientPatch::default()).await.is_err());
@@ -218,6 +257,8 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);
     assert!(!tx.set_insight_status(insight, from, to).await.unwrap());
     tx.delete_expired_insights(at("2030-01-01")).await.unwrap();
+    assert!(!tx.delete_note(ada.id, note.id, note.member).await.unwrap());
+    tx.set_client_owner(ada.id, None).await.unwrap();
     tx.update_alert(&alert.episode, None, now()).await.unwrap();
     let stale = StaleClient {
         client: ada.id,

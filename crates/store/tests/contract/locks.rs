@@ -205,7 +205,11 @@ at_the_same_time!(eight_that_see_the_same_new_clients_create_each_once, async |s
             let resolved = tx.resolve_clients(&seen, now()).await.unwrap();
             tx.commit().await.unwrap();
             other.close().await;
-            resolved.into_iter().map(|(name, client)| (name, client.id)).collect::<BTreeSet<_>>()
+            names
+                .iter()
+                .cloned()
+                .zip(resolved.iter().map(|client| client.id))
+                .collect::<BTreeSet<_>>()
         });
     }
     let all: BTreeSet<BTreeSet<_>> = tasks.join_all().await.into_iter().collect();

@@ -2,11 +2,18 @@
 
 use std::sync::Arc;
 
-use mainstay_store::{Scope, Store, StoreError};
+use jiff::SignedDuration;
+use mainstay_core::engagement::{Event, EventType};
+use mainstay_store::{Outcome, Scope, Store, StoreError};
 
-use crate::{harness::Database, isolation::filled};
+use crate::{
+    fixtures::{at, event, organization, send},
+    harness::Database,
+    isolation::filled,
+    verify::assert_honest,
+};
 
-const VERSIONS: std::ops::RangeInclusive<i64> = 1..=8;
+const VERSIONS: std::ops::RangeInclusive<i64> = 1..=14;
 
 /// Everything there is in the schema besides the list of migrations, as text.
 async fn schema(database: &Database) -> Vec<String> {
@@ -56,7 +63,7 @@ async fn down_and_up_again(database: Database) {
         let ready = database.check_ready().await;
         let have = left.last().copied().unwrap_or(0);
         assert!(
-            matches!(ready, Err(StoreError::Older { have: found, need: 8 }) if found == have),
+            matches!(ready, Err(StoreError::Older { have: found, need: 14 }) if found == have),
             "{ready:?}"
         );
     }
@@ -66,10 +73,13 @@ async fn down_and_up_again(database: Database) {
     assert_eq!(schema(&database).await, migrated);
     database.check_ready().await.unwrap();
     filled(&database, "Europe/Berlin").await;
-    assert_eq!(database.rollback(Some(3)).await.unwrap(), [8, 7, 6, 5, 4]);
+    assert_eq!(database.rollback(Some(3)).await.unwrap(), [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4]);
     database.migrate().await.unwrap();
     assert_eq!(schema(&database).await, migrated);
-    assert_eq!(database.rollback(Some(0)).await.unwrap(), [8, 7, 6, 5, 4, 3, 2, 1]);
+    assert_eq!(
+        database.rollback(Some(0)).await.unwrap(),
+        [14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1]
+    );
     database.close().await;
 }
 
@@ -98,6 +108,37 @@ on_both_databases!(migrating_what_is_migrated_changes_nothing, async |store| {
     assert_eq!(states[0].description, "organizations");
 });
 
+on_both_databases!(events_filed_by_day_are_known_again_when_filed_by_hour, async |store| {
+    const BY_DAY: i64 = 10;
+    let ours = organization(store, "Asia/Kathmandu").await;
+    let sent: Vec<Event> = (-30..=30)
+        .map(|hours| {
+            let login =
+                event("ada", &format!("m{hours}"), EventType::Login, "2026-05-18T23:30:00Z");
+            // Its clock stood hours away: another hour, day or none of both; or it told no time.
+            let own_time = login.occurred_at + SignedDuration::from_hours(hours / 2);
+            Event { client_timestamp: (hours % 5 != 0).then_some(own_time), ..login }
+        })
+        .collect();
+    assert!(send(store, ours, &sent).await.iter().all(|outcome| *outcome == Outcome::Stored));
+    store.rollback(Some(BY_DAY)).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_honest(store, ours).await;
+    let an_hour_later: Vec<Event> = sent
+        .iter()
+        .map(|event| {
+            let later = SignedDuration::from_mins(61);
+            let (occurred_at, received_at) = match event.client_timestamp {
+                Some(_) => (event.occurred_at + later, event.received_at + later),
+                None => (at("2026-05-19T00:10:00Z"), at("2026-05-19T00:10:00Z")),
+            };
+            Event { occurred_at, received_at, ..event.clone() }
+        })
+        .collect();
+    let again = send(store, ours, &an_hour_later).await;
+    assert!(again.iter().all(|outcome| *outcome == Outcome::Duplicate), "{again:?}");
+});
+
 on_both_databases!(a_database_of_a_newer_version_is_left_alone, async |store| {
     store
         .raw(
@@ -114,7 +155,7 @@ on_both_databases!(a_database_of_a_newer_version_is_left_alone, async |store| {
     for error in refused {
         assert!(matches!(error, Some(StoreError::Newer(9999))), "{error:?}");
     }
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 9);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 15);
 });
 
 on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |store| {
@@ -129,12 +170,12 @@ on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |s
     for error in refused {
         assert!(matches!(error, Some(StoreError::Edited(3))), "{error:?}");
     }
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 8);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 14);
 });
 
 async fn a_new_database(database: Database) {
     let ready = database.check_ready().await;
-    assert!(matches!(ready, Err(StoreError::Older { have: 0, need: 8 })), "{ready:?}");
+    assert!(matches!(ready, Err(StoreError::Older { have: 0, need: 14 })), "{ready:?}");
     assert!(ready.unwrap_err().to_string().contains("mainstay db migrate"));
     assert!(database.migrations().await.unwrap().iter().all(|state| !state.applied));
     assert_eq!(database.rollback(None).await.unwrap(), Vec::<i64>::new());

@@ -36,9 +36,9 @@ async fn busy(database: &Database) -> OrganizationId {
              SELECT '{id}', DATE '2026-02-10' + d, md5('client' || n)::uuid, 'login', 1, \
              TIMESTAMPTZ '2026-02-10T10:00:00Z' + d * INTERVAL '1 day' \
              FROM generate_series(1, {CLIENTS}) n, generate_series(0, {DAYS} - 1) d; \
-             INSERT INTO client_engagement_events (organization_id, day, client_id, message_id, \
+             INSERT INTO client_engagement_events (organization_id, hour, client_id, message_id, \
              client_timestamp, event_type, name, occurred_at, received_at) \
-             SELECT '{id}', DATE '2026-02-10' + d, md5('client' || n)::uuid, n || '-' || d, at, 'login', \
+             SELECT '{id}', floor(extract(epoch FROM at) / 3600), md5('client' || n)::uuid, n || '-' || d, at, 'login', \
              'login', at, at FROM generate_series(1, {CLIENTS}) n, generate_series(0, {DAYS} - 1) d, \
              LATERAL (SELECT TIMESTAMPTZ '2026-02-10T10:00:00Z' + d * INTERVAL '1 day' AS at) a"
         ))

@@ -40,6 +40,7 @@ launch_kits               aaaa    aaa-  aaa-  aaa-  o---   ****
 client_feedback           aaaa    aaa-  aaa-  aaa-  o---   ****
 client_engagement_events  aaaa    a---  a---  a---  o---   ****
 event_moves               aaaa    a---  a---  a---  ----   ****
+untimed_messages          aaaa    a---  a---  a---  ----   ****
 daily_activity            aaaa    a---  a---  a---  o---   ****
 client_activity_totals    aaaa    a---  a---  a---  o---   ****
 client_success_scores     aaaa    a---  a---  a---  o---   ****
@@ -49,6 +50,13 @@ client_insights           aaaa    aaa-  aaa-  aaa-  o-o-   ****
 client_momentum_alerts    aaaa    aaa-  aaa-  aaa-  ----   ****
 alert_actions             aaaa    aaa-  aaa-  aaa-  ----   ****
 client_success_emails     aaaa    a---  a---  a---  o---   ****
+member_passwords          aaaa    ----  ----  ----  ----   ****
+sessions                  aaaa    ----  ----  ----  ----   ****
+sign_in_links             aaaa    ----  ----  ----  ----   ****
+allowed_sites             aaaa    aaaa  aaaa  a---  ----   ****
+portfolio_changes         aaaa    aa--  aa--  aa--  ----   ****
+refused_events            aaaa    a---  a---  a---  ----   ****
+client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
 ";
 
 /// A row as JSON, with whose it is.

@@ -16,7 +16,7 @@ use mainstay_store::{
 use crate::fixtures::{at, client, day, event, found, fresh, now, organization, send};
 
 /// A score that no formula would give: what is stored is what was told, not what follows.
-fn score(as_of: &str, overall: i64, previous: Option<(&str, i64)>) -> Score {
+pub(crate) fn score(as_of: &str, overall: i64, previous: Option<(&str, i64)>) -> Score {
     let previous = previous.map(|(as_of, overall)| Previous { as_of: at(as_of), overall });
     let change = previous.map(|previous| overall - previous.overall);
     Score {
@@ -53,7 +53,7 @@ fn score(as_of: &str, overall: i64, previous: Option<(&str, i64)>) -> Score {
     }
 }
 
-async fn save(
+pub(crate) async fn save(
     store: &Store,
     organization: OrganizationId,
     date: &str,

@@ -118,9 +118,9 @@ on_both_databases!(an_event_that_was_tampered_with_is_named, async |store| {
         ),
         (
             format!(
-                "INSERT INTO client_engagement_events (organization_id, day, client_id, message_id, \
+                "INSERT INTO client_engagement_events (organization_id, hour, client_id, message_id, \
                  client_timestamp, event_type, name, occurred_at, received_at) \
-                 SELECT organization_id, day, client_id, 'forged', client_timestamp, event_type, \
+                 SELECT organization_id, hour, client_id, 'forged', client_timestamp, event_type, \
                  name, occurred_at, received_at FROM client_engagement_events WHERE {key}"
             ),
             count,

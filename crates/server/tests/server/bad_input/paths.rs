@@ -118,7 +118,7 @@ on_both_databases!(a_client_may_be_called_anything, async |world| {
 async fn what_is_not_served_is_a_problem_too() {
     let world = World::sqlite().await;
     let owner = &world.acme.owner;
-    for path in ["/", "/api", "/api/v1", "/api/v1/clients/", "/nothing"] {
+    for path in ["/api", "/api/", "/api/v1", "/api/v1/clients/", "/api/nothing", "/v1/nothing"] {
         let problem = world.get(owner, path).await.problem(404);
         assert!(problem["detail"].as_str().unwrap().contains("/api/openapi.json"), "{path}");
     }

@@ -36,9 +36,9 @@ fn the_database_comes_from_the_option_then_the_environment_then_the_file_then_th
 fn a_mistake_in_the_configuration_is_told_with_its_line() {
     let sandbox = Sandbox::sqlite();
     sandbox.write("mainstay.toml", "listen = \"127.0.0.1:1\"\ndatabse = \"sqlite:x.db\"\n");
-    sandbox
-        .run(["org", "list"])
-        .failed("mainstay.toml, line 2: unknown key `databse`, expected `database` or `listen`");
+    sandbox.run(["org", "list"]).failed(
+        "mainstay.toml, line 2: unknown key `databse`, expected one of `database`, `listen`",
+    );
     sandbox.run(["org", "list", "--config", "nowhere.toml"]).failed("nowhere.toml: there is no");
 }
 
@@ -47,10 +47,12 @@ fn a_new_organization_prints_its_keys_as_json() {
     let sandbox = Sandbox::sqlite();
     let created = sandbox.done("org create acme --json").json();
     let keys: Vec<&String> = created.as_object().unwrap().keys().collect();
-    assert_eq!(keys, ["id", "secret_key", "slug", "token_secret", "write_key"]);
+    assert_eq!(keys, ["id", "secret_key", "setup_link", "slug", "token_secret", "write_key"]);
     assert_eq!(created["slug"], "acme");
     assert!(created["secret_key"].as_str().unwrap().starts_with("msk_"));
     assert!(created["write_key"].as_str().unwrap().starts_with("mwk_"));
+    let link = created["setup_link"].as_str().unwrap();
+    assert!(link.starts_with("http://127.0.0.1:8080/sign-in/link/"), "{link}");
     let listed = sandbox.done("org list --json").json();
     assert_eq!(listed[0]["id"], created["id"]);
     assert_eq!(listed[0]["time_zone"], "UTC");

@@ -23,7 +23,9 @@ on_both_databases!(it_says_whether_it_lives_and_whether_it_can_work, async |worl
 #[tokio::test]
 async fn every_answer_is_only_data() {
     let world = World::sqlite().await;
-    for path in ["/healthz", "/api/openapi.json", "/api/v1/clients", "/api/v1/alerts", "/nothing"] {
+    for path in
+        ["/healthz", "/api/openapi.json", "/api/v1/clients", "/api/v1/alerts", "/api/nothing"]
+    {
         let headers = world.get(&world.acme.owner, path).await.headers;
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["cache-control"], "no-store", "{path}");

@@ -124,10 +124,10 @@ async fn list_events(
     let limit = limit(which.limit.as_deref(), DEFAULT_EVENTS, MOST_EVENTS)?;
     let before = which.before.as_deref().map(read_cursor).transpose()?;
     let zone = api.mainstay.context_in(asked.scope).await?.zone;
-    let range = range(&which, &zone, api.mainstay.now())?;
+    let range = event_range(which.from.as_deref(), which.to.as_deref(), &zone, api.mainstay.now())?;
     let page = api
         .mainstay
-        .client_timeline(asked.scope, &asked.client, range, before.as_ref(), limit)
+        .client_timeline(asked.scope, &asked.client, range, &[], before.as_ref(), limit)
         .await?;
     Ok(Json(Timeline {
         events: page.events.into_iter().map(Into::into).collect(),
@@ -137,17 +137,18 @@ async fn list_events(
 
 /// The instants between which to look. Each day in between costs a look-up, so the range is cut to
 /// where events can be; that loses none.
-fn range(
-    which: &WhichEvents,
+pub(crate) fn event_range(
+    from: Option<&str>,
+    to: Option<&str>,
     zone: &TimeZone,
     now: Timestamp,
 ) -> Result<(Timestamp, Timestamp), Problem> {
     let latest = now.saturating_add(FURTHEST_AHEAD).unwrap_or(now);
-    let to = match &which.to {
+    let to = match to {
         Some(text) => edge("to", text, zone, 1)?,
         None => latest,
     };
-    let from = match &which.from {
+    let from = match from {
         Some(text) => edge("from", text, zone, 0)?,
         None => days_before(to, DEFAULT_DAYS, zone),
     };
@@ -169,12 +170,14 @@ fn edge(field: &'static str, text: &str, zone: &TimeZone, days: i32) -> Result<T
     }
 }
 
-fn write_cursor(cursor: &EventCursor) -> String {
+/// Where a page ended, as a text to go on from.
+pub(crate) fn write_cursor(cursor: &EventCursor) -> String {
     let micros = cursor.occurred_at.as_microsecond();
     URL_SAFE_NO_PAD.encode(format!("{micros} {}", cursor.message_id))
 }
 
-fn read_cursor(text: &str) -> Result<EventCursor, Problem> {
+/// Reads what [`write_cursor`] wrote.
+pub(crate) fn read_cursor(text: &str) -> Result<EventCursor, Problem> {
     let read = || {
         let text = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (micros, message_id) = text.split_once(' ')?;

@@ -1,10 +1,11 @@
 //! `/api/v1/clients`: clients and everything that is known of each.
 
 pub(crate) mod activity;
-mod events;
+pub(crate) mod events;
 mod feedback;
 pub(crate) mod insights;
 mod launch_kit;
+mod links;
 mod onboarding_tasks;
 mod record;
 pub(crate) mod score;
@@ -88,6 +89,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(record::routes())
         .merge(onboarding_tasks::routes())
         .merge(launch_kit::routes())
+        .merge(links::routes())
         .merge(feedback::routes())
         .merge(score::routes())
         .merge(scores::routes())

@@ -16,11 +16,15 @@ use crate::{
     access::Principal,
     api::{Api, body::AnyJson, caller::Caller, problem::Problem},
     engagement::Refusal,
+    live::Refused,
 };
 
 /// Most events in one request: with less it takes many requests, with more a sender that has to
 /// repeat one repeats too much.
 const MAX_EVENTS: usize = 2_500;
+/// Events of a request of which, should they be refused, is kept what was sent. Whoever wires up an
+/// app sends few; copying what senders of many send would cost them time.
+const MOST_SHOWN: usize = 100;
 
 /// What became of the events of a request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -99,19 +103,33 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 async fn track_events(
     caller: Caller,
     State(api): State<Api>,
-    AnyJson(body): AnyJson,
+    body: Result<AnyJson, Problem>,
 ) -> Result<Json<TakenEvents>, Problem> {
     let events = match body {
-        Value::Array(events) => events,
-        event @ Value::Object(_) => vec![event],
-        other => {
-            return Err(Problem::invalid(
+        Ok(AnyJson(Value::Array(events))) => events,
+        Ok(AnyJson(event @ Value::Object(_))) => vec![event],
+        Ok(AnyJson(other)) => {
+            let problem = Problem::invalid(
                 "body",
                 format!("is {}; send one event as an object, or an array of them", kind_of(&other)),
-            ));
+            );
+            note_problem(&api, &caller.0, &problem, Some(&other));
+            return Err(problem);
+        }
+        Err(problem) => {
+            note_problem(&api, &caller.0, &problem, None);
+            return Err(problem);
         }
     };
     take_events(&api, &caller.0, events).await.map(Json)
+}
+
+/// Keeps why a whole request was refused, for the page of live events.
+fn note_problem(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&Value>) {
+    let detail = problem.detail();
+    let (field, reason) = detail.split_once(": ").unwrap_or(("body", detail));
+    let refused = Refused { field, reason, sent };
+    api.mainstay.note_refused(caller.organization(), std::iter::once(refused));
 }
 
 /// Stores the events of one request.
@@ -121,16 +139,19 @@ pub(crate) async fn take_events(
     sent: Vec<Value>,
 ) -> Result<TakenEvents, Problem> {
     if sent.len() > MAX_EVENTS {
-        return Err(Problem::too_large(
+        let problem = Problem::too_large(
             MAX_EVENTS,
             format!(
                 "{} events are more than the {MAX_EVENTS} of one request; send fewer",
                 sent.len()
             ),
         )
-        .field("events"));
+        .field("events");
+        note_problem(api, caller, &problem, None);
+        return Err(problem);
     }
     let count = sent.len();
+    let shown = if count <= MOST_SHOWN { sent.clone() } else { Vec::new() };
     let mut refused = Vec::new();
     let (mut places, mut events) = (Vec::with_capacity(count), Vec::with_capacity(count));
     for (index, value) in sent.into_iter().enumerate() {
@@ -148,6 +169,12 @@ pub(crate) async fn take_events(
     refused.extend(unfit.into_iter().map(|one| Refusal { index: places[one.index], ..one }));
     refused.sort_by_key(|refusal| refusal.index);
     let refused: Vec<RefusedEvent> = refused.into_iter().map(Into::into).collect();
+    let noted = refused.iter().map(|one| Refused {
+        field: &one.field,
+        reason: &one.reason,
+        sent: shown.get(one.index),
+    });
+    api.mainstay.note_refused(organization, noted);
     if checked.is_empty() {
         return if count == 0 {
             Ok(TakenEvents { stored: 0, duplicates: 0, refused })

@@ -1,0 +1,10 @@
+//! What happens, as it happens: events taken in, events refused, alerts and scores that changed.
+
+mod arrived;
+mod hub;
+mod refusals;
+mod watch;
+
+pub use arrived::Arrived;
+pub use hub::{Hub, LiveEvent, News, Subscription};
+pub(crate) use refusals::Refused;

@@ -1,0 +1,85 @@
+//! What another score model would make of every client, before it is published.
+
+use std::{cmp::Reverse, collections::HashMap};
+
+use mainstay_core::{
+    id::ClientId,
+    score::{Band, Score, ScoreModel},
+    time::{add_days, local_day},
+};
+use mainstay_store::Scope;
+
+use crate::{CHUNK, Error, Mainstay, Result, organization::Context};
+
+/// Days back that a client's newest score is looked for.
+const DAYS_BACK: i32 = 7;
+
+/// What a model would change.
+#[derive(Clone, Debug)]
+pub struct ModelPreview {
+    /// Every client with a score of the last days, the biggest move first.
+    pub moves: Vec<Move>,
+    /// How many clients are in each band now and then, from the lowest band.
+    pub bands: [(Band, usize, usize); 4],
+}
+
+/// One client's score now and then.
+#[derive(Clone, Copy, Debug)]
+pub struct Move {
+    /// Whose.
+    pub client: ClientId,
+    /// The score as it is stored, with its band.
+    pub before: (i64, Band),
+    /// What the other model makes of the same inputs.
+    pub after: (i64, Band),
+}
+
+impl Move {
+    /// Points up or down.
+    pub const fn change(&self) -> i64 {
+        self.after.0 - self.before.0
+    }
+}
+
+impl Mainstay {
+    /// What a model would make of each client's newest stored score, from that score's own inputs.
+    /// Changes nothing.
+    ///
+    /// # Errors
+    /// When the model could not be published.
+    pub async fn preview_score_model(
+        &self,
+        scope: Scope,
+        model: &ScoreModel,
+    ) -> Result<ModelPreview> {
+        model.check().map_err(|error| Error::invalid(error.field, error.reason))?;
+        let mut tx = self.store().read(scope).await?;
+        let context = Context::load(&mut tx).await?;
+        let earliest = add_days(local_day(self.now(), &context.zone), -DAYS_BACK);
+        let mut moves: HashMap<ClientId, Move> = HashMap::new();
+        let days = tx.score_days().await?;
+        for day in days.into_iter().rev().take_while(|day| *day >= earliest) {
+            let mut after = None;
+            loop {
+                let rows = tx.scores_of_day(day, after, CHUNK).await?;
+                let Some(last) = rows.last() else { break };
+                after = Some(last.client);
+                for row in rows {
+                    // An older day fills in only those that have no newer score.
+                    moves.entry(row.client).or_insert_with(|| {
+                        let before = (row.score.overall, row.score.band);
+                        let made = Score::compute(row.score.inputs, model, None);
+                        Move { client: row.client, before, after: (made.overall, made.band) }
+                    });
+                }
+            }
+        }
+        let mut moves: Vec<Move> = moves.into_values().collect();
+        moves.sort_unstable_by_key(|one| (Reverse(one.change().abs()), one.after.0, one.client));
+        let bands = [Band::AtRisk, Band::NeedsAttention, Band::Good, Band::Excellent].map(|band| {
+            let count = |of: fn(&Move) -> Band| moves.iter().filter(|one| of(one) == band).count();
+            (band, count(|one| one.before.1), count(|one| one.after.1))
+        });
+        Ok(ModelPreview { moves, bands })
+    }
+}

@@ -1,0 +1,102 @@
+use mainstay_core::{
+    health::{AlertType, Severity},
+    id::MemberId,
+    portfolio::{
+        AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Place, Portfolio, Standing,
+    },
+};
+use mainstay_store::EndedAlerts;
+
+use super::which::View;
+
+/// Clients with open alerts a page.
+pub(super) const CLIENTS: usize = 30;
+
+/// Which alerts are shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Chosen {
+    pub(super) view: View,
+    pub(super) kind: Option<AlertType>,
+    pub(super) severity: Option<Severity>,
+    pub(super) owner: Option<OwnerChoice>,
+}
+
+/// The clients of a page.
+pub(super) struct OnPage {
+    pub(super) standings: Vec<Standing>,
+    pub(super) total: usize,
+    pub(super) before: usize,
+    pub(super) previous: Option<Place>,
+    pub(super) next: Option<Place>,
+}
+
+impl Chosen {
+    /// A part of the alerts, all of it.
+    pub(super) fn of(view: View, me: MemberId) -> Self {
+        let owner = (view == View::Mine).then_some(OwnerChoice::Member(me));
+        Self { view, kind: None, severity: None, owner }
+    }
+
+    /// What open alerts must be like to be shown.
+    fn like(&self) -> AlertLike {
+        let snoozed = Some(self.view == View::Snoozed);
+        AlertLike { kind: self.kind, severity: self.severity, snoozed }
+    }
+
+    /// Whether an open alert is shown.
+    pub(super) fn shows(&self, alert: OpenAlert) -> bool {
+        self.like().fits(alert)
+    }
+
+    fn filter(&self) -> Filter {
+        Filter {
+            alert: Some(AlertChoice::With(self.like())),
+            owner: self.owner,
+            ..Filter::default()
+        }
+    }
+
+    /// How many open alerts it shows.
+    pub(super) fn count(&self, portfolio: &Portfolio) -> i64 {
+        let owned = |standing: &&Standing| match self.owner {
+            None => true,
+            Some(OwnerChoice::Nobody) => standing.owner.is_none(),
+            Some(OwnerChoice::Member(member)) => standing.owner == Some(member),
+        };
+        let standings = portfolio.standings().filter(owned);
+        let alerts = standings.flat_map(|standing| &standing.alerts);
+        let shown = alerts.filter(|alert| self.shows(**alert)).count();
+        i64::try_from(shown).unwrap_or(i64::MAX)
+    }
+
+    /// The clients of a page, whoever is most in need first.
+    pub(super) fn clients(
+        &self,
+        portfolio: &Portfolio,
+        (after, before): &(Option<Place>, Option<Place>),
+    ) -> OnPage {
+        let places = (after.as_ref(), before.as_ref());
+        let page = portfolio.page(&self.filter(), Order::default(), places, CLIENTS);
+        OnPage {
+            total: page.total,
+            before: page.before,
+            previous: page.previous,
+            next: page.next,
+            standings: page.standings.into_iter().cloned().collect(),
+        }
+    }
+
+    /// The same of ended alerts.
+    pub(super) fn ended(&self) -> EndedAlerts {
+        EndedAlerts {
+            kind: self.kind,
+            severity: self.severity,
+            owner: match self.owner {
+                Some(OwnerChoice::Member(member)) => Some(member),
+                _ => None,
+            },
+            unowned: self.owner == Some(OwnerChoice::Nobody),
+            ..EndedAlerts::default()
+        }
+    }
+}

@@ -1,0 +1,162 @@
+use askama::Template;
+use axum::extract::State;
+use mainstay_core::{
+    score::{Band, Trend},
+    time::local_day,
+};
+use mainstay_store::Scope;
+use serde::Deserialize;
+
+use super::{known, view_of};
+use crate::{
+    engagement::Heatmap,
+    web::{
+        Answer, Asked, ClientSession, ClientShell, Web,
+        components::{
+            EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard, OnboardingTasks,
+            ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard, display_name,
+        },
+        overview::{Overview, next_insights},
+        show,
+    },
+};
+
+#[derive(Template)]
+#[template(path = "client/dashboard.html")]
+struct Dashboard {
+    shell: ClientShell,
+    name: String,
+    headline: String,
+    lead: String,
+    next_step: Option<String>,
+    notice: Option<&'static str>,
+    score: SuccessScoreCard,
+    improvements: Improvements,
+    insights: WeeklyInsightsCard,
+    heatmap: EngagementHeatmap,
+    history: ScoreHistory,
+    tasks: OnboardingTasks,
+    launch_kit: LaunchKitCard,
+    feedback: FeedbackForm,
+}
+
+/// The page of a client with nothing to show yet.
+#[derive(Template)]
+#[template(path = "client/blank.html")]
+struct Blank {
+    shell: ClientShell,
+    name: String,
+    joined: Option<String>,
+    score: Unscored,
+    insights: WeeklyInsightsCard,
+    heatmap: EngagementHeatmap,
+    tasks: Option<OnboardingTasks>,
+    feedback: FeedbackForm,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Told {
+    notice: String,
+}
+
+pub(super) async fn show_dashboard(
+    session: ClientSession,
+    State(web): State<Web>,
+    Asked(told): Asked<Told>,
+) -> Answer {
+    let view = view_of(&session, &web);
+    let Some((scope, client)) = known(&session) else {
+        return show(&nobody_yet(&session, &web, &view).await?);
+    };
+    let overview = Overview::load(&web.mainstay, scope, client.clone(), &view).await?;
+    if overview.is_blank() {
+        return show(&Blank {
+            shell: session.shell(),
+            name: name_of(&session),
+            joined: Some(view.weekday(local_day(client.created_at, &session.zone))),
+            score: Unscored::new(overview.model()),
+            insights: overview.insights_card(&view),
+            heatmap: overview.heatmap(&view),
+            tasks: Some(overview.tasks(&view)),
+            feedback: overview.feedback_form(&view),
+        });
+    }
+    let improvements = overview.improvements(&view);
+    let stands = &overview.explained.score;
+    show(&Dashboard {
+        shell: session.shell(),
+        name: name_of(&session),
+        headline: headline(stands.band, stands.trend),
+        lead: lead(&view, &overview),
+        next_step: improvements.first().map(str::to_owned),
+        notice: (told.notice == "feedback").then_some(
+            "Your answer is stored. Satisfaction is measured by it for 90 days, and no longer \
+             assumed.",
+        ),
+        score: overview.score_card(&view),
+        improvements,
+        insights: overview.insights_card(&view),
+        heatmap: overview.heatmap(&view),
+        history: overview.history(&view, &[]),
+        tasks: overview.tasks(&view),
+        launch_kit: overview.launch_kit(&view),
+        feedback: overview.feedback_form(&view),
+    })
+}
+
+/// The page of somebody the organization knows of, and of whom nothing has been stored.
+async fn nobody_yet(
+    session: &ClientSession,
+    web: &Web,
+    view: &View,
+) -> Result<Blank, crate::Error> {
+    let context = web.mainstay.context_in(Scope::Service(session.organization.id)).await?;
+    let (_, model) = context.model();
+    let today = view.today();
+    Ok(Blank {
+        shell: session.shell(),
+        name: name_of(session),
+        joined: None,
+        score: Unscored::new(&model),
+        insights: WeeklyInsightsCard::new(view, &[], Some(next_insights(today))),
+        heatmap: EngagementHeatmap::new(view, &Heatmap::empty(today), today),
+        tasks: None,
+        feedback: FeedbackForm::new(view, &[]),
+    })
+}
+
+fn name_of(session: &ClientSession) -> String {
+    let name = known(session).and_then(|(_, client)| client.profile.name.as_deref());
+    display_name(name, &session.external_id).to_owned()
+}
+
+/// How it stands and where it goes, in a sentence.
+fn headline(band: Band, trend: Trend) -> String {
+    let stands = match band {
+        Band::Excellent => "You are doing very well",
+        Band::Good => "You are doing well",
+        Band::NeedsAttention => "Some parts of your score are low",
+        Band::AtRisk => "Most parts of your score are low",
+    };
+    let goes = match trend {
+        Trend::Rising => ", and rising",
+        Trend::Stable => "",
+        Trend::Declining => ", and falling",
+    };
+    format!("{stands}{goes}.")
+}
+
+/// The rest of the sentence that begins with the client's name.
+fn lead(view: &View, overview: &Overview) -> String {
+    let score = &overview.explained.score;
+    let since = score.previous.zip(score.change).map_or_else(String::new, |(previous, change)| {
+        let way = match change {
+            1.. => format!("up {change}"),
+            0 => "unchanged".to_owned(),
+            _ => format!("down {}", -change),
+        };
+        format!(", {way} since {}", view.day_of(previous.as_of))
+    });
+    format!("stands at {} of 100{since}.", score.overall)
+}

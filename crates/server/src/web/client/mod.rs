@@ -1,0 +1,31 @@
+//! `/client`: what a client sees of itself and does.
+
+mod act;
+mod dashboard;
+mod events;
+
+pub(super) use act::InsightAction;
+
+use mainstay_store::{Client, Scope};
+
+use super::{ClientSession, Pages, Web, components::View};
+
+/// Where the client's own page is.
+pub(super) const DASHBOARD: &str = "/client/dashboard/success";
+
+pub(super) fn pages() -> Pages {
+    Pages::new()
+        .get(DASHBOARD, dashboard::show_dashboard)
+        .get("/client/events", events::show_events)
+        .post("/client/insights/{insight_id}", act::act_on_insight)
+        .post("/client/feedback", act::give_feedback)
+}
+
+fn view_of(session: &ClientSession, web: &Web) -> View {
+    View::of_client(session.zone.clone(), web.mainstay.now())
+}
+
+/// The client with the scope to read it, once it is known.
+fn known(session: &ClientSession) -> Option<(Scope, &Client)> {
+    session.known.as_ref().map(|(scope, client)| (*scope, client))
+}

@@ -1,0 +1,318 @@
+use askama::Template;
+use axum::extract::State;
+use mainstay_core::{
+    health::Severity,
+    id::{AlertId, MemberId, NoteId},
+    text::counted,
+    time::{days_before, local_day},
+};
+use mainstay_store::{Alert, AlertFilter, ClientEmail, ClientNote, Member, StoredEvent};
+use serde_json::Value;
+
+use super::StaffClient;
+use crate::{
+    Error, Mainstay,
+    health::AlertHistory,
+    web::{
+        Answer, Place, StaffSession, StaffShell, Web,
+        components::{
+            AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
+            LastAction, LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline,
+            TimelineMark, View, WeeklyInsightsCard, alert_words, display_name,
+        },
+        overview::Overview,
+        show,
+        text::{straight, visible},
+    },
+};
+
+/// Alerts that are read: all that are open, and enough of those that ended.
+const MOST_ALERTS: i64 = 100;
+/// Ended alerts that are listed.
+const ENDED_SHOWN: usize = 5;
+const MOST_NOTES: i64 = 50;
+const MOST_EMAILS: i64 = 20;
+/// Events that are shown before the page of all of them.
+const EVENTS_SHOWN: i64 = 20;
+/// Calendar days in which these are looked for.
+const EVENT_DAYS: i32 = 400;
+/// Open alerts that the first sentence tells of.
+const ALERTS_TOLD: usize = 2;
+/// What people do with alerts, as it stands in their history.
+const BY_PEOPLE: [&str; 4] = ["acknowledge", "snooze", "resolve", "dismiss"];
+
+#[derive(Template)]
+#[template(path = "clients/client.html")]
+struct ClientPage {
+    shell: StaffShell,
+    name: String,
+    overall: i64,
+    band: BandChip,
+    summary: String,
+    base: String,
+    open: Vec<AlertRow>,
+    severities: Vec<(Severity, usize)>,
+    ended: Vec<AlertRow>,
+    score: SuccessScoreCard,
+    improvements: Improvements,
+    insights: WeeklyInsightsCard,
+    heatmap: EngagementHeatmap,
+    history: ScoreHistory,
+    timeline: Timeline,
+    tasks: OnboardingTasks,
+    launch_kit: LaunchKitCard,
+    feedback: FeedbackList,
+    facts: Vec<(&'static str, String)>,
+    traits: Vec<(String, String)>,
+    owner: Option<MemberId>,
+    members: Vec<Choice>,
+    notes: Vec<Note>,
+    emails: Vec<Email>,
+}
+
+struct Choice {
+    id: MemberId,
+    name: String,
+}
+
+struct Note {
+    id: NoteId,
+    text: String,
+    meta: String,
+    own: bool,
+}
+
+struct Email {
+    subject: String,
+    meta: String,
+}
+
+pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> Answer {
+    let mainstay = &web.mainstay;
+    let StaffClient { session, client, view } = asked;
+    let scope = session.scope;
+    let of_client = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
+    let alerts = mainstay.alerts(scope, &of_client, MOST_ALERTS).await?;
+    let members = Members { all: mainstay.members_in(scope).await?, me: session.member_id() };
+    let rows = Rows::load(mainstay, &session, &view, &members, &alerts).await?;
+    let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
+    let emails = mainstay.client_emails(scope, client.id, MOST_EMAILS).await?;
+    let range = (days_before(view.now(), EVENT_DAYS, view.zone()), view.now());
+    let page = mainstay.client_timeline(scope, &client, range, &[], None, EVENTS_SHOWN).await?;
+    let overview = Overview::load(mainstay, scope, client, &view).await?;
+    let client = &overview.client;
+    let stands = &overview.explained.score;
+    let alert_marks: Vec<AlertMark> = alerts
+        .iter()
+        .map(|alert| AlertMark {
+            day: local_day(alert.episode.opened_at, view.zone()),
+            kind: alert.episode.kind,
+            severity: alert.episode.severity,
+        })
+        .collect();
+    let severities = Severity::ALL.iter().rev().map(|severity| {
+        (
+            *severity,
+            rows.open.iter().filter(|(alert, _)| alert.episode.severity == *severity).count(),
+        )
+    });
+    show(&ClientPage {
+        shell: session.shell(Place::Portfolio),
+        name: display_name(client.profile.name.as_deref(), &client.external_id).to_owned(),
+        overall: stands.overall,
+        band: stands.band.into(),
+        summary: summary(&view, &overview, &rows.open),
+        base: view.link(""),
+        severities: severities.filter(|(_, count)| *count > 0).collect(),
+        open: rows.open.into_iter().map(|(_, row)| row).collect(),
+        ended: rows.ended,
+        score: overview.score_card(&view),
+        improvements: overview.improvements(&view),
+        insights: overview.insights_card(&view),
+        heatmap: overview.heatmap(&view),
+        history: overview.history(&view, &alert_marks),
+        timeline: timeline(&view, &page.events, &alerts, &emails)
+            .aside(format!("Since {}", view.day_of(client.created_at))),
+        tasks: overview.tasks(&view),
+        launch_kit: overview.launch_kit(&view),
+        feedback: overview.feedback_list(&view),
+        facts: facts(&view, &overview),
+        traits: traits(&overview),
+        owner: client.owner,
+        notes: notes.iter().map(|note| members.note(&view, note)).collect(),
+        emails: emails.iter().map(|email| shown_email(&view, email)).collect(),
+        members: members.choices(),
+    })
+}
+
+/// The organization's members, as one of them speaks of them.
+struct Members {
+    all: Vec<Member>,
+    me: MemberId,
+}
+
+impl Members {
+    fn name(&self, id: Option<MemberId>) -> String {
+        let Some(id) = id else { return "a secret key".to_owned() };
+        if id == self.me {
+            return "you".to_owned();
+        }
+        self.all.iter().find(|member| member.id == id).map_or_else(
+            || "a former member".to_owned(),
+            |member| visible(&member.name, &member.email).to_owned(),
+        )
+    }
+
+    fn note(&self, view: &View, note: &ClientNote) -> Note {
+        let who = self.name(Some(note.member));
+        Note {
+            id: note.id,
+            text: note.text.clone(),
+            meta: format!("{}, by {who}", view.moment(note.created_at)),
+            own: note.member == self.me,
+        }
+    }
+
+    fn choices(self) -> Vec<Choice> {
+        self.all
+            .into_iter()
+            .map(|member| Choice {
+                id: member.id,
+                name: visible(&member.name, &member.email).to_owned(),
+            })
+            .collect()
+    }
+
+    /// What a member last did with an alert.
+    fn last_action(&self, history: &AlertHistory) -> Option<LastAction> {
+        let by_people = |action: &str| BY_PEOPLE.contains(&action);
+        let last = history.actions.iter().rfind(|action| by_people(&action.action))?;
+        Some(LastAction { who: self.name(last.member), at: last.at, note: last.note.clone() })
+    }
+}
+
+/// A client's alerts as rows.
+struct Rows {
+    open: Vec<(Alert, AlertRow)>,
+    ended: Vec<AlertRow>,
+}
+
+impl Rows {
+    async fn load(
+        mainstay: &Mainstay,
+        session: &StaffSession,
+        view: &View,
+        members: &Members,
+        alerts: &[Alert],
+    ) -> Result<Self, Error> {
+        let mut rows = Self { open: Vec::new(), ended: Vec::new() };
+        for alert in alerts {
+            let is_open = alert.episode.status.is_open();
+            if !is_open && rows.ended.len() == ENDED_SHOWN {
+                continue;
+            }
+            let last = Self::last(mainstay, session, members, alert.episode.id).await?;
+            let row = AlertRow::new(view, alert, last.as_ref(), None, None);
+            if is_open {
+                rows.open.push((alert.clone(), row));
+            } else {
+                rows.ended.push(row);
+            }
+        }
+        rows.open.sort_by_key(|(alert, _)| std::cmp::Reverse(alert.episode.severity));
+        Ok(rows)
+    }
+
+    async fn last(
+        mainstay: &Mainstay,
+        session: &StaffSession,
+        members: &Members,
+        alert: AlertId,
+    ) -> Result<Option<LastAction>, Error> {
+        Ok(members.last_action(&mainstay.alert(session.scope, alert).await?))
+    }
+}
+
+/// What is the matter, before anything else.
+fn summary(view: &View, overview: &Overview, open: &[(Alert, AlertRow)]) -> String {
+    if open.is_empty() {
+        let last = overview.explained.score.inputs.last.map_or_else(
+            || "No event yet".to_owned(),
+            |last| format!("Last event {}", view.moment(last)),
+        );
+        return format!("No alert is open. {last}.");
+    }
+    let told: Vec<&str> =
+        open.iter().take(ALERTS_TOLD).map(|(alert, _)| alert.episode.message.as_str()).collect();
+    straight(&told.join(" "))
+}
+
+fn timeline(
+    view: &View,
+    events: &[StoredEvent],
+    alerts: &[Alert],
+    emails: &[ClientEmail],
+) -> Timeline {
+    let oldest = events.last().map(|event| event.occurred_at);
+    let opened = alerts.iter().map(|alert| TimelineMark {
+        at: alert.episode.opened_at,
+        icon: alert.episode.severity.as_str(),
+        severity: Some(alert.episode.severity),
+        words: format!("Alert: {}", alert_words(alert.episode.kind).to_lowercase()),
+    });
+    let sent = emails.iter().filter_map(|email| {
+        Some(TimelineMark {
+            at: email.sent_at?,
+            icon: "mail",
+            severity: None,
+            words: straight(&format!("E-mail sent: {}", email.subject)),
+        })
+    });
+    // What is older than the events shown would stand beside days whose events are left out.
+    let marks: Vec<TimelineMark> =
+        opened.chain(sent).filter(|mark| oldest.is_none_or(|oldest| mark.at >= oldest)).collect();
+    Timeline::new(view, events, &marks).more(Some(view.link("/events")), "All events")
+}
+
+fn facts(view: &View, overview: &Overview) -> Vec<(&'static str, String)> {
+    let client = &overview.client;
+    let profile = &client.profile;
+    let last = overview.explained.score.inputs.last;
+    let rows = [
+        ("Your id", Some(client.external_id.clone())),
+        ("E-mail", profile.email.clone()),
+        ("Plan", profile.plan.clone()),
+        ("Group", profile.group_id.clone()),
+        ("Here since", Some(view.full_moment(client.created_at))),
+        ("Last event", Some(last.map_or("none yet".to_owned(), |last| view.full_moment(last)))),
+    ];
+    rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn traits(overview: &Overview) -> Vec<(String, String)> {
+    let words = |value: &Value| match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let traits = &overview.client.profile.traits;
+    traits.iter().map(|(name, value)| (name.clone(), words(value))).collect()
+}
+
+fn shown_email(view: &View, email: &ClientEmail) -> Email {
+    let kind = email.kind.replace('_', " ");
+    let sent = email
+        .sent_at
+        .map_or_else(|| "waiting to be sent".to_owned(), |at| format!("sent {}", view.moment(at)));
+    let opened = match (email.sent_at, email.opened_at) {
+        (Some(_), Some(at)) => format!(", opened {}", view.moment(at)),
+        (Some(_), None) => ", not opened".to_owned(),
+        (None, _) => String::new(),
+    };
+    Email { subject: email.subject.clone(), meta: format!("{kind}, {sent}{opened}") }
+}
+
+impl ClientPage {
+    fn count(&self) -> String {
+        counted(i64::try_from(self.open.len()).unwrap_or(i64::MAX), "open alert")
+    }
+}

@@ -1,0 +1,65 @@
+use askama::Template;
+use mainstay_core::{
+    insight::words::signed,
+    score::{Band, Trend},
+};
+
+use super::markup;
+
+/// A band in a word and its level, one to four bars: never by colour alone.
+#[derive(Clone, Copy, Debug, Template)]
+#[template(path = "components/band_chip.html")]
+pub(crate) struct BandChip {
+    /// The name that colours are given by.
+    pub(crate) name: &'static str,
+    words: &'static str,
+    /// The icon of its level.
+    pub(crate) icon: &'static str,
+}
+
+impl From<Band> for BandChip {
+    fn from(band: Band) -> Self {
+        let (name, words, icon) = match band {
+            Band::AtRisk => ("risk", "At risk", "level-1"),
+            Band::NeedsAttention => ("attention", "Needs attention", "level-2"),
+            Band::Good => ("good", "Good", "level-3"),
+            Band::Excellent => ("excellent", "Excellent", "level-4"),
+        };
+        Self { name, words, icon }
+    }
+}
+
+/// A change with its arrow; coloured only when it is a trend.
+#[derive(Clone, Debug, Template)]
+#[template(path = "components/trend_mark.html")]
+pub(crate) struct TrendMark {
+    class: &'static str,
+    icon: &'static str,
+    change: String,
+    /// `rising`, `stable`, `declining`.
+    pub(crate) word: &'static str,
+}
+
+impl TrendMark {
+    /// A change of so many points, which is this trend.
+    pub(crate) fn new(change: i64, trend: Trend) -> Self {
+        let (class, icon) = match trend {
+            Trend::Rising => (" rising", "up"),
+            Trend::Stable => ("", "flat"),
+            Trend::Declining => (" declining", "down"),
+        };
+        Self { class, icon, change: signed(change), word: trend.as_str() }
+    }
+
+    /// A change of a figure that is no score, in percent: it has a direction and no verdict.
+    pub(crate) fn share(percent: i64) -> Self {
+        let (icon, word) = match percent {
+            ..0 => ("down", "less"),
+            0 => ("flat", "the same"),
+            1.. => ("up", "more"),
+        };
+        Self { class: "", icon, change: format!("{} %", signed(percent)), word }
+    }
+}
+
+markup!(BandChip, TrendMark);

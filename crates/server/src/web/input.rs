@@ -1,0 +1,110 @@
+//! Reading what a browser sends: forms, queries and paths, with a page for what cannot be read.
+
+use std::str::FromStr;
+
+use axum::{
+    Form,
+    extract::{
+        FromRequest, FromRequestParts, Query, RawPathParams, Request, rejection::FormRejection,
+    },
+    http::{StatusCode, request::Parts},
+};
+use serde::de::DeserializeOwned;
+
+use super::{MAX_FORM_BYTES, PageError, Web, page::sentence};
+use crate::Error;
+
+/// A form that was sent.
+#[derive(Debug)]
+pub(crate) struct Sent<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
+    type Rejection = PageError;
+
+    async fn from_request(request: Request, web: &Web) -> Result<Self, PageError> {
+        Form::from_request(request, web).await.map(|Form(sent)| Self(sent)).map_err(
+            |rejection: FormRejection| {
+                if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+                    return PageError::new(
+                        StatusCode::PAYLOAD_TOO_LARGE,
+                        "Too much at once",
+                        format!("A form holds at most {MAX_FORM_BYTES} bytes. Send less."),
+                    );
+                }
+                PageError::new(
+                    StatusCode::BAD_REQUEST,
+                    "The form cannot be read",
+                    "A field is missing or is not text. Open the page again and use its form.",
+                )
+            },
+        )
+    }
+}
+
+/// The query of an address. What is unknown in it is ignored: links are shortened, copied and added
+/// to by others.
+#[derive(Debug)]
+pub(crate) struct Asked<T>(pub(crate) T);
+
+impl<T: DeserializeOwned> FromRequestParts<Web> for Asked<T> {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, PageError> {
+        Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked)).map_err(|_| {
+            PageError::new(
+                StatusCode::BAD_REQUEST,
+                "The address cannot be read",
+                "Something after the question mark is not what this page knows. Leave it out.",
+            )
+        })
+    }
+}
+
+/// The only parameter of a path.
+#[derive(Debug)]
+pub(crate) struct InPath<T>(pub(crate) T);
+
+impl<T: FromStr> FromRequestParts<Web> for InPath<T> {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
+        let params = RawPathParams::from_request_parts(parts, web).await.ok();
+        let text = params.as_ref().and_then(|params| params.iter().next()).map(|(_, text)| text);
+        text.and_then(|text| text.parse().ok())
+            .map(Self)
+            .ok_or_else(|| PageError::not_found("Nothing is at this address, or not any more."))
+    }
+}
+
+/// Why a form is shown again instead of being done.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct FormError {
+    /// The field at fault.
+    pub(crate) field: String,
+    /// What is wrong and what to do.
+    pub(crate) message: String,
+}
+
+impl FormError {
+    pub(crate) fn new(field: &str, message: &str) -> Self {
+        Self { field: field.to_owned(), message: sentence(message) }
+    }
+
+    /// What can be mended in the form; any other error is told on a page of its own.
+    pub(crate) fn of(error: Error) -> Result<Self, PageError> {
+        match error {
+            Error::Invalid { field, reason } => Ok(Self::new(&field, &reason)),
+            Error::Conflict(message) => {
+                let (field, reason) = message.split_once(": ").unwrap_or(("", &message));
+                Ok(Self::new(field, reason))
+            }
+            other => Err(other.into()),
+        }
+    }
+
+    /// The message about a field, if it is at fault.
+    #[expect(clippy::ref_option, reason = "templates pass what they have by reference")]
+    pub(crate) fn about(error: &Option<Self>, field: &str) -> Option<String> {
+        error.as_ref().filter(|error| error.field == field).map(|error| error.message.clone())
+    }
+}

@@ -1,0 +1,99 @@
+use askama::Template;
+use axum::{extract::State, http::HeaderMap};
+use mainstay_store::KeyKind;
+use serde::Deserialize;
+
+use super::{
+    row::LiveRow,
+    snippets::{PLACEHOLDER, Snippet, snippets},
+};
+use crate::{
+    Error,
+    web::{
+        AdminSession, Answer, Asked, Place, StaffSession, StaffShell, Web, components::View, show,
+    },
+};
+
+/// Events and refusals that are shown.
+const MOST_ROWS: i64 = 100;
+
+#[derive(Template)]
+#[template(path = "live/live.html")]
+struct LivePage {
+    shell: StaffShell,
+    rows: Vec<LiveRow>,
+    only_refused: bool,
+    /// Whether nothing ever came.
+    waiting: bool,
+    snippets: [Snippet; 3],
+    /// The key in the snippets, shown this once.
+    key: Option<String>,
+    is_admin: bool,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Which {
+    show: String,
+}
+
+pub(super) async fn show_live(
+    session: StaffSession,
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Asked(which): Asked<Which>,
+) -> Answer {
+    let only_refused = match which.show.as_str() {
+        "" | "all" => false,
+        "refused" => true,
+        other => {
+            let reason = format!("unknown part {other:?}: use all or refused");
+            return Err(Error::invalid("show", reason).into());
+        }
+    };
+    page(&session, &web, &headers, only_refused, None).await
+}
+
+/// Makes a write key and shows it in the snippets, this once.
+pub(super) async fn make_key(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    headers: HeaderMap,
+) -> Answer {
+    let organization = session.organization_id();
+    let created = web.mainstay.create_key(organization, KeyKind::Write, None).await?;
+    page(&session, &web, &headers, false, Some(created.key)).await
+}
+
+async fn page(
+    session: &StaffSession,
+    web: &Web,
+    headers: &HeaderMap,
+    only_refused: bool,
+    key: Option<String>,
+) -> Answer {
+    let view = View::of_staff(session.zone.clone(), web.mainstay.now(), "");
+    let arrived = web.mainstay.arrived(session.scope, only_refused, MOST_ROWS).await?;
+    let events = arrived.events.iter().map(|event| LiveRow::of_stored(&view, event));
+    let refused = arrived.refused.iter().map(|event| LiveRow::of_refused(&view, event));
+    let mut rows: Vec<LiveRow> = events.chain(refused).collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.at));
+    let board = web.mainstay.portfolio(session.organization_id()).await?;
+    let (clients, alerts) = board.look(|portfolio| {
+        let summary = portfolio.summary();
+        (summary.clients, summary.open_alerts())
+    });
+    let mut shell = session.shell(Place::Live);
+    shell.clients = Some(clients);
+    shell.alerts = Some(alerts);
+    let url = web.site.reached(headers);
+    show(&LivePage {
+        shell,
+        waiting: rows.is_empty() && clients == 0,
+        rows,
+        only_refused,
+        snippets: snippets(url.as_str(), key.as_deref().unwrap_or(PLACEHOLDER)),
+        key,
+        is_admin: session.is_admin(),
+    })
+}

@@ -1,0 +1,213 @@
+//! Showing a page, and showing that there is none.
+
+use std::any::Any;
+
+use askama::Template;
+use axum::{
+    http::{HeaderValue, StatusCode, header},
+    response::{Html, IntoResponse, Redirect, Response},
+};
+use mainstay_store::StoreError;
+use url::form_urlencoded;
+
+use super::{BareShell, Theme, icons};
+use crate::Error;
+
+/// What a handler of a page answers.
+pub(crate) type Answer = Result<Response, PageError>;
+
+/// Where a shell leaves room for the icons of its page.
+const ICONS: &str = "<!--icons-->";
+
+/// Shows a page.
+pub(crate) fn show(template: &impl Template) -> Answer {
+    show_with(StatusCode::OK, template)
+}
+
+/// Shows a page with another status than 200.
+pub(crate) fn show_with(status: StatusCode, template: &impl Template) -> Answer {
+    let html = template.render().map_err(|error| {
+        tracing::error!(%error, "a page could not be written");
+        PageError::internal()
+    })?;
+    let icons = icons::definitions(&html);
+    Ok((status, Html(html.replacen(ICONS, &icons, 1))).into_response())
+}
+
+/// Why there is no page to show. Boxed, because it travels in every handler's `Result`.
+#[derive(Debug)]
+pub(crate) enum PageError {
+    /// Nobody is signed in.
+    SignIn {
+        /// Where to go on afterwards.
+        next: Option<String>,
+        /// Whether somebody was.
+        ended: bool,
+    },
+    /// Anything that is told on a page of its own.
+    Told(Box<Told>),
+}
+
+/// A failure as a page tells it.
+#[derive(Debug)]
+pub(crate) struct Told {
+    status: StatusCode,
+    title: String,
+    detail: String,
+    back: (&'static str, &'static str),
+    retry_after_seconds: Option<u64>,
+}
+
+#[derive(Template)]
+#[template(path = "shell/error.html")]
+struct ErrorPage<'a> {
+    shell: BareShell,
+    told: &'a Told,
+}
+
+impl PageError {
+    /// A failure: what is so, and what to do.
+    pub(crate) fn new(
+        status: StatusCode,
+        title: impl Into<String>,
+        detail: impl Into<String>,
+    ) -> Self {
+        Self::Told(Box::new(Told {
+            status,
+            title: title.into(),
+            detail: detail.into(),
+            back: ("Go to the start page", "/"),
+            retry_after_seconds: None,
+        }))
+    }
+
+    /// There is no such page or thing.
+    pub(crate) fn not_found(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::NOT_FOUND, "There is no such page", detail)
+    }
+
+    /// Whoever is asking may not.
+    pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "You may not do this", detail)
+    }
+
+    /// Something that was sent cannot be used, and no form is there to say so.
+    pub(crate) fn invalid(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be used", detail)
+    }
+
+    /// Too often; the page says when to try again.
+    pub(crate) fn too_often(detail: impl Into<String>, retry_after_seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", detail)
+            .retry_after(retry_after_seconds)
+    }
+
+    /// A mistake in the code or a database that fails; the log says more.
+    pub(crate) fn internal() -> Self {
+        Self::new(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "Something broke on our side",
+            "Nothing was changed. Try again; if it stays like this, the server's log says why.",
+        )
+    }
+
+    /// Another way back than to the start page.
+    pub(crate) fn back(mut self, label: &'static str, path: &'static str) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.back = (label, path);
+        }
+        self
+    }
+
+    fn retry_after(mut self, seconds: u64) -> Self {
+        if let Self::Told(told) = &mut self {
+            told.retry_after_seconds = Some(seconds);
+        }
+        self
+    }
+}
+
+impl From<Error> for PageError {
+    fn from(error: Error) -> Self {
+        let message = sentence(&error.to_string());
+        match error {
+            Error::Invalid { .. } => Self::invalid(message),
+            Error::NotFound { .. } => Self::not_found(message),
+            Error::Conflict(_) => {
+                Self::new(StatusCode::CONFLICT, "It changed in the meantime", message)
+            }
+            Error::Busy { retry_after_seconds } => {
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "Too much is waiting", message)
+                    .retry_after(retry_after_seconds)
+            }
+            Error::Unavailable { retry_after_seconds } => {
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not available right now", message)
+                    .retry_after(retry_after_seconds)
+            }
+            Error::Store(StoreError::Conflict) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "Somebody else changed the same",
+                "Both changes met at the same moment, and yours was not made. Do it again.",
+            )
+            .retry_after(1),
+            Error::Store(error) => {
+                tracing::error!(%error, "a page failed in the database");
+                Self::internal()
+            }
+        }
+    }
+}
+
+/// A service's message as a sentence of its own.
+pub(super) fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let first = chars.next().map(char::to_uppercase).into_iter().flatten();
+    let mut sentence: String = first.chain(chars).collect();
+    if !sentence.ends_with('.') {
+        sentence.push('.');
+    }
+    sentence
+}
+
+impl IntoResponse for PageError {
+    fn into_response(self) -> Response {
+        let told = match self {
+            Self::SignIn { next, ended } => {
+                return Redirect::to(&sign_in(next, ended)).into_response();
+            }
+            Self::Told(told) => told,
+        };
+        let page = ErrorPage { shell: BareShell { theme: Theme::System }, told: &told };
+        // An error page that cannot be written is still a truthful status.
+        let mut response =
+            show_with(told.status, &page).unwrap_or_else(|_| told.status.into_response());
+        if let Some(seconds) = told.retry_after_seconds {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+fn sign_in(next: Option<String>, ended: bool) -> String {
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    if let Some(next) = next {
+        query.append_pair("next", &next);
+    }
+    if ended {
+        query.append_pair("notice", "ended");
+    }
+    let query = query.finish();
+    if query.is_empty() { "/sign-in".to_owned() } else { format!("/sign-in?{query}") }
+}
+
+/// A handler panicked: a mistake in the code, which must not take others' requests down with it.
+#[expect(clippy::needless_pass_by_value, reason = "the signature that tower-http calls")]
+pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    let message = panic
+        .downcast_ref::<String>()
+        .map(String::as_str)
+        .or_else(|| panic.downcast_ref::<&str>().copied())
+        .unwrap_or("no message");
+    tracing::error!(message, "a page panicked");
+    PageError::internal().into_response()
+}

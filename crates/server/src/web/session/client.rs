@@ -1,0 +1,72 @@
+use axum::{
+    extract::FromRequestParts,
+    http::{StatusCode, request::Parts},
+};
+use jiff::tz::TimeZone;
+use mainstay_store::{Client, Organization, Scope};
+
+use super::cookie::{self, Transport};
+use crate::{
+    access::ClientSignedIn,
+    web::{ClientShell, PageError, Theme, Web, security::FrameAncestors},
+};
+
+/// A client who came in by a link or from the host app.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientSession {
+    /// Whose client.
+    pub(crate) organization: Organization,
+    /// The organization's time zone.
+    pub(crate) zone: TimeZone,
+    /// The host app's id of the client.
+    pub(crate) external_id: String,
+    /// The client with the scope to read it; it may not have sent an event yet.
+    pub(crate) known: Option<(Scope, Client)>,
+    /// How its pages look.
+    pub(crate) theme: Theme,
+}
+
+impl ClientSession {
+    /// The frame around a client's page.
+    pub(crate) fn shell(&self) -> ClientShell {
+        ClientShell::new(self)
+    }
+}
+
+impl FromRequestParts<Web> for ClientSession {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
+        let transport = Transport::of(&web.site, &parts.headers);
+        let token = cookie::read(&parts.headers, transport, cookie::CLIENT);
+        let signed_in = match &token {
+            Some(token) => web.mainstay.client_session(token).await?,
+            None => None,
+        };
+        let Some(signed_in) = signed_in else { return Err(no_session(token.is_some())) };
+        let ClientSignedIn { organization, zone, external_id, known, allowed_sites } = signed_in;
+        if let Some(ancestors) = parts.extensions.get::<FrameAncestors>() {
+            ancestors.allow(allowed_sites);
+        }
+        let theme = Theme::of(&parts.headers);
+        Ok(Self { organization, zone, external_id, known, theme })
+    }
+}
+
+/// A client has no password: it comes in where it is known.
+pub(crate) fn no_session(ended: bool) -> PageError {
+    let (title, detail) = if ended {
+        (
+            "Your session has ended",
+            "It lasts at most 24 hours. Open this page again from the app that you use, or by the \
+             link that you were sent.",
+        )
+    } else {
+        (
+            "Open this page from your app",
+            "This page shows one client's figures. Open it from the app that you use, or by the \
+             link that you were sent.",
+        )
+    };
+    PageError::new(StatusCode::UNAUTHORIZED, title, detail)
+}

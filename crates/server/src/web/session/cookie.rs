@@ -1,0 +1,121 @@
+//! Cookies: what a browser keeps for us, and how safely.
+
+use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use cookie::{Cookie, SameSite, time::Duration};
+use url::Host;
+
+use crate::http::Site;
+
+/// A member's session.
+pub(crate) const MEMBER: &str = "mainstay";
+/// A client's session.
+pub(crate) const CLIENT: &str = "mainstay-client";
+
+const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+
+/// How a request came here, as far as cookies are concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Transport {
+    /// Encrypted: cookies are bound to this host and to HTTPS (`__Host-`).
+    Https,
+    /// Not encrypted, but never off this machine, or by somebody's own choice.
+    Http,
+    /// Not encrypted: whoever listens on the way could use the session. There is none here.
+    Open,
+}
+
+impl Transport {
+    /// How this request came.
+    pub(crate) fn of(site: &Site, headers: &HeaderMap) -> Self {
+        let forwarded = headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
+        let https = match forwarded {
+            Some(proto) if site.behind_proxy => proto.eq_ignore_ascii_case(b"https"),
+            _ => site.chosen && site.public_url.scheme() == "https",
+        };
+        if https {
+            return Self::Https;
+        }
+        let chosen_plain = site.chosen && site.public_url.scheme() == "http";
+        if chosen_plain || is_loopback(headers) { Self::Http } else { Self::Open }
+    }
+
+    fn name(self, name: &str) -> String {
+        match self {
+            Self::Https => format!("__Host-{name}"),
+            Self::Http | Self::Open => name.to_owned(),
+        }
+    }
+}
+
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let url = host.and_then(|host| url::Url::parse(&format!("http://{host}")).ok());
+    match url.as_ref().and_then(url::Url::host) {
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost" || name.ends_with(".localhost"),
+        None => false,
+    }
+}
+
+/// The value of a cookie.
+pub(crate) fn read(headers: &HeaderMap, transport: Transport, name: &str) -> Option<String> {
+    read_plain(headers, &transport.name(name))
+}
+
+/// The value of a cookie that is no secret.
+pub(crate) fn read_plain(headers: &HeaderMap, name: &str) -> Option<String> {
+    headers
+        .get_all(header::COOKIE)
+        .iter()
+        .filter_map(|header| header.to_str().ok())
+        .flat_map(|header| Cookie::split_parse(header.to_owned()).flatten().collect::<Vec<_>>())
+        .find(|cookie| cookie.name() == name)
+        .map(|cookie| cookie.value().to_owned())
+}
+
+/// Keeps a member's session in the browser for so many seconds.
+pub(crate) fn keep_member(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
+    written(secret(transport, MEMBER, token, seconds).same_site(SameSite::Lax))
+}
+
+/// Keeps a client's session in the browser. Over HTTPS also inside a frame of the organization's own
+/// site, apart from what other sites keep there: the check of where a request comes from does not
+/// need the cookie's help.
+pub(crate) fn keep_client(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
+    let cookie = secret(transport, CLIENT, token, seconds);
+    written(match transport {
+        Transport::Https => cookie.same_site(SameSite::None).partitioned(true),
+        Transport::Http | Transport::Open => cookie.same_site(SameSite::Lax),
+    })
+}
+
+/// Takes a member's session out of the browser.
+pub(crate) fn drop_member(transport: Transport) -> HeaderValue {
+    keep_member(transport, "", 0)
+}
+
+/// Keeps something that is no secret for a year.
+pub(crate) fn keep_plain(name: &str, value: &str) -> HeaderValue {
+    let cookie = Cookie::build((name.to_owned(), value.to_owned()));
+    written(cookie.path("/").same_site(SameSite::Lax).max_age(Duration::days(365)))
+}
+
+fn secret(
+    transport: Transport,
+    name: &str,
+    token: &str,
+    seconds: i64,
+) -> cookie::CookieBuilder<'static> {
+    Cookie::build((transport.name(name), token.to_owned()))
+        .path("/")
+        .http_only(true)
+        .secure(transport == Transport::Https)
+        .max_age(Duration::seconds(seconds))
+}
+
+fn written(cookie: cookie::CookieBuilder<'static>) -> HeaderValue {
+    // Names and values are our own: letters, digits and a few signs.
+    HeaderValue::try_from(cookie.build().to_string())
+        .unwrap_or_else(|_| HeaderValue::from_static(""))
+}

@@ -1,0 +1,89 @@
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use mainstay_core::time::time_zone;
+use mainstay_store::OrganizationPatch;
+use serde::Deserialize;
+
+use super::{AskedDone, Frame, Tab, back};
+use crate::web::{
+    AdminSession, Answer, Asked, FormError, Pages, Sent, StaffSession, StaffShell, Web, show,
+    show_with,
+};
+
+const PATH: &str = "/settings/organization";
+
+pub(super) fn pages() -> Pages {
+    Pages::new().get(PATH, form).post(PATH, save)
+}
+
+#[derive(Template)]
+#[template(path = "settings/organization.html")]
+struct OrganizationPage {
+    shell: StaffShell,
+    frame: Frame,
+    slug: String,
+    name: String,
+    time_zone: String,
+    /// Every zone there is, for the field's suggestions.
+    zones: Vec<String>,
+    error: Option<FormError>,
+}
+
+impl OrganizationPage {
+    fn new(session: &StaffSession) -> Self {
+        let frame = Frame::new(session, Tab::Organization);
+        let zones = if frame.admin { zones() } else { Vec::new() };
+        let organization = &session.organization;
+        Self {
+            shell: frame.shell.clone(),
+            frame,
+            slug: organization.slug.clone(),
+            name: organization.name.clone(),
+            time_zone: organization.time_zone.clone(),
+            zones,
+            error: None,
+        }
+    }
+}
+
+/// The zones that can be used, by name.
+fn zones() -> Vec<String> {
+    let names = jiff::tz::db().available().map(|zone| zone.as_str().to_owned());
+    // Names like EST5EDT and US/Pacific are old ones of those that are named after a city.
+    let current = |name: &String| name == "UTC" || name.contains('/');
+    names.filter(|name| current(name) && time_zone(name).is_ok()).collect()
+}
+
+async fn form(session: StaffSession, Asked(done): AskedDone) -> Answer {
+    let page = OrganizationPage::new(&session);
+    show(&OrganizationPage { frame: page.frame.after(&done), ..page })
+}
+
+#[derive(Deserialize)]
+struct Changes {
+    name: String,
+    time_zone: String,
+}
+
+async fn save(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    Sent(changes): Sent<Changes>,
+) -> Answer {
+    let Changes { name, time_zone } = changes;
+    let patch = OrganizationPatch {
+        name: Some(name.clone()),
+        time_zone: Some(time_zone.trim().to_owned()),
+    };
+    match web.mainstay.update_organization(session.organization_id(), patch).await {
+        Ok(_) => Ok(back(PATH, "saved").into_response()),
+        Err(error) => {
+            let error = Some(FormError::of(error)?);
+            let page = OrganizationPage::new(&session);
+            show_with(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                &OrganizationPage { name, time_zone, error, ..page },
+            )
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The frames around pages: for staff, for clients, and the bare one of signing in and of errors.
+
+pub(super) mod theme;
+
+use mainstay_core::text::grouped;
+use mainstay_store::Role;
+
+pub(crate) use theme::Theme;
+
+use super::{ClientSession, StaffSession, text::visible};
+
+/// Where a member is: what the navigation marks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// The worklist, and a client from it.
+    Portfolio,
+    /// Alerts.
+    Alerts,
+    /// Events as they arrive.
+    Live,
+    /// Settings.
+    Settings,
+}
+
+impl Place {
+    /// Each with its path, icon and name.
+    pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 4] = [
+        (Self::Portfolio, "/portfolio", "list", "Portfolio"),
+        (Self::Alerts, "/alerts", "bell", "Alerts"),
+        (Self::Live, "/live", "live", "Live events"),
+        (Self::Settings, "/settings", "settings", "Settings"),
+    ];
+}
+
+/// The frame around a member's page.
+#[derive(Clone, Debug)]
+pub(crate) struct StaffShell {
+    pub(crate) theme: Theme,
+    pub(crate) place: Place,
+    /// The organization's name.
+    pub(crate) organization: String,
+    /// Whether all of it is made up.
+    pub(crate) sample: bool,
+    /// The member's name.
+    pub(crate) member: String,
+    pub(crate) role: Role,
+    /// How many clients there are, where that is known anyway.
+    pub(crate) clients: Option<i64>,
+    /// How many alerts are open, where that is known anyway.
+    pub(crate) alerts: Option<i64>,
+}
+
+impl StaffShell {
+    pub(super) fn new(session: &StaffSession, place: Place) -> Self {
+        let StaffSession { organization, member, theme, .. } = session;
+        Self {
+            theme: *theme,
+            place,
+            organization: visible(&organization.name, &organization.slug).to_owned(),
+            sample: organization.sample,
+            member: visible(&member.name, &member.email).to_owned(),
+            role: member.role,
+            clients: None,
+            alerts: None,
+        }
+    }
+
+    /// The figure beside an entry of the navigation.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+    pub(crate) fn count(&self, place: &Place) -> Option<String> {
+        let count = match place {
+            Place::Portfolio => self.clients,
+            Place::Alerts => self.alerts,
+            Place::Live | Place::Settings => None,
+        };
+        count.map(grouped)
+    }
+}
+
+/// The frame around a client's page.
+#[derive(Clone, Debug)]
+pub(crate) struct ClientShell {
+    pub(crate) theme: Theme,
+    /// The organization's name.
+    pub(crate) organization: String,
+    /// Its first letter, for those who have no logo.
+    pub(crate) initial: String,
+    /// Whether all of it is made up.
+    pub(crate) sample: bool,
+    /// The zone of every time on the page.
+    pub(crate) time_zone: String,
+}
+
+impl ClientShell {
+    pub(super) fn new(session: &ClientSession) -> Self {
+        let ClientSession { organization, theme, .. } = session;
+        let name = visible(&organization.name, &organization.slug);
+        let first = name.chars().find(|c| c.is_alphanumeric());
+        Self {
+            theme: *theme,
+            organization: name.to_owned(),
+            initial: first.map(|c| c.to_uppercase().collect()).unwrap_or_default(),
+            sample: organization.sample,
+            time_zone: organization.time_zone.clone(),
+        }
+    }
+}
+
+/// The frame of pages that nobody needs to be signed in for.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BareShell {
+    pub(crate) theme: Theme,
+}

@@ -1,0 +1,154 @@
+//! How often somebody may try. In memory: whoever waits out a restart of the server has waited.
+
+use std::{
+    net::{IpAddr, Ipv6Addr},
+    num::NonZeroU32,
+    ops::Add,
+    sync::Arc,
+    time::Duration,
+};
+
+use governor::{
+    NotUntil, Quota, RateLimiter,
+    clock::{Clock as _, Reference},
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::keyed::HashMapStateStore,
+};
+use jiff::Timestamp;
+
+use crate::{Clock, Mainstay, web::PageError};
+
+/// Tries with one address from one place: so many at once…
+const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+/// …then one each time this has passed.
+const TRY_EVERY: Duration = Duration::from_secs(10);
+/// Tries from one place, whatever the address: an office behind one router signs in on Monday.
+const PLACE_TRIES: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const PLACE_TRY_EVERY: Duration = Duration::from_secs(2);
+/// Places and addresses that are remembered before those that may try again are forgotten.
+const MOST_KEYS: usize = 10_000;
+/// Characters of an address that tell it apart here: what is longer is none.
+const MOST_KEY_CHARS: usize = 254;
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<LimitInstant>>;
+
+/// The server's clock, as the limiter asks it.
+#[derive(Clone)]
+struct LimitClock(Arc<dyn Clock>);
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LimitInstant(Timestamp);
+
+impl governor::clock::Clock for LimitClock {
+    type Instant = LimitInstant;
+
+    fn now(&self) -> LimitInstant {
+        LimitInstant(self.0.now())
+    }
+}
+
+impl Add<Nanos> for LimitInstant {
+    type Output = Self;
+
+    fn add(self, nanos: Nanos) -> Self {
+        let duration = Duration::from_nanos(nanos.as_u64());
+        Self(self.0.checked_add(duration).unwrap_or(Timestamp::MAX))
+    }
+}
+
+impl Reference for LimitInstant {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        let since = self.0.duration_since(earlier.0);
+        // A clock that was set back has not moved.
+        Nanos::from(u64::try_from(since.as_nanos()).unwrap_or(0))
+    }
+
+    fn saturating_sub(&self, nanos: Nanos) -> Self {
+        let duration = Duration::from_nanos(nanos.as_u64());
+        Self(self.0.checked_sub(duration).unwrap_or(Timestamp::MIN))
+    }
+}
+
+/// Counts tries to sign in, to ask for a new password and to use a link.
+pub(crate) struct Limits {
+    clock: LimitClock,
+    tries: Limiter<(IpAddr, String)>,
+    places: Limiter<IpAddr>,
+}
+
+impl Limits {
+    pub(crate) fn new(mainstay: &Mainstay) -> Self {
+        let clock = LimitClock(mainstay.clock.clone());
+        let quota = |burst, every| {
+            Quota::with_period(every).expect("a period is not empty").allow_burst(burst)
+        };
+        Self {
+            tries: RateLimiter::new(
+                quota(TRIES, TRY_EVERY),
+                HashMapStateStore::default(),
+                clock.clone(),
+            ),
+            places: RateLimiter::new(
+                quota(PLACE_TRIES, PLACE_TRY_EVERY),
+                HashMapStateStore::default(),
+                clock.clone(),
+            ),
+            clock,
+        }
+    }
+
+    /// Counts a try from a place with an address, or with whatever else is guessed.
+    ///
+    /// # Errors
+    /// When there were too many, with when to try again.
+    pub(crate) fn check(&self, from: IpAddr, guessed: &str) -> Result<(), PageError> {
+        let place = place_of(from);
+        self.places.check_key(&place).map_err(|until| self.too_often(&until))?;
+        let guessed = guessed.trim().to_lowercase().chars().take(MOST_KEY_CHARS).collect();
+        self.tries.check_key(&(place, guessed)).map_err(|until| self.too_often(&until))?;
+        if self.tries.len() > MOST_KEYS {
+            self.tries.retain_recent();
+        }
+        if self.places.len() > MOST_KEYS {
+            self.places.retain_recent();
+        }
+        Ok(())
+    }
+
+    fn too_often(&self, until: &NotUntil<LimitInstant>) -> PageError {
+        let wait = until.wait_time_from(self.clock.now());
+        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
+        let seconds = seconds.max(1);
+        let unit = if seconds == 1 { "second" } else { "seconds" };
+        PageError::too_often(
+            format!("There were too many tries from here. Try again in {seconds} {unit}."),
+            seconds,
+        )
+        .back("Back to sign-in", "/sign-in")
+    }
+}
+
+/// One subscriber's addresses: with version 6 that is a whole network of them.
+fn place_of(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).into()
+        }
+        address @ IpAddr::V4(_) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_network_of_version_6_is_one_place() {
+        let place = |text: &str| place_of(text.parse().unwrap());
+        assert_eq!(place("2001:db8:1:2:3::4"), place("2001:db8:1:2:ffff::1"));
+        assert_ne!(place("2001:db8:1:2::1"), place("2001:db8:1:3::1"));
+        assert_eq!(place("::ffff:192.0.2.1"), place("192.0.2.1"));
+    }
+}

@@ -1,0 +1,44 @@
+//! `/sign-in/reset`: asking for a new password.
+
+use askama::Template;
+use axum::extract::State;
+use serde::Deserialize;
+
+use crate::web::{Answer, BareShell, Pages, Sent, Theme, Web, session::origin::From, show};
+
+pub(super) fn pages() -> Pages {
+    Pages::new().get("/sign-in/reset", form).post("/sign-in/reset", ask)
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/reset.html")]
+struct ResetPage {
+    shell: BareShell,
+    /// Whether it was asked for.
+    asked: bool,
+}
+
+async fn form(theme: Theme) -> Answer {
+    show(&ResetPage { shell: BareShell { theme }, asked: false })
+}
+
+#[derive(Deserialize)]
+struct Whose {
+    email: String,
+}
+
+async fn ask(
+    State(web): State<Web>,
+    theme: Theme,
+    From(from): From,
+    Sent(whose): Sent<Whose>,
+) -> Answer {
+    web.limits.check(from, &whose.email)?;
+    // Not waited for: how long it takes would tell whether there is such a member.
+    tokio::spawn(async move {
+        if let Err(error) = web.mainstay.request_reset(&whose.email, &web.site).await {
+            tracing::error!(%error, "no link for a new password could be made");
+        }
+    });
+    show(&ResetPage { shell: BareShell { theme }, asked: true })
+}

@@ -1,0 +1,20 @@
+//! The pages, over real sockets.
+
+mod alerts;
+mod asset;
+pub(crate) mod browser;
+mod client;
+mod client_sign_in;
+mod clients;
+mod components;
+mod contrast;
+mod cross_site;
+mod headers;
+mod link;
+mod live;
+mod portfolio;
+mod roles;
+mod settings;
+mod sign_in;
+mod weight;
+mod widgets;

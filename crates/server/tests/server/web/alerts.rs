@@ -1,0 +1,146 @@
+//! The list of alerts, and acting on several at once.
+
+use mainstay_core::health::AlertStatus;
+use mainstay_store::{AlertFilter, Role, Scope};
+use serde_json::json;
+
+use super::browser::Browser;
+use crate::support::World;
+
+/// Three clients, each with an alert of three days' silence.
+async fn silence(world: &World) {
+    let acme = &world.acme;
+    let at = jiff::Timestamp::from_second(world.mainstay.now().as_second() - 10 * 86_400).unwrap();
+    let events: Vec<_> = ["ada", "bob", "cleo"]
+        .map(|client| json!({"client_id": client, "event": "login", "timestamp": at}))
+        .into();
+    world.post(&acme.write_key, "/api/v1/events", events.into()).await.json(200);
+    check(world).await;
+    // What is done with an alert is done after it opened.
+    world.tick();
+}
+
+async fn check(world: &World) {
+    let now = world.mainstay.now();
+    world.mainstay.check_organization_health(world.acme.id, now, None, false).await.unwrap();
+}
+
+/// What the boxes of a page send, by the client's name.
+fn boxes(page: &str) -> Vec<String> {
+    page.split("name=\"alert\" value=\"")
+        .skip(1)
+        .map(|rest| rest.split('"').next().unwrap().to_owned())
+        .collect()
+}
+
+async fn statuses(world: &World) -> Vec<AlertStatus> {
+    let scope = Scope::Service(world.acme.id);
+    let alerts = world.mainstay.alerts(scope, &AlertFilter::default(), 100).await.unwrap();
+    alerts.iter().map(|alert| alert.episode.status).collect()
+}
+
+on_both_databases!(several_alerts_are_acted_on_at_once_and_what_happened_is_told, async |world| {
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    assert!(staff.get("/alerts").await.page(200).contains("<h1>No open alert</h1>"));
+    silence(world).await;
+    let page = staff.get("/alerts").await;
+    assert!(page.page(200).contains("<h1>3 open alerts on 3 clients</h1>"), "{page:#?}");
+    let boxes = boxes(&page.text);
+    assert_eq!(boxes.len(), 3);
+
+    let chosen = [("alert", boxes[0].as_str()), ("alert", &boxes[1])];
+    let acknowledge =
+        [chosen.as_slice(), &[("action", "acknowledge"), ("note", "Calling")]].concat();
+    let done = staff.post("/alerts", &acknowledge).await;
+    let told = staff.get(done.leads_to()).await;
+    assert!(told.page(200).contains("2 alerts acknowledged."), "{told:#?}");
+    assert!(told.text.contains("acknowledged by \u{2068}you\u{2069}"), "{told:#?}");
+    assert!(told.text.contains("Calling"));
+
+    world.tick();
+    // The first two have changed since this page was shown; the third has not.
+    let all: Vec<(&str, &str)> = boxes.iter().map(|value| ("alert", value.as_str())).collect();
+    let dismiss = [all.as_slice(), &[("action", "dismiss")]].concat();
+    let done = staff.post("/alerts", &dismiss).await;
+    let told = staff.get(done.leads_to()).await;
+    assert!(told.page(200).contains("1 alert dismissed. 2 were left alone"), "{told:#?}");
+    let mut now = statuses(world).await;
+    now.sort_unstable();
+    let acknowledged = AlertStatus::Acknowledged;
+    assert_eq!(now, [acknowledged, acknowledged, AlertStatus::Dismissed]);
+    let dismissed = staff.get("/alerts?view=dismissed").await;
+    assert!(dismissed.page(200).contains("dismissed by \u{2068}you\u{2069}"), "{dismissed:#?}");
+
+    let nothing = staff.post("/alerts", &[("action", "resolve")]).await;
+    let told = staff.get(nothing.leads_to()).await;
+    assert!(told.page(200).contains("no alert was chosen"));
+    let odd = staff.post("/alerts", &[("action", "resolve"), ("alert", "x~y")]).await;
+    assert!(odd.page(422).contains("Alert: "), "{odd:#?}");
+    let unknown = staff.post("/alerts", &[("action", "shout"), ("alert", &boxes[0])]).await;
+    assert!(unknown.page(422).contains("Action: "), "{unknown:#?}");
+});
+
+on_both_databases!(a_snoozed_alert_needs_nobody_until_its_time, async |world| {
+    silence(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let boxes = boxes(staff.get("/alerts").await.page(200));
+    let snoozes = [("snooze-day", ""), ("snooze-3-days", ""), ("snooze", "2026-05-20T09:00")];
+    for ((action, until), value) in snoozes.into_iter().zip(&boxes) {
+        let form = [("alert", value.as_str()), ("action", action), ("until", until)];
+        let told = staff.get(staff.post("/alerts", &form).await.leads_to()).await;
+        assert!(told.page(200).contains("1 alert snoozed."), "{action}: {told:#?}");
+    }
+    let portfolio = staff.get("/portfolio").await;
+    assert!(portfolio.page(200).contains("<h1>No client needs a person today</h1>"));
+    let quiet = staff.get("/alerts?view=snoozed").await;
+    assert_eq!(self::boxes(quiet.page(200)).len(), 3);
+    assert!(quiet.text.contains("snoozed until Wed 20 May, 09:00"), "{quiet:#?}");
+    let past = [("alert", boxes[0].as_str()), ("action", "snooze"), ("until", "2020-01-01T00:00")];
+    let past = staff.post("/alerts", &past).await;
+    assert_eq!(past.status, 303, "it had changed, so nothing was tried: {past:#?}");
+});
+
+on_both_databases!(filters_narrow_and_ended_alerts_say_why, async |world| {
+    silence(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    for (query, count) in [
+        ("type=zero_activity", 3),
+        ("type=score_drop", 0),
+        ("severity=critical", 3),
+        ("severity=info", 0),
+        ("owner=nobody", 3),
+        ("view=mine", 0),
+        ("type=zero_activity&severity=critical&owner=nobody", 3),
+    ] {
+        let page = staff.get(&format!("/alerts?{query}")).await;
+        assert_eq!(boxes(page.page(200)).len(), count, "{query}");
+    }
+    for query in ["type=loud", "severity=huge", "owner=x", "view=x", "after=x"] {
+        let page = staff.get(&format!("/alerts?{query}")).await;
+        assert!(page.page(422).contains(':'), "{query}");
+    }
+    world.be_active("bob", "login", 1).await;
+    world.tick();
+    check(world).await;
+    let page = staff.get("/alerts").await;
+    assert_eq!(boxes(page.page(200)).len(), 2);
+    assert!(page.text.contains("Ended in the last 3 days"), "{page:#?}");
+    assert!(
+        page.text.contains("ended by itself") && page.text.contains("Active again"),
+        "{page:#?}"
+    );
+});
+
+#[tokio::test]
+async fn no_other_organization_acts_on_an_alert() {
+    let world = World::sqlite().await;
+    silence(&world).await;
+    let staff = Browser::member(&world, &world.acme, Role::Staff).await;
+    let boxes = boxes(staff.get("/alerts").await.page(200));
+    let rival = Browser::member(&world, &world.rival, Role::Owner).await;
+    let form = [("alert", boxes[0].as_str()), ("action", "dismiss")];
+    let told = rival.get(rival.post("/alerts", &form).await.leads_to()).await;
+    assert!(told.page(200).contains("0 alerts dismissed."), "{told:#?}");
+    assert_eq!(statuses(&world).await, [AlertStatus::Active; 3]);
+    world.close().await;
+}

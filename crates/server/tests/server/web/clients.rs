@@ -1,0 +1,180 @@
+//! What staff see of one client, and what they do for it.
+
+use mainstay_core::health::AlertStatus;
+use mainstay_store::{AlertFilter, Role, Scope};
+use serde_json::json;
+
+use super::browser::{Browser, member_id};
+use crate::support::World;
+
+/// A client that fell silent, with an open alert.
+async fn silent(world: &World, client: &str) -> String {
+    world.be_active(client, "login", 3).await;
+    world.clock.advance_hours(80);
+    let now = world.mainstay.now();
+    world.mainstay.check_client_health(world.acme.id, client, now).await.unwrap();
+    open_alert(world).await
+}
+
+async fn open_alert(world: &World) -> String {
+    let open = AlertFilter { open: Some(true), ..AlertFilter::default() };
+    let alerts = world.mainstay.alerts(Scope::Service(world.acme.id), &open, 10).await.unwrap();
+    alerts[0].episode.id.to_string()
+}
+
+async fn status(world: &World, alert: &str) -> AlertStatus {
+    let id = alert.parse().unwrap();
+    world.mainstay.alert(Scope::Service(world.acme.id), id).await.unwrap().alert.episode.status
+}
+
+on_both_databases!(an_alert_is_acted_on_and_says_by_whom, async |world| {
+    let alert = silent(world, "ada").await;
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    let path = format!("/clients/ada/alerts/{alert}");
+    assert!(browser.get("/clients/ada").await.page(200).contains(&format!("action=\"{path}\"")));
+
+    let done = browser.post(&path, &[("action", "acknowledge"), ("note", "calling <them>")]).await;
+    assert_eq!(done.leads_to(), "/clients/ada#al-h");
+    assert_eq!(status(world, &alert).await, AlertStatus::Acknowledged);
+    let page = browser.get("/clients/ada").await;
+    assert!(page.page(200).contains("acknowledged by \u{2068}you\u{2069}"), "{}", page.text);
+    assert!(page.text.contains("calling &#60;them&#62;"), "{}", page.text);
+    let other = Browser::member(world, &world.acme, Role::Owner).await;
+    let name = format!(
+        "acknowledged by \u{2068}{}\u{2069}",
+        super::browser::email(&world.acme, Role::Staff)
+    );
+    assert!(other.get("/clients/ada").await.page(200).contains(&name));
+
+    for action in ["snooze-tomorrow", "snooze-monday", "snooze-week"] {
+        browser.post(&path, &[("action", action)]).await.leads_to();
+        assert_eq!(status(world, &alert).await, AlertStatus::Snoozed);
+    }
+    let until = [("action", "snooze"), ("until", "2026-05-20T09:00")];
+    browser.post(&path, &until).await.leads_to();
+    assert!(
+        browser.get("/clients/ada").await.page(200).contains("snoozed until Wed 20 May, 09:00")
+    );
+    for (form, named) in [
+        (vec![("action", "snooze"), ("until", "soon")], "comes back"),
+        (vec![("action", "snooze"), ("until", "2026-01-01T09:00")], "not after now"),
+        (vec![("action", "snooze"), ("until", "2027-01-01T09:00")], "90 days"),
+        (vec![("action", "eat")], "unknown action"),
+        (vec![("action", "resolve"), ("note", &"x".repeat(1_001))], "1000"),
+    ] {
+        let refused = browser.post(&path, &form).await;
+        assert!(refused.page(422).contains(named), "{}", refused.text);
+    }
+    let back = [("action", "dismiss"), ("next", "/alerts?severity=critical")];
+    assert_eq!(browser.post(&path, &back).await.leads_to(), "/alerts?severity=critical");
+    assert_eq!(status(world, &alert).await, AlertStatus::Dismissed);
+    browser.post(&path, &[("action", "resolve")]).await.page(409);
+    // Under another client's name it is nowhere.
+    world.be_active("bob", "login", 1).await;
+    let elsewhere = format!("/clients/bob/alerts/{alert}");
+    browser.post(&elsewhere, &[("action", "acknowledge")]).await.page(404);
+});
+
+on_both_databases!(notes_are_for_staff_and_deleted_by_who_wrote_them, async |world| {
+    world.be_active("ada", "login", 2).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let owner = Browser::member(world, &world.acme, Role::Owner).await;
+    staff.post("/clients/ada/notes", &[("text", " Renews in June <i>. ")]).await.leads_to();
+    let page = owner.get("/clients/ada").await;
+    assert!(page.page(200).contains("Renews in June &#60;i&#62;."), "{}", page.text);
+    assert!(!page.text.contains("Delete the note"), "{}", page.text);
+    let page = staff.get("/clients/ada").await.page(200).to_owned();
+    let (_, rest) = page.split_once("action=\"/clients/ada/notes/").unwrap();
+    let path = format!("/clients/ada/notes/{}", rest.split_once('"').unwrap().0);
+    owner.post(&path, &[]).await.page(404);
+    let client = Browser::client(world, "ada").await;
+    assert!(!client.get("/client/dashboard/success").await.page(200).contains("Renews"));
+    staff.post(&path, &[]).await.leads_to();
+    staff.post(&path, &[]).await.page(404);
+    for text in ["", "  ", &"x".repeat(4_001)] {
+        staff.post("/clients/ada/notes", &[("text", text)]).await.page(422);
+    }
+});
+
+on_both_databases!(a_member_looks_after_a_client_until_it_leaves, async |world| {
+    world.be_active("ada", "login", 2).await;
+    let browser = Browser::member(world, &world.acme, Role::Admin).await;
+    let staff = member_id(world, &world.acme, Role::Staff).await;
+    browser.post("/clients/ada/owner", &[("owner", &staff.to_string())]).await.leads_to();
+    let scope = Scope::Service(world.acme.id);
+    assert_eq!(world.mainstay.client(scope, "ada").await.unwrap().owner, Some(staff));
+    let stranger = member_id(world, &world.rival, Role::Staff).await;
+    browser.post("/clients/ada/owner", &[("owner", &stranger.to_string())]).await.page(404);
+    browser.post("/clients/ada/owner", &[("owner", "nobody")]).await.page(422);
+    world.mainstay.remove_member(world.acme.id, staff).await.unwrap();
+    assert_eq!(world.mainstay.client(scope, "ada").await.unwrap().owner, None);
+    browser.post("/clients/ada/owner", &[("owner", "")]).await.leads_to();
+});
+
+on_both_databases!(tasks_and_launch_kit_are_kept_by_staff, async |world| {
+    world.be_active("ada", "login", 2).await;
+    world.tick();
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    browser.post("/clients/ada/tasks", &[("title", "Connect <b>")]).await.leads_to();
+    let page = browser.get("/clients/ada").await.page(200).to_owned();
+    assert!(page.contains("Connect &#60;b&#62;"), "{page}");
+    let (_, rest) = page.split_once("action=\"/clients/ada/tasks/").unwrap();
+    let path = format!("/clients/ada/tasks/{}", rest.split_once('"').unwrap().0);
+    world.tick();
+    browser.post(&path, &[("status", "completed")]).await.leads_to();
+    browser.post("/clients/ada/launch-kit", &[("state", "viewed")]).await.leads_to();
+    world.tick();
+    let page = browser.get("/clients/ada").await;
+    assert!(page.page(200).contains("1 of 1 onboarding task done"), "{}", page.text);
+    assert!(page.text.contains("Launch kit viewed on 1 May"), "{}", page.text);
+    browser.post(&path, &[("status", "eaten")]).await.page(422);
+    browser.post("/clients/ada/launch-kit", &[("state", "unopened")]).await.page(422);
+    browser.post("/clients/ada/tasks", &[("title", " ")]).await.page(422);
+    browser.post("/clients/ada/score", &[]).await.leads_to();
+    assert!(browser.get("/clients/ada/events?type=login").await.page(200).contains("Signed in"));
+});
+
+on_both_databases!(a_client_with_any_name_has_its_page, async |world| {
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    let wide = "\u{56fd}".repeat(255);
+    for (id, path) in [
+        ("a/b c?d#e%f", "a%2Fb%20c%3Fd%23e%25f"),
+        ("<script>alert(1)</script>", "%3Cscript%3Ealert%281%29%3C%2Fscript%3E"),
+        (wide.as_str(), &"%E5%9B%BD".repeat(255)),
+    ] {
+        let new = json!({"client_id": id, "name": "\u{202e}<script>\u{200b}"});
+        world.post(&world.acme.staff, "/api/v1/clients", new).await.json(201);
+        world.tick();
+        let page = browser.get(&format!("/clients/{path}")).await;
+        assert!(page.page(200).contains(&format!("/clients/{path}/notes\"")), "{}", page.text);
+        assert!(!page.text.contains("<script>"), "{}", page.text);
+        let noted = browser.post(&format!("/clients/{path}/notes"), &[("text", "x")]).await;
+        assert_eq!(noted.leads_to(), format!("/clients/{path}#notes-h"));
+    }
+    world
+        .post(
+            &world.acme.staff,
+            "/api/v1/clients",
+            json!({"client_id": "nameless", "name": " \u{200b}"}),
+        )
+        .await
+        .json(201);
+    world.tick();
+    let page = browser.get("/clients/nameless").await;
+    assert!(page.page(200).contains("<h1><bdi>nameless</bdi>"), "{}", page.text);
+    assert!(
+        browser.get("/clients/nobody-we-know").await.page(404).contains("no client with this id")
+    );
+});
+
+on_both_databases!(a_link_opens_the_clients_own_page, async |world| {
+    world.be_active("ada", "login", 2).await;
+    world.tick();
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    let made = browser.post("/clients/ada/link", &[]).await;
+    assert!(made.page(200).contains("/client/sign-in?token="), "{}", made.text);
+    let opened = browser.post("/clients/ada/page", &[]).await;
+    assert!(opened.leads_to().starts_with("/client/sign-in?token="), "{}", opened.leads_to());
+    browser.get(opened.leads_to()).await.leads_to();
+    browser.get("/client/dashboard/success").await.page(200);
+});

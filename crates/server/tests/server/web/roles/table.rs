@@ -1,0 +1,124 @@
+//! The table itself.
+
+/// A page and what each caller gets, in the order of [`super::CALLERS`].
+pub(super) struct Row {
+    pub(super) method: &'static str,
+    pub(super) path: &'static str,
+    pub(super) form: &'static [(&'static str, &'static str)],
+    pub(super) expected: [u16; 7],
+}
+
+const fn get(path: &'static str, expected: [u16; 7]) -> Row {
+    Row { method: "GET", path, form: &[], expected }
+}
+
+const fn post(
+    path: &'static str,
+    form: &'static [(&'static str, &'static str)],
+    expected: [u16; 7],
+) -> Row {
+    Row { method: "POST", path, form, expected }
+}
+
+#[rustfmt::skip]
+pub(super) fn table() -> Vec<Row> {
+    const LINK: &str = "/sign-in/link/{secret}";
+    const OTHER: &str = "a password for this";
+    const INSIGHT: &str = "/client/insights/{insight_id}";
+    const CLIENT: &str = "/clients/{client_id}";
+    vec![
+        //                                               owner admin staff client other rival nobody
+        get("/",                                         [303, 303, 303, 303, 303, 303, 303]),
+        get("/assets/{name}",                            [200, 200, 200, 200, 200, 200, 200]),
+        post("/theme", &[("theme", "dark")],             [303, 303, 303, 303, 303, 303, 303]),
+        get("/sign-in",                                  [303, 303, 303, 200, 200, 303, 200]),
+        post("/sign-in", &[("email", "x@example.com"), ("password", "x")],
+                                                         [422, 422, 422, 422, 422, 422, 422]),
+        post("/sign-in/choose", &[("secret", "x")],      [303, 303, 303, 303, 303, 303, 303]),
+        get("/sign-in/reset",                            [200, 200, 200, 200, 200, 200, 200]),
+        post("/sign-in/reset", &[("email", "y@example.com")],
+                                                         [200, 200, 200, 200, 200, 200, 200]),
+        get(LINK,                                        [200, 200, 200, 200, 200, 200, 200]),
+        post(LINK, &[("password", OTHER)],               [303, 303, 303, 303, 303, 303, 303]),
+        get("/client/sign-in",                           [401, 401, 401, 401, 401, 401, 401]),
+
+        // Without a session, and that is what a client has here, it is to sign in.
+        get("/portfolio",                                [200, 200, 200, 303, 303, 200, 303]),
+        get("/alerts",                                   [200, 200, 200, 303, 303, 200, 303]),
+        post("/alerts", &[("action", "acknowledge")],    [303, 303, 303, 303, 303, 303, 303]),
+        get("/live",                                     [200, 200, 200, 303, 303, 200, 303]),
+        get("/live/stream",                              [200, 200, 200, 303, 303, 200, 303]),
+        post("/live/key", &[],                           [200, 200, 403, 303, 303, 200, 303]),
+        get("/settings",                                 [303, 303, 303, 303, 303, 303, 303]),
+        get("/settings/organization",                    [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/organization", &[("name", "Studio of-acme"), ("time_zone", "Europe/Berlin")],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        get("/settings/members",                         [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/members", &[("email", "{email}"), ("role", "staff")],
+                                                         [200, 200, 403, 303, 303, 200, 303]),
+        post("/settings/members/{member_id}/role", &[("role", "admin")],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
+        post("/settings/members/{member_id}/link", &[],  [200, 200, 403, 303, 303, 404, 303]),
+        get("/settings/members/{member_id}/remove",      [200, 200, 403, 303, 303, 404, 303]),
+        post("/settings/members/{member_id}/remove", &[],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/keys",                            [200, 200, 403, 303, 303, 200, 303]),
+        post("/settings/keys", &[("kind", "write")],     [200, 200, 403, 303, 303, 200, 303]),
+        get("/settings/keys/{key_id}/revoke",            [200, 200, 403, 303, 303, 404, 303]),
+        post("/settings/keys/{key_id}/revoke", &[],      [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/keys/token-secret",               [200, 200, 403, 303, 303, 200, 303]),
+        get("/settings/event-names",                     [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/event-names", &[("name", "Exported"), ("type", "export_downloaded")],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        post("/settings/event-names/remove", &[("name", "{name}")],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/score-model",                     [200, 200, 200, 303, 303, 200, 303]),
+        // What is no model is shown again, with what is wrong.
+        post("/settings/score-model/preview", &[],       [422, 422, 403, 303, 303, 422, 303]),
+        post("/settings/score-model", &[],               [422, 422, 403, 303, 303, 422, 303]),
+        get("/settings/sites",                           [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/sites", &[("site", "https://app.example.com")],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        post("/settings/sites/remove", &[("site", "{site}")],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/profile",                         [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/profile", &[("name", "Name of-acme")],
+                                                         [303, 303, 303, 303, 303, 303, 303]),
+        post("/settings/profile/password", &[("present", "x"), ("password", OTHER)],
+                                                         [422, 422, 422, 303, 303, 422, 303]),
+        post("/settings/profile/sessions", &[],          [303, 303, 303, 303, 303, 303, 303]),
+        // A client's own page. A member has none.
+        get("/client/dashboard/success",                 [401, 401, 401, 200, 200, 401, 401]),
+        get("/client/events",                            [401, 401, 401, 200, 200, 401, 401]),
+        post(INSIGHT, &[("action", "mark-read")],        [401, 401, 401, 303, 404, 401, 401]),
+        post("/client/feedback", &[("rating", "4")],     [401, 401, 401, 303, 303, 401, 401]),
+
+        // What staff see of a client and do for it.
+        get(CLIENT,                                      [200, 200, 200, 303, 303, 404, 303]),
+        get("/clients/{client_id}/events",               [200, 200, 200, 303, 303, 404, 303]),
+        post("/clients/{client_id}/alerts/{alert_id}", &[("action", "acknowledge"), ("until", ""), ("note", ""), ("next", "")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/score", &[],          [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/owner", &[("owner", "")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/notes", &[("text", "Called.")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        // A note of the staff member's: everybody deletes their own.
+        post("/clients/{client_id}/notes/{note_id}", &[],
+                                                         [404, 404, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/tasks", &[("title", "Say hello")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/tasks/{task_id}", &[("status", "completed")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/launch-kit", &[("state", "viewed")],
+                                                         [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/page", &[],           [303, 303, 303, 303, 303, 404, 303]),
+        post("/clients/{client_id}/link", &[],           [200, 200, 200, 303, 303, 404, 303]),
+        // Only in the demo.
+        get("/gallery",                                  [404, 404, 404, 303, 303, 404, 303]),
+
+        // Last: they end the sessions of those above, of clients and of members.
+        post("/settings/keys/token-secret", &[],         [200, 200, 403, 303, 303, 200, 303]),
+        post("/sign-out", &[],                           [303, 303, 303, 303, 303, 303, 303]),
+    ]
+}

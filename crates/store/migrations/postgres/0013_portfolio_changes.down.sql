@@ -1,0 +1,2 @@
+DROP INDEX ended_alerts;
+DROP TABLE portfolio_changes;
