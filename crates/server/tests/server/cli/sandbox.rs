@@ -11,6 +11,8 @@ use serde_json::Value;
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 
+use crate::support::drop_database;
+
 /// A directory with a database and nothing in the environment that could change what commands do.
 pub(crate) struct Sandbox {
     directory: TempDir,
@@ -144,7 +146,7 @@ impl Sandbox {
 impl Drop for Sandbox {
     fn drop(&mut self) {
         if let Some((server, name)) = &self.postgres {
-            raw_postgres(server, &format!("DROP DATABASE {name} WITH (FORCE)"));
+            block_on(drop_database(server, name));
         }
     }
 }
