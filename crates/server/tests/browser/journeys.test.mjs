@@ -87,7 +87,7 @@ test("a client reads an insight, gives feedback and sees satisfaction become mea
   assert.deepEqual([...page.wrong, ...reader.wrong], []);
 });
 
-test("an event that is posted appears on Live and moves the score without reloading", async () => {
+test("an event that is posted, and one that is refused, appear on Live without reloading", async () => {
   const page = await open(chromium);
   await signIn(page, site);
   const listening = page.waitForResponse((answer) => answer.url().endsWith("/live/stream"));

@@ -1,6 +1,6 @@
 -- Events keyed by UTC hour instead of UTC day. Batches come in the order of time: one that is spread
--- over a day's clients rewrites every page of the day, one that is spread over an hour's an
--- eighteenth of them, and stores half as many events again a second.
+-- over a day's clients rewrites every page of the day, one that is spread over an hour's a small part
+-- of them.
 CREATE TABLE untimed_messages (
   -- Messages that came without a timestamp of their own, by the UTC day they were received on: for a
   -- week they are known by their id.
