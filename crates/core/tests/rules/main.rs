@@ -7,5 +7,6 @@ mod improvement;
 mod insight;
 mod model;
 mod score;
+mod segment;
 mod validation;
 mod windows;
