@@ -38,7 +38,7 @@ pub struct EndedAlerts {
 }
 
 impl Tx {
-    /// The open alerts of some clients, the worst of each client first.
+    /// The open alerts of some clients that are not held, the worst of each client first.
     pub async fn open_alerts_of(
         &mut self,
         clients: &[ClientId],
@@ -55,7 +55,7 @@ impl Tx {
              FROM wanted w CROSS JOIN client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
              WHERE a.organization_id = w.organization_id AND a.client_id = w.client_id \
-             AND a.status IN ('active', 'acknowledged', 'snoozed')",
+             AND a.status IN ('active', 'acknowledged', 'snoozed') AND a.held_at IS NULL",
             |client| [organization, client.uuid()]
         );
         let mut alerts: HashMap<ClientId, Vec<Alert>> = HashMap::new();

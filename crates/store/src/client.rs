@@ -13,7 +13,7 @@ use crate::{
     ClientRange, Result, Tx,
     dialect::{
         Connection, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
-        fetch_packed, insert_rows,
+        fetch_packed, id_list, insert_rows,
     },
     pool::{Lock, new_id},
 };
@@ -72,13 +72,29 @@ pub struct ResolvedClient {
 pub struct ClientChunk {
     /// Id, `external_id` and creation of each.
     pub clients: Vec<(ResolvedClient, String)>,
+    /// Whether it leaves out clients between its first and its last.
+    picked: bool,
 }
 
 impl ClientChunk {
     /// The chunk of a single client.
     pub fn of(client: &Client) -> Self {
         let resolved = ResolvedClient { id: client.id, created_at: client.created_at };
-        Self { clients: vec![(resolved, client.external_id.clone())] }
+        Self { clients: vec![(resolved, client.external_id.clone())], picked: false }
+    }
+
+    /// A chunk of a few clients from here and there.
+    pub fn picked(clients: Vec<(ResolvedClient, String)>) -> Self {
+        Self { clients, picked: true }
+    }
+
+    /// How queries name these clients. `None` for an empty chunk.
+    pub(crate) fn named(&self, postgres: bool) -> Option<ClientIds> {
+        let (low, high) = self.range()?;
+        let only = self
+            .picked
+            .then(|| id_list(self.clients.iter().map(|(client, _)| client.id.uuid()), postgres));
+        Some(ClientIds { low, high, only })
     }
 
     /// The lowest and highest id. `None` for an empty chunk.
@@ -90,6 +106,35 @@ impl ClientChunk {
     /// The last id, from which the next chunk goes on.
     pub fn last(&self) -> Option<ClientId> {
         self.clients.last().map(|(client, _)| client.id)
+    }
+}
+
+/// The clients of a chunk in a query: a stretch of ids, and only these of it.
+pub(crate) struct ClientIds {
+    pub(crate) low: Uuid,
+    pub(crate) high: Uuid,
+    only: Option<String>,
+}
+
+impl ClientIds {
+    /// Puts the clients into a query that says `{a.client_id}` where the ids are to be checked, and
+    /// binds the first and the last id as `$2` and `$3`.
+    pub(crate) fn into_sql(&self, sql: &str) -> String {
+        let mut whole = String::with_capacity(sql.len() + 200);
+        let mut rest = sql;
+        while let Some((before, (column, after))) =
+            rest.split_once('{').and_then(|(before, rest)| Some((before, rest.split_once('}')?)))
+        {
+            whole.push_str(before);
+            whole.push_str(column);
+            whole.push_str(" BETWEEN $2 AND $3");
+            if let Some(only) = &self.only {
+                whole.extend([" AND ", column, " IN (", only, ")"]);
+            }
+            rest = after;
+        }
+        whole.push_str(rest);
+        whole
     }
 }
 
@@ -190,14 +235,13 @@ impl Tx {
             limit
         )?;
         rows.sort_unstable_by_key(|(id, ..)| *id);
-        Ok(ClientChunk {
-            clients: rows
-                .into_iter()
-                .map(|(id, external_id, created_at)| {
-                    (ResolvedClient { id: id.into(), created_at: created_at.0 }, external_id)
-                })
-                .collect(),
-        })
+        let clients = rows
+            .into_iter()
+            .map(|(id, external_id, created_at)| {
+                (ResolvedClient { id: id.into(), created_at: created_at.0 }, external_id)
+            })
+            .collect();
+        Ok(ClientChunk { clients, picked: false })
     }
 
     /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`.

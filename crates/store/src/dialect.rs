@@ -10,9 +10,10 @@ use sqlx::{
     Decode, Encode, Postgres, Sqlite, Type,
     encode::IsNull,
     error::BoxDynError,
-    postgres::{PgArgumentBuffer, PgTypeInfo, PgValueRef, types::Oid},
+    postgres::{PgArgumentBuffer, PgHasArrayType, PgTypeInfo, PgValueRef, types::Oid},
     sqlite::{SqliteArgumentsBuffer, SqliteTypeInfo, SqliteValueRef},
 };
+use uuid::Uuid;
 
 /// One transaction on either database.
 pub(crate) enum Connection {
@@ -45,6 +46,8 @@ fn instant_of(micros: i64) -> Result<Instant, jiff::Error> {
 }
 const TIMESTAMPTZ: Oid = Oid(1184);
 const DATE: Oid = Oid(1082);
+const TIMESTAMPTZ_ARRAY: Oid = Oid(1185);
+const DATE_ARRAY: Oid = Oid(1182);
 
 impl Type<Sqlite> for Instant {
     fn type_info() -> SqliteTypeInfo {
@@ -112,6 +115,18 @@ impl Encode<'_, Sqlite> for Day {
 impl<'r> Decode<'r, Sqlite> for Day {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(from_epoch_day(<i32 as Decode<Sqlite>>::decode(value)?)))
+    }
+}
+
+impl PgHasArrayType for Day {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(DATE_ARRAY)
+    }
+}
+
+impl PgHasArrayType for Instant {
+    fn array_type_info() -> PgTypeInfo {
+        PgTypeInfo::with_oid(TIMESTAMPTZ_ARRAY)
     }
 }
 
@@ -236,17 +251,14 @@ macro_rules! execute {
 /// Runs one statement for many rows, a few hundred at a time, and hands each answer to `$use` with
 /// the rows that it is about. While the database is busy with one statement, the next is put together.
 ///
-/// The first value, the organization's, is the same for all rows and is bound once; so is every
-/// other value that happens to be the same in all rows of a statement, such as a day, or what hardly
-/// any event has. One row a statement costs five times as much on SQLite: the price is per statement
-/// and bind.
+/// `$query` is how the database takes them: `values_query` or `columns_query`.
 macro_rules! for_statements {
-    ($connection:expr, $numbered:expr, $method:ident, $start:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?], |$chunk:ident, $answer:ident| $use:expr) => {{
-        let mut chunks = $crate::dialect::statement_chunks($rows);
+    ($connection:expr, $query:ident, $method:ident, $start:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?], |$chunk:ident, $answer:ident| $use:expr) => {{
+        let mut chunks = $crate::dialect::$query!(chunks $rows);
         let mut prepare = || {
             chunks.next().map(|chunk| {
-                let query = $crate::dialect::values_query!(
-                    $numbered, $start, $insert, chunk, $conflict, |$row| [$shared, $($bind),+]
+                let query = $crate::dialect::$query!(
+                    $start, $insert, chunk, $conflict, |$row| [$shared, $($bind),+]
                 );
                 (chunk, query)
             })
@@ -261,9 +273,16 @@ macro_rules! for_statements {
     }};
 }
 
-/// One statement for some rows, with its values bound.
+/// One statement for some rows, with a list of their values, as SQLite takes them.
+///
+/// The first value, the organization's, is the same for all rows and is bound once; so is every
+/// other value that happens to be the same in all rows of a statement, such as a day, or what hardly
+/// any event has. One row a statement costs five times as much: the price is per statement and bind.
 macro_rules! values_query {
-    ($numbered:expr, $start:expr, $insert:expr, $chunk:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+    (chunks $rows:expr) => {
+        $crate::dialect::statement_chunks($rows)
+    };
+    ($start:expr, $insert:expr, $chunk:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
         let constant = $crate::dialect::some_varying([
             $($crate::dialect::is_constant($chunk, |$row, other| {
                 let _ = $row;
@@ -273,7 +292,7 @@ macro_rules! values_query {
                 one == $bind
             })),+
         ]);
-        let sql = $crate::dialect::values_sql($insert, $chunk.len(), &constant, $conflict, $numbered);
+        let sql = $crate::dialect::values_sql($insert, $chunk.len(), &constant, $conflict);
         let mut query = $start(sqlx::AssertSqlSafe(sql)).bind($shared);
         if let Some($row) = $chunk.first() {
             let mut constant = constant.iter();
@@ -287,17 +306,40 @@ macro_rules! values_query {
     }};
 }
 
+/// One statement for some rows, with an array of each column's values, as PostgreSQL takes them: one
+/// text for any number of rows, and planning does not grow with them.
+macro_rules! columns_query {
+    (chunks $rows:expr) => {
+        $rows.chunks($crate::dialect::COLUMN_ROWS)
+    };
+    ($start:expr, $insert:expr, $chunk:expr, $conflict:expr, |$row:ident| [$shared:expr, $($bind:expr),+ $(,)?]) => {{
+        let columns = [$(stringify!($bind)),+].len();
+        let sql = $crate::dialect::columns_sql($insert, columns, $conflict);
+        let mut query = $start(sqlx::AssertSqlSafe(sql)).bind($shared);
+        $(query = query.bind(
+            $chunk
+                .iter()
+                .map(|$row| {
+                    let _ = $row;
+                    $bind
+                })
+                .collect::<Vec<_>>(),
+        );)+
+        query
+    }};
+}
+
 /// Runs one `INSERT` for many rows and counts the rows touched.
 macro_rules! insert_rows {
     ($tx:expr, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut touched = 0;
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
-                connection, false, execute, sqlx::query, $insert, $rows, $conflict,
+                connection, values_query, execute, sqlx::query, $insert, $rows, $conflict,
                 |$row| [$($bind),+], |_chunk, done| touched += done?.rows_affected()
             ),
             $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
-                connection, true, execute, sqlx::query, $insert, $rows, $conflict,
+                connection, columns_query, execute, sqlx::query, $insert, $rows, $conflict,
                 |$row| [$($bind),+], |_chunk, done| touched += done?.rows_affected()
             ),
         }
@@ -313,11 +355,11 @@ macro_rules! fetch_for_rows {
         let mut returned: Vec<$returned> = Vec::new();
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
-                connection, false, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                connection, values_query, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
                 $conflict, |$row| [$($bind),+], |_chunk, rows| returned.extend(rows?)
             ),
             $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
-                connection, true, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                connection, columns_query, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
                 $conflict, |$row| [$($bind),+], |_chunk, rows| returned.extend(rows?)
             ),
         }
@@ -337,13 +379,13 @@ macro_rules! insert_new_rows {
         let mut pieces: Vec<(usize, Option<Vec<$returned>>)> = Vec::new();
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => $crate::dialect::for_statements!(
-                connection, false, execute, sqlx::query, $insert, $rows, "",
+                connection, values_query, execute, sqlx::query, $insert, $rows, "",
                 |$row| [$($bind),+], |chunk, done| {
                     let new = match done {
                         Ok(_) => None,
                         Err(sqlx::Error::Database(error)) if error.is_unique_violation() => {
                             let again = $crate::dialect::values_query!(
-                                false, sqlx::query_as, $insert, chunk, $conflict,
+                                sqlx::query_as, $insert, chunk, $conflict,
                                 |$row| [$($bind),+]
                             );
                             Some(again.fetch_all(&mut **connection).await?)
@@ -354,7 +396,7 @@ macro_rules! insert_new_rows {
                 }
             ),
             $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
-                connection, true, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
+                connection, columns_query, fetch_all, sqlx::query_as::<_, $returned>, $insert, $rows,
                 $conflict, |$row| [$($bind),+], |chunk, new| {
                     let new = new?;
                     pieces.push((chunk.len(), (new.len() < chunk.len()).then_some(new)))
@@ -366,8 +408,8 @@ macro_rules! insert_new_rows {
 }
 
 pub(crate) use {
-    execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional, fetch_packed,
-    for_statements, insert_new_rows, insert_rows, run, values_query,
+    columns_query, execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional,
+    fetch_packed, for_statements, insert_new_rows, insert_rows, run, values_query,
 };
 
 /// The text of a query that looks at a table day by day, for one of the databases.
@@ -384,6 +426,14 @@ pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
     } else {
         format!("{before}{table}{after}")
     }
+}
+
+/// Ids as a list of literals. Of ids only: they have no text that could end the literal.
+pub(crate) fn id_list(ids: impl Iterator<Item = Uuid>, postgres: bool) -> String {
+    let literal = |id: Uuid| {
+        if postgres { format!("'{id}'::uuid") } else { format!("x'{}'", id.simple()) }
+    };
+    ids.map(literal).collect::<Vec<_>>().join(",")
 }
 
 /// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
@@ -415,53 +465,46 @@ pub(crate) fn some_varying<const COLUMNS: usize>(mut constant: [bool; COLUMNS]) 
     constant
 }
 
-/// `insert SELECT $1, column1, $2, column2 FROM (VALUES ($3,$4),($5,$6)) … conflict` for a number of
-/// rows: the first column and the constant ones have one parameter for all rows, the others one for
-/// each; with `?` for each parameter unless they are to be numbered.
+/// Rows that one statement takes on PostgreSQL: bounds the memory of its arrays.
+pub(crate) const COLUMN_ROWS: usize = 5_000;
+
+/// `insert SELECT $1, column1, column2 FROM UNNEST($2, $3) AS given (column1, column2) … conflict`.
+pub(crate) fn columns_sql(insert: &str, columns: usize, conflict: &str) -> String {
+    let list = |part: fn(usize) -> String| (1..=columns).map(part).collect::<Vec<_>>().join(", ");
+    let (names, arrays) =
+        (list(|column| format!("column{column}")), list(|column| format!("${}", column + 1)));
+    format!(
+        "{insert} SELECT $1, {names} FROM UNNEST({arrays}) AS given ({names}) WHERE true {conflict}"
+    )
+}
+
+/// `insert SELECT ?, column1, ?, column2 FROM (VALUES (?,?),(?,?)) … conflict` for a number of rows:
+/// the first column and the constant ones have one parameter for all rows, the others one for each.
 ///
-/// SQLite looks the name of every numbered parameter up in a list, from its start: with three
-/// thousand of them, binding took two thirds of the time that it takes to store events.
-pub(crate) fn values_sql(
-    insert: &str,
-    rows: usize,
-    constant: &[bool],
-    conflict: &str,
-    numbered: bool,
-) -> String {
+/// Parameters have no numbers: SQLite looks the name of every numbered one up in a list, from its
+/// start, and with three thousand of them binding took two thirds of the time that it takes to store
+/// events.
+pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict: &str) -> String {
     use std::fmt::Write as _;
     let varying = constant.iter().filter(|constant| !**constant).count();
-    let mut sql = String::with_capacity(insert.len() + conflict.len() + rows * varying * 6 + 200);
-    let mut number = 0;
-    let mut parameter = |sql: &mut String| {
-        number += 1;
-        if numbered {
-            // Writing to a String cannot fail.
-            let _ = write!(sql, "${number}");
-        } else {
-            sql.push('?');
-        }
-    };
+    let mut sql = String::with_capacity(insert.len() + conflict.len() + rows * varying * 2 + 200);
     sql.push_str(insert);
-    sql.push_str(" SELECT ");
-    parameter(&mut sql);
+    sql.push_str(" SELECT ?");
     let mut column = 0;
     for constant in constant {
-        sql.push_str(", ");
         if *constant {
-            parameter(&mut sql);
+            sql.push_str(", ?");
         } else {
             column += 1;
-            let _ = write!(sql, "column{column}");
+            // Writing to a String cannot fail.
+            let _ = write!(sql, ", column{column}");
         }
     }
     sql.push_str(" FROM (VALUES ");
     for row in 0..rows {
         sql.push_str(if row == 0 { "(" } else { ",(" });
         for column in 0..varying {
-            if column > 0 {
-                sql.push(',');
-            }
-            parameter(&mut sql);
+            sql.push_str(if column == 0 { "?" } else { ",?" });
         }
         sql.push(')');
     }
@@ -471,7 +514,7 @@ pub(crate) fn values_sql(
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 31] = [
+pub const TENANT_TABLES: [&str; 32] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -503,4 +546,5 @@ pub const TENANT_TABLES: [&str; 31] = [
     "refused_events",
     "client_aliases",
     "account_users",
+    "data_silences",
 ];

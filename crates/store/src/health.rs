@@ -160,13 +160,14 @@ impl Tx {
         Ok(episodes)
     }
 
-    /// How many alerts of each severity are open; a severity without any is left out.
+    /// How many alerts of each severity are open and not held; a severity without any is left out.
     pub async fn open_alert_counts(&mut self) -> Result<Vec<(Severity, i64)>> {
         let rows = fetch_all!(
             self,
             (String, i64),
             "SELECT severity, COUNT(*) FROM client_momentum_alerts WHERE organization_id = $1 \
-             AND status IN ('active', 'acknowledged', 'snoozed') GROUP BY severity",
+             AND status IN ('active', 'acknowledged', 'snoozed') AND held_at IS NULL \
+             GROUP BY severity",
             self.scope.organization_uuid()
         )?;
         Ok(rows
@@ -175,7 +176,7 @@ impl Tx {
             .collect())
     }
 
-    /// Keeps a new episode.
+    /// Keeps a new episode; one that is `held` is told to nobody until the silence of the data ends.
     ///
     /// # Errors
     /// [`crate::StoreError::Taken`] when the client has an open one of the type.
@@ -184,12 +185,13 @@ impl Tx {
         client: ClientId,
         episode: &Episode,
         note: &str,
+        held: bool,
     ) -> Result<()> {
         execute!(
             self,
             "INSERT INTO client_momentum_alerts (organization_id, id, client_id, alert_type, \
-             severity, status, message, figures, opened_at, changed_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9)",
+             severity, status, message, figures, opened_at, changed_at, held_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
             self.scope.organization_uuid(),
             episode.id.uuid(),
             client.uuid(),
@@ -198,7 +200,8 @@ impl Tx {
             episode.status.as_str(),
             &episode.message,
             Json(&episode.figures),
-            Instant(episode.opened_at)
+            Instant(episode.opened_at),
+            held.then_some(Instant(episode.opened_at))
         )
         .map_err(|error| error.taken("open alert of this type"))?;
         self.stands_otherwise(ClientRange::of(client));
@@ -269,7 +272,7 @@ impl Tx {
         Ok(())
     }
 
-    /// Alerts, the newest first.
+    /// Alerts, the newest first, without those that are held.
     pub async fn alerts(&mut self, filter: &AlertFilter, limit: i64) -> Result<Vec<Alert>> {
         let rows = fetch_all!(
             self,
@@ -278,7 +281,7 @@ impl Tx {
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
              a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
-             WHERE a.organization_id = $1 AND ($2 IS NULL OR a.client_id = $2) \
+             WHERE a.organization_id = $1 AND a.held_at IS NULL AND ($2 IS NULL OR a.client_id = $2) \
              AND ($3 IS NULL OR (a.status IN ('active', 'acknowledged', 'snoozed')) = $3) \
              AND ($4 IS NULL OR a.status = $4) AND ($5 IS NULL OR a.alert_type = $5) \
              AND ($6 IS NULL OR a.severity = $6) AND ($7 IS NULL OR a.id < $7) \

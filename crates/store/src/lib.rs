@@ -31,6 +31,7 @@ mod scope;
 mod score;
 mod seen_names;
 mod sign_in;
+mod silence;
 mod verify;
 
 use std::sync::Arc;
@@ -60,6 +61,7 @@ pub use scope::Scope;
 pub use score::{ClientFacts, ScoreRow, StaleClient};
 pub use seen_names::SeenName;
 pub use sign_in::{FoundPassword, FoundSession, LinkKind, MemberAccess, NewSignInLink, SignInLink};
+pub use silence::DataSilence;
 pub use verify::Difference;
 
 /// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.

@@ -211,7 +211,8 @@ impl Tx {
             (Uuid, String, String, String),
             "SELECT client_id, alert_type, severity, status FROM client_momentum_alerts \
              WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3 \
-             AND status IN ('active', 'acknowledged', 'snoozed') ORDER BY client_id, alert_type",
+             AND status IN ('active', 'acknowledged', 'snoozed') AND held_at IS NULL \
+             ORDER BY client_id, alert_type",
             self.scope.organization_uuid(),
             low.uuid(),
             high.uuid()
@@ -385,7 +386,7 @@ impl Tx {
             self,
             (i64, i64),
             "SELECT (SELECT COUNT(*) FROM client_momentum_alerts \
-             WHERE organization_id = $1 AND id >= $2 AND opened_at >= $3), \
+             WHERE organization_id = $1 AND id >= $2 AND opened_at >= $3 AND held_at IS NULL), \
              (SELECT COUNT(*) FROM client_momentum_alerts \
              WHERE organization_id = $1 AND ended_at >= $3 AND status = 'resolved' \
              AND condition_ended_at = ended_at)",

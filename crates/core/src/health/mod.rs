@@ -11,6 +11,7 @@ mod condition;
 mod episode;
 mod facts;
 mod sentences;
+mod silence;
 
 pub use crate::insight::UnknownName;
 pub use action::{Action, ActionError, MAX_SNOOZE, NewState, act};
@@ -21,3 +22,4 @@ pub use condition::{
 };
 pub use episode::{Episode, Transition, check};
 pub use facts::{HealthFacts, ScoreFacts, TaskInProgress};
+pub use silence::{SilentHours, Stretch, data_are_silent, is_held_in_silence};

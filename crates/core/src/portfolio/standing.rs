@@ -3,7 +3,7 @@ use jiff::Timestamp;
 use crate::{
     health::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
-    score::{Band, Trend},
+    score::{Band, Score, Trend},
 };
 
 /// How one client stands.
@@ -50,6 +50,23 @@ pub struct StandingScore {
     pub events_before: i64,
     /// The last event before it.
     pub last_event_at: Option<Timestamp>,
+}
+
+impl From<&Score> for StandingScore {
+    fn from(score: &Score) -> Self {
+        let inputs = &score.inputs;
+        Self {
+            as_of: inputs.as_of,
+            overall: score.overall,
+            change: score.change,
+            trend: score.trend,
+            band: score.band,
+            coverage: score.coverage,
+            events: inputs.events,
+            events_before: inputs.events_before,
+            last_event_at: inputs.last,
+        }
+    }
 }
 
 /// An open alert.

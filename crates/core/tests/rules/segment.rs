@@ -52,6 +52,19 @@ fn a_track_call_is_an_event_of_its_user() {
 }
 
 #[test]
+fn what_the_app_says_itself_counts_where_a_servers_sdk_adds_the_time_of_the_call() {
+    let mut message = json!({
+        "type": "track", "userId": "ada", "event": "login", "channel": "server",
+        "originalTimestamp": "2026-05-20T11:59:00Z", "timestamp": "2026-05-01T09:00:00Z",
+    });
+    let Said::Did(event) = said(&message) else { panic!("an event") };
+    assert_eq!(event.occurred_at, at("2026-05-01T09:00:00Z"));
+    message["timestamp"] = Value::Null;
+    let Said::Did(event) = said(&message) else { panic!("an event") };
+    assert_eq!(event.occurred_at, at("2026-05-20T11:59:00Z"));
+}
+
+#[test]
 fn a_clock_that_is_off_is_corrected_by_when_the_batch_was_sent() {
     let message = json!({
         "type": "track", "userId": "ada", "event": "login", "timestamp": "2026-05-20T09:00:00Z",

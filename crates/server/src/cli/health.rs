@@ -4,6 +4,7 @@ use mainstay_core::{
     health::{AlertType, Change, Severity},
     text::counted,
 };
+use mainstay_store::{DataSilence, Scope};
 use serde::Serialize;
 
 use super::{
@@ -43,10 +44,16 @@ impl From<HealthChange> for Row {
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
     let mut asked = asked(mainstay, args).await?;
     let changes = check(mainstay, args, &mut asked).await?;
-    let mut rows: Vec<Row> = changes.into_iter().map(Row::from).collect();
+    let silence = mainstay.data_silence(Scope::Service(asked.organization.id)).await?;
+    // Those that are held are told when the silence ends, should they still be true then.
+    let mut rows: Vec<Row> =
+        changes.into_iter().filter(|change| !change.held).map(Row::from).collect();
     rows.sort_by(|a, b| (&a.client_id, a.r#type).cmp(&(&b.client_id, b.r#type)));
     if !out.records(args.format, &COLUMNS, || rows.clone(), || rows.clone())? {
         tell(&asked, &rows, out)?;
+        if let Some(silence) = silence {
+            tell_silence(&asked, &silence, out)?;
+        }
     }
     note_dry_run(args);
     Ok(ExitCode::SUCCESS)
@@ -104,5 +111,16 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
         .collect();
     let alerts = counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "change");
     writeln!(out, "\n{alerts} as of {as_of}: {}", counts.join(", "))?;
+    Ok(())
+}
+
+fn tell_silence(asked: &Asked, silence: &DataSilence, out: &mut Output) -> Result<()> {
+    let since = local(silence.since, &asked.organization);
+    let held = counted(silence.held_alerts, "alert");
+    writeln!(
+        out,
+        "\nno client at all has sent an event since {since}: {held} about it are held until events \
+         come again; check that your app still sends"
+    )?;
     Ok(())
 }

@@ -2,12 +2,13 @@
 
 mod alerts;
 mod bulk;
+mod silence;
 
 use jiff::Timestamp;
 use mainstay_core::{
     health::{
         AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
-        check,
+        check, is_held_in_silence,
     },
     id::OrganizationId,
     insight::contributions,
@@ -18,6 +19,7 @@ use mainstay_store::{
 
 pub use alerts::AlertHistory;
 pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
+use silence::settle_silence;
 
 use crate::{
     Error, Mainstay, Result,
@@ -39,6 +41,8 @@ pub struct HealthChange {
     pub change: Change,
     /// What it says.
     pub message: String,
+    /// Whether it is told to nobody yet, because no client at all sends events.
+    pub held: bool,
 }
 
 impl Mainstay {
@@ -69,6 +73,7 @@ impl Mainstay {
         }
         let mut changes = Vec::new();
         let mut done: Option<ClientChunk> = None;
+        let mut silent = None;
         loop {
             let mut tx = self.store().begin(scope).await?;
             tx.lock_health_check().await?;
@@ -82,7 +87,13 @@ impl Mainstay {
             if chunk.clients.is_empty() {
                 return Ok(changes);
             }
-            self.check_chunk(&mut tx, &chunk, as_of, dry_run, &mut changes).await?;
+            let context = Context::load(&mut tx).await?;
+            let silent = match silent {
+                Some(silent) => silent,
+                None => *silent.insert(settle_silence(&mut tx, &context, as_of).await?),
+            };
+            let check = Check { context: &context, as_of, dry_run, silent };
+            check_chunk(&mut tx, &chunk, &check, &mut changes).await?;
             if client.is_none() {
                 // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
@@ -108,41 +119,48 @@ impl Mainstay {
     ) -> Result<Vec<HealthChange>> {
         self.check_organization_health(organization, as_of, Some(client_id), false).await
     }
+}
 
-    async fn check_chunk(
-        &self,
-        tx: &mut Tx,
-        chunk: &ClientChunk,
-        as_of: Timestamp,
-        dry_run: bool,
-        changes: &mut Vec<HealthChange>,
-    ) -> Result<()> {
-        let context = Context::load(tx).await?;
-        let moment = Moment::new(&context, as_of, true);
-        let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
-        let mut tasks = tx.open_tasks(chunk, as_of).await?;
-        let mut episodes = tx.live_episodes(chunk).await?;
-        for client in &facts {
-            let tasks = tasks.remove(&client.client).unwrap_or_default();
-            let mut episodes = episodes.remove(&client.client).unwrap_or_default();
-            if dry_run {
-                // An episode of the future, met by a look into the past, is not there yet.
-                episodes.retain(|episode| episode.opened_at <= as_of);
-            } else if episodes.iter().any(|episode| episode.opened_at > as_of) {
-                // This one client was checked later than that already.
-                continue;
-            }
-            let health = health_facts(&context, &moment, client, &tasks);
-            for transition in check(&episodes, &health) {
-                // Nothing is written when looking only: an episode that is not there yet would be in
-                // the way of the one that a look into the past finds.
-                let writer = if dry_run { None } else { Some(&mut *tx) };
-                let change = carry_out(writer, client, &episodes, transition, as_of).await?;
-                changes.extend(change);
-            }
+/// What is the same for all clients of a check.
+struct Check<'a> {
+    context: &'a Context,
+    as_of: Timestamp,
+    dry_run: bool,
+    /// Whether no client at all sends events.
+    silent: bool,
+}
+
+async fn check_chunk(
+    tx: &mut Tx,
+    chunk: &ClientChunk,
+    check_of: &Check<'_>,
+    changes: &mut Vec<HealthChange>,
+) -> Result<()> {
+    let &Check { context, as_of, dry_run, silent } = check_of;
+    let moment = Moment::new(context, as_of, true);
+    let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
+    let mut tasks = tx.open_tasks(chunk, as_of).await?;
+    let mut episodes = tx.live_episodes(chunk).await?;
+    for client in &facts {
+        let tasks = tasks.remove(&client.client).unwrap_or_default();
+        let mut episodes = episodes.remove(&client.client).unwrap_or_default();
+        if dry_run {
+            // An episode of the future, met by a look into the past, is not there yet.
+            episodes.retain(|episode| episode.opened_at <= as_of);
+        } else if episodes.iter().any(|episode| episode.opened_at > as_of) {
+            // This one client was checked later than that already.
+            continue;
         }
-        Ok(())
+        let health = health_facts(context, &moment, client, &tasks);
+        for transition in check(&episodes, &health) {
+            // Nothing is written when looking only: an episode that is not there yet would be in
+            // the way of the one that a look into the past finds.
+            let writer = if dry_run { None } else { Some(&mut *tx) };
+            let change = carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
+            changes.extend(change);
+        }
     }
+    Ok(())
 }
 
 fn health_facts(
@@ -178,15 +196,17 @@ async fn carry_out(
     client: &ClientFacts,
     episodes: &[Episode],
     transition: Transition,
-    at: Timestamp,
+    (at, silent): (Timestamp, bool),
 ) -> Result<Option<HealthChange>> {
     let change = transition.change();
+    let mut held = false;
     let (episode, message) = match transition {
         Transition::Opened(finding) => {
             let message = finding.message.clone();
+            held = silent && is_held_in_silence(&finding);
             let episode = Episode::open(new_id(at), finding, at);
             if let Some(tx) = tx {
-                tx.open_alert(client.client, &episode, &message).await?;
+                tx.open_alert(client.client, &episode, &message, held).await?;
             }
             (episode, message)
         }
@@ -211,6 +231,7 @@ async fn carry_out(
         severity: episode.severity,
         change,
         message,
+        held,
     }))
 }
 

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
 mod databases;
+mod durable;
 mod figures;
 mod health;
 mod import;

@@ -8,4 +8,5 @@ mod events;
 mod operation;
 mod organization;
 mod segment;
+mod silence;
 mod success;

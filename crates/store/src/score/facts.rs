@@ -13,7 +13,8 @@ use uuid::Uuid;
 use super::ClientFacts;
 use crate::{
     ActivityRange, ClientChunk, Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
+    client::ClientIds,
+    dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
     engagement::{unpacked, utc_hour},
     pool::Lock,
 };
@@ -57,7 +58,9 @@ impl Tx {
         range: &ActivityRange,
         model: &ScoreModel,
     ) -> Result<Vec<ClientFacts>> {
-        let Some(ids) = chunk.range() else { return Ok(Vec::new()) };
+        let postgres = matches!(self.connection, Connection::Postgres(_));
+        let Some(ids) = chunk.named(postgres) else { return Ok(Vec::new()) };
+        let ids = &ids;
         let range = &self.settled_range(range).await?;
         let windows = &range.windows;
         let mut facts: HashMap<ClientId, ClientFacts> = chunk
@@ -100,7 +103,7 @@ impl Tx {
         let since = days_before(windows.as_of, model.satisfaction.days, &windows.zone);
         self.add_ratings(ids, since, windows.as_of, &mut facts).await?;
         let cutoffs = PreviousCutoffs::at(windows.as_of, &windows.zone);
-        self.add_previous(cutoffs, range, &mut facts).await?;
+        self.add_previous(cutoffs, (ids, range), &mut facts).await?;
 
         Ok(chunk.clients.iter().filter_map(|(client, _)| facts.remove(&client.id)).collect())
     }
@@ -120,18 +123,20 @@ impl Tx {
 
     async fn add_totals(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
         let rows = fetch_packed!(
             self,
             (Uuid, i64, i64, Instant, Json<Vec<i32>>),
             "hex(client_id), content_generated, visuals_created, last_at, json(active_days)",
-            "SELECT client_id, content_generated, visuals_created, last_at, active_days \
-             FROM client_activity_totals WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3",
+            &ids.into_sql(
+                "SELECT client_id, content_generated, visuals_created, last_at, active_days \
+             FROM client_activity_totals WHERE organization_id = $1 AND {client_id}"
+            ),
             self.scope.organization_uuid(),
-            low,
-            high
+            ids.low,
+            ids.high
         )?;
         for (client, content, visuals, last_at, Json(days)) in rows {
             let Some(facts) = facts.get_mut(&client.into()) else { continue };
@@ -145,7 +150,7 @@ impl Tx {
 
     async fn add_whole_days(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         range: &ActivityRange,
         first_day: Date,
         facts: &mut HashMap<ClientId, ClientFacts>,
@@ -156,7 +161,7 @@ impl Tx {
             self,
             WholeDays,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at, active",
-            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+            &ids.into_sql("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, \
              CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6), 0) AS BIGINT) \
@@ -174,10 +179,10 @@ impl Tx {
              CAST(SUM(DISTINCT CASE WHEN a.day >= $9 \
              THEN CAST(1 AS BIGINT) << ($10 - a.day) ELSE 0 END) AS BIGINT) AS active \
              FROM days CROSS JOIN [daily_activity a WHERE a.organization_id = $1 \
-             AND a.day = days.day AND a.client_id BETWEEN $2 AND $3] GROUP BY a.client_id",
+             AND a.day = days.day AND {a.client_id}] GROUP BY a.client_id"),
             self.scope.organization_uuid(),
-            low,
-            high,
+            ids.low,
+            ids.high,
             Day(first_day),
             Day(add_days(today, -1)),
             Day(range.first_whole_day(windows.this_week)),
@@ -208,7 +213,7 @@ impl Tx {
     /// are in no sum yet, those of other cut days are in the lifetime sums but in no week.
     async fn add_cut_day(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         range: &ActivityRange,
         day: Date,
         facts: &mut HashMap<ClientId, ClientFacts>,
@@ -220,7 +225,8 @@ impl Tx {
             self,
             CutDay,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at",
-            "WITH RECURSIVE hours (hour) AS (SELECT CAST($4 AS BIGINT) UNION ALL \
+            &ids.into_sql(
+                "WITH RECURSIVE hours (hour) AS (SELECT CAST($4 AS BIGINT) UNION ALL \
              SELECT hour + 1 FROM hours WHERE hour < $5) \
              SELECT e.client_id, \
              CAST(SUM(CASE WHEN e.occurred_at >= $8 THEN 1 ELSE 0 END) AS BIGINT) AS this_week, \
@@ -235,11 +241,12 @@ impl Tx {
              AS visuals, \
              MAX(e.occurred_at) AS last_at \
              FROM hours CROSS JOIN [client_engagement_events e WHERE e.organization_id = $1 \
-             AND e.hour = hours.hour AND e.client_id BETWEEN $2 AND $3 \
-             AND e.occurred_at >= $6 AND e.occurred_at < $7] GROUP BY e.client_id",
+             AND e.hour = hours.hour AND {e.client_id} \
+             AND e.occurred_at >= $6 AND e.occurred_at < $7] GROUP BY e.client_id"
+            ),
             self.scope.organization_uuid(),
-            low,
-            high,
+            ids.low,
+            ids.high,
             utc_hour(from),
             utc_hour(to),
             Instant(from),
@@ -269,7 +276,7 @@ impl Tx {
     /// The latest active days of each client that are in no total and too long ago for the mask.
     async fn add_long_rhythm(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         range: &ActivityRange,
         first_day: Date,
         facts: &mut HashMap<ClientId, ClientFacts>,
@@ -281,16 +288,18 @@ impl Tx {
         let rows = fetch_day_by_day!(
             self,
             (Uuid, Day),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
+            &ids.into_sql(
+                "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
              active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN [daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id BETWEEN $2 AND $3]), \
+             WHERE a.organization_id = $1 AND a.day = days.day AND {a.client_id}]), \
              ranked AS (SELECT client_id, day, \
              ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY day DESC) AS place FROM active) \
-             SELECT client_id, day FROM ranked WHERE place <= $6",
+             SELECT client_id, day FROM ranked WHERE place <= $6"
+            ),
             self.scope.organization_uuid(),
-            low,
-            high,
+            ids.low,
+            ids.high,
             Day(first_day),
             Day(last_day),
             i64::try_from(Rhythm::MAX_DAYS).unwrap_or(i64::MAX)
@@ -305,7 +314,7 @@ impl Tx {
 
     async fn add_onboarding(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         as_of: Timestamp,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
@@ -313,7 +322,8 @@ impl Tx {
         let tasks = fetch_all!(
             self,
             (Uuid, i64, i64),
-            "SELECT client_id, \
+            sqlx::AssertSqlSafe(ids.into_sql(
+                "SELECT client_id, \
              CAST(SUM(CASE WHEN status <> 'deleted' THEN 1 ELSE 0 END) AS BIGINT), \
              CAST(SUM(CASE WHEN status IN ('completed', 'skipped') THEN 1 ELSE 0 END) AS BIGINT) \
              FROM (SELECT t.client_id, CASE WHEN t.updated_at < $4 THEN t.status ELSE \
@@ -321,11 +331,12 @@ impl Tx {
              WHERE c.organization_id = t.organization_id AND c.client_id = t.client_id \
              AND c.task_id = t.id AND c.changed_at < $4 ORDER BY c.changed_at DESC LIMIT 1) \
              END AS status FROM onboarding_tasks t WHERE t.organization_id = $1 \
-             AND t.client_id BETWEEN $2 AND $3 AND t.created_at < $4) AS at_instant \
-             GROUP BY client_id",
+             AND {t.client_id} AND t.created_at < $4) AS at_instant \
+             GROUP BY client_id"
+            )),
             organization,
-            low,
-            high,
+            ids.low,
+            ids.high,
             Instant(as_of)
         )?;
         for (client, total, settled) in tasks {
@@ -336,11 +347,13 @@ impl Tx {
         let kits = fetch_all!(
             self,
             (Uuid, Option<Instant>, Option<Instant>),
-            "SELECT client_id, viewed_at, completed_at FROM launch_kits \
-             WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3",
+            sqlx::AssertSqlSafe(ids.into_sql(
+                "SELECT client_id, viewed_at, completed_at FROM launch_kits \
+             WHERE organization_id = $1 AND {client_id}"
+            )),
             organization,
-            low,
-            high
+            ids.low,
+            ids.high
         )?;
         for (client, viewed_at, completed_at) in kits {
             let Some(facts) = facts.get_mut(&client.into()) else { continue };
@@ -358,7 +371,7 @@ impl Tx {
 
     async fn add_ratings(
         &mut self,
-        (low, high): (Uuid, Uuid),
+        ids: &ClientIds,
         since: Timestamp,
         as_of: Timestamp,
         facts: &mut HashMap<ClientId, ClientFacts>,
@@ -366,12 +379,14 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid, i64, i64),
-            "SELECT client_id, COUNT(*), CAST(SUM(normalised) AS BIGINT) FROM client_feedback \
-             WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3 \
-             AND given_at >= $4 AND given_at < $5 GROUP BY client_id",
+            sqlx::AssertSqlSafe(ids.into_sql(
+                "SELECT client_id, COUNT(*), CAST(SUM(normalised) AS BIGINT) FROM client_feedback \
+             WHERE organization_id = $1 AND {client_id} \
+             AND given_at >= $4 AND given_at < $5 GROUP BY client_id"
+            )),
             self.scope.organization_uuid(),
-            low,
-            high,
+            ids.low,
+            ids.high,
             Instant(since),
             Instant(as_of)
         )?;

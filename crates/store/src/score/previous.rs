@@ -12,6 +12,7 @@ use uuid::Uuid;
 use super::ClientFacts;
 use crate::{
     ActivityRange, Result, Tx,
+    client::ClientIds,
     dialect::{Day, Instant, fetch_all, fetch_packed},
 };
 
@@ -21,7 +22,7 @@ impl Tx {
     pub(super) async fn add_previous(
         &mut self,
         cutoffs: PreviousCutoffs,
-        range: &ActivityRange,
+        (ids, range): (&ClientIds, &ActivityRange),
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
         let zone = &range.windows.zone;
@@ -44,7 +45,8 @@ impl Tx {
             .map(|facts| facts.client)
             .collect();
         for day in days.iter().rev().filter(|day| **day <= week_day) {
-            self.take_previous(*day, cutoffs.week, range.detailed, &mut open, facts).await?;
+            self.take_previous((*day, cutoffs.week), (ids, range.detailed), &mut open, facts)
+                .await?;
         }
         // Second choice, from the oldest day up: all of these are later than the first choice's.
         let mut open: HashSet<ClientId> = facts
@@ -53,16 +55,16 @@ impl Tx {
             .map(|facts| facts.client)
             .collect();
         for day in days.iter().filter(|day| **day >= week_day) {
-            self.take_previous(*day, cutoffs.day, range.detailed, &mut open, facts).await?;
+            self.take_previous((*day, cutoffs.day), (ids, range.detailed), &mut open, facts)
+                .await?;
         }
         Ok(())
     }
 
     async fn take_previous(
         &mut self,
-        day: Date,
-        until: Timestamp,
-        detailed: bool,
+        (day, until): (Date, Timestamp),
+        (ids, detailed): (&ClientIds, bool),
         open: &mut HashSet<ClientId>,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
@@ -73,13 +75,15 @@ impl Tx {
             self,
             (Uuid, Instant, i64, Option<Json<ScoreInputs>>),
             "hex(client_id), as_of, overall, json(inputs)",
-            "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END AS inputs \
-             FROM client_success_scores WHERE organization_id = $1 \
-             AND day = $2 AND client_id BETWEEN $3 AND $4 AND as_of <= $5",
+            &ids.into_sql(
+                "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END AS inputs \
+                 FROM client_success_scores WHERE organization_id = $1 \
+                 AND day = $4 AND {client_id} AND as_of <= $5"
+            ),
             self.scope.organization_uuid(),
-            Day(day),
             low.uuid(),
             high.uuid(),
+            Day(day),
             Instant(until),
             detailed
         )?;

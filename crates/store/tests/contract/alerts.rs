@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 use mainstay_core::{
+    engagement::EventType,
     health::{AlertStatus, AlertType, Episode, Finding, Severity},
     id::{AlertId, ClientId, OrganizationId},
 };
@@ -10,7 +11,7 @@ use mainstay_store::{
 };
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::{at, client, everybody, fresh, now, organization};
+use crate::fixtures::{at, client, event, everybody, fresh, now, organization, send};
 
 /// A new episode.
 pub(crate) fn episode(kind: AlertType, severity: Severity, opened_at: &str) -> Episode {
@@ -32,7 +33,7 @@ pub(crate) async fn open(
     episode: &Episode,
 ) {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-    tx.open_alert(client, episode, &episode.message).await.unwrap();
+    tx.open_alert(client, episode, &episode.message, false).await.unwrap();
     tx.commit().await.unwrap();
 }
 
@@ -99,7 +100,7 @@ on_both_databases!(a_client_has_at_most_one_open_alert_of_a_type, async |store| 
         first.status = status;
         update(store, ours, &first, None, now()).await;
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let second = tx.open_alert(ada.id, &drop("2026-05-04"), "").await;
+        let second = tx.open_alert(ada.id, &drop("2026-05-04"), "", false).await;
         assert!(matches!(second, Err(StoreError::Taken(_))), "{status}: {second:?}");
         tx.rollback().await.unwrap();
     }
@@ -117,7 +118,7 @@ on_both_databases!(an_alert_of_a_client_that_is_gone_is_not_opened, async |store
     let ours = organization(store, "UTC").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let alert = episode(AlertType::ScoreDrop, Severity::Info, "2026-05-03");
-    let opened = tx.open_alert(fresh(), &alert, "").await;
+    let opened = tx.open_alert(fresh(), &alert, "", false).await;
     assert!(matches!(opened, Err(StoreError::Database(_))), "{opened:?}");
 });
 
@@ -292,4 +293,32 @@ on_both_databases!(open_alerts_are_counted_by_severity, async |store| {
     let mut counts = tx.open_alert_counts().await.unwrap();
     counts.sort_unstable();
     assert_eq!(counts, [(Severity::Warning, 2), (Severity::Critical, 2)]);
+});
+
+on_both_databases!(an_alert_that_is_held_is_told_to_nobody_until_the_silence_ends, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-04-01").await;
+    send(store, ours, &[event("ada", "1", EventType::Login, "2026-05-01T10:00:00Z")]).await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let (from, to) = (at("2026-05-01T04:00:00Z"), at("2026-05-01T10:00:00Z"));
+    assert!(!tx.any_event(from, to).await.unwrap(), "the end is not part of it");
+    assert!(tx.any_event(from, at("2026-05-01T10:00:01Z")).await.unwrap());
+    assert_eq!(tx.last_event_before(now()).await.unwrap(), Some(to));
+    assert_eq!(tx.last_event_before(to).await.unwrap(), None);
+
+    tx.begin_data_silence(to, at("2026-05-02")).await.unwrap();
+    let held = episode(AlertType::Inactivity, Severity::Warning, "2026-05-04");
+    tx.open_alert(ada.id, &held, "", true).await.unwrap();
+    let silence = tx.data_silence().await.unwrap().unwrap();
+    assert_eq!((silence.since, silence.held_alerts), (to, 1));
+    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), []);
+    assert_eq!(tx.open_alert_counts().await.unwrap(), []);
+    assert!(tx.open_alerts_of(&[ada.id]).await.unwrap().is_empty());
+
+    tx.end_data_silence(at("2026-05-05")).await.unwrap();
+    assert_eq!(tx.data_silence().await.unwrap(), None);
+    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap().len(), 1);
+    // The same silence again, of which the end came too early.
+    tx.begin_data_silence(to, at("2026-05-06")).await.unwrap();
+    assert!(tx.data_silence().await.unwrap().is_some());
 });

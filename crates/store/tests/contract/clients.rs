@@ -303,6 +303,7 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "sign_in_links"
                 | "allowed_sites"
                 | "refused_events"
+                | "data_silences"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }

@@ -84,6 +84,7 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
     tx.keep_refused(&[refusal("client_id")]).await.unwrap();
+    tx.begin_data_silence(at("2026-05-18T09:30:00Z"), now()).await.unwrap();
     tx.commit().await.unwrap();
     // Late events make the scores of both stale.
     send(store, ours, &[login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")])
@@ -129,7 +130,7 @@ async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
     tx.create_feedback(client, &feedback).await.unwrap();
     tx.save_insights(day("2026-05-17"), &[insight(client, Rule::NoActivity)], now()).await.unwrap();
     let alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-20T10:00:00Z");
-    tx.open_alert(client, &alert, "It opened.").await.unwrap();
+    tx.open_alert(client, &alert, "It opened.", false).await.unwrap();
 }
 
 /// Computes and stores everybody's scores at an instant, as the server does.

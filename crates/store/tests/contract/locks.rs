@@ -254,7 +254,7 @@ at_the_same_time!(of_eight_that_open_the_same_alert_one_does, async |store| {
         tasks.spawn(async move {
             let alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-20");
             let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
-            let opened = tx.open_alert(ada.id, &alert, "").await;
+            let opened = tx.open_alert(ada.id, &alert, "", false).await;
             if opened.is_ok() {
                 tx.commit().await.unwrap();
             } else {
@@ -307,7 +307,7 @@ async fn check_health(
     let live = tx.live_episodes(chunk).await.unwrap();
     if live.is_empty() {
         let alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-20");
-        tx.open_alert(chunk.last().unwrap(), &alert, "").await.unwrap();
+        tx.open_alert(chunk.last().unwrap(), &alert, "", false).await.unwrap();
     }
     tx.commit().await.unwrap();
     live.is_empty()

@@ -59,6 +59,7 @@ refused_events            aaaa    a---  a---  a---  ----   ****
 client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
 client_aliases            aaaa    a---  a---  a---  ----   ****
 account_users             aaaa    a---  a---  a---  ----   ****
+data_silences             aaaa    a---  a---  a---  ----   ****
 ";
 
 /// A row as JSON, with whose it is.
@@ -476,7 +477,7 @@ async fn a_client_sees_and_changes_only_its_own_through_the_store() {
     drop(tx);
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
     let alert = episode(AlertType::ScoreDrop, Severity::Info, "2026-05-20");
-    assert_denied(&tx.open_alert(ada.id, &alert, "").await);
+    assert_denied(&tx.open_alert(ada.id, &alert, "", false).await);
     drop(tx);
     database.close().await;
 }

@@ -145,7 +145,7 @@ on_both_databases!(every_change_of_a_standing_is_told_once_it_is_committed, asyn
             0 => tx.update_client(ada.id, &ClientPatch::default()).await.unwrap(),
             1 => tx.create_member(&member, now()).await.unwrap(),
             2 => tx.set_client_owner(ada.id, Some(member.id)).await.unwrap(),
-            3 => tx.open_alert(ada.id, &alert, "").await.unwrap(),
+            3 => tx.open_alert(ada.id, &alert, "", false).await.unwrap(),
             4 => tx.update_alert(&alert, None, now()).await.unwrap(),
             5 => assert!(tx.delete_member(member.id).await.unwrap()),
             _ => {

@@ -81,6 +81,8 @@ pub struct SegmentMessage<'a> {
     original_timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     sent_at: Option<Text<'a>>,
+    #[serde(borrow)]
+    channel: Option<Text<'a>>,
 }
 
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -181,9 +183,12 @@ impl<'a> SegmentMessage<'a> {
     }
 
     /// When it happened by the client's clock. `originalTimestamp` is what the SDK saw, where
-    /// something on the way has put another `timestamp` beside it.
+    /// something on the way has put another `timestamp` beside it. RudderStack's SDKs for servers put
+    /// the time of the call there, and what the app says itself into `timestamp`.
     pub(super) fn happened_at(&self) -> Result<Option<Timestamp>, EventError> {
-        match (&self.original_timestamp, &self.timestamp) {
+        let from_server = self.channel.as_deref() == Some("server");
+        let original = self.original_timestamp.as_ref();
+        match (original.filter(|_| !from_server || self.timestamp.is_none()), &self.timestamp) {
             (Some(text), _) => parse_timestamp("originalTimestamp", text).map(Some),
             (None, Some(text)) => parse_timestamp("timestamp", text).map(Some),
             (None, None) => Ok(None),

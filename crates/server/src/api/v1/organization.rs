@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use mainstay_core::engagement::segment::ClientsAre;
-use mainstay_store::{Organization, OrganizationPatch};
+use mainstay_store::{DataSilence, Organization, OrganizationPatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -46,10 +46,25 @@ struct OrganizationBody {
     /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to.
     #[schema(value_type = names::ClientsAre)]
     clients_are: ClientsAre,
+    /// Since when no client at all sends events, as of the last health check; null when they do.
+    data_silence: Option<DataSilenceBody>,
 }
 
-impl From<Organization> for OrganizationBody {
-    fn from(organization: Organization) -> Self {
+/// A stretch without an event from any client, where there used to be some.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DataSilence)]
+struct DataSilenceBody {
+    /// The last event before it.
+    since: Timestamp,
+    /// When it was noticed.
+    noticed_at: Timestamp,
+    /// Alerts about clients' silence that are held until events come again.
+    #[schema(example = 12)]
+    held_alerts: i64,
+}
+
+impl OrganizationBody {
+    fn new(organization: Organization, silence: Option<DataSilence>) -> Self {
         Self {
             id: organization.id.uuid(),
             slug: organization.slug,
@@ -61,6 +76,11 @@ impl From<Organization> for OrganizationBody {
             scored_until: organization.scored_until,
             health_checked_until: organization.health_checked_until,
             clients_are: organization.clients_are,
+            data_silence: silence.map(|silence| DataSilenceBody {
+                since: silence.since,
+                noticed_at: silence.noticed_at,
+                held_alerts: silence.held_alerts,
+            }),
         }
     }
 }
@@ -102,7 +122,8 @@ async fn read_organization(
     State(api): State<Api>,
 ) -> Result<Json<OrganizationBody>, Problem> {
     let context = api.mainstay.context_in(worker.scope).await?;
-    Ok(Json(context.organization.into()))
+    let silence = api.mainstay.data_silence(worker.scope).await?;
+    Ok(Json(OrganizationBody::new(context.organization, silence)))
 }
 
 /// Changes the organization.
@@ -126,5 +147,6 @@ async fn change_organization(
         clients_are: changes.clients_are,
     };
     let organization = api.mainstay.update_organization(administrator.organization, patch).await?;
-    Ok(Json(organization.into()))
+    let silence = api.mainstay.data_silence(administrator.scope).await?;
+    Ok(Json(OrganizationBody::new(organization, silence)))
 }

@@ -4,7 +4,7 @@ use axum::{
 };
 use jiff::tz::TimeZone;
 use mainstay_core::id::{MemberId, OrganizationId};
-use mainstay_store::{Member, Organization, Role, Scope};
+use mainstay_store::{DataSilence, Member, Organization, Role, Scope};
 
 use super::cookie::{self, Transport};
 use crate::{
@@ -25,6 +25,8 @@ pub(crate) struct StaffSession {
     pub(crate) scope: Scope,
     /// How its pages look.
     pub(crate) theme: Theme,
+    /// Since when no client at all sends events, where that lasts.
+    pub(crate) silence: Option<DataSilence>,
     /// The session itself, to end it or all others.
     pub(crate) token: String,
 }
@@ -67,7 +69,8 @@ impl FromRequestParts<Web> for StaffSession {
             return Err(PageError::SignIn { next: next_of(parts), ended });
         };
         let theme = Theme::of(&parts.headers);
-        Ok(Self { organization, zone, member, scope, theme, token })
+        let silence = web.mainstay.data_silence(scope).await?;
+        Ok(Self { organization, zone, member, scope, theme, silence, token })
     }
 }
 

@@ -2,8 +2,9 @@
 
 pub(super) mod theme;
 
+use jiff::tz::TimeZone;
 use mainstay_core::text::grouped;
-use mainstay_store::Role;
+use mainstay_store::{DataSilence, Role};
 
 pub(crate) use theme::Theme;
 
@@ -48,6 +49,8 @@ pub(crate) struct StaffShell {
     pub(crate) clients: Option<i64>,
     /// How many alerts are open, where that is known anyway.
     pub(crate) alerts: Option<i64>,
+    /// What there is to say of a silence of the data.
+    pub(crate) silence: Option<String>,
 }
 
 impl StaffShell {
@@ -62,6 +65,7 @@ impl StaffShell {
             role: member.role,
             clients: None,
             alerts: None,
+            silence: session.silence.map(|silence| told(&silence, &session.zone)),
         }
     }
 
@@ -75,6 +79,17 @@ impl StaffShell {
         };
         count.map(grouped)
     }
+}
+
+/// What staff should know of a silence of the data: since when, and what is held back.
+fn told(silence: &DataSilence, zone: &TimeZone) -> String {
+    let since = silence.since.to_zoned(zone.clone()).strftime("%-d %B, %H:%M");
+    let held = match silence.held_alerts {
+        0 => "Alerts about silent clients are held until events come again.".to_owned(),
+        1 => "1 alert about a silent client is held until events come again.".to_owned(),
+        many => format!("{many} alerts about silent clients are held until events come again."),
+    };
+    format!("No client has sent an event since {since}. Check that your app still sends. {held}")
 }
 
 /// The frame around a client's page.

@@ -160,10 +160,15 @@ pub(crate) struct Served {
 }
 
 impl Served {
+    /// The process's id.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Sends a signal by its name and answers how the server ended.
     pub(crate) fn stop(mut self, signal: &str) -> Ran {
         let mut kill = Command::new("kill");
-        kill.arg(format!("-{signal}")).arg(self.child.id().to_string());
+        kill.arg(format!("-{signal}")).arg(self.pid().to_string());
         assert!(kill.status().unwrap().success());
         let err = self.errors();
         let status = self.child.wait().unwrap();

@@ -1,0 +1,2 @@
+ALTER TABLE client_momentum_alerts DROP COLUMN held_at;
+DROP TABLE data_silences;
