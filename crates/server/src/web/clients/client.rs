@@ -45,6 +45,7 @@ const BY_PEOPLE: [&str; 4] = ["acknowledge", "snooze", "resolve", "dismiss"];
 #[template(path = "clients/client.html")]
 struct ClientPage {
     shell: StaffShell,
+    client_id: String,
     name: String,
     overall: i64,
     band: BandChip,
@@ -118,6 +119,7 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     });
     show(&ClientPage {
         shell: session.shell(Place::Portfolio),
+        client_id: client.external_id.clone(),
         name: display_name(client.profile.name.as_deref(), &client.external_id).to_owned(),
         overall: stands.overall,
         band: stands.band.into(),

@@ -90,6 +90,7 @@ pub(super) fn table() -> Vec<Row> {
         // A client's own page. A member has none.
         get("/client/dashboard/success",                 [401, 401, 401, 200, 200, 401, 401]),
         get("/client/events",                            [401, 401, 401, 200, 200, 401, 401]),
+        get("/client/stream",                            [401, 401, 401, 200, 200, 401, 401]),
         post(INSIGHT, &[("action", "mark-read")],        [401, 401, 401, 303, 404, 401, 401]),
         post("/client/feedback", &[("rating", "4")],     [401, 401, 401, 303, 303, 401, 401]),
 
