@@ -13,13 +13,13 @@ use crate::support::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open stream, read event by event.
-struct Stream {
+pub(super) struct Stream {
     response: reqwest::Response,
     read: String,
 }
 
 impl Stream {
-    async fn open(world: &World, browser: &Browser) -> Self {
+    pub(super) async fn open(world: &World, browser: &Browser) -> Self {
         Self::open_at(world, browser, "/live/stream").await
     }
 
@@ -47,7 +47,7 @@ impl Stream {
     }
 
     /// The data of the next event of a name.
-    async fn next(&mut self, name: &str) -> Value {
+    pub(super) async fn next(&mut self, name: &str) -> Value {
         loop {
             let block = self.block().await.expect("the stream ended");
             if block.starts_with(&format!("event: {name}\n")) {
