@@ -5,6 +5,7 @@ mod ceiling;
 mod figures;
 mod generate;
 mod import;
+mod ingest;
 mod portfolio;
 mod score;
 mod store;
@@ -58,6 +59,17 @@ enum Benchmark {
         #[arg(long)]
         folder: Option<PathBuf>,
     },
+    /// Send events over HTTP, and count what arrived.
+    Ingest(ingest::Options),
+    /// Kill a server that is being sent events, again and again, and look for what it acknowledged.
+    Crash {
+        /// An empty database; a new SQLite file when absent.
+        #[arg(long)]
+        database: Option<String>,
+        /// How often.
+        #[arg(long, default_value_t = 50)]
+        rounds: u64,
+    },
     /// Ask a server for the portfolio, over HTTP as a member who signed in.
     Portfolio {
         /// Clients.
@@ -66,6 +78,12 @@ enum Benchmark {
         /// How often each page is asked for.
         #[arg(long, default_value_t = 200)]
         requests: usize,
+    },
+    /// Serve a database, in a process of its own that can be killed.
+    #[command(hide = true)]
+    IngestServe {
+        /// Its URL.
+        database: String,
     },
     /// Score a database that `score` has filled, in a process of its own, for its memory.
     #[command(hide = true)]
@@ -86,6 +104,9 @@ async fn main() -> Result<()> {
             score::run(&shape, longer, runs, folder).await
         }
         Benchmark::Portfolio { clients, requests } => portfolio::run(clients, requests).await,
+        Benchmark::Ingest(options) => ingest::run(&options).await,
+        Benchmark::Crash { database, rounds } => ingest::crash(database.as_deref(), rounds).await,
+        Benchmark::IngestServe { database } => ingest::serve(&database).await,
         Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,
     }
 }

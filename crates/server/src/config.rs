@@ -5,13 +5,14 @@ use std::{
     ffi::OsString,
     fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
 use url::Url;
 
-use crate::http::Site;
+use crate::{engagement::Rates, http::Site};
 
 /// The database when nobody says otherwise: a file in the current directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:mainstay.db";
@@ -24,6 +25,8 @@ const ENV_DATABASE: &str = "MAINSTAY_DATABASE_URL";
 const ENV_LISTEN: &str = "MAINSTAY_LISTEN";
 const ENV_PUBLIC_URL: &str = "MAINSTAY_PUBLIC_URL";
 const ENV_BEHIND_PROXY: &str = "MAINSTAY_BEHIND_PROXY";
+const ENV_ORGANIZATION_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND";
+const ENV_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_KEY";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
 /// Settings as options of the command line gave them.
@@ -48,6 +51,8 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Whether every request comes through a proxy whose `X-Forwarded-*` headers are to be believed.
     pub behind_proxy: bool,
+    /// How many events are taken in a second.
+    pub rates: Rates,
 }
 
 /// Why the settings cannot be told.
@@ -105,6 +110,8 @@ struct File {
     listen: Option<String>,
     public_url: Option<String>,
     behind_proxy: Option<bool>,
+    events_per_second: Option<NonZeroU32>,
+    events_per_second_per_key: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -132,11 +139,21 @@ impl Settings {
         let public_url = text(ENV_PUBLIC_URL).transpose()?.or(file.public_url);
         let behind_proxy =
             text(ENV_BEHIND_PROXY).transpose()?.map(|text| flag(&text)).transpose()?;
+        let rate = |name, variable| {
+            text(variable).transpose()?.map(|text| rate_of(name, &text)).transpose()
+        };
+        let rates = Rates {
+            organization: rate("events_per_second", ENV_ORGANIZATION_RATE)?
+                .or(file.events_per_second),
+            key: rate("events_per_second_per_key", ENV_KEY_RATE)?
+                .or(file.events_per_second_per_key),
+        };
         Ok(Self {
             database: database?.or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
             public_url: public_url.as_deref().map(public_url_of).transpose()?,
             behind_proxy: behind_proxy.or(file.behind_proxy).unwrap_or(false),
+            rates,
         })
     }
 
@@ -201,6 +218,15 @@ fn flag(text: &str) -> Result<bool, ConfigError> {
     }
 }
 
+fn rate_of(name: &'static str, text: &str) -> Result<NonZeroU32, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Value {
+        name,
+        value: text.to_owned(),
+        reason: "use a whole number of events, at least 1, or leave it out for as many as can be \
+                 stored",
+    })
+}
+
 /// Reads a configuration file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<File>, ConfigError> {
     let text = match fs::read_to_string(path) {
@@ -218,8 +244,9 @@ fn read(path: &Path) -> Result<Option<File>, ConfigError> {
 fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let known = "the keys are `database`, `listen`, `public_url` and `behind_proxy`, for example \
-                     listen = \"127.0.0.1:8080\"";
+        let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, \
+                     `events_per_second` and `events_per_second_per_key`, for example listen = \
+                     \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -280,8 +307,9 @@ mod tests {
         assert_eq!(
             reason,
             "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
-             `behind_proxy`; the keys are `database`, `listen`, `public_url` and `behind_proxy`, for \
-             example listen = \"127.0.0.1:8080\""
+             `behind_proxy`, `events_per_second`, `events_per_second_per_key`; the keys are \
+             `database`, `listen`, `public_url`, `behind_proxy`, `events_per_second` and \
+             `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
         assert!(parse("listen = ").is_err());

@@ -471,7 +471,7 @@ pub(crate) fn values_sql(
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 29] = [
+pub const TENANT_TABLES: [&str; 31] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -501,4 +501,6 @@ pub const TENANT_TABLES: [&str; 29] = [
     "client_notes",
     "portfolio_changes",
     "refused_events",
+    "client_aliases",
+    "account_users",
 ];

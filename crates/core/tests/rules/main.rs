@@ -8,5 +8,6 @@ mod insight;
 mod model;
 mod portfolio;
 mod score;
+mod segment;
 mod validation;
 mod windows;

@@ -6,7 +6,7 @@ use super::{CliError, Result, output::Output};
 use crate::{
     Mainstay,
     config::Settings,
-    engagement::EventWriter,
+    engagement::{EventWriter, Rates},
     http::{self, Site},
 };
 
@@ -27,7 +27,7 @@ pub(super) async fn run(
         )?;
     }
     let site = server.site(settings);
-    server.serve(mainstay, site, out).await?;
+    server.serve(mainstay, site, settings.rates, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,10 +64,11 @@ impl Server {
         self,
         mainstay: &Mainstay,
         site: Site,
+        rates: Rates,
         out: &mut Output,
     ) -> Result<()> {
         let Self { listener, address, signals } = self;
-        let (writer, written) = EventWriter::start(mainstay.clone());
+        let (writer, written) = EventWriter::start(mainstay, rates);
         let service = http::service(mainstay.clone(), writer, site);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;

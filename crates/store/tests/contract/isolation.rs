@@ -10,9 +10,9 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote, ClientPatch,
-    EventName, Feedback, KeyKind, LaunchKitTimes, LinkKind, NewApiKey, NewMember, NewSignInLink,
-    OnboardingTask, OrganizationPatch, Role, Scope, StaleClient, Store, TaskStatus,
+    AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
+    ClientPatch, EventName, Feedback, KeyKind, LaunchKitTimes, LinkKind, NewApiKey, NewMember,
+    NewSignInLink, OnboardingTask, OrganizationPatch, Role, Scope, StaleClient, Store, TaskStatus,
 };
 
 use crate::{
@@ -75,6 +75,12 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         };
         tx.create_note(client.id, &note).await.unwrap();
         tx.set_client_owner(client.id, Some(owner.id)).await.unwrap();
+        let user_id = format!("user-of-{}", client.external_id);
+        let user = AccountUser { user_id: &user_id, account: client.id, since: now() };
+        tx.set_accounts(&[user]).await.unwrap();
+        let alias = format!("alias-of-{}", client.external_id);
+        let zone = time_zone(zone).unwrap();
+        tx.merge_client(&alias, &client.external_id, &zone, now()).await.unwrap();
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
     tx.keep_refused(&[refusal("client_id")]).await.unwrap();
@@ -235,7 +241,11 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.rollback().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
-    let patch = OrganizationPatch { name: Some("Mine now".to_owned()), time_zone: None };
+    let patch = OrganizationPatch {
+        name: Some("Mine now".to_owned()),
+        time_zone: None,
+        ..OrganizationPatch::default()
+    };
     tx.update_organization(&patch).await.unwrap();
     assert!(!tx.delete_member(member).await.unwrap());
     assert!(!tx.set_member_role(member, Role::Staff).await.unwrap());

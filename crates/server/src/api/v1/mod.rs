@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod clients;
+mod cloud_events;
 mod event_names;
 pub(crate) mod events;
 mod keys;
@@ -16,6 +17,7 @@ use super::Api;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(events::routes())
+        .merge(cloud_events::routes())
         .merge(clients::routes())
         .merge(alerts::routes())
         .merge(organization::routes())
