@@ -12,7 +12,7 @@ use mainstay_core::{
     health::{AlertType, Episode, Finding, Severity},
     id::{ClientId, OrganizationId},
     score::{Components, LaunchKit, Previous, Score, ScoreInputs, ScoreModel},
-    time::local_day,
+    time::{add_days, local_day},
 };
 use mainstay_store::{ClientRange, Role, Scope, Store, new_id};
 use reqwest::redirect::Policy;
@@ -30,10 +30,15 @@ const WEEKS: i64 = 8;
 /// One client of so many has an open alert.
 const ALERT_EVERY: usize = 10;
 const CHUNK: usize = 5_000;
+/// Days that a running server leaves to be folded.
+const UNFOLDED_DAYS: i32 = 15;
+const ALL: &str = "/portfolio?view=all";
 
-/// The pages that are asked for.
-const PAGES: [(&str, &str); 13] = [
-    ("first page", "/portfolio?view=all"),
+/// The pages that are asked for; the first knows nothing of clients, so that what the others take
+/// beyond it is the portfolio's.
+const PAGES: [(&str, &str); 14] = [
+    ("another page, to compare with", "/settings/profile"),
+    ("first page", ALL),
     ("who needs a person", "/portfolio"),
     ("by score", "/portfolio?view=all&sort=score"),
     ("by change", "/portfolio?view=all&sort=change"),
@@ -76,7 +81,7 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
     let browser = Browser::sign_in(&format!("http://{address}")).await?;
 
     let watch = Stopwatch::start();
-    browser.get(PAGES[0].1).await?;
+    browser.get(ALL).await?;
     say(format_args!(
         "first request of all, which reads the clients into memory: {:.0} ms",
         watch.elapsed().as_secs_f64() * 1_000.0
@@ -84,7 +89,7 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
     for (name, path) in PAGES {
         browser.measure(name, path, requests).await?;
     }
-    let deep = browser.deep(PAGES[0].1, 40).await?;
+    let deep = browser.deep(ALL, 40).await?;
     browser.measure("40 pages on", &deep, requests).await?;
     server.abort();
     Ok(())
@@ -184,6 +189,9 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
             tx.commit().await?;
         }
     }
+    let mut tx = store.begin(scope).await?;
+    tx.fold_activity(add_days(local_day(now, &TimeZone::UTC), -UNFOLDED_DAYS - 1)).await?;
+    tx.commit().await?;
     for chunk in clients.iter().step_by(ALERT_EVERY).collect::<Vec<_>>().chunks(CHUNK) {
         let mut tx = store.begin(scope).await?;
         for client in chunk {

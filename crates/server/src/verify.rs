@@ -128,12 +128,11 @@ async fn verify_scores(
         let moment = Moment::with_model(context, as_of, false, version);
         // Created "now", so that no previous score is looked for: the one that a score was compared
         // with is part of what is stored, not something that events decide.
-        let chunk = ClientChunk {
-            clients: rows
-                .iter()
+        let chunk = ClientChunk::stretch(
+            rows.iter()
                 .map(|row| (ResolvedClient { id: row.client, created_at: as_of }, String::new()))
                 .collect(),
-        };
+        );
         let facts = tx.client_facts(&chunk, &moment.range, &moment.model).await?;
         for (row, facts) in rows.iter().zip(&facts) {
             let computed = Score::compute(moment.inputs(facts), &moment.model, row.score.previous);

@@ -83,8 +83,13 @@ impl ClientChunk {
         Self { clients: vec![(resolved, client.external_id.clone())], picked: false }
     }
 
+    /// A chunk of clients that follow each other, or nearly: those between are read for nothing.
+    pub const fn stretch(clients: Vec<(ResolvedClient, String)>) -> Self {
+        Self { clients, picked: false }
+    }
+
     /// A chunk of a few clients from here and there.
-    pub fn picked(clients: Vec<(ResolvedClient, String)>) -> Self {
+    pub const fn picked(clients: Vec<(ResolvedClient, String)>) -> Self {
         Self { clients, picked: true }
     }
 

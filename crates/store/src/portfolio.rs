@@ -8,6 +8,7 @@ use mainstay_core::{
     id::{ClientId, MemberId},
     portfolio::{OpenAlert, Standing, StandingScore},
     score::{ScoreModel, Trend},
+    time::add_days,
 };
 use serde::Deserialize;
 use sqlx::types::Json;
@@ -355,38 +356,45 @@ impl Tx {
     }
 
     /// When each of some clients was last active, as far as that is less than two months ago or older
-    /// than what is told apart by day; others are left out.
+    /// than what is told apart by day; others are left out. `folded_until` is the last day that is in
+    /// the totals, late events of it too, so that only days after it are looked at.
     pub async fn last_seen(
         &mut self,
         clients: &[ClientId],
         today: Date,
+        folded_until: Option<Date>,
     ) -> Result<HashMap<ClientId, Timestamp>> {
         let organization = self.scope.organization_uuid();
+        let first = folded_until.into_iter().chain([add_days(today, -SEEN_DAYS)]).max();
+        let first = first.unwrap_or(today);
         let rows: Vec<(Uuid, Instant)> = fetch_for_rows!(
             self,
             (Uuid, Instant),
-            "WITH RECURSIVE wanted (organization_id, today, days, client_id) AS (",
+            "WITH RECURSIVE wanted (organization_id, today, first, client_id) AS (",
             clients,
-            "), recent (day, days) AS (SELECT MAX(today) + 1, MAX(days) FROM wanted UNION ALL \
-             SELECT day - 1, days - 1 FROM recent WHERE days > 0) \
+            "), recent (day, first) AS (SELECT MAX(today) + 1, MIN(first) FROM wanted UNION ALL \
+             SELECT day - 1, first FROM recent WHERE day > first) \
              SELECT client_id, MAX(last_at) FROM (SELECT t.client_id, t.last_at \
              FROM wanted w CROSS JOIN client_activity_totals t \
              WHERE t.organization_id = w.organization_id AND t.client_id = w.client_id \
              UNION ALL SELECT a.client_id, a.last_at FROM wanted w CROSS JOIN recent \
              CROSS JOIN daily_activity a WHERE a.organization_id = w.organization_id \
              AND a.day = recent.day AND a.client_id = w.client_id) AS seen GROUP BY client_id",
-            |client| [organization, Day(today), SEEN_DAYS, client.uuid()]
+            |client| [organization, Day(today), Day(first), client.uuid()]
         );
         Ok(rows.into_iter().map(|(client, at)| (client.into(), at.0)).collect())
     }
 
-    /// How many alerts opened and ended by themselves since an instant.
+    /// How many alerts opened and ended by themselves since an instant. An alert's id begins with the
+    /// millisecond in which it opened, so that those that opened are counted in an index.
     pub async fn alert_flow(&mut self, since: Timestamp) -> Result<AlertFlow> {
         let (opened, ended) = fetch_one!(
             self,
             (i64, i64),
             "SELECT (SELECT COUNT(*) FROM client_momentum_alerts \
-             WHERE organization_id = $1 AND id >= $2 AND opened_at >= $3 AND held_at IS NULL), \
+             WHERE organization_id = $1 AND id >= $2) - \
+             (SELECT COUNT(*) FROM client_momentum_alerts \
+             WHERE organization_id = $1 AND id >= $2 AND held_at IS NOT NULL), \
              (SELECT COUNT(*) FROM client_momentum_alerts \
              WHERE organization_id = $1 AND ended_at >= $3 AND status = 'resolved' \
              AND condition_ended_at = ended_at)",

@@ -6,6 +6,7 @@ mod health;
 mod improvement;
 mod insight;
 mod model;
+mod portfolio;
 mod score;
 mod segment;
 mod validation;

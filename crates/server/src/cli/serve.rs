@@ -73,6 +73,7 @@ impl Server {
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
         tracing::info!(%address, "listening");
+        tokio::spawn(mainstay.clone().read_portfolios());
 
         let stop = {
             let signals = signals.clone();

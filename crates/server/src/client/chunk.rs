@@ -19,7 +19,7 @@ pub(crate) async fn next_chunk(
         return Ok(tx.client_chunk(after.and_then(ClientChunk::last), as_of, CHUNK).await?);
     };
     if after.is_some() {
-        return Ok(ClientChunk { clients: Vec::new() });
+        return Ok(ClientChunk::picked(Vec::new()));
     }
     let client = tx.client(external_id).await?.ok_or_else(|| Error::no_client(external_id))?;
     let mut chunk = ClientChunk::of(&client);

@@ -1,9 +1,8 @@
-use jiff::Timestamp;
 use mainstay_core::{
     health::{Action, Severity, act},
     id::{AlertId, MemberId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, AlertFlow, Scope};
+use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, Scope};
 
 use crate::{Error, Mainstay, Result};
 
@@ -38,11 +37,6 @@ impl Mainstay {
     /// How many alerts of each severity are open.
     pub async fn open_alert_counts(&self, scope: Scope) -> Result<Vec<(Severity, i64)>> {
         Ok(self.store().read(scope).await?.open_alert_counts().await?)
-    }
-
-    /// How many alerts opened and ended by themselves since an instant.
-    pub async fn alert_flow(&self, scope: Scope, since: Timestamp) -> Result<AlertFlow> {
-        Ok(self.store().read(scope).await?.alert_flow(since).await?)
     }
 
     /// One alert and its history.

@@ -1,8 +1,8 @@
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
-        atomic::{AtomicI64, AtomicUsize, Ordering},
+        atomic::{AtomicUsize, Ordering},
     },
 };
 
@@ -21,6 +21,8 @@ use super::refusals::Refusals;
 const BACKLOG: usize = 64;
 /// Events that are told one by one in a second; more of them are counted.
 const EVENTS_A_SECOND: usize = 40;
+/// Clients that are named at a time.
+pub(super) const MOST_NAMED: usize = 200;
 
 /// An event that was just stored.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,8 +46,13 @@ pub struct LiveEvent {
 pub enum News {
     /// Events were stored.
     Events(Vec<LiveEvent>),
-    /// So many more than were told one by one.
-    MoreEvents(i64),
+    /// More were stored than were told one by one.
+    MoreEvents {
+        /// How many more.
+        count: i64,
+        /// Of which clients; `None` for more than are worth naming.
+        clients: Option<Vec<String>>,
+    },
     /// Events were refused, the newest first.
     Refused(Vec<RefusedEvent>),
     /// How many alerts of each severity are open now.
@@ -66,7 +73,15 @@ pub struct Hub {
 struct Channel {
     sender: broadcast::Sender<Arc<News>>,
     left: Arc<AtomicUsize>,
-    more: Arc<AtomicI64>,
+    more: Arc<Mutex<More>>,
+}
+
+/// Events of a second that were not told one by one.
+#[derive(Debug, Default)]
+struct More {
+    count: i64,
+    /// At most one more than may be named.
+    clients: BTreeSet<String>,
 }
 
 /// What one reader hears.
@@ -130,9 +145,9 @@ impl Hub {
             return false;
         }
         channel.left.store(EVENTS_A_SECOND, Ordering::Relaxed);
-        let more = channel.more.swap(0, Ordering::Relaxed);
-        if more > 0 {
-            let _ = channel.sender.send(Arc::new(News::MoreEvents(more)));
+        let more = std::mem::take(&mut *lock(&channel.more));
+        if more.count > 0 {
+            let _ = channel.sender.send(Arc::new(more.news()));
         }
         true
     }
@@ -148,7 +163,7 @@ impl Hub {
         let left = channel.left.load(Ordering::Relaxed);
         let (rest, told) = new.split_at(new.len().saturating_sub(left));
         channel.left.fetch_sub(told.len(), Ordering::Relaxed);
-        channel.more.fetch_add(i64::try_from(rest.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
+        lock(&channel.more).add(rest);
         if !told.is_empty() {
             let told = told.iter().map(|(client, event)| LiveEvent::of(client, event)).collect();
             let _ = channel.sender.send(Arc::new(News::Events(told)));
@@ -161,8 +176,32 @@ impl Hub {
     }
 
     fn channels(&self) -> MutexGuard<'_, HashMap<OrganizationId, Channel>> {
-        self.channels.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.channels)
     }
+}
+
+impl More {
+    fn add(&mut self, events: &[(&str, &Event)]) {
+        self.count += i64::try_from(events.len()).unwrap_or(i64::MAX);
+        for (client, _) in events {
+            if self.clients.len() > MOST_NAMED {
+                break;
+            }
+            if !self.clients.contains(*client) {
+                self.clients.insert((*client).to_owned());
+            }
+        }
+    }
+
+    fn news(self) -> News {
+        let few = self.clients.len() <= MOST_NAMED;
+        let clients = few.then(|| self.clients.into_iter().collect());
+        News::MoreEvents { count: self.count, clients }
+    }
+}
+
+fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
+    kept.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LiveEvent {

@@ -5,13 +5,11 @@ use mainstay_store::{ClientRange, Scope};
 use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
-use super::{News, Subscription};
+use super::{News, Subscription, hub::MOST_NAMED};
 use crate::{Mainstay, Result};
 
 /// How often the database is asked what changed, while somebody listens: in this process or another.
 const EVERY: Duration = Duration::from_secs(1);
-/// Clients that are named when they stand otherwise.
-const MOST_NAMED: usize = 200;
 /// Refused events that are told at a time.
 const MOST_REFUSED: i64 = 50;
 

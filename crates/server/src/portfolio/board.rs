@@ -8,8 +8,8 @@ use mainstay_store::ClientRange;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// Organizations whose portfolio is kept in memory; a hundred thousand clients take about 30 MB.
-const MOST_KEPT: usize = 32;
+/// Organizations whose portfolio is kept in memory; a hundred thousand clients take about 50 MB.
+pub(super) const MOST_KEPT: usize = 32;
 
 /// The portfolios in memory.
 pub(crate) struct Boards(Cache<OrganizationId, Arc<Board>>);

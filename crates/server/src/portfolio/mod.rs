@@ -6,6 +6,7 @@ mod worklist;
 
 pub use board::Board;
 pub(crate) use board::Boards;
+use board::MOST_KEPT;
 pub use worklist::{WORKLIST_WEEKS, Worklist, WorklistQuery, WorklistRow};
 
 use std::sync::Arc;
@@ -26,6 +27,20 @@ impl Mainstay {
         let board = self.boards().of(organization);
         self.refresh(organization, &board).await?;
         Ok(board)
+    }
+
+    /// Reads portfolios into memory before anybody asks for one, which takes a second or two with a
+    /// hundred thousand clients. Whoever asks meanwhile waits for the same reading.
+    pub async fn read_portfolios(self) {
+        let read = async {
+            for organization in self.organizations().await?.into_iter().take(MOST_KEPT) {
+                self.portfolio(organization.id).await?;
+            }
+            Ok::<_, crate::Error>(())
+        };
+        if let Err(error) = read.await {
+            tracing::warn!(%error, "portfolios are read when they are asked for");
+        }
     }
 
     async fn refresh(&self, organization: OrganizationId, board: &Arc<Board>) -> Result<()> {

@@ -1,17 +1,25 @@
+use std::{collections::HashMap, sync::Arc};
+
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    id::{ClientId, OrganizationId},
-    portfolio::{Filter, Order, Place, Standing, Summary},
+    id::ClientId,
+    portfolio::{Filter, Order, Place, Standing, StandingScore, Summary},
+    score::ScoreModel,
 };
-use mainstay_store::{Alert, Scope};
+use mainstay_store::{Alert, AlertFlow, ClientChunk, Member, ResolvedClient, Scope, Tx};
 
-use crate::{Mainstay, Result};
+use super::Board;
+use crate::{
+    Mainstay, Result,
+    organization::Context,
+    score::{Moment, scores_of},
+};
 
 /// Weekly scores of each client in a worklist.
 pub const WORKLIST_WEEKS: usize = 8;
 
 /// Which clients to list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct WorklistQuery {
     /// Which of them.
     pub filter: Filter,
@@ -23,6 +31,12 @@ pub struct WorklistQuery {
     pub before: Option<Place>,
     /// How many at most.
     pub size: usize,
+    /// Others of which only the number is wanted.
+    pub others: Vec<Filter>,
+    /// The day it is for.
+    pub today: Date,
+    /// Since when alerts are told to have opened and ended.
+    pub lately: Timestamp,
 }
 
 /// A page of clients with what each row tells.
@@ -39,9 +53,15 @@ pub struct Worklist {
     /// Where this page ends, if one comes after it.
     pub next: Option<Place>,
     /// What all clients of the organization come to.
-    pub summary: Summary,
-    /// How many clients each of some other filters would show.
+    pub summary: Arc<Summary>,
+    /// How many clients each of the other filters would show.
     pub counts: Vec<usize>,
+    /// What became of alerts lately.
+    pub flow: AlertFlow,
+    /// The organization's members.
+    pub members: Vec<Member>,
+    /// The model that scores are made with.
+    pub model: ScoreModel,
 }
 
 /// A client of a worklist.
@@ -58,15 +78,17 @@ pub struct WorklistRow {
 }
 
 impl Mainstay {
-    /// A page of an organization's clients, and how many clients some other filters would show.
+    /// A page of the clients on an organization's board, with all that is shown around it.
     pub async fn worklist(
         &self,
-        organization: OrganizationId,
+        scope: Scope,
+        board: &Board,
         query: &WorklistQuery,
-        others: &[Filter],
-        today: Date,
     ) -> Result<Worklist> {
-        let board = self.portfolio(organization).await?;
+        let mut tx = self.store().read(scope).await?;
+        let context = Context::load(&mut tx).await?;
+        let members = tx.members().await?;
+        let flow = tx.alert_flow(query.lately).await?;
         let mut worklist = board.look(|portfolio| {
             let places = (query.after.as_ref(), query.before.as_ref());
             let page = portfolio.page(&query.filter, query.order, places, query.size);
@@ -75,46 +97,95 @@ impl Mainstay {
                 before: page.before,
                 previous: page.previous,
                 next: page.next,
-                summary: portfolio.summary().clone(),
-                counts: others.iter().map(|filter| portfolio.count(filter)).collect(),
-                rows: page
-                    .standings
-                    .into_iter()
-                    .map(|standing| WorklistRow {
-                        weekly: [None; WORKLIST_WEEKS],
-                        last_event_at: None,
-                        alerts: Vec::new(),
-                        standing: standing.clone(),
-                    })
-                    .collect(),
+                summary: Arc::clone(portfolio.summary()),
+                counts: portfolio.counts(&query.others),
+                rows: page.standings.into_iter().map(WorklistRow::new).collect(),
+                flow,
+                members,
+                model: context.model().1,
             }
         });
-        self.fill_in(organization, today, &mut worklist.rows).await?;
+        let folded_until = context.organization.folded_until;
+        fill_in(&mut tx, query.today, folded_until, &mut worklist.rows).await?;
+        score_again(&mut tx, &context, self.now(), &mut worklist.rows).await?;
         Ok(worklist)
     }
+}
 
-    /// What is not kept in memory, because it is only shown.
-    async fn fill_in(
-        &self,
-        organization: OrganizationId,
-        today: Date,
-        rows: &mut [WorklistRow],
-    ) -> Result<()> {
-        let clients: Vec<ClientId> = rows.iter().map(|row| row.standing.client).collect();
-        if clients.is_empty() {
-            return Ok(());
+impl WorklistRow {
+    fn new(standing: &Standing) -> Self {
+        Self {
+            weekly: [None; WORKLIST_WEEKS],
+            last_event_at: None,
+            alerts: Vec::new(),
+            standing: standing.clone(),
         }
-        let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let weekly = tx.weekly_scores::<WORKLIST_WEEKS>(&clients, today).await?;
-        let seen = tx.last_seen(&clients, today).await?;
-        let mut alerts = tx.open_alerts_of(&clients).await?;
-        for row in rows {
-            let client = row.standing.client;
-            row.weekly = weekly.get(&client).copied().unwrap_or([None; WORKLIST_WEEKS]);
-            let scored = row.standing.score.as_ref().and_then(|score| score.last_event_at);
-            row.last_event_at = seen.get(&client).copied().max(scored);
-            row.alerts = alerts.remove(&client).unwrap_or_default();
-        }
-        Ok(())
     }
+}
+
+/// What is not kept in memory, because it is only shown.
+async fn fill_in(
+    tx: &mut Tx,
+    today: Date,
+    folded_until: Option<Date>,
+    rows: &mut [WorklistRow],
+) -> Result<()> {
+    let clients: Vec<ClientId> = rows.iter().map(|row| row.standing.client).collect();
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let weekly = tx.weekly_scores::<WORKLIST_WEEKS>(&clients, today).await?;
+    let seen = tx.last_seen(&clients, today, folded_until).await?;
+    let mut alerts = tx.open_alerts_of(&clients).await?;
+    for row in rows {
+        let client = row.standing.client;
+        row.weekly = weekly.get(&client).copied().unwrap_or([None; WORKLIST_WEEKS]);
+        let scored = row.standing.score.as_ref().and_then(|score| score.last_event_at);
+        row.last_event_at = seen.get(&client).copied().max(scored);
+        row.alerts = alerts.remove(&client).unwrap_or_default();
+    }
+    Ok(())
+}
+
+/// Computes the scores of clients that did something since theirs was stored: no score that is shown
+/// is older than its client's last event. Their place in the list is still that of the stored one.
+async fn score_again(
+    tx: &mut Tx,
+    context: &Context,
+    now: Timestamp,
+    rows: &mut [WorklistRow],
+) -> Result<()> {
+    let listed: Vec<ClientId> = rows.iter().map(|row| row.standing.client).collect();
+    let late = tx.stale_among(&listed).await?;
+    let outdated = |row: &&WorklistRow| {
+        let scored_at = row.standing.score.as_ref().map(|score| score.as_of);
+        let active = |last| scored_at.is_none_or(|at| at <= last) && last < now;
+        late.contains(&row.standing.client) || row.last_event_at.is_some_and(active)
+    };
+    let clients: Vec<(ResolvedClient, String)> = rows
+        .iter()
+        .filter(outdated)
+        .map(|row| {
+            let Standing { client, created_at, external_id, .. } = &row.standing;
+            (ResolvedClient { id: *client, created_at: *created_at }, external_id.clone())
+        })
+        .collect();
+    if clients.is_empty() {
+        return Ok(());
+    }
+    let moment = Moment::new(context, now, false);
+    let scores: HashMap<ClientId, StandingScore> =
+        scores_of(tx, &ClientChunk::picked(clients), &moment)
+            .await?
+            .iter()
+            .map(|(client, score)| (*client, score.into()))
+            .collect();
+    for row in rows {
+        if let Some(score) = scores.get(&row.standing.client) {
+            row.standing.score = Some(score.clone());
+            let [.., latest] = &mut row.weekly;
+            *latest = Some(score.overall);
+        }
+    }
+    Ok(())
 }

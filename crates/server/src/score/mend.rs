@@ -51,7 +51,7 @@ impl Mainstay {
     ) -> Result<u64> {
         let Some(scored_until) = context.organization.scored_until else { return Ok(0) };
         let resolved = ResolvedClient { id: stale.client, created_at: stale.created_at };
-        let chunk = ClientChunk { clients: vec![(resolved, stale.external_id.clone())] };
+        let chunk = ClientChunk::picked(vec![(resolved, stale.external_id.clone())]);
         let first = local_day(stale.since, &context.zone);
         let last = local_day(scored_until, &context.zone);
         let mut mended = 0;

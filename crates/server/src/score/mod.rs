@@ -12,6 +12,7 @@ use mainstay_core::{
 use mainstay_store::{ActivityRange, ClientFacts};
 
 pub use preview::{ModelPreview, Move};
+pub(crate) use run::scores_of;
 pub use run::{ClientScore, ScoreRun};
 pub use single::Explained;
 

@@ -18,6 +18,7 @@ mod live;
 mod overview;
 mod page;
 mod pages;
+mod people;
 mod portfolio;
 mod security;
 mod session;
@@ -80,6 +81,7 @@ fn pages() -> Pages {
         .and(live::pages())
         .and(clients::pages())
         .and(gallery::pages())
+        .and(widgets::pages())
 }
 
 /// Method and path of every page.
@@ -95,7 +97,6 @@ pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Rou
         middleware::from_fn_with_state(web.site.clone(), security::refuse_cross_site);
     let router = pages()
         .router
-        .merge(widgets::router())
         .fallback(no_page)
         .method_not_allowed_fallback(no_such_action)
         .with_state(web)

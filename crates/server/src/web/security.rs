@@ -13,7 +13,8 @@ use axum::{
 use super::PageError;
 use crate::http::Site;
 
-const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+/// What a browser says of where a request comes from.
+pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-policy");
 
 /// Everything comes from here, nothing is inline: what somebody smuggles into a page as text cannot

@@ -111,6 +111,65 @@ test("an event that is posted, and one that is refused, appear on Live without r
   assert.deepEqual(page.wrong, []);
 });
 
+test("an event that is posted moves the score on pages that are open, without reloading", async () => {
+  const client = `mover-${Date.now()}`;
+  const event = (name) => api(site, site.writeKey, "/api/v1/events", { clientId: client, event: name });
+  await event("login");
+  const { url } = await api(site, site.secretKey, `/api/v1/clients/${client}/links`, {});
+  const staff = await open(chromium);
+  await signIn(staff, site);
+  const own = await open(chromium);
+  await own.goto(url);
+  const pages = [
+    { page: staff, address: `${site.url}/clients/${client}`, stream: "/live/stream" },
+    { page: own, address: `${site.url}/client/dashboard/success`, stream: "/client/stream" },
+  ];
+  const before = [];
+  for (const { page, address, stream } of pages) {
+    const listening = page.waitForResponse((answer) => answer.url().endsWith(stream));
+    await page.goto(address);
+    await listening;
+    page.loads = 0;
+    page.on("framenavigated", () => (page.loads += 1));
+    // Somebody is reading: what is open stays open, and the keyboard stays where it is.
+    const engagement = page.locator("#live-score details").first();
+    if (!(await engagement.evaluate((details) => details.open))) await engagement.locator("summary").click();
+    await engagement.locator("summary").focus();
+    before.push(await shown(page));
+  }
+
+  for (let done = 0; done < 5; done += 1) await event("content_generated");
+  for (const [index, { page }] of pages.entries()) {
+    const was = before[index];
+    await assertSoon(async () => (await shown(page)).score > was.score);
+    const is = await shown(page);
+    assert.ok(is.progress > was.progress, `progress: ${was.progress}, then ${is.progress}`);
+    assert.ok(is.activity > was.activity, `activity: ${was.activity}, then ${is.activity}`);
+    assert.match(await page.getByRole("status").filter({ hasText: "of 100" }).innerText(), new RegExp(`${is.score} of 100`, "i"));
+    assert.equal(await page.locator("#live-score details").first().evaluate((details) => details.open), true);
+    assert.equal(await page.evaluate(() => document.activeElement.closest("#live-score details")?.querySelector(".name").textContent.includes("Engagement")), true);
+    assert.equal(page.loads, 0, "the page was loaded again");
+    // The same is there without any script.
+    await page.reload();
+    assert.deepEqual(await shown(page), is);
+    assert.deepEqual(page.wrong, []);
+  }
+});
+
+test("the first event of a client brings its waiting page to life", async () => {
+  const client = `newcomer-${Date.now()}`;
+  await api(site, site.secretKey, "/api/v1/clients", { client_id: client });
+  const { url } = await api(site, site.secretKey, `/api/v1/clients/${client}/links`, {});
+  const page = await open(chromium);
+  const listening = page.waitForResponse((answer) => answer.url().endsWith("/client/stream"));
+  await page.goto(url);
+  await page.getByText("Nothing to score yet.").waitFor();
+  await listening;
+  await api(site, site.writeKey, "/api/v1/events", { clientId: client, event: "content_generated" });
+  await page.locator("#live-score .ring b").waitFor();
+  assert.deepEqual(page.wrong, []);
+});
+
 test("a widget shows the score inside a foreign page with a strict policy", async () => {
   const policy = [
     "default-src 'none'",
@@ -149,6 +208,16 @@ test("a widget shows the score inside a foreign page with a strict policy", asyn
     host.close();
   }
 });
+
+/** The figures that a client's page shows now. */
+async function shown(page) {
+  const figure = async (selector) => Number((await page.locator(selector).first().innerText()).replace(/\D.*$/s, ""));
+  return {
+    score: await figure("#live-score .ring b"),
+    progress: await figure("#live-score details:has-text('Progress') .val"),
+    activity: await figure("#live-heatmap .heat-sum b"),
+  };
+}
 
 async function assertSoon(holds) {
   for (let tries = 0; tries < 50; tries += 1) {

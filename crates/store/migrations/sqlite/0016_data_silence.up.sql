@@ -14,3 +14,4 @@ CREATE UNIQUE INDEX one_open_data_silence ON data_silences (organization_id) WHE
 
 -- While set, the alert is open and told to nobody.
 ALTER TABLE client_momentum_alerts ADD COLUMN held_at INTEGER;
+CREATE INDEX held_alerts ON client_momentum_alerts (organization_id, id) WHERE held_at IS NOT NULL;

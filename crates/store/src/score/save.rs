@@ -1,3 +1,5 @@
+use std::collections::HashSet;
+
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::ClientId,
@@ -9,7 +11,7 @@ use uuid::Uuid;
 use super::{ScoreRow, StaleClient};
 use crate::{
     ClientRange, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
+    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, fetch_for_rows, insert_rows},
     pool::Lock,
 };
 
@@ -204,6 +206,21 @@ impl Tx {
             limit
         )?;
         Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
+    }
+
+    /// Which of these clients have something late that their stored scores do not count yet.
+    pub async fn stale_among(&mut self, clients: &[ClientId]) -> Result<HashSet<ClientId>> {
+        let organization = self.scope.organization_uuid();
+        let rows: Vec<(Uuid,)> = fetch_for_rows!(
+            self,
+            (Uuid,),
+            "WITH wanted (organization_id, client_id) AS (",
+            clients,
+            ") SELECT s.client_id FROM wanted w CROSS JOIN stale_scores s \
+             WHERE s.organization_id = w.organization_id AND s.client_id = w.client_id",
+            |client| [organization, client.uuid()]
+        );
+        Ok(rows.into_iter().map(|(client,)| client.into()).collect())
     }
 
     /// Clients of whom something late arrived, in the order of their ids.

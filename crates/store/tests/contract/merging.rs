@@ -98,6 +98,9 @@ on_both_databases!(a_message_that_both_ids_have_counts_once, async |store| {
     assert_honest(store, ours).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.stale_clients(None, 10).await.unwrap().len(), 1, "its scores are computed again");
+    let (ada, nobody) = (tx.client("ada").await.unwrap().unwrap().id, fresh());
+    let stale = tx.stale_among(&[ada, nobody]).await.unwrap();
+    assert_eq!(stale.into_iter().collect::<Vec<_>>(), [ada]);
 });
 
 /// Whose event it is, how many hours before now it happened, and its id.

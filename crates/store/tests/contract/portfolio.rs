@@ -366,10 +366,13 @@ on_both_databases!(the_last_event_is_told_from_recent_days_and_from_totals, asyn
         clients.push(found_id(store, ours, name).await);
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let seen = tx.last_seen(&clients, day("2026-05-20")).await.unwrap();
+    let seen = tx.last_seen(&clients, day("2026-05-20"), None).await.unwrap();
     assert_eq!(seen.get(&clients[0]), Some(&at("2026-05-20T11:00:00Z")));
     assert_eq!(seen.get(&clients[1]), Some(&at("2026-01-05T08:00:00Z")));
     assert_eq!(seen.get(&clients[2]), None);
+    let folded_until = tx.organization().await.unwrap().folded_until;
+    assert!(folded_until.is_some());
+    assert_eq!(tx.last_seen(&clients, day("2026-05-20"), folded_until).await.unwrap(), seen);
 });
 
 on_both_databases!(lists_of_alerts_tell_the_open_the_ended_and_what_was_done, async |store| {

@@ -58,15 +58,7 @@ impl Chosen {
 
     /// How many open alerts it shows.
     pub(super) fn count(&self, portfolio: &Portfolio) -> i64 {
-        let owned = |standing: &&Standing| match self.owner {
-            None => true,
-            Some(OwnerChoice::Nobody) => standing.owner.is_none(),
-            Some(OwnerChoice::Member(member)) => standing.owner == Some(member),
-        };
-        let standings = portfolio.standings().filter(owned);
-        let alerts = standings.flat_map(|standing| &standing.alerts);
-        let shown = alerts.filter(|alert| self.shows(**alert)).count();
-        i64::try_from(shown).unwrap_or(i64::MAX)
+        portfolio.open_alerts(self.owner, self.like())
     }
 
     /// The clients of a page, whoever is most in need first.

@@ -5,13 +5,14 @@ use mainstay_core::{
     text::counted,
 };
 
-use super::{act::value_of, chosen::Chosen, people::People, which::Which};
+use super::{act::value_of, chosen::Chosen, which::Which};
 use crate::{
     Error, Result,
     health::ListedAlert,
     web::{
         StaffSession, Web,
         components::{AlertRow, AlertSubject, View, display_name},
+        people::People,
     },
 };
 

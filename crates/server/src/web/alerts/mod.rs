@@ -4,7 +4,6 @@ mod act;
 mod chosen;
 mod lists;
 mod page;
-mod people;
 mod which;
 
 use super::Pages;

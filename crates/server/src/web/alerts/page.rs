@@ -10,12 +10,12 @@ use mainstay_store::EndedAlerts;
 use super::{
     chosen::{CLIENTS, Chosen, OnPage},
     lists::{Group, Lists, Told},
-    people::People,
     which::{View as Part, Which, read, written},
 };
 use crate::web::{
     Answer, Asked, Place, StaffSession, StaffShell, Web,
     components::{AlertRow, MomentumAlertBadge, View, alert_words},
+    people::People,
     portfolio::{read_place, write_place},
     show,
     text::visible,

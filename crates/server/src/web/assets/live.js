@@ -4,10 +4,14 @@
 const FRESH_MS = 2000;
 const MOST_EVENTS = 200;
 const SETTLE_MS = 400;
+const PAUSE_MS = 1500;
 
 let source;
 let lost = false;
 let timer;
+// The client that the page is about, if it is about one.
+const subject = document.querySelector("[data-live-client]");
+const about = subject?.dataset.liveClient;
 
 // The page as it was sent, so that what a reader opened or wrote is not taken for a change.
 const sent = new Map();
@@ -23,17 +27,36 @@ const lightUp = (element) => {
   element.classList.add("fresh");
   setTimeout(() => element.classList.remove("fresh"), FRESH_MS);
 };
-const isUsed = (element) => element.contains(document.activeElement) && document.activeElement !== document.body;
+
+// Where somebody is: a control, and which of those alike it is.
+const CONTROLS = "a[href], button, input, select, textarea, summary, [tabindex]";
+const isAlike = (a) => (b) => a.tagName === b.tagName && a.name === b.name && a.value === b.value &&
+  (a.getAttribute("href") ?? a.getAttribute("aria-label")) === (b.getAttribute("href") ?? b.getAttribute("aria-label"));
+const alike = (root, control) => [...root.querySelectorAll(CONTROLS)].filter(isAlike(control));
+// Something was written, or a menu is open: not to be taken away from under somebody's hands.
+const isWritten = (field) => field.tagName === "SELECT"
+  ? [...field.options].some((option) => option.selected !== option.defaultSelected) && field.selectedIndex > 0
+  : !["checkbox", "radio"].includes(field.type) && field.value !== field.defaultValue;
+const isUsed = (element) => element.querySelector("details.menu[open]") !== null ||
+  [...element.querySelectorAll("input, select, textarea")].some((field) => field === document.activeElement || isWritten(field));
+const opened = (root) => [...root.querySelectorAll("details:not(.menu)")];
+const boxes = (root) => [...root.querySelectorAll("input[type=checkbox]")];
+
+// Puts a part or a row in the place of what it was, unless that is the same or in use.
 const replace = (old, fresh, key) => {
   const html = fresh.outerHTML;
   if (sent.get(key) === html || isUsed(old)) return false;
-  sent.set(key, html);
-  const open = [...old.querySelectorAll("details")].map((details) => details.open);
-  const checked = [...old.querySelectorAll("input[type=checkbox]")].map((box) => box.checked);
   const put = document.importNode(fresh, true);
+  const at = old.contains(document.activeElement) && document.activeElement !== old ? document.activeElement : null;
+  const there = at && alike(put, at)[alike(old, at).indexOf(at)];
+  if (at && !there) return false;
+  sent.set(key, html);
+  const open = opened(old).map((details) => details.open);
+  const checked = boxes(old).map((box) => box.checked);
   old.replaceWith(put);
-  put.querySelectorAll("details").forEach((details, index) => { details.open = open[index] ?? details.open; });
-  put.querySelectorAll("input[type=checkbox]").forEach((box, index) => { box.checked = checked[index] ?? box.checked; });
+  opened(put).forEach((details, index) => { details.open = open[index] ?? details.open; });
+  boxes(put).forEach((box, index) => { box.checked = checked[index] ?? box.checked; });
+  there?.focus({ preventScroll: true });
   return put;
 };
 
@@ -52,10 +75,15 @@ async function refresh() {
   if (!answer?.ok || answer.redirected) return;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   addIcons(page);
+  const ids = (root) => [...parts(root)].map((part) => part.id).join(" ");
+  // What was an empty page has other parts now.
+  if (about !== undefined && ids(page) !== ids(document) && !isUsed(document.body)) return location.reload();
+  const before = says(document);
   for (const fresh of parts(page)) {
     const old = document.getElementById(fresh.id);
     if (old) replace(old, fresh, `#${fresh.id}`);
   }
+  if (says(document) !== before) tell();
   const known = new Map([...rows(document)].map((row) => [row.dataset.key, row]));
   const coming = [...rows(page)];
   for (const row of coming) {
@@ -68,10 +96,24 @@ async function refresh() {
   const moved = order(coming) !== order([...rows(document)]);
   offer(moved ? (added ? `Show ${added} new` : "Show the new order") : "");
 }
+// Soon, and not over and over while much happens.
+let asked = -PAUSE_MS;
 const again = () => {
-  clearTimeout(timer);
-  timer = setTimeout(refresh, SETTLE_MS);
+  timer ??= setTimeout(() => {
+    timer = undefined;
+    asked = performance.now();
+    refresh();
+  }, Math.max(SETTLE_MS, asked + PAUSE_MS - performance.now()));
 };
+
+// The one figure that the page is about, said aloud and lit up when it moves.
+const says = (root) => root.querySelector("[data-live-says]")?.dataset.liveSays;
+function tell() {
+  const line = document.querySelector("[data-live-said]");
+  if (line) line.textContent = says(document);
+  const moved = document.querySelector("[data-live-says]");
+  if (moved) lightUp(moved);
+}
 
 function offer(words) {
   const line = document.querySelector(".new-rows");
@@ -106,39 +148,39 @@ function put(html) {
 }
 function arrive({ html, kind }) {
   if (!list || (list.dataset.liveEvents && list.dataset.liveEvents !== kind)) return;
-  if (!list.matches(":hover") && !isUsed(list)) return put(html);
+  if (!list.matches(":hover") && !list.contains(document.activeElement)) return put(html);
   held.push(html);
   if (held.length > MOST_EVENTS) held.shift();
   const count = held.reduce((sum, one) => sum + (one.match(/<li/g)?.length ?? 0), 0);
   offer(`Show ${count} new`);
 }
 
-const about = document.querySelector("[data-live-client]")?.dataset.liveClient;
+const isShown = (clients) => !clients || clients.includes(about) || clients.some((id) => document.querySelector(`[data-live-list] > [data-key="${CSS.escape(id)}"]`));
 const heard = {
   event(news) {
     arrive({ ...news, kind: "event" });
-    if (about && news.clients.includes(about)) again();
+    if (isShown(news.clients)) again();
   },
   more(news) {
     const more = document.querySelector("[data-live-more]");
     if (more) more.textContent = news.words;
+    if (about !== undefined && isShown(news.clients)) again();
   },
   refused(news) { arrive({ ...news, kind: "refused" }); },
   alerts(news) {
     const count = document.querySelector('.nav a[href="/alerts"] .count');
     if (count) count.textContent = news.open;
     const badge = document.querySelector("a.badge");
-    const put = badge && !isUsed(badge) && badge.outerHTML !== news.badge;
-    if (put) badge.outerHTML = news.badge;
+    if (badge && badge !== document.activeElement && badge.outerHTML !== news.badge) badge.outerHTML = news.badge;
   },
   standings(news) {
     const listed = document.querySelector("[data-live-list], #live-head");
-    if (listed || (about && (!news.clients || news.clients.includes(about)))) again();
+    if (listed || (about !== undefined && isShown(news.clients))) again();
   },
 };
 
 function listen() {
-  source = new EventSource("/live/stream");
+  source = new EventSource(subject?.dataset.liveStream ?? "/live/stream");
   for (const [name, hear] of Object.entries(heard)) {
     source.addEventListener(name, (event) => hear(JSON.parse(event.data)));
   }

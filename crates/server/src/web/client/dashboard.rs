@@ -13,8 +13,9 @@ use crate::{
     web::{
         Answer, Asked, ClientSession, ClientShell, Web,
         components::{
-            EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard, OnboardingTasks,
-            ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard, display_name,
+            BandChip, EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard,
+            OnboardingTasks, ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard,
+            display_name,
         },
         overview::{Overview, next_insights},
         show,
@@ -25,7 +26,10 @@ use crate::{
 #[template(path = "client/dashboard.html")]
 struct Dashboard {
     shell: ClientShell,
+    client_id: String,
     name: String,
+    overall: i64,
+    band: BandChip,
     headline: String,
     lead: String,
     next_step: Option<String>,
@@ -45,6 +49,7 @@ struct Dashboard {
 #[template(path = "client/blank.html")]
 struct Blank {
     shell: ClientShell,
+    client_id: String,
     name: String,
     joined: Option<String>,
     score: Unscored,
@@ -73,6 +78,7 @@ pub(super) async fn show_dashboard(
     if overview.is_blank() {
         return show(&Blank {
             shell: session.shell(),
+            client_id: session.external_id.clone(),
             name: name_of(&session),
             joined: Some(view.weekday(local_day(client.created_at, &session.zone))),
             score: Unscored::new(overview.model()),
@@ -86,7 +92,10 @@ pub(super) async fn show_dashboard(
     let stands = &overview.explained.score;
     show(&Dashboard {
         shell: session.shell(),
+        client_id: session.external_id.clone(),
         name: name_of(&session),
+        overall: stands.overall,
+        band: stands.band.into(),
         headline: headline(stands.band, stands.trend),
         lead: lead(&view, &overview),
         next_step: improvements.first().map(str::to_owned),
@@ -116,6 +125,7 @@ async fn nobody_yet(
     let today = view.today();
     Ok(Blank {
         shell: session.shell(),
+        client_id: session.external_id.clone(),
         name: name_of(session),
         joined: None,
         score: Unscored::new(&model),

@@ -3,6 +3,7 @@
 mod act;
 mod dashboard;
 mod events;
+mod stream;
 
 pub(super) use act::InsightAction;
 
@@ -13,10 +14,14 @@ use super::{ClientSession, Pages, Web, components::View};
 /// Where the client's own page is.
 pub(super) const DASHBOARD: &str = "/client/dashboard/success";
 
+/// What happens to the client, while its page is open.
+pub(super) const STREAM: &str = "/client/stream";
+
 pub(super) fn pages() -> Pages {
     Pages::new()
         .get(DASHBOARD, dashboard::show_dashboard)
         .get("/client/events", events::show_events)
+        .get(STREAM, stream::follow)
         .post("/client/insights/{insight_id}", act::act_on_insight)
         .post("/client/feedback", act::give_feedback)
 }

@@ -12,7 +12,6 @@ use serde_json::Value;
 use super::StaffClient;
 use crate::{
     Error, Mainstay,
-    health::AlertHistory,
     web::{
         Answer, Place, StaffSession, StaffShell, Web,
         components::{
@@ -21,6 +20,7 @@ use crate::{
             TimelineMark, View, WeeklyInsightsCard, alert_words, display_name,
         },
         overview::Overview,
+        people::People,
         show,
         text::{straight, visible},
     },
@@ -38,13 +38,12 @@ const EVENTS_SHOWN: i64 = 20;
 const EVENT_DAYS: i32 = 400;
 /// Open alerts that the first sentence tells of.
 const ALERTS_TOLD: usize = 2;
-/// What people do with alerts, as it stands in their history.
-const BY_PEOPLE: [&str; 4] = ["acknowledge", "snooze", "resolve", "dismiss"];
 
 #[derive(Template)]
 #[template(path = "clients/client.html")]
 struct ClientPage {
     shell: StaffShell,
+    client_id: String,
     name: String,
     overall: i64,
     band: BandChip,
@@ -82,6 +81,24 @@ struct Note {
     own: bool,
 }
 
+impl Choice {
+    fn new(member: &Member) -> Self {
+        Self { id: member.id, name: visible(&member.name, &member.email).to_owned() }
+    }
+}
+
+impl Note {
+    fn new(view: &View, people: &People, note: &ClientNote) -> Self {
+        let who = people.name(Some(note.member));
+        Self {
+            id: note.id,
+            text: note.text.clone(),
+            meta: format!("{}, by {who}", view.moment(note.created_at)),
+            own: people.is_me(note.member),
+        }
+    }
+}
+
 struct Email {
     subject: String,
     meta: String,
@@ -93,8 +110,8 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     let scope = session.scope;
     let of_client = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     let alerts = mainstay.alerts(scope, &of_client, MOST_ALERTS).await?;
-    let members = Members { all: mainstay.members_in(scope).await?, me: session.member_id() };
-    let rows = Rows::load(mainstay, &session, &view, &members, &alerts).await?;
+    let people = People::load(mainstay, &session).await?;
+    let rows = Rows::load(mainstay, &session, &view, &people, &alerts).await?;
     let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
     let emails = mainstay.client_emails(scope, client.id, MOST_EMAILS).await?;
     let range = (days_before(view.now(), EVENT_DAYS, view.zone()), view.now());
@@ -118,6 +135,7 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     });
     show(&ClientPage {
         shell: session.shell(Place::Portfolio),
+        client_id: client.external_id.clone(),
         name: display_name(client.profile.name.as_deref(), &client.external_id).to_owned(),
         overall: stands.overall,
         band: stands.band.into(),
@@ -139,56 +157,10 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
         facts: facts(&view, &overview),
         traits: traits(&overview),
         owner: client.owner,
-        notes: notes.iter().map(|note| members.note(&view, note)).collect(),
+        notes: notes.iter().map(|note| Note::new(&view, &people, note)).collect(),
         emails: emails.iter().map(|email| shown_email(&view, email)).collect(),
-        members: members.choices(),
+        members: people.all.iter().map(Choice::new).collect(),
     })
-}
-
-/// The organization's members, as one of them speaks of them.
-struct Members {
-    all: Vec<Member>,
-    me: MemberId,
-}
-
-impl Members {
-    fn name(&self, id: Option<MemberId>) -> String {
-        let Some(id) = id else { return "a secret key".to_owned() };
-        if id == self.me {
-            return "you".to_owned();
-        }
-        self.all.iter().find(|member| member.id == id).map_or_else(
-            || "a former member".to_owned(),
-            |member| visible(&member.name, &member.email).to_owned(),
-        )
-    }
-
-    fn note(&self, view: &View, note: &ClientNote) -> Note {
-        let who = self.name(Some(note.member));
-        Note {
-            id: note.id,
-            text: note.text.clone(),
-            meta: format!("{}, by {who}", view.moment(note.created_at)),
-            own: note.member == self.me,
-        }
-    }
-
-    fn choices(self) -> Vec<Choice> {
-        self.all
-            .into_iter()
-            .map(|member| Choice {
-                id: member.id,
-                name: visible(&member.name, &member.email).to_owned(),
-            })
-            .collect()
-    }
-
-    /// What a member last did with an alert.
-    fn last_action(&self, history: &AlertHistory) -> Option<LastAction> {
-        let by_people = |action: &str| BY_PEOPLE.contains(&action);
-        let last = history.actions.iter().rfind(|action| by_people(&action.action))?;
-        Some(LastAction { who: self.name(last.member), at: last.at, note: last.note.clone() })
-    }
 }
 
 /// A client's alerts as rows.
@@ -202,7 +174,7 @@ impl Rows {
         mainstay: &Mainstay,
         session: &StaffSession,
         view: &View,
-        members: &Members,
+        people: &People,
         alerts: &[Alert],
     ) -> Result<Self, Error> {
         let mut rows = Self { open: Vec::new(), ended: Vec::new() };
@@ -211,7 +183,7 @@ impl Rows {
             if !is_open && rows.ended.len() == ENDED_SHOWN {
                 continue;
             }
-            let last = Self::last(mainstay, session, members, alert.episode.id).await?;
+            let last = Self::last(mainstay, session, people, alert.episode.id).await?;
             let row = AlertRow::new(view, alert, last.as_ref(), None, None);
             if is_open {
                 rows.open.push((alert.clone(), row));
@@ -226,10 +198,10 @@ impl Rows {
     async fn last(
         mainstay: &Mainstay,
         session: &StaffSession,
-        members: &Members,
+        people: &People,
         alert: AlertId,
     ) -> Result<Option<LastAction>, Error> {
-        Ok(members.last_action(&mainstay.alert(session.scope, alert).await?))
+        Ok(people.last_action(&mainstay.alert(session.scope, alert).await?.actions))
     }
 }
 

@@ -12,7 +12,8 @@ use super::markup;
 pub(crate) struct BandChip {
     /// The name that colours are given by.
     pub(crate) name: &'static str,
-    words: &'static str,
+    /// Its word, as it begins a line.
+    pub(crate) words: &'static str,
     /// The icon of its level.
     pub(crate) icon: &'static str,
 }

@@ -43,8 +43,10 @@ struct Day {
     level: i64,
     today: bool,
     figure: String,
-    /// Where the events are, and what that says; none on a day without.
-    link: Option<(String, String)>,
+    /// Where the events are: each day is reached by the keyboard, also one without.
+    href: String,
+    /// What the link says.
+    label: String,
 }
 
 impl EngagementHeatmap {
@@ -87,17 +89,14 @@ impl Day {
         let today = day.day == view.today();
         let figure = short(day.events);
         let so_far = if today { ", today so far" } else { "" };
+        let events = counted(day.events, "event");
+        // What is said has to contain what is seen.
+        let short = if events.starts_with(&figure) { String::new() } else { format!("{figure}: ") };
         Self {
             level: level(day.events, scale),
             today,
-            link: (day.events > 0).then(|| {
-                let events = counted(day.events, "event");
-                // What is said has to contain what is seen.
-                let short =
-                    if events.starts_with(&figure) { String::new() } else { format!("{figure}: ") };
-                let label = format!("{short}{events}, {}{so_far}", view.weekday(day.day));
-                (view.events_on(day.day), label)
-            }),
+            href: view.events_on(day.day),
+            label: format!("{short}{events}, {}{so_far}", view.weekday(day.day)),
             figure,
         }
     }

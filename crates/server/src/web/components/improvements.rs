@@ -10,6 +10,8 @@ use crate::{score::Explained, web::text::straight};
 
 /// Steps that are shown: more than a few are no longer small.
 const MOST_STEPS: usize = 4;
+/// What a part can come to.
+const MOST_POINTS: i64 = 100;
 
 /// The smallest actions that would raise the score, with what each is worth.
 #[derive(Template)]
@@ -18,6 +20,8 @@ pub(crate) struct Improvements {
     staff: bool,
     steps: Vec<Step>,
     feedback: Option<Feedback>,
+    /// Whether no part could be more.
+    at_most: bool,
 }
 
 struct Step {
@@ -73,7 +77,8 @@ impl Improvements {
             assumed: part.points,
             href: view.part("feedback-h"),
         });
-        Self { staff: view.is_staff(), steps, feedback }
+        let at_most = evidence.components.iter().all(|part| part.points == MOST_POINTS);
+        Self { staff: view.is_staff(), steps, feedback, at_most }
     }
 
     /// The step that gains most, as a title.

@@ -8,6 +8,8 @@ mod stream;
 
 use super::Pages;
 
+pub(super) use stream::{Told, stream_news};
+
 pub(super) fn pages() -> Pages {
     Pages::new()
         .get("/live", page::show_live)

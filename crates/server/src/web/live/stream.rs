@@ -9,8 +9,10 @@ use axum::{
     },
 };
 use futures_util::stream;
-use jiff::tz::TimeZone;
-use mainstay_core::text::{counted, grouped};
+use mainstay_core::{
+    id::OrganizationId,
+    text::{counted, grouped},
+};
 use serde_json::{Value, json};
 use tokio::time::{Instant, timeout_at};
 
@@ -30,22 +32,32 @@ const LASTS: Duration = Duration::from_mins(10);
 /// What a browser waits before it opens a new one.
 const RETRY: Duration = Duration::from_secs(2);
 
-struct Reader {
+/// The name of an event and what it carries.
+pub(in crate::web) type Told = (&'static str, Value);
+
+struct Reader<T> {
     subscription: Subscription,
-    mainstay: Mainstay,
-    zone: TimeZone,
+    tell: T,
     until: Instant,
 }
 
 /// What happens in the member's organization, as server-sent events.
 pub(super) async fn follow(session: StaffSession, State(web): State<Web>) -> Answer {
-    let subscription = web.mainstay.listen(session.organization_id()).await?;
-    let reader = Reader {
-        subscription,
-        mainstay: web.mainstay.clone(),
-        zone: session.zone.clone(),
-        until: Instant::now() + LASTS,
-    };
+    let (mainstay, zone) = (web.mainstay.clone(), session.zone.clone());
+    stream_news(&web.mainstay, session.organization_id(), move |news| {
+        Some(told_to_staff(&View::of_staff(zone.clone(), mainstay.now(), ""), news))
+    })
+    .await
+}
+
+/// Answers with what a reader is told of the news of an organization.
+pub(in crate::web) async fn stream_news(
+    mainstay: &Mainstay,
+    organization: OrganizationId,
+    tell: impl Fn(&News) -> Option<Told> + Send + 'static,
+) -> Answer {
+    let subscription = mainstay.listen(organization).await?;
+    let reader = Reader { subscription, tell, until: Instant::now() + LASTS };
     let hello = Event::default().retry(RETRY).comment("listening");
     let events = stream::unfold((Some(hello), reader), |(hello, mut reader)| async {
         let event = match hello {
@@ -57,18 +69,19 @@ pub(super) async fn follow(session: StaffSession, State(web): State<Web>) -> Ans
     Ok(Sse::new(events).keep_alive(KeepAlive::default()).into_response())
 }
 
-impl Reader {
+impl<T: Fn(&News) -> Option<Told>> Reader<T> {
     /// The next event; `None` ends the stream.
     async fn next(&mut self) -> Option<Event> {
-        let news = timeout_at(self.until, self.subscription.next()).await.ok()??;
-        let view = View::of_staff(self.zone.clone(), self.mainstay.now(), "");
-        let (name, data) = told(&view, &news);
-        Some(Event::default().event(name).data(data.to_string()))
+        loop {
+            let news = timeout_at(self.until, self.subscription.next()).await.ok()??;
+            if let Some((name, data)) = (self.tell)(&news) {
+                return Some(Event::default().event(name).data(data.to_string()));
+            }
+        }
     }
 }
 
-/// The name of the event and what it carries.
-fn told(view: &View, news: &News) -> (&'static str, Value) {
+fn told_to_staff(view: &View, news: &News) -> Told {
     match news {
         News::Events(events) => {
             let rows = events.iter().rev().map(|event| LiveRow::of_live(view, event));
@@ -78,9 +91,9 @@ fn told(view: &View, news: &News) -> (&'static str, Value) {
             clients.dedup();
             ("event", json!({"html": html(rows), "clients": clients}))
         }
-        News::MoreEvents(more) => {
-            let words = format!("{} more in the last second.", counted(*more, "event"));
-            ("more", json!({"words": words}))
+        News::MoreEvents { count, clients } => {
+            let words = format!("{} more in the last second.", counted(*count, "event"));
+            ("more", json!({"words": words, "clients": clients}))
         }
         News::Refused(refused) => {
             let rows = refused.iter().map(|event| LiveRow::of_refused(view, event));

@@ -112,32 +112,36 @@ pub(super) async fn show_portfolio(
     });
     let filter = which.filter(&part.filter(me, now))?;
     let (after, before) = which.places()?;
-    let query = WorklistQuery { filter, order: which.order()?, after, before, size: PAGE };
-    // The others are counted in the summary already.
-    let counted = [Part::Mine, Part::New].map(|part| part.filter(me, now));
-    let list = mainstay.worklist(session.organization_id(), &query, &counted, view.today()).await?;
-    let members = mainstay.members_in(session.scope).await?;
-    let model = mainstay.context_in(session.scope).await?.model().1;
-    let flow =
-        mainstay.alert_flow(session.scope, now.saturating_sub(LATELY).unwrap_or(now)).await?;
+    let query = WorklistQuery {
+        filter,
+        order: which.order()?,
+        after,
+        before,
+        size: PAGE,
+        // The other parts are counted in the summary already.
+        others: [Part::Mine, Part::New].map(|part| part.filter(me, now)).into(),
+        today: view.today(),
+        lately: now.saturating_sub(LATELY).unwrap_or(now),
+    };
+    let list = mainstay.worklist(session.scope, &board, &query).await?;
 
-    let summary = &list.summary;
+    let Worklist { summary, model, members, .. } = &list;
     let mut shell = session.shell(Place::Portfolio);
     shell.clients = Some(summary.clients);
     shell.alerts = Some(summary.open_alerts());
     show(&PortfolioPage {
         shell,
         headline: headline(summary),
-        lead: lead(&view, summary, flow),
+        lead: lead(&view, summary, list.flow),
         badge: MomentumAlertBadge::new(summary.open.clone().into_iter().collect()),
-        strip: (summary.clients > 0).then(|| Strip::new(summary, &model)),
+        strip: (summary.clients > 0).then(|| Strip::new(summary, model)),
         tabs: tabs(&list, part, &which),
-        filters: filters(&which, &members, summary),
+        filters: filters(&which, members, summary),
         heads: heads(&which, query.order),
-        rows: list.rows.iter().map(|row| Row::new(&view, row, &model)).collect(),
+        rows: list.rows.iter().map(|row| Row::new(&view, row, model)).collect(),
         others: others(&list, part, &which),
         pager: Pager::new(&list, &which),
-        members,
+        members: members.clone(),
         which,
     })
 }
@@ -157,7 +161,10 @@ fn lead(view: &View, summary: &Summary, flow: AlertFlow) -> String {
     }
     let scored = summary.as_of.map_or_else(
         || "No score is stored yet.".to_owned(),
-        |as_of| format!("Scores as of {}.", view.full_moment(as_of)),
+        |as_of| {
+            let as_of = view.full_moment(as_of);
+            format!("Scores as of {as_of}; of clients that were active since, as of now.")
+        },
     );
     format!(
         "In the last 24 hours {} opened and {} ended by {}. {scored}",

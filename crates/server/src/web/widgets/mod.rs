@@ -9,31 +9,23 @@ mod cors;
 mod show;
 mod style;
 
-use axum::{
-    Router, middleware,
-    routing::{MethodRouter, get, post},
-};
+use axum::{middleware, routing::options};
 
-use super::Web;
+use super::Pages;
 
-/// Where the components are.
-const BASE: &str = "/widgets/v1";
-
-/// Every address that widgets ask for, on any listener.
-pub(super) fn router() -> Router<Web> {
-    let asked = |route: MethodRouter<Web>| route.options(cors::before_request);
-    Router::new()
-        .route("/widgets.js", asked(get(style::script)))
-        .route(&at("/style.css"), asked(get(style::style)))
-        .route(&at("/score-card"), asked(get(show::score_card)))
-        .route(&at("/heatmap"), asked(get(show::heatmap)))
-        .route(&at("/insights"), asked(get(show::insights)))
-        .route(&at("/insights/{insight_id}"), asked(post(show::act_on_insight)))
-        .route(&at("/events"), asked(get(show::events)))
-        .route(&at("/alert-badge"), asked(get(show::alert_badge)))
-        .layer(middleware::from_fn(cors::answer))
-}
-
-fn at(path: &str) -> String {
-    format!("{BASE}{path}")
+/// Every address that widgets ask for.
+pub(super) fn pages() -> Pages {
+    let pages = Pages::new()
+        .get("/widgets.js", style::script)
+        .get("/widgets/v1/style.css", style::style)
+        .get("/widgets/v1/score-card", show::score_card)
+        .get("/widgets/v1/heatmap", show::heatmap)
+        .get("/widgets/v1/insights", show::insights)
+        .post("/widgets/v1/insights/{insight_id}", show::act_on_insight)
+        .get("/widgets/v1/events", show::events)
+        .get("/widgets/v1/alert-badge", show::alert_badge);
+    let router = pages.listed.iter().fold(pages.router, |router, route| {
+        router.route(route.path, options(cors::before_request))
+    });
+    Pages { router: router.layer(middleware::from_fn(cors::answer)), listed: pages.listed }
 }

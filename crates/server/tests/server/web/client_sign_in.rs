@@ -81,6 +81,35 @@ async fn a_link_lives_at_most_30_days_and_is_only_for_a_client_that_there_is() {
     }
 }
 
+on_both_databases!(a_link_that_another_site_opens_asks_before_it_lets_anybody_in, async |world| {
+    world.be_active(ADA, "login", 2).await;
+    world.mainstay.add_allowed_site(world.acme.id, "https://app.example").await.unwrap();
+    let path = format!("/client/sign-in?token={}", world.client_token(ADA));
+    let stranger = [("sec-fetch-site", "cross-site"), ("referer", "https://evil.example/")];
+    let bob = Browser::client(world, "bob-of-acme").await;
+    let before = bob.kept();
+    for headers in [&stranger[..], &stranger[..1], &[("sec-fetch-site", "same-site")]] {
+        let page = bob.send("GET", &path, headers, None).await;
+        assert!(page.page(200).contains("Open the page of <bdi>ada-of-acme</bdi>?"), "{page:#?}");
+        assert_eq!((page.cookie(), bob.kept()), (None, before.clone()));
+        let policy = page.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.ends_with("frame-ancestors https://app.example"), "{policy}");
+    }
+    let form = [("token", path.split_once("token=").unwrap().1)];
+    bob.send("POST", "/client/sign-in", &stranger, Some(&form)).await.page(403);
+    assert_eq!(bob.post("/client/sign-in", &form).await.leads_to(), DASHBOARD);
+    assert_ne!(bob.kept(), before);
+
+    for headers in [
+        &[("sec-fetch-site", "none")][..],
+        &[("sec-fetch-site", "same-origin")],
+        &[("sec-fetch-site", "cross-site"), ("referer", "https://app.example/start")],
+    ] {
+        let answer = Browser::new(world).send("GET", &path, headers, None).await;
+        assert_eq!(answer.leads_to(), DASHBOARD, "{headers:?}");
+    }
+});
+
 #[tokio::test]
 async fn what_was_tampered_with_lets_nobody_in() {
     let world = World::sqlite().await;

@@ -13,14 +13,18 @@ use crate::support::World;
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open stream, read event by event.
-struct Stream {
+pub(super) struct Stream {
     response: reqwest::Response,
     read: String,
 }
 
 impl Stream {
-    async fn open(world: &World, browser: &Browser) -> Self {
-        let request = world.request("GET", "/live/stream").header("cookie", browser.kept());
+    pub(super) async fn open(world: &World, browser: &Browser) -> Self {
+        Self::open_at(world, browser, "/live/stream").await
+    }
+
+    async fn open_at(world: &World, browser: &Browser, path: &str) -> Self {
+        let request = world.request("GET", path).header("cookie", browser.kept());
         let response = request.send().await.unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
@@ -43,7 +47,7 @@ impl Stream {
     }
 
     /// The data of the next event of a name.
-    async fn next(&mut self, name: &str) -> Value {
+    pub(super) async fn next(&mut self, name: &str) -> Value {
         loop {
             let block = self.block().await.expect("the stream ended");
             if block.starts_with(&format!("event: {name}\n")) {
@@ -133,6 +137,32 @@ on_both_databases!(alerts_and_scores_that_change_are_told, async |world| {
     assert_eq!(elsewhere.next("event").await["clients"], json!(["zoe"]));
     assert!(!elsewhere.read.contains("ada"));
 });
+
+on_both_databases!(a_clients_stream_tells_of_itself_and_of_nobody_else, async |world| {
+    let ada = Browser::client(world, "ada").await;
+    let mut stream = Stream::open_at(world, &ada, "/client/stream").await;
+    for (client, name) in [("zoe", "login"), ("ada", "login"), ("zoe", "page_view")] {
+        let event = json!({"client_id": client, "event": name});
+        world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
+    }
+    assert_eq!(stream.next("standings").await, json!({"clients": ["ada"]}));
+    assert!(!stream.read.contains("zoe"), "{}", stream.read);
+});
+
+#[tokio::test]
+async fn clients_are_named_also_when_their_events_are_only_counted() {
+    let world = World::sqlite().await;
+    let staff = Browser::member(&world, &world.acme, Role::Staff).await;
+    let mut stream = Stream::open(&world, &staff).await;
+    let events: Vec<Value> = (0..150)
+        .map(|n| json!({"client_id": format!("c-{n}"), "event": "login", "message_id": n.to_string()}))
+        .collect();
+    world.post(&world.acme.write_key, "/api/v1/events", events.into()).await.json(200);
+    let more = stream.next("more").await;
+    let named = more["clients"].as_array().unwrap();
+    assert!(named.contains(&json!("c-0")) && named.len() >= 100, "{more}");
+    world.close().await;
+}
 
 #[tokio::test]
 async fn a_flood_of_refused_events_is_counted_and_not_kept() {

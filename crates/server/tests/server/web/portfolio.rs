@@ -180,3 +180,30 @@ async fn nobody_sees_the_clients_of_another_organization() {
     assert!(!rival.get("/live").await.page(200).contains("/clients/ada"));
     world.close().await;
 }
+
+on_both_databases!(no_score_that_is_shown_is_older_than_its_clients_last_event, async |world| {
+    clients(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let shown = async || {
+        let page = staff.get("/portfolio?view=all").await;
+        let page = page.page(200).to_owned();
+        let row = page.split("data-key=\"bob\"").nth(1).unwrap().split("</tr>").next().unwrap();
+        row.split("class=\"score\"").nth(1).unwrap().split("</b>").next().unwrap().to_owned()
+    };
+    let overall = async || {
+        let score = world.get(&world.acme.secret_key, "/api/v1/clients/bob/score").await.json(200);
+        format!(">{}", score["overall"].as_i64().unwrap())
+    };
+    let stored = shown().await;
+    assert!(stored.ends_with(&overall().await), "{stored}");
+    // It happened before the score was stored, and came after.
+    world.be_active("bob", "content_generated", 20).await;
+    let late = shown().await;
+    assert!(late != stored && late.ends_with(&overall().await), "{late}");
+    world.tick();
+    let event = json!({"client_id": "bob", "event": "visual_created"});
+    world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
+    world.tick();
+    let now = shown().await;
+    assert!(now != late && now.ends_with(&overall().await), "{now}");
+});

@@ -43,10 +43,16 @@ async fn a_page_and_all_that_it_loads_is_at_most_100_kb_from_here() {
     for name in ["login", "page_view", "content_generated", "visual_created", "Some Name"] {
         world.be_active("ada", name, 150).await;
     }
-    world.clock.advance_hours(24);
+    // As many as the lists show at once, each with alerts.
+    for number in 0..60 {
+        world
+            .be_active(&format!("client-{number}-with-a-name-as-long-as-they-are"), "login", 1)
+            .await;
+    }
+    world.clock.advance_hours(24 * 5);
     let now = world.mainstay.now();
     world.mainstay.generate_weekly_insights(world.acme.id, "ada", now).await.unwrap();
-    world.mainstay.check_client_health(world.acme.id, "ada", now).await.unwrap();
+    world.mainstay.check_organization_health(world.acme.id, now, None, false).await.unwrap();
     let client = Browser::client(&world, "ada").await;
     let staff = Browser::member(&world, &world.acme, Role::Owner).await;
     let pages = [
@@ -54,6 +60,10 @@ async fn a_page_and_all_that_it_loads_is_at_most_100_kb_from_here() {
         (&client, "/client/events"),
         (&staff, "/clients/ada"),
         (&staff, "/clients/ada/events"),
+        (&staff, "/portfolio"),
+        (&staff, "/portfolio?view=all"),
+        (&staff, "/alerts"),
+        (&staff, "/live"),
         (&staff, "/gallery"),
     ];
     for (browser, path) in pages {

@@ -1,8 +1,9 @@
 //! The widgets: what another site's page may ask for, and what it gets.
 
-use std::io::Write as _;
+use std::{collections::BTreeSet, io::Write as _};
 
 use flate2::{Compression, write::GzEncoder};
+use mainstay::web::page_routes;
 use mainstay_store::Scope;
 
 use crate::support::{Answer, World};
@@ -87,6 +88,50 @@ on_both_databases!(each_widget_takes_its_own_kind_of_token, async |world| {
     let some = ask(world, &world.acme.staff, "alert-badge", None).await;
     assert!(some.text.contains("<b>1</b> open"), "{some:#?}");
     assert!(some.text.contains("data-severity=\"critical\""), "{some:#?}");
+});
+
+on_both_databases!(every_address_answers_each_kind_of_token_as_the_table_says, async |world| {
+    world.be_active("ada", "content_generated", 12).await;
+    world.be_active("bob", "login", 2).await;
+    world.clock.advance_hours(24);
+    let now = world.mainstay.now();
+    world.mainstay.generate_weekly_insights(world.acme.id, "ada", now).await.unwrap();
+    let scope = Scope::Service(world.acme.id);
+    let ada = world.mainstay.client(scope, "ada").await.unwrap();
+    let insight = world.mainstay.client_insights(scope, ada.id, false).await.unwrap()[0].id;
+    let tokens = [
+        world.client_token("ada"),
+        world.client_token("bob"),
+        world.acme.owner.clone(),
+        world.acme.staff.clone(),
+        world.rival.owner.clone(),
+        world.acme.secret_key.clone(),
+        world.acme.write_key.clone(),
+    ];
+    #[rustfmt::skip]
+    let table = [
+        //                                      ada  bob  owner staff rival secret write
+        ("GET", "/widgets.js",                 [200, 200, 200, 200, 200, 200, 200]),
+        ("GET", "/widgets/v1/style.css",       [200, 200, 200, 200, 200, 200, 200]),
+        ("GET", "/widgets/v1/score-card",      [200, 200, 403, 403, 403, 403, 403]),
+        ("GET", "/widgets/v1/heatmap",         [200, 200, 403, 403, 403, 403, 403]),
+        ("GET", "/widgets/v1/insights",        [200, 200, 403, 403, 403, 403, 403]),
+        ("POST", "/widgets/v1/insights/{insight_id}", [200, 404, 403, 403, 403, 403, 403]),
+        ("GET", "/widgets/v1/events",          [200, 200, 403, 403, 403, 403, 403]),
+        ("GET", "/widgets/v1/alert-badge",     [403, 403, 200, 200, 200, 403, 403]),
+    ];
+    for (method, path, expected) in table {
+        for (token, expected) in tokens.iter().zip(expected) {
+            let request =
+                world.request(method, &path.replace("{insight_id}", &insight.to_string()));
+            let form = request.header("content-type", "application/x-www-form-urlencoded");
+            let answer = world.send(form.bearer_auth(token).body("action=mark-read")).await;
+            assert_eq!(answer.status, expected, "{method} {path}: {answer:#?}");
+        }
+    }
+    let listed = page_routes().into_iter().filter(|route| route.path.starts_with("/widgets"));
+    let listed: BTreeSet<_> = listed.map(|route| (route.method, route.path)).collect();
+    assert_eq!(listed, table.iter().map(|(method, path, _)| (*method, *path)).collect());
 });
 
 on_both_databases!(an_insight_is_acted_on_inside_a_widget, async |world| {

@@ -41,6 +41,7 @@ pub(super) fn table() -> Vec<Row> {
         get(LINK,                                        [200, 200, 200, 200, 200, 200, 200]),
         post(LINK, &[("password", OTHER)],               [303, 303, 303, 303, 303, 303, 303]),
         get("/client/sign-in",                           [401, 401, 401, 401, 401, 401, 401]),
+        post("/client/sign-in", &[("token", "{token}")], [303, 303, 303, 303, 303, 303, 303]),
 
         // Without a session, and that is what a client has here, it is to sign in.
         get("/portfolio",                                [200, 200, 200, 303, 303, 200, 303]),
@@ -90,6 +91,7 @@ pub(super) fn table() -> Vec<Row> {
         // A client's own page. A member has none.
         get("/client/dashboard/success",                 [401, 401, 401, 200, 200, 401, 401]),
         get("/client/events",                            [401, 401, 401, 200, 200, 401, 401]),
+        get("/client/stream",                            [401, 401, 401, 200, 200, 401, 401]),
         post(INSIGHT, &[("action", "mark-read")],        [401, 401, 401, 303, 404, 401, 401]),
         post("/client/feedback", &[("rating", "4")],     [401, 401, 401, 303, 303, 401, 401]),
 
@@ -114,6 +116,16 @@ pub(super) fn table() -> Vec<Row> {
                                                          [303, 303, 303, 303, 303, 404, 303]),
         post("/clients/{client_id}/page", &[],           [303, 303, 303, 303, 303, 404, 303]),
         post("/clients/{client_id}/link", &[],           [200, 200, 200, 303, 303, 404, 303]),
+        // Widgets bring a token, and no cookie counts; who gets what by it is in `web::widgets`.
+        get("/widgets.js",                               [200, 200, 200, 200, 200, 200, 200]),
+        get("/widgets/v1/style.css",                     [200, 200, 200, 200, 200, 200, 200]),
+        get("/widgets/v1/score-card",                    [401, 401, 401, 401, 401, 401, 401]),
+        get("/widgets/v1/heatmap",                       [401, 401, 401, 401, 401, 401, 401]),
+        get("/widgets/v1/insights",                      [401, 401, 401, 401, 401, 401, 401]),
+        post("/widgets/v1/insights/{insight_id}", &[("action", "mark-read")],
+                                                         [401, 401, 401, 401, 401, 401, 401]),
+        get("/widgets/v1/events",                        [401, 401, 401, 401, 401, 401, 401]),
+        get("/widgets/v1/alert-badge",                   [401, 401, 401, 401, 401, 401, 401]),
         // Only in the demo.
         get("/gallery",                                  [404, 404, 404, 303, 303, 404, 303]),
 

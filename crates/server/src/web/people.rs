@@ -21,10 +21,15 @@ impl People {
         Ok(Self { all, me: session.member_id() })
     }
 
+    /// Whether this is whoever is looking.
+    pub(crate) fn is_me(&self, id: MemberId) -> bool {
+        id == self.me
+    }
+
     /// A member's name; `you` for whoever is looking.
     pub(crate) fn name(&self, id: Option<MemberId>) -> String {
         let Some(id) = id else { return "a secret key".to_owned() };
-        if id == self.me {
+        if self.is_me(id) {
             return "you".to_owned();
         }
         self.all.iter().find(|member| member.id == id).map_or_else(
