@@ -11,6 +11,7 @@ pub mod engagement;
 pub mod health;
 pub mod id;
 pub mod insight;
+pub mod job;
 pub mod portfolio;
 pub mod score;
 pub mod text;

@@ -5,6 +5,7 @@ mod feedback;
 mod health;
 mod improvement;
 mod insight;
+mod job;
 mod model;
 mod score;
 mod validation;
