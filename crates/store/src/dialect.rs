@@ -471,7 +471,7 @@ pub(crate) fn values_sql(
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 29] = [
+pub const TENANT_TABLES: [&str; 36] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -501,4 +501,11 @@ pub const TENANT_TABLES: [&str; 29] = [
     "client_notes",
     "portfolio_changes",
     "refused_events",
+    "job_schedules",
+    "job_runs",
+    "email_settings",
+    "email_subscriptions",
+    "email_consents",
+    "email_suppressions",
+    "email_events",
 ];

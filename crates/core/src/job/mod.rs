@@ -8,6 +8,7 @@ mod retry;
 mod schedule;
 
 pub use due::due;
+pub(crate) use retry::jittered;
 pub use retry::{MOST_ATTEMPTS, retry_after};
 pub use schedule::{Schedule, ScheduleError};
 

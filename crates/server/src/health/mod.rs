@@ -5,12 +5,15 @@ mod bulk;
 
 use jiff::Timestamp;
 use mainstay_core::{
+    email::Item,
     health::{
         AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
         check,
     },
     id::OrganizationId,
-    insight::contributions,
+    insight::{InsightType, PendingTask, contributions, step_words},
+    score::improvements,
+    text::points,
 };
 use mainstay_store::{
     AlertChange, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
@@ -22,6 +25,7 @@ pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
 use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
+    email::Silent,
     organization::{Context, check_as_of},
     score::Moment,
 };
@@ -70,7 +74,7 @@ impl Mainstay {
         let mut changes = Vec::new();
         let mut done: Option<ClientChunk> = None;
         loop {
-            let mut tx = self.store().begin(scope).await?;
+            let mut tx = self.begin_writing(scope).await?;
             tx.lock_health_check().await?;
             let checked = tx.organization().await?.health_checked_until;
             if !dry_run && checked.is_some_and(|checked| checked > as_of) {
@@ -122,6 +126,7 @@ impl Mainstay {
         let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
         let mut tasks = tx.open_tasks(chunk, as_of).await?;
         let mut episodes = tx.live_episodes(chunk).await?;
+        let mut silent = Vec::new();
         for client in &facts {
             let tasks = tasks.remove(&client.client).unwrap_or_default();
             let mut episodes = episodes.remove(&client.client).unwrap_or_default();
@@ -133,7 +138,12 @@ impl Mainstay {
                 continue;
             }
             let health = health_facts(&context, &moment, client, &tasks);
-            for transition in check(&episodes, &health) {
+            let transitions = check(&episodes, &health);
+            if !dry_run && transitions.iter().any(falls_silent) {
+                let (score, step) = (moment.score(client), next_step(client, &moment, &tasks));
+                silent.push(Silent { facts: client, score, step });
+            }
+            for transition in transitions {
                 // Nothing is written when looking only: an episode that is not there yet would be in
                 // the way of the one that a look into the past finds.
                 let writer = if dry_run { None } else { Some(&mut *tx) };
@@ -141,8 +151,27 @@ impl Mainstay {
                 changes.extend(change);
             }
         }
-        Ok(())
+        self.queue_nudges(tx, &context, chunk, silent).await
     }
+}
+
+/// Whether a transition is that a client has just fallen silent.
+fn falls_silent(transition: &Transition) -> bool {
+    let silence = |kind| matches!(kind, AlertType::Inactivity | AlertType::ZeroActivity);
+    matches!(transition, Transition::Opened(finding) if silence(finding.kind))
+}
+
+/// What would raise a client's score most, as a mail to it says it.
+fn next_step(facts: &ClientFacts, moment: &Moment, tasks: &[OnboardingTask]) -> Option<Item> {
+    let inputs = moment.inputs(facts);
+    let best = improvements(&inputs, &moment.model).into_iter().next()?;
+    let pending: Vec<PendingTask> = tasks
+        .iter()
+        .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
+        .collect();
+    let words = step_words(&best, &inputs, &moment.model, &pending);
+    let message = format!("{} It is worth {} points.", words.fact, points(best.gain_hundredths));
+    Some(Item::of_insight(InsightType::Recommendation, &words.title, &message))
 }
 
 fn health_facts(

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::PageError;
+use super::{PageError, email::may_come_from_anywhere};
 use crate::http::Site;
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
@@ -19,7 +19,7 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 /// Everything comes from here, nothing is inline: what somebody smuggles into a page as text cannot
 /// run, load or send anything.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
-                      font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
+                      font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors ";
 
 /// The sites that may show the page of a request in a frame: nobody, until an extractor says so.
@@ -72,6 +72,7 @@ pub(super) async fn refuse_cross_site(
 ) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         || comes_from_here(&site, request.headers())
+        || may_come_from_anywhere(request.uri().path())
     {
         return next.run(request).await;
     }

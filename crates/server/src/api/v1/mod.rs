@@ -2,8 +2,10 @@
 
 pub(crate) mod alerts;
 pub(crate) mod clients;
+mod emails;
 mod event_names;
 pub(crate) mod events;
+mod jobs;
 mod keys;
 mod members;
 mod organization;
@@ -18,6 +20,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(events::routes())
         .merge(clients::routes())
         .merge(alerts::routes())
+        .merge(emails::routes())
+        .merge(jobs::routes())
         .merge(organization::routes())
         .merge(members::routes())
         .merge(keys::routes())

@@ -1,9 +1,6 @@
 use askama::Template;
 use axum::extract::State;
-use mainstay_core::{
-    score::{Band, Trend},
-    time::local_day,
-};
+use mainstay_core::time::local_day;
 use mainstay_store::Scope;
 use serde::Deserialize;
 
@@ -13,8 +10,9 @@ use crate::{
     web::{
         Answer, Asked, ClientSession, ClientShell, Web,
         components::{
-            EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard, OnboardingTasks,
-            ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard, display_name,
+            EmailCard, EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard,
+            OnboardingTasks, ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard,
+            display_name,
         },
         overview::{Overview, next_insights},
         show,
@@ -38,6 +36,7 @@ struct Dashboard {
     tasks: OnboardingTasks,
     launch_kit: LaunchKitCard,
     feedback: FeedbackForm,
+    emails: EmailCard,
 }
 
 /// The page of a client with nothing to show yet.
@@ -52,6 +51,7 @@ struct Blank {
     heatmap: EngagementHeatmap,
     tasks: Option<OnboardingTasks>,
     feedback: FeedbackForm,
+    emails: Option<EmailCard>,
 }
 
 #[derive(Default, Deserialize)]
@@ -70,6 +70,9 @@ pub(super) async fn show_dashboard(
         return show(&nobody_yet(&session, &web, &view).await?);
     };
     let overview = Overview::load(&web.mainstay, scope, client.clone(), &view).await?;
+    let subscription = web.mainstay.subscription(scope, client.id).await?;
+    let known = client.profile.email.as_deref();
+    let emails = EmailCard::new(&view, subscription.as_ref(), known);
     if overview.is_blank() {
         return show(&Blank {
             shell: session.shell(),
@@ -80,6 +83,7 @@ pub(super) async fn show_dashboard(
             heatmap: overview.heatmap(&view),
             tasks: Some(overview.tasks(&view)),
             feedback: overview.feedback_form(&view),
+            emails: Some(emails),
         });
     }
     let improvements = overview.improvements(&view);
@@ -87,7 +91,7 @@ pub(super) async fn show_dashboard(
     show(&Dashboard {
         shell: session.shell(),
         name: name_of(&session),
-        headline: headline(stands.band, stands.trend),
+        headline: stands.headline(),
         lead: lead(&view, &overview),
         next_step: improvements.first().map(str::to_owned),
         notice: (told.notice == "feedback").then_some(
@@ -102,6 +106,7 @@ pub(super) async fn show_dashboard(
         tasks: overview.tasks(&view),
         launch_kit: overview.launch_kit(&view),
         feedback: overview.feedback_form(&view),
+        emails,
     })
 }
 
@@ -123,28 +128,13 @@ async fn nobody_yet(
         heatmap: EngagementHeatmap::new(view, &Heatmap::empty(today), today),
         tasks: None,
         feedback: FeedbackForm::new(view, &[]),
+        emails: None,
     })
 }
 
 fn name_of(session: &ClientSession) -> String {
     let name = known(session).and_then(|(_, client)| client.profile.name.as_deref());
     display_name(name, &session.external_id).to_owned()
-}
-
-/// How it stands and where it goes, in a sentence.
-fn headline(band: Band, trend: Trend) -> String {
-    let stands = match band {
-        Band::Excellent => "You are doing very well",
-        Band::Good => "You are doing well",
-        Band::NeedsAttention => "Some parts of your score are low",
-        Band::AtRisk => "Most parts of your score are low",
-    };
-    let goes = match trend {
-        Trend::Rising => ", and rising",
-        Trend::Stable => "",
-        Trend::Declining => ", and falling",
-    };
-    format!("{stands}{goes}.")
 }
 
 /// The rest of the sentence that begins with the client's name.

@@ -2,6 +2,7 @@
 
 mod act;
 mod dashboard;
+mod emails;
 mod events;
 
 pub(super) use act::InsightAction;
@@ -19,6 +20,7 @@ pub(super) fn pages() -> Pages {
         .get("/client/events", events::show_events)
         .post("/client/insights/{insight_id}", act::act_on_insight)
         .post("/client/feedback", act::give_feedback)
+        .post("/client/emails", emails::choose)
 }
 
 fn view_of(session: &ClientSession, web: &Web) -> View {
