@@ -23,7 +23,7 @@ use mainstay_store::{
 pub(crate) use celebrate::{Occasion, Silent};
 pub use deliver::Delivery;
 pub use render::{Rendered, SAMPLE_TOKEN, links, preview_links, render};
-pub use sender::start;
+pub use sender::{Sender, start};
 pub use smtp::{SmtpServer, SmtpUrlError};
 pub use subscribe::Subscribe;
 pub use track::{OpenedEmail, parse_token};

@@ -55,7 +55,7 @@ pub fn start(
 }
 
 /// Gives due mails to one mail server, over one connection.
-struct Sender {
+pub struct Sender {
     mainstay: Mainstay,
     server: SmtpServer,
     from: Address,
@@ -67,7 +67,8 @@ struct Sender {
 }
 
 impl Sender {
-    fn new(
+    /// A sender that stops before the next mail once `stop` turns true.
+    pub fn new(
         mainstay: Mainstay,
         server: SmtpServer,
         from: Address,
@@ -78,7 +79,11 @@ impl Sender {
         Self { mainstay, server, from, site, stop, connection: None, unreached }
     }
 
-    async fn send_due(&mut self) -> Result<()> {
+    /// Sends everything whose time has come.
+    ///
+    /// # Errors
+    /// When it cannot be told what is due. A mail that is not taken is no error here.
+    pub async fn send_due(&mut self) -> Result<()> {
         for organization in self.mainstay.organizations_with_emails().await? {
             while self.send_batch(organization).await? {}
         }

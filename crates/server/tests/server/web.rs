@@ -13,7 +13,7 @@ mod headers;
 mod link;
 mod live;
 mod portfolio;
-mod roles;
+pub(crate) mod roles;
 mod settings;
 mod sign_in;
 mod weight;

@@ -57,6 +57,13 @@ allowed_sites             aaaa    aaaa  aaaa  a---  ----   ****
 portfolio_changes         aaaa    aa--  aa--  aa--  ----   ****
 refused_events            aaaa    a---  a---  a---  ----   ****
 client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
+job_schedules             aaaa    a---  a---  a---  ----   ****
+job_runs                  aaaa    a---  a---  a---  ----   ****
+email_settings            aaaa    a---  a---  a---  ----   ****
+email_subscriptions       aaaa    a---  a---  a---  o---   ****
+email_consents            aaaa    a---  a---  a---  ----   ****
+email_suppressions        aaaa    a---  a---  a---  ----   ****
+email_events              aaaa    a---  a---  a---  ----   ****
 ";
 
 /// A row as JSON, with whose it is.
