@@ -8,6 +8,7 @@ mod import;
 mod portfolio;
 mod score;
 mod store;
+mod weekly;
 
 use std::path::PathBuf;
 
@@ -67,6 +68,17 @@ enum Benchmark {
         #[arg(long, default_value_t = 200)]
         requests: usize,
     },
+    /// Run the weekly job of an organization whose clients all asked for mails.
+    Weekly {
+        #[command(flatten)]
+        shape: generate::Shape,
+    },
+    /// Run the weekly job of a database that `weekly` has filled, in a process of its own.
+    #[command(hide = true)]
+    WeeklyFilled {
+        /// Its URL.
+        database: String,
+    },
     /// Score a database that `score` has filled, in a process of its own, for its memory.
     #[command(hide = true)]
     ScoreFilled {
@@ -86,6 +98,8 @@ async fn main() -> Result<()> {
             score::run(&shape, longer, runs, folder).await
         }
         Benchmark::Portfolio { clients, requests } => portfolio::run(clients, requests).await,
+        Benchmark::Weekly { shape } => weekly::run(&shape).await,
+        Benchmark::WeeklyFilled { database } => weekly::run_filled(&database).await,
         Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,
     }
 }

@@ -59,6 +59,9 @@ impl Item {
             InsightType::TrendAlert => "Trend",
             InsightType::Tip => "Tip",
         };
+        // "Milestone: 5th content" stands below its label here.
+        let own = title.strip_prefix(label).and_then(|rest| rest.strip_prefix(": "));
+        let title = own.unwrap_or(title);
         let owned = str::to_owned;
         Self { label: owned(label), title: owned(title), message: owned(message) }
     }
@@ -112,7 +115,7 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
             label: "active days".to_owned(),
         },
         stat(count(EventType::TaskCompleted), "task done", "tasks done"),
-        stat(count(EventType::ContentGenerated), "content created", "contents created"),
+        stat(count(EventType::ContentGenerated), "content written", "contents written"),
         stat(count(EventType::VisualCreated), "visual made", "visuals made"),
     ];
     let figures: Vec<String> =

@@ -4,7 +4,7 @@ mod run;
 mod steps;
 mod worker;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     id::{JobRunId, OrganizationId},
     job::{Job, Schedule, due},
@@ -16,6 +16,9 @@ pub use run::MOST_IDLE_SECONDS;
 pub use worker::{Worker, start};
 
 use crate::{Error, Mainstay, Result};
+
+/// Longer than any run of sample data.
+const OWN_LEASE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A job of an organization.
 #[derive(Clone, Debug)]
@@ -112,6 +115,26 @@ impl Mainstay {
         run.ok_or_else(|| {
             Error::Conflict(format!("job: {job} was started at this instant already"))
         })
+    }
+
+    /// Runs a period of a job here and now, as its schedule would have it.
+    ///
+    /// # Errors
+    /// When the run cannot be kept. A run that fails is no error here.
+    pub(crate) async fn run_period(
+        &self,
+        organization: OrganizationId,
+        job: Job,
+        period: Timestamp,
+    ) -> Result<()> {
+        let job = job.as_str().to_owned();
+        let new = NewJobRun { id: new_id(period), job, period, scheduled: true };
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        tx.create_job_run(&new, period).await?;
+        tx.commit().await?;
+        let (worker, _stop) = Worker::new(OWN_LEASE);
+        while self.run_next_job(organization, &worker).await? {}
+        Ok(())
     }
 
     /// Keeps a run for every period that is due; answers the organizations with something to do.

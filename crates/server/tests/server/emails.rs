@@ -107,7 +107,7 @@ on_both_databases!(exactly_those_who_asked_get_exactly_one_weekly_mail, async |w
     assert!(got.values().all(|count| *count == 1), "{got:?}");
     assert!(wanted.iter().all(|address| got.contains_key(address)));
     let made = server.mails().into_iter().find(|mail| mail.to == "client-3@example.com").unwrap();
-    assert!(made.text.contains("6 contents created"), "{}", made.text);
+    assert!(made.text.contains("6 contents written"), "{}", made.text);
 });
 
 on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async |world| {

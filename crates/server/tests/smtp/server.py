@@ -4,7 +4,7 @@ later-N…   451 at the first N tries
 gone…      550, always
 refused…   554 after the whole mail
 dies…      takes the mail and closes the connection without an answer, the first time
-drops…     closes the connection in the middle of the mail, the first time
+drops…     closes the connection before the mail, the first time
 """
 
 import asyncio
@@ -56,8 +56,6 @@ class Server(SMTP):
     async def smtp_DATA(self, arg):
         address = self.envelope.rcpt_tos[0] if self.envelope.rcpt_tos else ""
         if address.startswith("drops") and self.event_handler.tries[address] == 1:
-            await self.push("354 Go on")
-            await self._reader.read(100)
             self.transport.abort()
             return
         await super().smtp_DATA(arg)

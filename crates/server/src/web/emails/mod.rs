@@ -6,6 +6,7 @@ mod words;
 
 use super::Pages;
 
+pub(super) use preview::policy;
 pub(super) use words::told;
 
 pub(super) fn pages() -> Pages {

@@ -1,7 +1,7 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::{HeaderValue, header},
+    http::{HeaderName, HeaderValue, header},
     response::{Html, IntoResponse as _},
 };
 use mainstay_core::id::EmailId;
@@ -19,6 +19,11 @@ const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; \
      frame-ancestors 'self'; sandbox",
 );
+
+/// The header with which a mail's HTML is shown.
+pub(in crate::web) fn policy() -> [(HeaderName, HeaderValue); 1] {
+    [(header::CONTENT_SECURITY_POLICY, POLICY)]
+}
 
 #[derive(Template)]
 #[template(path = "emails/preview.html")]
@@ -78,5 +83,5 @@ pub(super) async fn show_html(
     InPath(id): InPath<EmailId>,
 ) -> Answer {
     let rendered = web.mainstay.preview_email(session.scope, id).await?;
-    Ok(([(header::CONTENT_SECURITY_POLICY, POLICY)], Html(rendered.html)).into_response())
+    Ok((policy(), Html(rendered.html)).into_response())
 }

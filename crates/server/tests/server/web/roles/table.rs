@@ -137,6 +137,7 @@ pub(super) fn table() -> Vec<Row> {
         post("/clients/{client_id}/link", &[],           [200, 200, 200, 303, 303, 404, 303]),
         // Only in the demo.
         get("/gallery",                                  [404, 404, 404, 303, 303, 404, 303]),
+        get("/gallery/emails/{name}",                    [404, 404, 404, 303, 303, 404, 303]),
 
         // Last: they end the sessions of those above, of clients and of members.
         post("/settings/keys/token-secret", &[],         [200, 200, 403, 303, 303, 200, 303]),
