@@ -43,7 +43,11 @@ pub(crate) fn thousands(rate: f64) -> String {
 
 /// The most memory that this process has used, in MiB, as Linux counts it.
 pub(crate) fn peak_memory_mib() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    peak_of(&std::fs::read_to_string("/proc/self/status").ok()?)
+}
+
+/// The peak memory that a process's status tells, in MiB.
+pub(crate) fn peak_of(status: &str) -> Option<u64> {
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
     line.split_whitespace().nth(1)?.parse::<u64>().ok().map(|kib| kib / 1024)
 }

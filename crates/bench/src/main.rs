@@ -5,6 +5,7 @@ mod ceiling;
 mod figures;
 mod generate;
 mod import;
+mod ingest;
 mod portfolio;
 mod score;
 mod store;
@@ -59,6 +60,17 @@ enum Benchmark {
         #[arg(long)]
         folder: Option<PathBuf>,
     },
+    /// Send events over HTTP, and count what arrived.
+    Ingest(ingest::Options),
+    /// Kill a server that is being sent events, again and again, and look for what it acknowledged.
+    Crash {
+        /// An empty database; a new SQLite file when absent.
+        #[arg(long)]
+        database: Option<String>,
+        /// How often.
+        #[arg(long, default_value_t = 50)]
+        rounds: u64,
+    },
     /// Ask a server for the portfolio, over HTTP as a member who signed in.
     Portfolio {
         /// Clients.
@@ -76,6 +88,12 @@ enum Benchmark {
     /// Run the weekly job of a database that `weekly` has filled, in a process of its own.
     #[command(hide = true)]
     WeeklyFilled {
+        /// Its URL.
+        database: String,
+    },
+    /// Serve a database, in a process of its own that can be killed.
+    #[command(hide = true)]
+    IngestServe {
         /// Its URL.
         database: String,
     },
@@ -100,6 +118,9 @@ async fn main() -> Result<()> {
         Benchmark::Portfolio { clients, requests } => portfolio::run(clients, requests).await,
         Benchmark::Weekly { shape } => weekly::run(&shape).await,
         Benchmark::WeeklyFilled { database } => weekly::run_filled(&database).await,
+        Benchmark::Ingest(options) => ingest::run(&options).await,
+        Benchmark::Crash { database, rounds } => ingest::crash(database.as_deref(), rounds).await,
+        Benchmark::IngestServe { database } => ingest::serve(&database).await,
         Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,
     }
 }

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
-    engagement::EventWriter,
+    engagement::{EventWriter, Rates},
     http::{self, Site},
 };
 use mainstay_core::{
@@ -68,7 +68,7 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
 
     let member = mainstay.add_member(ours, EMAIL, None, Role::Owner).await?;
     mainstay.set_password(ours, member.id, PASSWORD).await?;
-    let (writer, _) = EventWriter::start(mainstay.clone());
+    let (writer, _) = EventWriter::start(&mainstay, Rates::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     let service = http::service(mainstay, writer, Site::local(address));

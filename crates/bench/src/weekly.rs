@@ -101,8 +101,7 @@ pub(crate) async fn run_filled(url: &str) -> Result<()> {
 
 /// Makes some of the mails into HTML, as the sender does one by one.
 async fn render_some(mainstay: &Mainstay, scope: Scope) -> Result<()> {
-    let which =
-        EmailFilter { kind: Some(EmailType::WeeklyInsights), ..EmailFilter::default() };
+    let which = EmailFilter { kind: Some(EmailType::WeeklyInsights), ..EmailFilter::default() };
     let emails = mainstay.emails(scope, &which, RENDERED).await?;
     let ids: Vec<EmailId> = emails.iter().map(|email| email.id).collect();
     let mut contents = Vec::new();

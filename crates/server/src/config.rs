@@ -5,6 +5,7 @@ use std::{
     ffi::OsString,
     fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    num::NonZeroU32,
     path::{Path, PathBuf},
 };
 
@@ -14,6 +15,7 @@ use url::Url;
 
 use crate::{
     email::{SmtpServer, SmtpUrlError},
+    engagement::Rates,
     http::Site,
 };
 
@@ -33,6 +35,8 @@ const ENV_BEHIND_PROXY: &str = "MAINSTAY_BEHIND_PROXY";
 const ENV_SMTP_URL: &str = "MAINSTAY_SMTP_URL";
 const ENV_MAIL_FROM: &str = "MAINSTAY_MAIL_FROM";
 const ENV_JOB_LEASE: &str = "MAINSTAY_JOB_LEASE_SECONDS";
+const ENV_ORGANIZATION_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND";
+const ENV_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_KEY";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
 /// Settings as options of the command line gave them.
@@ -61,6 +65,8 @@ pub struct Settings {
     pub mail: Option<MailSettings>,
     /// For how many seconds other processes leave a job's run alone of which nothing is heard.
     pub job_lease_seconds: i64,
+    /// How many events are taken in a second.
+    pub rates: Rates,
 }
 
 /// How mails are sent.
@@ -130,6 +136,8 @@ struct File {
     smtp_url: Option<String>,
     mail_from: Option<String>,
     job_lease_seconds: Option<i64>,
+    events_per_second: Option<NonZeroU32>,
+    events_per_second_per_key: Option<NonZeroU32>,
 }
 
 impl Settings {
@@ -166,6 +174,15 @@ impl Settings {
             (None, Some(seconds)) => Some(lease_of(&seconds.to_string())?),
             (lease, _) => lease,
         };
+        let rate = |name, variable| {
+            text(variable).transpose()?.map(|text| rate_of(name, &text)).transpose()
+        };
+        let rates = Rates {
+            organization: rate("events_per_second", ENV_ORGANIZATION_RATE)?
+                .or(file.events_per_second),
+            key: rate("events_per_second_per_key", ENV_KEY_RATE)?
+                .or(file.events_per_second_per_key),
+        };
         Ok(Self {
             mail,
             job_lease_seconds: lease.unwrap_or(DEFAULT_JOB_LEASE_SECONDS),
@@ -173,6 +190,7 @@ impl Settings {
             listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
             public_url: public_url.as_deref().map(public_url_of).transpose()?,
             behind_proxy: behind_proxy.or(file.behind_proxy).unwrap_or(false),
+            rates,
         })
     }
 
@@ -261,6 +279,15 @@ fn flag(text: &str) -> Result<bool, ConfigError> {
     }
 }
 
+fn rate_of(name: &'static str, text: &str) -> Result<NonZeroU32, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Value {
+        name,
+        value: text.to_owned(),
+        reason: "use a whole number of events, at least 1, or leave it out for as many as can be \
+                 stored",
+    })
+}
+
 /// Reads a configuration file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<File>, ConfigError> {
     let text = match fs::read_to_string(path) {
@@ -279,7 +306,8 @@ fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
         let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
-                     `mail_from` and `job_lease_seconds`, for example listen = \"127.0.0.1:8080\"";
+                     `mail_from`, `job_lease_seconds`, `events_per_second` and \
+                     `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -340,9 +368,10 @@ mod tests {
         assert_eq!(
             reason,
             "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
-             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`; the keys are `database`, \
-             `listen`, `public_url`, `behind_proxy`, `smtp_url`, `mail_from` and `job_lease_seconds`, \
-             for example listen = \"127.0.0.1:8080\""
+             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
+             `events_per_second_per_key`; the keys are `database`, `listen`, `public_url`, \
+             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second` and \
+             `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
         assert!(parse("listen = ").is_err());

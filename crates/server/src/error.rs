@@ -34,6 +34,17 @@ pub enum Error {
         /// How long to wait.
         retry_after_seconds: u64,
     },
+    /// More comes in a second than is allowed.
+    #[error(
+        "more events come with this {of} than it may send in a second; send this again in \
+         {retry_after_seconds} s, in larger batches or less often, or ask for a higher rate"
+    )]
+    TooFast {
+        /// What sends too fast: a key or an organization.
+        of: &'static str,
+        /// How long to wait.
+        retry_after_seconds: u64,
+    },
     /// The database did not take it; nothing of it is stored.
     #[error(
         "the events could not be stored, and none of them is; send them again in {retry_after_seconds} s"

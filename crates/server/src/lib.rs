@@ -14,10 +14,12 @@ pub mod demo;
 pub mod email;
 pub mod engagement;
 pub mod error;
+mod fresh;
 pub mod health;
 pub mod http;
 pub mod insight;
 pub mod job;
+mod limit;
 pub mod live;
 pub mod organization;
 pub mod portfolio;
@@ -28,6 +30,7 @@ pub mod web;
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use mainstay_core::id::OrganizationId;
 use mainstay_store::{Lease, Scope, Store, Tx};
 
 pub use clock::{Clock, ManualClock, SystemClock};
@@ -35,6 +38,11 @@ pub use error::{Error, Result};
 
 /// Clients that are worked on at a time: bounds memory, whatever the size of the organization.
 pub(crate) const CHUNK: i64 = 5_000;
+
+/// Keys that are kept in mind; about 150 bytes each.
+const MOST_KEYS: usize = 10_000;
+/// Organizations whose event names are kept in mind.
+const MOST_NAMINGS: usize = 1_000;
 
 /// The services of one running Mainstay. Cheap to clone.
 #[derive(Clone)]
@@ -44,12 +52,33 @@ pub struct Mainstay {
     boards: Arc<portfolio::Boards>,
     hub: Arc<live::Hub>,
     lease: Option<Lease>,
+    known: Arc<Known>,
+}
+
+/// What every request asks for, kept for a moment.
+#[derive(Debug)]
+struct Known {
+    callers: fresh::Fresh<access::KeyHash, Option<access::Principal>>,
+    namings: fresh::Fresh<OrganizationId, Arc<engagement::Naming>>,
+}
+
+impl Default for Known {
+    fn default() -> Self {
+        Self { callers: fresh::Fresh::new(MOST_KEYS), namings: fresh::Fresh::new(MOST_NAMINGS) }
+    }
 }
 
 impl Mainstay {
     /// The services on an open store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, boards: Arc::default(), hub: Arc::default(), lease: None }
+        Self {
+            store,
+            clock,
+            boards: Arc::default(),
+            hub: Arc::default(),
+            known: Arc::default(),
+            lease: None,
+        }
     }
 
     /// The store below.
@@ -70,6 +99,16 @@ impl Mainstay {
             tx.hold_lease(lease, job::MOST_IDLE_SECONDS).await?;
         }
         Ok(tx)
+    }
+
+    /// Keys that were presented a moment ago, and whom they speak for.
+    fn callers(&self) -> &fresh::Fresh<access::KeyHash, Option<access::Principal>> {
+        &self.known.callers
+    }
+
+    /// What organizations' messages mean, looked up a moment ago.
+    fn namings(&self) -> &fresh::Fresh<OrganizationId, Arc<engagement::Naming>> {
+        &self.known.namings
     }
 
     fn boards(&self) -> &portfolio::Boards {

@@ -200,6 +200,7 @@ impl Mainstay {
         }
         let after = tx.organization().await?;
         tx.commit().await?;
+        self.namings().clear();
         Ok(after)
     }
 
@@ -249,6 +250,7 @@ impl Mainstay {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         tx.set_event_names(names).await?;
         tx.commit().await?;
+        self.namings().clear();
         Ok(())
     }
 
@@ -267,6 +269,7 @@ impl Mainstay {
             });
         }
         tx.commit().await?;
+        self.namings().clear();
         Ok(())
     }
 

@@ -1,7 +1,10 @@
 use std::collections::HashMap;
 
 use jiff::Timestamp;
-use mainstay_core::id::{ClientId, MemberId};
+use mainstay_core::{
+    engagement::Profile,
+    id::{ClientId, MemberId},
+};
 use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -28,21 +31,6 @@ pub struct Client {
     pub created_at: Timestamp,
     /// Who of the staff looks after it.
     pub owner: Option<MemberId>,
-}
-
-/// What the host app tells of a client.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Profile {
-    /// What people call it.
-    pub name: Option<String>,
-    /// Its address.
-    pub email: Option<String>,
-    /// What it pays for.
-    pub plan: Option<String>,
-    /// The account it belongs to (Segment's group).
-    pub group_id: Option<String>,
-    /// Anything else.
-    pub traits: Map<String, Value>,
 }
 
 /// Changes to a client's profile; `None` leaves a field alone.
@@ -139,13 +127,14 @@ impl From<ClientRow> for Client {
 type ResolvedRow = (Uuid, String, Instant);
 
 impl Tx {
-    /// The client with an `external_id`.
+    /// The client with an `external_id`, or that it is another name of.
     pub async fn client(&mut self, external_id: &str) -> Result<Option<Client>> {
         let row = fetch_optional!(
             self,
             ClientRow,
             "SELECT id, external_id, name, email, plan, group_id, traits, created_at, \
-             owner_member_id FROM clients WHERE organization_id = $1 AND external_id = $2",
+             owner_member_id FROM clients WHERE organization_id = $1 AND (external_id = $2 OR id = \
+             (SELECT client_id FROM client_aliases WHERE organization_id = $1 AND external_id = $2))",
             self.scope.organization_uuid(),
             external_id
         )?;
@@ -263,6 +252,14 @@ impl Tx {
         now: Timestamp,
     ) -> Result<HashMap<String, ResolvedClient>> {
         let mut resolved = self.clients_by_name(seen).await?;
+        let mut unknown: Vec<&str> = seen
+            .iter()
+            .map(|client| client.external_id)
+            .filter(|name| !resolved.contains_key(*name))
+            .collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        resolved.extend(self.aliased(&unknown).await?);
         let mut missing: HashMap<&str, Timestamp> = HashMap::new();
         for client in seen {
             if !resolved.contains_key(client.external_id) {
@@ -431,6 +428,11 @@ impl Tx {
             execute!(self, sql, self.scope.organization_uuid(), client.uuid())?;
         }
         self.stands_otherwise(ClientRange::of(client));
+        self.forget_known_clients().await
+    }
+
+    /// Makes worthless what is kept in mind of the organization's clients, here and elsewhere.
+    pub(crate) async fn forget_known_clients(&mut self) -> Result<()> {
         execute!(
             self,
             "UPDATE organizations SET client_deletions = client_deletions + 1 WHERE id = $1",
@@ -442,8 +444,12 @@ impl Tx {
     /// Creates a client with a profile.
     ///
     /// # Errors
-    /// [`crate::StoreError::Taken`] when the organization has the `external_id` already.
+    /// [`crate::StoreError::Taken`] when the organization has the `external_id` already, or it is
+    /// another name of a client.
     pub async fn create_client(&mut self, client: &Client) -> Result<()> {
+        if !self.aliased(&[&client.external_id]).await?.is_empty() {
+            return Err(crate::StoreError::Taken("client_id"));
+        }
         let organization = self.scope.organization_uuid();
         let profile = &client.profile;
         execute!(

@@ -471,7 +471,7 @@ pub(crate) fn values_sql(
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 36] = [
+pub const TENANT_TABLES: [&str; 38] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -501,6 +501,8 @@ pub const TENANT_TABLES: [&str; 36] = [
     "client_notes",
     "portfolio_changes",
     "refused_events",
+    "client_aliases",
+    "account_users",
     "job_schedules",
     "job_runs",
     "email_settings",

@@ -19,12 +19,14 @@ mod health;
 mod insight;
 mod job;
 mod known_clients;
+mod merge;
 mod migrate;
 mod note;
 mod onboarding;
 mod organization;
 mod pool;
 mod portfolio;
+mod profile;
 mod refused;
 mod scope;
 mod score;
@@ -38,7 +40,7 @@ use std::sync::Arc;
 pub use access::{ApiKey, FoundKey, KeyKind, Member, NewApiKey, NewMember, Role};
 pub use alert_list::{EndedAlerts, EndedPlace};
 pub use arrived::ArrivedEvent;
-pub use client::{Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Seen};
+pub use client::{Client, ClientChunk, ClientPatch, ResolvedClient, Seen};
 pub use dialect::TENANT_TABLES;
 pub use email::{
     ClientEmail, EmailCounts, EmailEvent, EmailFilter, EmailToken, NewEmail, SendEnd, WholeEmail,
@@ -52,12 +54,14 @@ pub use insight::{NewInsight, PeriodInsight, StoredInsight};
 pub use job::{
     JobRun, JobSchedule, LastPeriod, Lease, NewJobRun, RunCounts, RunEnd, RunProgress, RunState,
 };
+pub use mainstay_core::engagement::Profile;
 pub use migrate::MigrationState;
 pub use note::ClientNote;
 pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
 pub use pool::{Store, new_id};
 pub use portfolio::{AlertFlow, ClientRange, PortfolioChanges};
+pub use profile::AccountUser;
 pub use refused::{NewRefusal, RefusedEvent};
 pub use scope::Scope;
 pub use score::{ClientFacts, ScoreRow, StaleClient};

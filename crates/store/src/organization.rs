@@ -1,7 +1,11 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date};
-use mainstay_core::{engagement::EventType, id::OrganizationId, score::ScoreModel};
+use mainstay_core::{
+    engagement::{EventType, segment::ClientsAre},
+    id::OrganizationId,
+    score::ScoreModel,
+};
 use sqlx::types::Json;
 use uuid::Uuid;
 
@@ -34,6 +38,8 @@ pub struct Organization {
     pub folded_until: Option<Date>,
     /// Newest instant for which health was checked.
     pub health_checked_until: Option<Timestamp>,
+    /// Whom it calls its clients.
+    pub clients_are: ClientsAre,
 }
 
 /// What it takes to create an organization.
@@ -62,6 +68,8 @@ pub struct OrganizationPatch {
     pub name: Option<String>,
     /// IANA zone. The caller rebuilds the daily activity in the same transaction.
     pub time_zone: Option<String>,
+    /// Whom it calls its clients, for messages from now on.
+    pub clients_are: Option<ClientsAre>,
 }
 
 /// A published score model.
@@ -90,7 +98,7 @@ macro_rules! select_organizations {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, time_zone, sample, created_at, model_version, scored_until, \
-             folded_until, health_checked_until FROM organizations ",
+             folded_until, health_checked_until, clients_are FROM organizations ",
             $rest
         )
     };
@@ -108,6 +116,7 @@ struct OrganizationRow {
     scored_until: Option<Instant>,
     folded_until: Option<Day>,
     health_checked_until: Option<Instant>,
+    clients_are: String,
 }
 
 impl From<OrganizationRow> for Organization {
@@ -123,6 +132,8 @@ impl From<OrganizationRow> for Organization {
             scored_until: row.scored_until.map(|at| at.0),
             folded_until: row.folded_until.map(|day| day.0),
             health_checked_until: row.health_checked_until.map(|at| at.0),
+            // The table's constraint knows the same names.
+            clients_are: row.clients_are.parse().unwrap_or_default(),
         }
     }
 }
@@ -199,10 +210,12 @@ impl Tx {
         execute!(
             self,
             "UPDATE organizations SET name = COALESCE($2, name), \
-             time_zone = COALESCE($3, time_zone) WHERE id = $1",
+             time_zone = COALESCE($3, time_zone), clients_are = COALESCE($4, clients_are) \
+             WHERE id = $1",
             self.scope.organization_uuid(),
             &patch.name,
             &patch.time_zone,
+            patch.clients_are.map(ClientsAre::as_str),
         )?;
         Ok(())
     }

@@ -70,8 +70,7 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
 
     let received_at = to_micros(received_at);
     let client_timestamp = incoming.timestamp.map(to_micros);
-    let occurred_at = occurred_at(client_timestamp, incoming.sent_at.map(to_micros), received_at);
-    check_plausible(occurred_at, received_at)?;
+    let occurred_at = settle(client_timestamp, incoming.sent_at, received_at)?;
     Ok(Event {
         event_type: incoming.event_type.unwrap_or_else(|| EventType::of_name(&incoming.name)),
         client_id: incoming.client_id,
@@ -85,6 +84,18 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
         duration_seconds: incoming.duration_seconds,
         data,
     })
+}
+
+/// Settles when something happened, and refuses what cannot be.
+pub(super) fn settle(
+    timestamp: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    received_at: Timestamp,
+) -> Result<Timestamp, EventError> {
+    let occurred_at =
+        occurred_at(timestamp.map(to_micros), sent_at.map(to_micros), to_micros(received_at));
+    check_plausible(occurred_at, received_at)?;
+    Ok(occurred_at)
 }
 
 /// The client's timestamp; where `sentAt` shows that its clock is off by more than 60 s, Segment's

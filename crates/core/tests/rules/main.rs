@@ -8,5 +8,6 @@ mod insight;
 mod job;
 mod model;
 mod score;
+mod segment;
 mod validation;
 mod windows;

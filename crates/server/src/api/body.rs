@@ -27,10 +27,6 @@ pub(crate) struct OptionalBody<T>(pub(crate) T);
 #[derive(Debug)]
 pub(crate) struct Items<T>(pub(crate) Vec<T>);
 
-/// Any JSON, whatever its media type is called: browsers' beacons call it text/plain.
-#[derive(Debug)]
-pub(crate) struct AnyJson(pub(crate) Value);
-
 impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
@@ -60,15 +56,6 @@ impl<T: DeserializeOwned> FromRequest<Api> for Items<T> {
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         check_media_type(request.headers())?;
-        let bytes = bytes_of(request, api).await?;
-        parse(&bytes).map(Self)
-    }
-}
-
-impl FromRequest<Api> for AnyJson {
-    type Rejection = Problem;
-
-    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
         let bytes = bytes_of(request, api).await?;
         parse(&bytes).map(Self)
     }
@@ -120,7 +107,7 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
 }
 
-fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();

@@ -18,7 +18,10 @@ use super::{
     input::{client_id, path_text},
     problem::Problem,
 };
-use crate::{Error, access::Principal};
+use crate::{
+    Error,
+    access::{CallerKey, Principal},
+};
 
 const HOW: &str = "send the header Authorization: Bearer with a secret key (msk_…), a write key \
                    (mwk_…), a member's token (mmt_…) or a client's token, or Basic with the key as \
@@ -29,7 +32,7 @@ const UNKNOWN: &str = "this key or token is unknown, revoked or expired; a clien
 
 /// Anybody who presented a key or token that is in force.
 #[derive(Debug)]
-pub(crate) struct Caller(pub(crate) Principal);
+pub(crate) struct Caller(pub(crate) Principal, pub(crate) CallerKey);
 
 /// A member or a secret key: sees everything of its organization and acts on it.
 #[derive(Debug)]
@@ -105,7 +108,7 @@ fn only_sends_events() -> Problem {
 }
 
 /// What the Authorization header presents.
-fn credential(headers: &HeaderMap) -> Result<String, Problem> {
+pub(super) fn credential(headers: &HeaderMap) -> Result<String, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
         (None, _) => return Err(Problem::unauthenticated(HOW, false)),
@@ -140,7 +143,8 @@ impl FromRequestParts<Api> for Caller {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let credential = credential(&parts.headers)?;
         let principal = api.mainstay.authenticate(&credential).await?;
-        principal.map(Self).ok_or_else(|| Problem::unauthenticated(UNKNOWN, true))
+        let principal = principal.ok_or_else(|| Problem::unauthenticated(UNKNOWN, true))?;
+        Ok(Self(principal, CallerKey::of(&credential)))
     }
 }
 
@@ -148,7 +152,7 @@ impl FromRequestParts<Api> for Worker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Caller(principal) = Caller::from_request_parts(parts, api).await?;
+        let Caller(principal, _) = Caller::from_request_parts(parts, api).await?;
         let organization = principal.organization();
         match principal {
             Principal::Secret(_) => {

@@ -35,6 +35,7 @@ const TAGS: &[(&str, &str)] = &[
         "One client's score, insights and heatmap at once, as a dashboard needs them.",
     ),
     ("Events", "What clients do."),
+    ("Segment", "What clients do, from any of Segment's SDKs: point it at this host."),
     ("Clients", "Clients and what the organization keeps of them."),
     ("Scores", "Scores with their evidence, and their history."),
     ("Insights", "What each client is told every week."),
@@ -308,14 +309,18 @@ fn add_path_params(path: &str, operation: &mut Operation) {
 fn add_failures(path: &str, operation: &mut Operation, open: bool) {
     let has_body = operation.request_body.is_some();
     let has_input = has_body || operation.parameters.is_some();
+    // SDKs of Segment's give up on all but 429 and 5xx: what cannot be used is said in a 200.
+    let segment = path.starts_with("/v1/");
+    let events = segment || matches!(path, "/api/v1/events" | "/api/v1/cloudevents");
     for failure in FAILURES {
         let applies = match failure.status {
-            "400" | "413" => has_body,
-            "415" => has_body && path != "/api/v1/events",
+            "400" => has_body,
+            "413" => has_body && !segment,
+            "415" => has_body && !events,
             "401" | "403" => !open,
             "404" => path.contains('{') || path.starts_with("/api/client"),
-            "422" => has_input,
-            "429" => path == "/api/v1/events",
+            "422" => has_input && !segment,
+            "429" => events,
             // Where it can happen, the route says so itself.
             "409" => false,
             "503" => !open || path == "/readyz",

@@ -13,9 +13,12 @@ mod client;
 mod docs;
 mod document;
 mod input;
+mod intake;
 mod names;
 mod probes;
 mod problem;
+mod segment;
+mod take;
 mod v1;
 
 pub(crate) use problem::Problem;
@@ -48,6 +51,7 @@ pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Rou
     let (handlers, document) = OpenApiRouter::with_openapi(document::base())
         .merge(client::success::routes())
         .merge(v1::routes())
+        .merge(segment::routes())
         .merge(probes::routes())
         .merge(docs::routes())
         .split_for_parts();

@@ -33,6 +33,7 @@ macro_rules! names {
 
 names! {
     EventType, "What an event counts as.", engagement::EventType::ALL;
+    ClientsAre, "Whom an organization calls its clients.", engagement::segment::ClientsAre::ALL;
     FeedbackKind, "The scale of a rating: stars and csat 1–5, nps 0–10, thumbs 0–1, percent 0–100.",
         score::FeedbackKind::ALL;
     Component, "One of the five parts of a success score.", score::Component::ALL;

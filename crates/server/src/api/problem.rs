@@ -228,7 +228,7 @@ impl From<Error> for Problem {
                     None => problem,
                 }
             }
-            Error::Busy { retry_after_seconds } => {
+            Error::Busy { retry_after_seconds } | Error::TooFast { retry_after_seconds, .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, message).retry_after(retry_after_seconds)
             }
             Error::Unavailable { retry_after_seconds } => {

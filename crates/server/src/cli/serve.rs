@@ -71,7 +71,7 @@ impl Server {
         out: &mut Output,
     ) -> Result<()> {
         let Self { listener, address, signals } = self;
-        let (writer, written) = EventWriter::start(mainstay.clone());
+        let (writer, written) = EventWriter::start(mainstay, settings.rates);
         let background = Background::start(mainstay, settings, &site);
         let service = http::service(mainstay.clone(), writer, site);
         writeln!(out, "listening on http://{address}")?;

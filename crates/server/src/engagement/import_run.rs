@@ -5,16 +5,17 @@ use std::{
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::{Event, EventType, validate},
+    engagement::{EventType, Profile, ProfileChange, segment::Said, validate},
     id::OrganizationId,
 };
-use mainstay_store::{ClientPatch, Outcome, Scope, Seen, StoreError, Tx};
+use mainstay_store::{Scope, Tx};
 
 use super::{
+    Fate,
     import::{ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row, RowContent},
-    track::MOST_TRIES,
+    said::Tries,
 };
-use crate::{Error, Mainstay, Result, organization::Context};
+use crate::{Error, Mainstay, Result};
 
 /// Rows that go into one transaction: memory for a few megabytes, and few fsyncs.
 const BATCH: usize = 5_000;
@@ -58,21 +59,6 @@ pub enum ImportFailure {
     Service(#[from] Error),
 }
 
-/// Rows of one transaction, checked.
-#[derive(Default)]
-struct Batch {
-    events: Vec<Event>,
-    /// Client, when it was told, and what.
-    profiles: Vec<(String, Timestamp, ClientPatch)>,
-}
-
-/// What became of a batch's events.
-#[derive(Default)]
-struct Stored {
-    new: u64,
-    duplicates: u64,
-}
-
 impl Mainstay {
     /// Stores the rows of a file; those that are refused go to `FILE.rejects.csv` with the reason.
     /// What is stored stays when a later part of the file cannot be read: importing again adds
@@ -90,27 +76,32 @@ impl Mainstay {
     ) -> std::result::Result<ImportSummary, ImportFailure> {
         let mut source = ImportSource::open(path, options)?;
         let mut rejects = RejectsFile::beside(path);
-        let types = self.event_types(organization).await?;
+        let naming = self.naming(organization).await?;
         let mut summary = ImportSummary::default();
         // A dry run is the same work in one transaction that is undone: so it cannot say otherwise.
         let mut dry = if dry_run { Some(self.begin(organization).await?) } else { None };
         loop {
-            let batch = read_batch(&mut source, &types, &mut rejects, &mut summary, self.now())?;
+            let (types, now) = (&naming.types, self.now());
+            let batch = read_batch(&mut source, types, &mut rejects, &mut summary, now)?;
             progress(ImportProgress {
                 bytes: source.bytes_read(),
                 total_bytes: source.total_bytes(),
                 rows: summary.read,
             });
-            if batch.events.is_empty() && batch.profiles.is_empty() {
+            if batch.is_empty() {
                 break;
             }
-            let stored = match &mut dry {
-                Some(tx) => self.store_batch(tx, &batch).await?,
-                None => self.store_batch_at_last(organization, &batch).await?,
+            let (_, fates) = match &mut dry {
+                Some(tx) => self.store_said_in(tx, &batch).await?,
+                None => self.import_batch(organization, &batch).await?,
             };
-            summary.stored += stored.new;
-            summary.duplicates += stored.duplicates;
-            summary.profiles += batch.profiles.len() as u64;
+            for fate in fates {
+                match fate {
+                    Fate::Stored => summary.stored += 1,
+                    Fate::Duplicate => summary.duplicates += 1,
+                    Fate::Learned | Fate::Refused(_) => summary.profiles += 1,
+                }
+            }
         }
         if let Some(tx) = dry {
             tx.rollback().await.map_err(Error::from)?;
@@ -125,45 +116,28 @@ impl Mainstay {
     }
 
     /// Stores a batch in one transaction, again when it lost against another one.
-    async fn store_batch_at_last(
+    async fn import_batch(
         &self,
         organization: OrganizationId,
-        batch: &Batch,
-    ) -> Result<Stored> {
-        let mut tries = 1;
+        batch: &[Said],
+    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
+        let mut tries = Tries::default();
         loop {
-            match self.try_store_batch(organization, batch).await {
-                Err(Error::Store(StoreError::Conflict)) if tries < MOST_TRIES => tries += 1,
-                stored => return stored,
+            let stored = self.try_import(organization, batch).await;
+            if !tries.again(&stored) {
+                return stored;
             }
         }
     }
 
-    async fn try_store_batch(&self, organization: OrganizationId, batch: &Batch) -> Result<Stored> {
+    async fn try_import(
+        &self,
+        organization: OrganizationId,
+        batch: &[Said],
+    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
         let mut tx = self.begin(organization).await?;
-        let stored = self.store_batch(&mut tx, batch).await?;
+        let stored = self.store_said_in(&mut tx, batch).await?;
         tx.commit().await?;
-        Ok(stored)
-    }
-
-    async fn store_batch(&self, tx: &mut Tx, batch: &Batch) -> Result<Stored> {
-        let context = Context::load(tx).await?;
-        let mut stored = Stored::default();
-        for outcome in self.store_in(tx, &context, &batch.events).await? {
-            match outcome {
-                Outcome::Stored => stored.new += 1,
-                Outcome::Duplicate => stored.duplicates += 1,
-            }
-        }
-        let seen: Vec<Seen<'_>> = batch
-            .profiles
-            .iter()
-            .map(|(client, at, _)| Seen { external_id: client, first_at: *at })
-            .collect();
-        let resolved = tx.resolve_clients(&seen, self.now()).await?;
-        for (client, (_, _, patch)) in resolved.iter().zip(&batch.profiles) {
-            tx.update_client(client.id, patch).await?;
-        }
         Ok(stored)
     }
 }
@@ -174,33 +148,27 @@ fn read_batch(
     rejects: &mut RejectsFile,
     summary: &mut ImportSummary,
     now: Timestamp,
-) -> std::result::Result<Batch, ImportError> {
-    let mut batch = Batch::default();
-    while batch.events.len() + batch.profiles.len() < BATCH {
+) -> std::result::Result<Vec<Said>, ImportError> {
+    let mut batch = Vec::new();
+    while batch.len() < BATCH {
         let Some(row) = source.next() else { break };
         summary.read += 1;
-        let checked = match row? {
-            Ok(row) => check(row, types, now, &mut batch),
-            Err(rejected) => Err(rejected),
-        };
-        if let Err(rejected) = checked {
-            rejects.write(&rejected)?;
+        match row?.and_then(|row| check(row, types, now)) {
+            Ok(said) => batch.push(said),
+            Err(rejected) => rejects.write(&rejected)?,
         }
     }
-    // What was said last stands, whatever the order of the rows in a batch.
-    batch.profiles.sort_by_key(|(_, at, _)| *at);
     Ok(batch)
 }
 
-/// Adds a row to a batch, unless it is refused.
+/// What a row says, unless it is refused.
 fn check(
     row: Row,
     types: &HashMap<String, EventType>,
     now: Timestamp,
-    batch: &mut Batch,
-) -> std::result::Result<(), RejectedRow> {
+) -> std::result::Result<Said, RejectedRow> {
     let Row { line, content, raw } = row;
-    match content {
+    Ok(match content {
         RowContent::Event(mut incoming) => {
             if incoming.event_type.is_none() {
                 incoming.event_type = types.get(&incoming.name).copied();
@@ -213,24 +181,23 @@ fn check(
                 reason: error.to_string(),
                 raw,
             })?;
-            batch.events.push(event);
+            Said::Did(event)
         }
-        RowContent::Identify(identify) => batch.profiles.push((
-            identify.client_id,
-            identify.timestamp,
-            ClientPatch {
+        RowContent::Identify(identify) => Said::Told(ProfileChange {
+            client_id: identify.client_id,
+            at: identify.timestamp,
+            told: Profile {
                 name: identify.name,
                 email: identify.email,
                 plan: identify.plan,
                 group_id: None,
                 traits: identify.traits,
             },
-        )),
-        RowContent::Group(group) => batch.profiles.push((
-            group.client_id,
-            group.timestamp,
-            ClientPatch { group_id: Some(group.group_id), ..ClientPatch::default() },
-        )),
-    }
-    Ok(())
+        }),
+        RowContent::Group(group) => Said::Told(ProfileChange {
+            client_id: group.client_id,
+            at: group.timestamp,
+            told: Profile { group_id: Some(group.group_id), ..Profile::default() },
+        }),
+    })
 }

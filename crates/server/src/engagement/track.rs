@@ -1,16 +1,18 @@
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
+use jiff::Timestamp;
 use mainstay_core::{
-    engagement::{Event, EventError, EventType, IncomingEvent, validate},
+    engagement::{
+        Event, EventError, EventType, IncomingEvent,
+        segment::{ClientsAre, Said},
+        validate,
+    },
     id::OrganizationId,
-    time::local_day,
 };
-use mainstay_store::{Outcome, Scope, Seen, StorableEvent, StoreError, Tx, new_id};
+use mainstay_store::{Scope, new_id};
 
-use crate::{Error, Mainstay, Result, organization::Context};
-
-/// How often a transaction that lost against another one is run again.
-pub(super) const MOST_TRIES: u32 = 5;
+use super::Fate;
+use crate::{Mainstay, Result};
 
 /// What became of the events of one call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -43,9 +45,10 @@ impl Mainstay {
         incoming: Vec<IncomingEvent>,
     ) -> Result<Tracked> {
         let (events, refused) = self.check_events(organization, incoming).await?;
-        let outcomes = self.store_checked(organization, &events).await?;
-        let stored = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
-        Ok(Tracked { stored, duplicates: outcomes.len() - stored, refused })
+        let said: Vec<Said> = events.into_iter().map(Said::Did).collect();
+        let fates = self.store_said(organization, &said).await?;
+        let stored = fates.iter().filter(|fate| **fate == Fate::Stored).count();
+        Ok(Tracked { stored, duplicates: fates.len() - stored, refused })
     }
 
     /// Checks events one by one, with the organization's own names for them.
@@ -55,18 +58,11 @@ impl Mainstay {
         incoming: Vec<IncomingEvent>,
     ) -> Result<(Vec<Event>, Vec<Refusal>)> {
         let now = self.now();
-        let types = self.event_types(organization).await?;
+        let naming = self.naming(organization).await?;
         let mut events = Vec::with_capacity(incoming.len());
         let mut refused = Vec::new();
-        for (index, mut incoming) in incoming.into_iter().enumerate() {
-            if incoming.message_id.is_empty() {
-                // Without an id a message cannot be told from its repetition: it is new each time.
-                incoming.message_id = new_id::<uuid::Uuid>(now).to_string();
-            }
-            if incoming.event_type.is_none() {
-                incoming.event_type = types.get(&incoming.name).copied();
-            }
-            match validate(incoming, now) {
+        for (index, incoming) in incoming.into_iter().enumerate() {
+            match naming.check(incoming, now) {
                 Ok(event) => events.push(event),
                 Err(error) => refused.push(Refusal { index, error }),
             }
@@ -74,67 +70,48 @@ impl Mainstay {
         Ok((events, refused))
     }
 
-    /// What an organization's own event names count as.
-    pub(crate) async fn event_types(
-        &self,
-        organization: OrganizationId,
-    ) -> Result<HashMap<String, EventType>> {
+    /// What an organization's messages mean; changes elsewhere count here within a second.
+    pub(crate) async fn naming(&self, organization: OrganizationId) -> Result<Arc<Naming>> {
+        let now = self.now();
+        if let Some(known) = self.namings().get(&organization, now) {
+            return Ok(known);
+        }
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let names = tx.event_names().await?;
-        Ok(names.into_iter().map(|name| (name.name, name.event_type)).collect())
+        let clients_are = tx.organization().await?.clients_are;
+        let types = names.into_iter().map(|name| (name.name, name.event_type)).collect();
+        let naming = Arc::new(Naming { types, clients_are });
+        self.namings().keep(organization, Arc::clone(&naming), now);
+        Ok(naming)
     }
+}
 
-    /// Stores checked events in one transaction, again when it lost against another one.
-    pub(crate) async fn store_checked(
+/// What an organization's messages mean.
+#[derive(Debug)]
+pub(crate) struct Naming {
+    /// What its own event names count as.
+    pub(crate) types: HashMap<String, EventType>,
+    /// Whom it calls its clients.
+    pub(crate) clients_are: ClientsAre,
+}
+
+impl Naming {
+    /// Checks an event, with the organization's own names for it.
+    ///
+    /// # Errors
+    /// The first field at fault.
+    pub(crate) fn check(
         &self,
-        organization: OrganizationId,
-        events: &[Event],
-    ) -> Result<Vec<Outcome>> {
-        if events.is_empty() {
-            return Ok(Vec::new());
+        mut incoming: IncomingEvent,
+        now: Timestamp,
+    ) -> std::result::Result<Event, EventError> {
+        if incoming.message_id.is_empty() {
+            // Without an id a message cannot be told from its repetition: it is new each time.
+            incoming.message_id = new_id::<uuid::Uuid>(now).to_string();
         }
-        let mut tries = 1;
-        loop {
-            match self.try_store(organization, events).await {
-                Err(Error::Store(StoreError::Conflict)) if tries < MOST_TRIES => tries += 1,
-                result => return result,
-            }
+        if incoming.event_type.is_none() {
+            incoming.event_type = self.types.get(&incoming.name).copied();
         }
-    }
-
-    async fn try_store(
-        &self,
-        organization: OrganizationId,
-        events: &[Event],
-    ) -> Result<Vec<Outcome>> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let context = Context::load(&mut tx).await?;
-        let outcomes = self.store_in(&mut tx, &context, events).await?;
-        tx.commit().await?;
-        Ok(outcomes)
-    }
-
-    /// Stores checked events within a transaction of their organization.
-    pub(crate) async fn store_in(
-        &self,
-        tx: &mut Tx,
-        context: &Context,
-        events: &[Event],
-    ) -> Result<Vec<Outcome>> {
-        let seen: Vec<Seen<'_>> = events
-            .iter()
-            .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
-            .collect();
-        let resolved = tx.resolve_clients(&seen, self.now()).await?;
-        let storable: Vec<StorableEvent<'_>> = events
-            .iter()
-            .zip(resolved)
-            .map(|(event, client)| StorableEvent {
-                client,
-                local_day: local_day(event.occurred_at, &context.zone),
-                event,
-            })
-            .collect();
-        Ok(tx.store_events(&storable).await?)
+        validate(incoming, now)
     }
 }

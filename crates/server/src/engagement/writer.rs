@@ -1,106 +1,214 @@
 //! Group commit: what is waiting is stored in one transaction, with one fsync for all of it.
 
-use mainstay_core::{engagement::Event, id::OrganizationId};
-use mainstay_store::Outcome;
-use tokio::sync::{mpsc, oneshot};
+use std::{num::NonZeroU32, sync::Arc};
 
-use crate::{Error, Mainstay, Result};
+use governor::Quota;
+use mainstay_core::{engagement::segment::Said, id::OrganizationId};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore, oneshot},
+    task::{JoinHandle, JoinSet},
+};
 
-/// Submissions that may wait: bounds memory, and past it senders are told to come again.
-const QUEUE: usize = 1_024;
-/// Events that go into one transaction, so that nobody waits long for a large one.
-const MOST_EVENTS: usize = 5_000;
-/// What a sender is told to wait when the queue is full, in seconds.
+use super::{
+    Fate,
+    queue::{Group, Queue, Submission},
+};
+use crate::{
+    Error, Mainstay, Result,
+    access::CallerKey,
+    limit::{LimitClock, Limiter},
+};
+
+/// Bytes of requests that may be read, wait and be stored at a time: bounds memory, and past it
+/// senders are told to come again. What is made of a byte of JSON takes about six.
+const MOST_BYTES: usize = 48 * 1024 * 1024;
+/// What a request takes besides its bytes.
+const REQUEST_BYTES: usize = 1_024;
+/// What a sender is told to wait when too much is waiting, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
+/// Transactions at a time on PostgreSQL, which has more than one writer: while one waits for its
+/// commit, the next are under way.
+const POSTGRES_WRITERS: usize = 4;
+/// Events that may come at once whatever the rate: the most that one request brings.
+const LEAST_BURST: NonZeroU32 = NonZeroU32::new(2_500).unwrap();
+/// Keys and organizations that are counted before those that have long been quiet are forgotten.
+const MOST_COUNTED: usize = 10_000;
 
-struct Submission {
-    organization: OrganizationId,
-    events: Vec<Event>,
-    answer: oneshot::Sender<Result<Vec<Outcome>>>,
+/// How many events are taken in a second, before senders are told to wait; `None` is as many as can
+/// be stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// From all keys of an organization together.
+    pub organization: Option<NonZeroU32>,
+    /// With one key.
+    pub key: Option<NonZeroU32>,
 }
 
-/// The way into the store for events that arrive over the network. Cheap to clone; the writer ends
-/// when the last clone is gone and everything that was waiting is stored.
+/// The way into the store for what arrives over the network. Cheap to clone; the writer ends when the
+/// last clone is gone and everything that was waiting is stored.
 #[derive(Clone)]
-pub struct EventWriter {
-    queue: mpsc::Sender<Submission>,
+pub struct EventWriter(Arc<Shared>);
+
+struct Shared {
+    queue: Arc<Queue>,
+    memory: Arc<Semaphore>,
+    clock: LimitClock,
+    organizations: Option<Limiter<OrganizationId>>,
+    keys: Option<Limiter<CallerKey>>,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+/// A share of the memory that requests may take, held while one is worked on.
+pub struct Admission {
+    memory: OwnedSemaphorePermit,
+    all: Arc<Semaphore>,
+}
+
+impl Admission {
+    /// Takes more, for a request that turns out to be larger than it said.
+    ///
+    /// # Errors
+    /// [`Error::Busy`] when there is no more.
+    pub fn grow(&mut self, bytes: usize) -> Result<()> {
+        self.memory.merge(take(&self.all, bytes)?);
+        Ok(())
+    }
 }
 
 impl EventWriter {
     /// Starts the writer, and answers when it is done too: after the last clone is dropped.
-    pub fn start(mainstay: Mainstay) -> (Self, tokio::task::JoinHandle<()>) {
-        let (queue, submissions) = mpsc::channel(QUEUE);
-        (Self { queue }, tokio::spawn(write(mainstay, submissions)))
+    pub fn start(mainstay: &Mainstay, rates: Rates) -> (Self, JoinHandle<()>) {
+        let queue: Arc<Queue> = Arc::default();
+        let clock = LimitClock::of(mainstay);
+        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.max(LEAST_BURST));
+        let shared = Shared {
+            queue: Arc::clone(&queue),
+            memory: Arc::new(Semaphore::new(MOST_BYTES)),
+            organizations: rates.organization.map(|rate| clock.limiter(quota(rate))),
+            keys: rates.key.map(|rate| clock.limiter(quota(rate))),
+            clock,
+        };
+        let writers = if mainstay.store().is_postgres() { POSTGRES_WRITERS } else { 1 };
+        let mut running = JoinSet::new();
+        for _ in 0..writers {
+            running.spawn(write(mainstay.clone(), Arc::clone(&queue)));
+        }
+        (
+            Self(Arc::new(shared)),
+            tokio::spawn(async move { while running.join_next().await.is_some() {} }),
+        )
     }
 
-    /// Stores checked events; when this returns they are on disk.
+    /// Lets a request of so many bytes in, before it is read.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too much is waiting, [`Error::Unavailable`] when the database does not
-    /// take it; then none is stored.
+    /// [`Error::Busy`] when too much is waiting.
+    pub fn admit(&self, bytes: usize) -> Result<Admission> {
+        let all = &self.0.memory;
+        Ok(Admission { memory: take(all, bytes + REQUEST_BYTES)?, all: Arc::clone(all) })
+    }
+
+    /// Counts so many events against the rates of an organization and a key.
+    ///
+    /// # Errors
+    /// [`Error::TooFast`] when one of them is exceeded; then none is counted against the other.
+    pub fn count(
+        &self,
+        organization: OrganizationId,
+        key: Option<CallerKey>,
+        events: usize,
+    ) -> Result<()> {
+        let events = u32::try_from(events).ok().and_then(NonZeroU32::new);
+        let Some(events) = events else { return Ok(()) };
+        if let (Some(keys), Some(key)) = (&self.0.keys, key) {
+            self.check(keys, &key, events, "key")?;
+        }
+        if let Some(organizations) = &self.0.organizations {
+            self.check(organizations, &organization, events, "organization")?;
+        }
+        Ok(())
+    }
+
+    fn check<K: std::hash::Hash + Eq + Clone>(
+        &self,
+        limiter: &Limiter<K>,
+        key: &K,
+        events: NonZeroU32,
+        of: &'static str,
+    ) -> Result<()> {
+        if limiter.len() > MOST_COUNTED {
+            limiter.retain_recent();
+        }
+        match limiter.check_key_n(key, events) {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(until)) => {
+                Err(Error::TooFast { of, retry_after_seconds: self.0.clock.seconds_until(&until) })
+            }
+            // More than can come at once: no request brings as many.
+            Err(_) => Err(Error::TooFast { of, retry_after_seconds: RETRY_AFTER_SECONDS }),
+        }
+    }
+
+    /// Stores what was said; when this returns it is on disk, as far as it is not refused.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when the database does not take it; then nothing is stored.
     pub async fn store(
         &self,
         organization: OrganizationId,
-        events: Vec<Event>,
-    ) -> Result<Vec<Outcome>> {
+        said: Vec<Said>,
+        admission: Admission,
+    ) -> Result<Vec<Fate>> {
+        if said.is_empty() {
+            return Ok(Vec::new());
+        }
         let (answer, stored) = oneshot::channel();
-        self.queue
-            .try_send(Submission { organization, events, answer })
-            .map_err(|_| Error::Busy { retry_after_seconds: RETRY_AFTER_SECONDS })?;
+        let memory = admission.memory;
+        self.0.queue.push(organization, Submission { said, answer, memory });
         stored.await.unwrap_or_else(|_| Err(unavailable()))
     }
+}
+
+fn take(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit> {
+    let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
+    Arc::clone(all)
+        .try_acquire_many_owned(bytes)
+        .map_err(|_| Error::Busy { retry_after_seconds: RETRY_AFTER_SECONDS })
 }
 
 const fn unavailable() -> Error {
     Error::Unavailable { retry_after_seconds: RETRY_AFTER_SECONDS }
 }
 
-async fn write(mainstay: Mainstay, mut submissions: mpsc::Receiver<Submission>) {
-    let mut held = None;
-    loop {
-        let Some(first) = (match held.take() {
-            Some(submission) => Some(submission),
-            None => submissions.recv().await,
-        }) else {
-            return;
-        };
-        let organization = first.organization;
-        let mut group = vec![first];
-        let mut events = group[0].events.len();
-        while events < MOST_EVENTS
-            && let Ok(next) = submissions.try_recv()
-        {
-            if next.organization != organization {
-                // A transaction belongs to one organization; this one is next.
-                held = Some(next);
-                break;
-            }
-            events += next.events.len();
-            group.push(next);
-        }
-        store_group(&mainstay, organization, group).await;
+async fn write(mainstay: Mainstay, queue: Arc<Queue>) {
+    while let Some(group) = queue.next().await {
+        store_group(&mainstay, group).await;
     }
 }
 
-async fn store_group(mainstay: &Mainstay, organization: OrganizationId, group: Vec<Submission>) {
-    let counts: Vec<usize> = group.iter().map(|submission| submission.events.len()).collect();
-    let (events, answers): (Vec<_>, Vec<_>) =
-        group.into_iter().map(|submission| (submission.events, submission.answer)).unzip();
-    let events: Vec<Event> = events.into_iter().flatten().collect();
-    match mainstay.store_checked(organization, &events).await {
-        Ok(outcomes) => {
-            mainstay.hub().stored(organization, &events, &outcomes);
-            let mut rest = outcomes.as_slice();
-            for (answer, count) in answers.into_iter().zip(counts) {
-                let (own, others) = rest.split_at(count);
-                rest = others;
+async fn store_group(mainstay: &Mainstay, Group { organization, submissions }: Group) {
+    let mut said = Vec::with_capacity(submissions.iter().map(|one| one.said.len()).sum());
+    let mut answers = Vec::with_capacity(submissions.len());
+    for submission in submissions {
+        answers.push((submission.said.len(), submission.answer, submission.memory));
+        said.extend(submission.said);
+    }
+    match mainstay.store_said(organization, &said).await {
+        Ok(fates) => {
+            let mut fates = fates.into_iter();
+            for (count, answer, _memory) in answers {
                 // The sender may have gone; its events are stored all the same.
-                let _ = answer.send(Ok(own.to_vec()));
+                let _ = answer.send(Ok(fates.by_ref().take(count).collect()));
             }
         }
         Err(error) => {
-            tracing::error!(%error, events = events.len(), "events were not stored");
-            for answer in answers {
+            tracing::error!(%error, events = said.len(), "events were not stored");
+            for (_, answer, _memory) in answers {
                 let _ = answer.send(Err(unavailable()));
             }
         }

@@ -12,7 +12,7 @@ use mainstay_core::{
     health::Severity,
     id::OrganizationId,
 };
-use mainstay_store::{Outcome, RefusedEvent};
+use mainstay_store::RefusedEvent;
 use tokio::sync::{broadcast, watch};
 
 use super::refusals::Refusals;
@@ -137,26 +137,20 @@ impl Hub {
         true
     }
 
-    /// Tells of the new ones among events that were just stored.
-    pub(crate) fn stored(
+    /// Tells of events that were just stored, each with its client's `external_id`.
+    pub(crate) fn stored<'a>(
         &self,
         organization: OrganizationId,
-        events: &[Event],
-        outcomes: &[Outcome],
+        new: impl Iterator<Item = (&'a str, &'a Event)>,
     ) {
         let Some(channel) = self.channels().get(&organization).cloned() else { return };
-        let new: Vec<&Event> = events
-            .iter()
-            .zip(outcomes)
-            .filter(|(_, outcome)| **outcome == Outcome::Stored)
-            .map(|(event, _)| event)
-            .collect();
+        let new: Vec<(&str, &Event)> = new.collect();
         let left = channel.left.load(Ordering::Relaxed);
         let (rest, told) = new.split_at(new.len().saturating_sub(left));
         channel.left.fetch_sub(told.len(), Ordering::Relaxed);
         channel.more.fetch_add(i64::try_from(rest.len()).unwrap_or(i64::MAX), Ordering::Relaxed);
         if !told.is_empty() {
-            let told = told.iter().map(|event| LiveEvent::of(event)).collect();
+            let told = told.iter().map(|(client, event)| LiveEvent::of(client, event)).collect();
             let _ = channel.sender.send(Arc::new(News::Events(told)));
         }
     }
@@ -172,9 +166,9 @@ impl Hub {
 }
 
 impl LiveEvent {
-    fn of(event: &Event) -> Self {
+    fn of(client_id: &str, event: &Event) -> Self {
         Self {
-            client_id: event.client_id.clone(),
+            client_id: client_id.to_owned(),
             message_id: event.message_id.clone(),
             event_type: event.event_type,
             name: event.name.clone(),

@@ -136,7 +136,7 @@ impl From<Error> for PageError {
             Error::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, "It changed in the meantime", message)
             }
-            Error::Busy { retry_after_seconds } => {
+            Error::Busy { retry_after_seconds } | Error::TooFast { retry_after_seconds, .. } => {
                 Self::new(StatusCode::TOO_MANY_REQUESTS, "Too much is waiting", message)
                     .retry_after(retry_after_seconds)
             }

@@ -3,7 +3,9 @@
 mod access;
 mod alerts;
 mod clients;
+mod cloud_events;
 mod events;
 mod operation;
 mod organization;
+mod segment;
 mod success;

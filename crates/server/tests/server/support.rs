@@ -9,7 +9,7 @@ use jiff::{Timestamp, ToSpan as _};
 use mainstay::{
     Mainstay, ManualClock,
     access::{ClientClaims, sign_client_token},
-    engagement::EventWriter,
+    engagement::{EventWriter, Rates},
     http::{self, Site},
     organization::CreateOrganization,
 };
@@ -81,7 +81,7 @@ pub(crate) struct World {
     http: reqwest::Client,
     url: String,
     server: JoinHandle<()>,
-    store: Store,
+    pub(crate) store: Store,
     place: Place,
 }
 
@@ -151,7 +151,7 @@ impl World {
         let mainstay = Mainstay::new(store.clone(), clock.clone());
         let acme = tenant(&mainstay, "acme").await;
         let rival = tenant(&mainstay, "rival").await;
-        let (writer, _) = EventWriter::start(mainstay.clone());
+        let (writer, _) = EventWriter::start(&mainstay, Rates::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");

@@ -11,9 +11,9 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote, ClientPatch,
-    EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease, LinkKind,
-    NewApiKey, NewMember, NewSignInLink, OnboardingTask, OrganizationPatch, Role, RunEnd,
+    AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
+    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
+    LinkKind, NewApiKey, NewMember, NewSignInLink, OnboardingTask, OrganizationPatch, Role, RunEnd,
     RunProgress, Scope, SendEnd, StaleClient, Store, TaskStatus,
 };
 
@@ -79,6 +79,12 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         };
         tx.create_note(client.id, &note).await.unwrap();
         tx.set_client_owner(client.id, Some(owner.id)).await.unwrap();
+        let user_id = format!("user-of-{}", client.external_id);
+        let user = AccountUser { user_id: &user_id, account: client.id, since: now() };
+        tx.set_accounts(&[user]).await.unwrap();
+        let alias = format!("alias-of-{}", client.external_id);
+        let zone = time_zone(zone).unwrap();
+        tx.merge_client(&alias, &client.external_id, &zone, now()).await.unwrap();
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
     tx.keep_refused(&[refusal("client_id")]).await.unwrap();
@@ -253,7 +259,11 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.rollback().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
-    let patch = OrganizationPatch { name: Some("Mine now".to_owned()), time_zone: None };
+    let patch = OrganizationPatch {
+        name: Some("Mine now".to_owned()),
+        time_zone: None,
+        ..OrganizationPatch::default()
+    };
     tx.update_organization(&patch).await.unwrap();
     assert!(!tx.delete_member(member).await.unwrap());
     assert!(!tx.set_member_role(member, Role::Staff).await.unwrap());

@@ -147,7 +147,11 @@ at_the_same_time!(
         let ours = organization(store, "UTC").await;
         send(store, ours, &[event("ada", "m1", EventType::Login, "2026-05-18T22:00:00Z")]).await;
         let mut changing = store.begin(Scope::Service(ours)).await.unwrap();
-        let patch = OrganizationPatch { name: None, time_zone: Some("Asia/Kathmandu".to_owned()) };
+        let patch = OrganizationPatch {
+            name: None,
+            time_zone: Some("Asia/Kathmandu".to_owned()),
+            ..OrganizationPatch::default()
+        };
         changing.update_organization(&patch).await.unwrap();
         let other = store.reopened().await;
         let task = tokio::spawn(async move {
@@ -170,7 +174,11 @@ at_the_same_time!(
     async |store| {
         let ours = organization(store, "UTC").await;
         let mut changing = store.begin(Scope::Service(ours)).await.unwrap();
-        let patch = OrganizationPatch { name: None, time_zone: Some("Asia/Kathmandu".to_owned()) };
+        let patch = OrganizationPatch {
+            name: None,
+            time_zone: Some("Asia/Kathmandu".to_owned()),
+            ..OrganizationPatch::default()
+        };
         changing.update_organization(&patch).await.unwrap();
         let other = store.reopened().await;
         let task = tokio::spawn(async move {

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Every migration there is.
-const VERSIONS: [i64; 16] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 18, 19];
+const VERSIONS: [i64; 17] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 18, 19];
 const COUNT: i64 = VERSIONS.len() as i64;
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1];
 

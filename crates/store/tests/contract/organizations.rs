@@ -1,7 +1,7 @@
 //! Organizations and their settings.
 
 use mainstay_core::{
-    engagement::EventType,
+    engagement::{EventType, segment::ClientsAre},
     id::OrganizationId,
     score::{MissingData, ScoreModel},
 };
@@ -50,6 +50,7 @@ on_both_databases!(a_new_organization_has_its_secret_and_the_standard_model, asy
         scored_until: None,
         folded_until: None,
         health_checked_until: None,
+        clients_are: ClientsAre::Users,
     };
     assert_eq!(read(store, acme.id).await, expected);
     let mut tx = store.read(Scope::Service(acme.id)).await.unwrap();
@@ -90,6 +91,7 @@ on_both_databases!(a_patch_changes_what_it_names_and_nothing_else, async |store|
         let patch = OrganizationPatch {
             name: name.map(str::to_owned),
             time_zone: time_zone.map(str::to_owned),
+            ..OrganizationPatch::default()
         };
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.update_organization(&patch).await.unwrap();
@@ -219,7 +221,11 @@ on_both_databases!(a_new_zone_moves_every_event_to_its_day_there, async |store| 
         ("America/New_York", vec![("2026-05-01", 2)]),
         ("UTC", vec![("2026-05-01", 1), ("2026-05-02", 1)]),
     ] {
-        let patch = OrganizationPatch { name: None, time_zone: Some(zone.to_owned()) };
+        let patch = OrganizationPatch {
+            name: None,
+            time_zone: Some(zone.to_owned()),
+            ..OrganizationPatch::default()
+        };
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.update_organization(&patch).await.unwrap();
         tx.rebuild_daily_activity(&mainstay_core::time::time_zone(zone).unwrap()).await.unwrap();

@@ -57,6 +57,8 @@ allowed_sites             aaaa    aaaa  aaaa  a---  ----   ****
 portfolio_changes         aaaa    aa--  aa--  aa--  ----   ****
 refused_events            aaaa    a---  a---  a---  ----   ****
 client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
+client_aliases            aaaa    a---  a---  a---  ----   ****
+account_users             aaaa    a---  a---  a---  ----   ****
 job_schedules             aaaa    a---  a---  a---  ----   ****
 job_runs                  aaaa    a---  a---  a---  ----   ****
 email_settings            aaaa    a---  a---  a---  ----   ****
@@ -384,7 +386,11 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
         name: "New".to_owned(),
         role: Role::Staff,
     };
-    let patch = OrganizationPatch { name: Some("Renamed".to_owned()), time_zone: None };
+    let patch = OrganizationPatch {
+        name: Some("Renamed".to_owned()),
+        time_zone: None,
+        ..OrganizationPatch::default()
+    };
     let standard = mainstay_core::score::ScoreModel::standard();
     for role in [Role::Owner, Role::Admin] {
         let mut tx = database.begin(Scope::Member(ours, role)).await.unwrap();
@@ -402,9 +408,13 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
     assert_eq!(tx.members().await.unwrap().len(), 3);
     assert_eq!(tx.api_keys().await.unwrap(), []);
     assert!(tx.client_token_secret().await.is_err());
-    tx.update_organization(&OrganizationPatch { name: Some("Mine".to_owned()), time_zone: None })
-        .await
-        .unwrap();
+    tx.update_organization(&OrganizationPatch {
+        name: Some("Mine".to_owned()),
+        time_zone: None,
+        ..OrganizationPatch::default()
+    })
+    .await
+    .unwrap();
     assert_eq!(tx.organization().await.unwrap().name, "Renamed");
     let member = tx.members().await.unwrap()[0].id;
     assert!(!tx.delete_member(member).await.unwrap());

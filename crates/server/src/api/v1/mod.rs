@@ -2,6 +2,7 @@
 
 pub(crate) mod alerts;
 pub(crate) mod clients;
+mod cloud_events;
 mod emails;
 mod event_names;
 pub(crate) mod events;
@@ -18,6 +19,7 @@ use super::Api;
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .merge(events::routes())
+        .merge(cloud_events::routes())
         .merge(clients::routes())
         .merge(alerts::routes())
         .merge(emails::routes())

@@ -2,6 +2,7 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
+use mainstay_core::engagement::segment::ClientsAre;
 use mainstay_store::{Organization, OrganizationPatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -12,6 +13,7 @@ use crate::api::{
     Api,
     body::{Body, present},
     caller::{Administrator, Worker},
+    names,
     problem::Problem,
 };
 
@@ -41,6 +43,9 @@ struct OrganizationBody {
     scored_until: Option<Timestamp>,
     /// Newest instant for which health was checked.
     health_checked_until: Option<Timestamp>,
+    /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to.
+    #[schema(value_type = names::ClientsAre)]
+    clients_are: ClientsAre,
 }
 
 impl From<Organization> for OrganizationBody {
@@ -55,6 +60,7 @@ impl From<Organization> for OrganizationBody {
             model_version: organization.model_version,
             scored_until: organization.scored_until,
             health_checked_until: organization.health_checked_until,
+            clients_are: organization.clients_are,
         }
     }
 }
@@ -72,6 +78,11 @@ struct OrganizationChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, example = "America/New_York")]
     time_zone: Option<String>,
+    /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to. Counts
+    /// for messages from now on.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, value_type = Option<names::ClientsAre>)]
+    clients_are: Option<ClientsAre>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -96,7 +107,7 @@ async fn read_organization(
 
 /// Changes the organization.
 ///
-/// Its name or its time zone. Needs the role owner or admin, or a secret key. A new time zone takes
+/// Its name, its time zone or whom it calls its clients. Needs the role owner or admin, or a secret key. A new time zone takes
 /// as long as there are events.
 #[utoipa::path(
     patch, path = "/api/v1/organization", tag = "Organization",
@@ -109,7 +120,11 @@ async fn change_organization(
     State(api): State<Api>,
     Body(changes): Body<OrganizationChanges>,
 ) -> Result<Json<OrganizationBody>, Problem> {
-    let patch = OrganizationPatch { name: changes.name, time_zone: changes.time_zone };
+    let patch = OrganizationPatch {
+        name: changes.name,
+        time_zone: changes.time_zone,
+        clients_are: changes.clients_are,
+    };
     let organization = api.mainstay.update_organization(administrator.organization, patch).await?;
     Ok(Json(organization.into()))
 }

@@ -5,7 +5,7 @@ use axum::{
     response::{IntoResponse as _, Redirect},
 };
 use mainstay_core::{
-    engagement::{EventType, IncomingEvent},
+    engagement::{EventType, IncomingEvent, MAX_DATA_BYTES, segment::Said},
     id::InsightId,
     insight::InsightStatus,
     score::FeedbackKind,
@@ -105,5 +105,7 @@ async fn store_event(
     if let Some(refusal) = refused.into_iter().next() {
         return Err(refusal.error.into());
     }
-    writer.store(organization, events).await.map(drop)
+    let said: Vec<Said> = events.into_iter().map(Said::Did).collect();
+    let admission = writer.admit(MAX_DATA_BYTES)?;
+    writer.store(organization, said, admission).await.map(drop)
 }

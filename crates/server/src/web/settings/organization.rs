@@ -1,6 +1,6 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
-use mainstay_core::time::time_zone;
+use mainstay_core::{engagement::segment::ClientsAre, time::time_zone};
 use mainstay_store::OrganizationPatch;
 use serde::Deserialize;
 
@@ -24,6 +24,7 @@ struct OrganizationPage {
     slug: String,
     name: String,
     time_zone: String,
+    clients_are: &'static str,
     /// Every zone there is, for the field's suggestions.
     zones: Vec<String>,
     error: Option<FormError>,
@@ -40,6 +41,7 @@ impl OrganizationPage {
             slug: organization.slug.clone(),
             name: organization.name.clone(),
             time_zone: organization.time_zone.clone(),
+            clients_are: organization.clients_are.as_str(),
             zones,
             error: None,
         }
@@ -63,6 +65,7 @@ async fn form(session: StaffSession, Asked(done): AskedDone) -> Answer {
 struct Changes {
     name: String,
     time_zone: String,
+    clients_are: ClientsAre,
 }
 
 async fn save(
@@ -70,10 +73,11 @@ async fn save(
     State(web): State<Web>,
     Sent(changes): Sent<Changes>,
 ) -> Answer {
-    let Changes { name, time_zone } = changes;
+    let Changes { name, time_zone, clients_are } = changes;
     let patch = OrganizationPatch {
         name: Some(name.clone()),
         time_zone: Some(time_zone.trim().to_owned()),
+        clients_are: Some(clients_are),
     };
     match web.mainstay.update_organization(session.organization_id(), patch).await {
         Ok(_) => Ok(back(PATH, "saved").into_response()),
@@ -82,7 +86,13 @@ async fn save(
             let page = OrganizationPage::new(&session);
             show_with(
                 StatusCode::UNPROCESSABLE_ENTITY,
-                &OrganizationPage { name, time_zone, error, ..page },
+                &OrganizationPage {
+                    name,
+                    time_zone,
+                    clients_are: clients_are.as_str(),
+                    error,
+                    ..page
+                },
             )
         }
     }

@@ -1,23 +1,18 @@
-//! How often somebody may try. In memory: whoever waits out a restart of the server has waited.
+//! How often somebody may try.
 
 use std::{
     net::{IpAddr, Ipv6Addr},
     num::NonZeroU32,
-    ops::Add,
-    sync::Arc,
     time::Duration,
 };
 
-use governor::{
-    NotUntil, Quota, RateLimiter,
-    clock::{Clock as _, Reference},
-    middleware::NoOpMiddleware,
-    nanos::Nanos,
-    state::keyed::HashMapStateStore,
-};
-use jiff::Timestamp;
+use governor::{NotUntil, Quota};
 
-use crate::{Clock, Mainstay, web::PageError};
+use crate::{
+    Mainstay,
+    limit::{LimitClock, LimitInstant, Limiter},
+    web::PageError,
+};
 
 /// Tries with one address from one place: so many at once…
 const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
@@ -31,45 +26,6 @@ const MOST_KEYS: usize = 10_000;
 /// Characters of an address that tell it apart here: what is longer is none.
 const MOST_KEY_CHARS: usize = 254;
 
-type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<LimitInstant>>;
-
-/// The server's clock, as the limiter asks it.
-#[derive(Clone)]
-struct LimitClock(Arc<dyn Clock>);
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct LimitInstant(Timestamp);
-
-impl governor::clock::Clock for LimitClock {
-    type Instant = LimitInstant;
-
-    fn now(&self) -> LimitInstant {
-        LimitInstant(self.0.now())
-    }
-}
-
-impl Add<Nanos> for LimitInstant {
-    type Output = Self;
-
-    fn add(self, nanos: Nanos) -> Self {
-        let duration = Duration::from_nanos(nanos.as_u64());
-        Self(self.0.checked_add(duration).unwrap_or(Timestamp::MAX))
-    }
-}
-
-impl Reference for LimitInstant {
-    fn duration_since(&self, earlier: Self) -> Nanos {
-        let since = self.0.duration_since(earlier.0);
-        // A clock that was set back has not moved.
-        Nanos::from(u64::try_from(since.as_nanos()).unwrap_or(0))
-    }
-
-    fn saturating_sub(&self, nanos: Nanos) -> Self {
-        let duration = Duration::from_nanos(nanos.as_u64());
-        Self(self.0.checked_sub(duration).unwrap_or(Timestamp::MIN))
-    }
-}
-
 /// Counts tries to sign in, to ask for a new password and to use a link.
 pub(crate) struct Limits {
     clock: LimitClock,
@@ -79,21 +35,13 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new(mainstay: &Mainstay) -> Self {
-        let clock = LimitClock(mainstay.clock.clone());
+        let clock = LimitClock::of(mainstay);
         let quota = |burst, every| {
             Quota::with_period(every).expect("a period is not empty").allow_burst(burst)
         };
         Self {
-            tries: RateLimiter::new(
-                quota(TRIES, TRY_EVERY),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
-            places: RateLimiter::new(
-                quota(PLACE_TRIES, PLACE_TRY_EVERY),
-                HashMapStateStore::default(),
-                clock.clone(),
-            ),
+            tries: clock.limiter(quota(TRIES, TRY_EVERY)),
+            places: clock.limiter(quota(PLACE_TRIES, PLACE_TRY_EVERY)),
             clock,
         }
     }
@@ -117,9 +65,7 @@ impl Limits {
     }
 
     fn too_often(&self, until: &NotUntil<LimitInstant>) -> PageError {
-        let wait = until.wait_time_from(self.clock.now());
-        let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-        let seconds = seconds.max(1);
+        let seconds = self.clock.seconds_until(until);
         let unit = if seconds == 1 { "second" } else { "seconds" };
         PageError::too_often(
             format!("There were too many tries from here. Try again in {seconds} {unit}."),

@@ -98,8 +98,15 @@ on_both_databases!(a_refused_event_is_told_with_field_reason_and_body, async |wo
     world.patch(&world.acme.secret_key, "/api/client/success", seeded).await.problem(422);
     assert!(stream.next("refused").await["html"].as_str().unwrap().contains("event"));
 
+    world.tick();
+    let nobodys = json!({"event": "login", "anonymousId": "anon-7"});
+    world.post(write_key, "/v1/track", nobodys).await.json(200);
+    let told = stream.next("refused").await;
+    let html = told["html"].as_str().unwrap();
+    assert!(html.contains("userId") && html.contains("anon-7"), "{html}");
+
     let page = staff.get("/live?show=refused").await;
-    assert_eq!(page.page(200).matches("Refused: <code>").count(), 3, "{page:#?}");
+    assert_eq!(page.page(200).matches("Refused: <code>").count(), 4, "{page:#?}");
     assert!(!page.text.contains("hush-hush"));
     assert!(staff.get("/live?show=x").await.page(422).contains("Show: "));
 });

@@ -43,7 +43,8 @@ fn change(fields: &mut [(String, String)], name: &str, value: &str) {
 on_both_databases!(an_organization_gets_another_name_and_zone, async |world| {
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     let path = "/settings/organization";
-    let form = [("name", "Tidewater"), ("time_zone", " America/New_York ")];
+    let form =
+        [("name", "Tidewater"), ("time_zone", " America/New_York "), ("clients_are", "groups")];
     assert_eq!(owner.post(path, &form).await.leads_to(), "/settings/organization?done=saved");
     let page = owner.get("/settings/organization?done=saved").await;
     assert!(page.page(200).contains("value=\"America/New_York\"") && page.text.contains("Saved."));
@@ -54,7 +55,9 @@ on_both_databases!(an_organization_gets_another_name_and_zone, async |world| {
         (&"x".repeat(256), "UTC", "Has 256 characters; the limit is 255"),
         ("nul\0", "UTC", "Contains a NUL character"),
     ] {
-        let page = owner.post(path, &[("name", name), ("time_zone", zone)]).await;
+        let page = owner
+            .post(path, &[("name", name), ("time_zone", zone), ("clients_are", "users")])
+            .await;
         assert!(page.page(422).contains(told), "{told}: {}", page.text);
     }
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
@@ -292,7 +295,11 @@ async fn hostile_names_are_shown_harmless() {
         "\u{200b}",
         &wide,
     ] {
-        let patch = OrganizationPatch { name: Some(name.to_owned()), time_zone: None };
+        let patch = OrganizationPatch {
+            name: Some(name.to_owned()),
+            time_zone: None,
+            ..OrganizationPatch::default()
+        };
         world.mainstay.update_organization(world.acme.id, patch).await.unwrap();
         world.mainstay.rename_member(world.acme.id, id, name).await.unwrap();
         for path in

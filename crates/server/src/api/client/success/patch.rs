@@ -3,7 +3,7 @@ use axum::{
     extract::State,
     response::{IntoResponse, Response},
 };
-use mainstay_core::{id::InsightId, insight::InsightStatus};
+use mainstay_core::{engagement::MAX_DATA_BYTES, id::InsightId, insight::InsightStatus};
 use mainstay_store::Scope;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -99,7 +99,9 @@ pub(super) async fn act_on_success(
     };
     let status = match action {
         "track-event" => {
-            return Ok(Json(take_events(&api, &caller.0, vec![body]).await?).into_response());
+            let admission = api.writer.admit(MAX_DATA_BYTES)?;
+            let taken = take_events(&api, &caller, vec![body], admission).await?;
+            return Ok(Json(taken).into_response());
         }
         "mark-read" => InsightStatus::Read,
         "acted-on" | "acted_on" => InsightStatus::ActedOn,

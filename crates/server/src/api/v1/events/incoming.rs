@@ -60,9 +60,9 @@ pub(crate) struct EventBody {
 }
 
 /// Reads one event, as far as its shape goes.
-pub(super) fn read(value: Value) -> Result<IncomingEvent, EventError> {
+pub(super) fn read(value: &Value) -> Result<IncomingEvent, EventError> {
     if !value.is_object() {
-        let reason = format!("an event is an object, and this is {}; send one", kind_of(&value));
+        let reason = format!("an event is an object, and this is {}; send one", kind_of(value));
         return Err(EventError::new("event", reason));
     }
     EventBody::deserialize(value).map_err(|error| twice(&error))?.into_incoming()

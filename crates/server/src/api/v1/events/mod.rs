@@ -2,9 +2,12 @@
 
 mod incoming;
 
-use axum::{Json, extract::State};
-use mainstay_core::engagement::IncomingEvent;
-use mainstay_store::Outcome;
+use axum::{
+    Json,
+    extract::{Request, State},
+    http::StatusCode,
+};
+use mainstay_core::engagement::{IncomingEvent, segment::Said};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -14,17 +17,17 @@ pub(crate) use incoming::EventBody;
 
 use crate::{
     access::Principal,
-    api::{Api, body::AnyJson, caller::Caller, problem::Problem},
-    engagement::Refusal,
+    api::{
+        Api,
+        body::parse,
+        caller::Caller,
+        intake,
+        problem::Problem,
+        take::{MAX_EVENTS, Taken, take},
+    },
+    engagement::Admission,
     live::Refused,
 };
-
-/// Most events in one request: with less it takes many requests, with more a sender that has to
-/// repeat one repeats too much.
-const MAX_EVENTS: usize = 2_500;
-/// Events of a request of which, should they be refused, is kept what was sent. Whoever wires up an
-/// app sends few; copying what senders of many send would cost them time.
-const MOST_SHOWN: usize = 100;
 
 /// What became of the events of a request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -53,13 +56,16 @@ pub(crate) struct RefusedEvent {
     pub(crate) reason: String,
 }
 
-impl From<Refusal> for RefusedEvent {
-    fn from(refusal: Refusal) -> Self {
-        Self {
-            index: refusal.index,
-            field: refusal.error.field.to_owned(),
-            reason: refusal.error.reason,
+impl TryFrom<Taken> for TakenEvents {
+    type Error = Problem;
+
+    /// What cannot be used at all is the sender's mistake.
+    fn try_from(taken: Taken) -> Result<Self, Problem> {
+        if taken.none() {
+            return Err(Problem::refused(taken.refused));
         }
+        let Taken { stored, duplicates, refused, .. } = taken;
+        Ok(Self { stored, duplicates, refused })
     }
 }
 
@@ -83,7 +89,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Sends events.
 ///
-/// One event or an array of up to 2 500, in at most 500 KiB; any Content-Type will do. An event of a
+/// One event or an array of up to 2 500, in at most 500 KiB, plain or gzipped; any Content-Type will
+/// do. An event of a
 /// client that is not known yet creates the client. The same `message_id` with the same timestamp
 /// sent again is stored once, so a request that got no answer can simply be repeated. When this
 /// answers 200, every event that is not listed in `refused` is on disk. When not one event can be
@@ -103,12 +110,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 async fn track_events(
     caller: Caller,
     State(api): State<Api>,
-    body: Result<AnyJson, Problem>,
+    request: Request,
 ) -> Result<Json<TakenEvents>, Problem> {
-    let events = match body {
-        Ok(AnyJson(Value::Array(events))) => events,
-        Ok(AnyJson(event @ Value::Object(_))) => vec![event],
-        Ok(AnyJson(other)) => {
+    let sent = intake::read(request, &api.writer, StatusCode::PAYLOAD_TOO_LARGE).await;
+    let parsed = sent.and_then(|sent| Ok((parse(&sent.bytes)?, sent.admission)));
+    let (events, admission) = match parsed {
+        Ok((Value::Array(events), admission)) => (events, admission),
+        Ok((event @ Value::Object(_), admission)) => (vec![event], admission),
+        Ok((other, _)) => {
             let problem = Problem::invalid(
                 "body",
                 format!("is {}; send one event as an object, or an array of them", kind_of(&other)),
@@ -121,7 +130,7 @@ async fn track_events(
             return Err(problem);
         }
     };
-    take_events(&api, &caller.0, events).await.map(Json)
+    take_events(&api, &caller, events, admission).await.map(Json)
 }
 
 /// Keeps why a whole request was refused, for the page of live events.
@@ -135,56 +144,36 @@ fn note_problem(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&
 /// Stores the events of one request.
 pub(crate) async fn take_events(
     api: &Api,
-    caller: &Principal,
+    Caller(caller, key): &Caller,
     sent: Vec<Value>,
+    admission: Admission,
 ) -> Result<TakenEvents, Problem> {
-    if sent.len() > MAX_EVENTS {
-        let problem = Problem::too_large(
-            MAX_EVENTS,
-            format!(
-                "{} events are more than the {MAX_EVENTS} of one request; send fewer",
-                sent.len()
-            ),
-        )
-        .field("events");
-        note_problem(api, caller, &problem, None);
-        return Err(problem);
-    }
-    let count = sent.len();
-    let shown = if count <= MOST_SHOWN { sent.clone() } else { Vec::new() };
-    let mut refused = Vec::new();
-    let (mut places, mut events) = (Vec::with_capacity(count), Vec::with_capacity(count));
-    for (index, value) in sent.into_iter().enumerate() {
-        match incoming::read(value) {
-            Ok(event) => {
-                events.push(on_behalf(caller, event)?);
-                places.push(index);
-            }
-            Err(error) => refused.push(Refusal { index, error }),
-        }
-    }
-
     let organization = caller.organization();
-    let (checked, unfit) = api.mainstay.check_events(organization, events).await?;
-    refused.extend(unfit.into_iter().map(|one| Refusal { index: places[one.index], ..one }));
-    refused.sort_by_key(|refusal| refusal.index);
-    let refused: Vec<RefusedEvent> = refused.into_iter().map(Into::into).collect();
-    let noted = refused.iter().map(|one| Refused {
-        field: &one.field,
-        reason: &one.reason,
-        sent: shown.get(one.index),
-    });
-    api.mainstay.note_refused(organization, noted);
-    if checked.is_empty() {
-        return if count == 0 {
-            Ok(TakenEvents { stored: 0, duplicates: 0, refused })
-        } else {
-            Err(Problem::refused(refused))
-        };
+    let count = sent.len();
+    check_count(count).inspect_err(|problem| note_problem(api, caller, problem, None))?;
+    api.writer.count(organization, Some(*key), count)?;
+    let naming = api.mainstay.naming(organization).await?;
+    let now = api.mainstay.now();
+    let mut read = Vec::with_capacity(count);
+    for value in &sent {
+        read.push(match incoming::read(value) {
+            Ok(event) => naming.check(on_behalf(caller, event)?, now).map(Said::Did),
+            Err(error) => Err(error),
+        });
     }
-    let outcomes = api.writer.store(organization, checked).await?;
-    let stored = outcomes.iter().filter(|outcome| **outcome == Outcome::Stored).count();
-    Ok(TakenEvents { stored, duplicates: outcomes.len() - stored, refused })
+    take(api, organization, read, admission, |index| sent.get(index).cloned()).await?.try_into()
+}
+
+/// Refuses more events than one request may bring.
+pub(super) fn check_count(count: usize) -> Result<(), Problem> {
+    if count <= MAX_EVENTS {
+        return Ok(());
+    }
+    Err(Problem::too_large(
+        MAX_EVENTS,
+        format!("{count} events are more than the {MAX_EVENTS} of one request; send fewer"),
+    )
+    .field("events"))
 }
 
 /// A client speaks for itself: one event that names another client spoils the whole request, since

@@ -65,7 +65,7 @@ pub(super) fn table() -> Vec<Row> {
         post("/live/key", &[],                           [200, 200, 403, 303, 303, 200, 303]),
         get("/settings",                                 [303, 303, 303, 303, 303, 303, 303]),
         get("/settings/organization",                    [200, 200, 200, 303, 303, 200, 303]),
-        post("/settings/organization", &[("name", "Studio of-acme"), ("time_zone", "Europe/Berlin")],
+        post("/settings/organization", &[("name", "Studio of-acme"), ("time_zone", "Europe/Berlin"), ("clients_are", "users")],
                                                          [303, 303, 403, 303, 303, 303, 303]),
         get("/settings/members",                         [200, 200, 200, 303, 303, 200, 303]),
         post("/settings/members", &[("email", "{email}"), ("role", "staff")],

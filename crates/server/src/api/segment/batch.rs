@@ -1,0 +1,129 @@
+use axum::http::StatusCode;
+use mainstay_core::engagement::{
+    EventError,
+    segment::{MAX_MESSAGE_BYTES, Reading, SegmentMessage, Text},
+};
+use mainstay_store::new_id;
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use uuid::Uuid;
+
+use super::{SegmentAnswer, Sender};
+use crate::{
+    api::{
+        Api,
+        problem::Problem,
+        take::{MAX_EVENTS, take},
+    },
+    engagement::Admission,
+};
+
+/// The body of a batch. Its messages are read one by one, so that one which cannot be does not spoil
+/// the others.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub(super) struct Envelope<'a> {
+    #[serde(borrow, default)]
+    batch: Option<Vec<&'a RawValue>>,
+    #[serde(borrow, default)]
+    pub(super) write_key: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    sent_at: Option<Text<'a>>,
+}
+
+impl<'a> Envelope<'a> {
+    pub(super) fn read(json: &'a str) -> Result<Self, EventError> {
+        let wrong = |reason: String| EventError::new("batch", reason);
+        if !json.trim_ascii_start().starts_with('{') {
+            return Err(wrong("is missing; send an object with the messages in batch".to_owned()));
+        }
+        let envelope: Self = serde_json::from_str(json).map_err(|error| {
+            let message: String = error.to_string().chars().take(200).collect();
+            wrong(format!("cannot be read: {message}; send the messages as an array in batch"))
+        })?;
+        match envelope.batch {
+            Some(_) => Ok(envelope),
+            None => Err(wrong("is missing; send the messages as an array in batch".to_owned())),
+        }
+    }
+
+    /// The messages, unless they are too many.
+    pub(super) fn messages(self) -> Result<Batch<'a>, Problem> {
+        let messages = self.batch.unwrap_or_default();
+        if messages.len() > MAX_EVENTS {
+            return Err(Problem::new(
+                StatusCode::BAD_REQUEST,
+                format!(
+                    "{} messages are more than the {MAX_EVENTS} of one batch; send fewer",
+                    messages.len()
+                ),
+            )
+            .field("batch")
+            .limit(MAX_EVENTS as u64));
+        }
+        let messages =
+            messages.into_iter().map(|json| Message { json: json.get(), read: None }).collect();
+        Ok(Batch { sent_at: self.sent_at, messages })
+    }
+}
+
+/// One message, read already where that was needed to know who sends it.
+pub(super) struct Message<'a> {
+    pub(super) json: &'a str,
+    pub(super) read: Option<Result<SegmentMessage<'a>, EventError>>,
+}
+
+impl<'a> Message<'a> {
+    fn read(self) -> Result<SegmentMessage<'a>, EventError> {
+        let bytes = self.json.len();
+        if bytes > MAX_MESSAGE_BYTES {
+            return Err(EventError::new(
+                "message",
+                format!(
+                    "is {bytes} bytes; the limit is {MAX_MESSAGE_BYTES} (32 KiB), send less with \
+                     each message"
+                ),
+            ));
+        }
+        self.read.unwrap_or_else(|| SegmentMessage::read(self.json))
+    }
+}
+
+/// The messages of a request.
+pub(super) struct Batch<'a> {
+    pub(super) sent_at: Option<Text<'a>>,
+    pub(super) messages: Vec<Message<'a>>,
+}
+
+impl Batch<'_> {
+    /// Stores them; when this returns, those that are not refused are on disk.
+    pub(super) async fn take(
+        self,
+        api: &Api,
+        sender: &Sender,
+        admission: Admission,
+    ) -> Result<SegmentAnswer, Problem> {
+        let organization = sender.principal.organization();
+        api.writer.count(organization, Some(sender.key), self.messages.len())?;
+        let naming = api.mainstay.naming(organization).await?;
+        let received_at = api.mainstay.now();
+        let texts: Vec<&str> = self.messages.iter().map(|message| message.json).collect();
+        let type_of = |name: &str| naming.types.get(name).copied();
+        let read = self.messages.into_iter().map(|message| {
+            let fallback_id = new_id::<Uuid>(received_at).to_string();
+            let reading = Reading {
+                clients_are: naming.clients_are,
+                received_at,
+                sent_at: self.sent_at.as_deref(),
+                fallback_id: &fallback_id,
+            };
+            message.read()?.said(&reading, type_of)
+        });
+        let sent = |index: usize| {
+            let text = texts.get(index).filter(|text| text.len() <= MAX_MESSAGE_BYTES)?;
+            serde_json::from_str(text).ok()
+        };
+        let taken = take(api, organization, read.collect(), admission, sent).await?;
+        Ok(SegmentAnswer { success: !taken.none(), refused: taken.refused })
+    }
+}

@@ -1,0 +1,74 @@
+//! Rate limits that count by the server's clock. In memory: whoever waits out a restart has waited.
+
+use std::{hash::Hash, ops::Add, sync::Arc, time::Duration};
+
+use governor::{
+    NotUntil, Quota, RateLimiter,
+    clock::{Clock as _, Reference},
+    middleware::NoOpMiddleware,
+    nanos::Nanos,
+    state::keyed::HashMapStateStore,
+};
+use jiff::Timestamp;
+
+use crate::{Clock, Mainstay};
+
+/// Counts by key.
+pub(crate) type Limiter<K> =
+    RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<LimitInstant>>;
+
+/// The server's clock, as the limiter asks it.
+#[derive(Clone)]
+pub(crate) struct LimitClock(Arc<dyn Clock>);
+
+/// An instant, as the limiter counts with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct LimitInstant(Timestamp);
+
+impl LimitClock {
+    /// The clock of the services.
+    pub(crate) fn of(mainstay: &Mainstay) -> Self {
+        Self(mainstay.clock.clone())
+    }
+
+    /// A limiter of so many at once and then one each period.
+    pub(crate) fn limiter<K: Hash + Eq + Clone>(&self, quota: Quota) -> Limiter<K> {
+        RateLimiter::new(quota, HashMapStateStore::default(), self.clone())
+    }
+
+    /// Whole seconds until somebody may try again, at least one.
+    pub(crate) fn seconds_until(&self, until: &NotUntil<LimitInstant>) -> u64 {
+        let wait = until.wait_time_from(self.now());
+        (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
+    }
+}
+
+impl governor::clock::Clock for LimitClock {
+    type Instant = LimitInstant;
+
+    fn now(&self) -> LimitInstant {
+        LimitInstant(self.0.now())
+    }
+}
+
+impl Add<Nanos> for LimitInstant {
+    type Output = Self;
+
+    fn add(self, nanos: Nanos) -> Self {
+        let duration = Duration::from_nanos(nanos.as_u64());
+        Self(self.0.checked_add(duration).unwrap_or(Timestamp::MAX))
+    }
+}
+
+impl Reference for LimitInstant {
+    fn duration_since(&self, earlier: Self) -> Nanos {
+        let since = self.0.duration_since(earlier.0);
+        // A clock that was set back has not moved.
+        Nanos::from(u64::try_from(since.as_nanos()).unwrap_or(0))
+    }
+
+    fn saturating_sub(&self, nanos: Nanos) -> Self {
+        let duration = Duration::from_nanos(nanos.as_u64());
+        Self(self.0.checked_sub(duration).unwrap_or(Timestamp::MIN))
+    }
+}

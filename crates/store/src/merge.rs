@@ -1,0 +1,335 @@
+//! Two ids of the same client: everything known under one moves to the other.
+
+use std::collections::HashMap;
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use mainstay_core::{
+    engagement::EventType,
+    id::ClientId,
+    time::{add_days, local_day, start_of_day},
+};
+use uuid::Uuid;
+
+use crate::{
+    ClientRange, ResolvedClient, Result, Tx,
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+    engagement::{Additions, utc_hour},
+    pool::Lock,
+};
+
+/// The rows of one client's events, hour by hour: no index leads to them by client alone.
+macro_rules! events_of_hours {
+    ($rest:literal) => {
+        concat!(
+            "WITH RECURSIVE hours (hour) AS (SELECT CAST($3 AS BIGINT) UNION ALL \
+             SELECT hour + 1 FROM hours WHERE hour < $4) ",
+            $rest
+        )
+    };
+}
+
+impl Tx {
+    /// Clients that these ids are another name of.
+    pub(crate) async fn aliased(
+        &mut self,
+        external_ids: &[&str],
+    ) -> Result<HashMap<String, ResolvedClient>> {
+        let organization = self.scope.organization_uuid();
+        let rows: Vec<(String, Uuid, Instant)> = fetch_for_rows!(
+            self,
+            (String, Uuid, Instant),
+            "WITH wanted (organization_id, external_id) AS (",
+            external_ids,
+            ") SELECT a.external_id, c.id, c.created_at FROM wanted w CROSS JOIN client_aliases a \
+             CROSS JOIN clients c WHERE a.organization_id = w.organization_id \
+             AND a.external_id = w.external_id AND c.organization_id = a.organization_id \
+             AND c.id = a.client_id",
+            |external_id| [organization, *external_id]
+        );
+        Ok(rows
+            .into_iter()
+            .map(|(external_id, id, created_at)| {
+                (external_id, ResolvedClient { id: id.into(), created_at: created_at.0 })
+            })
+            .collect())
+    }
+
+    /// Makes an id another name of a client, and gives the client everything that was known under
+    /// it: events, tasks, feedback, notes, insights, alerts and mails. Scores are computed again from
+    /// the events of both; the other id's own are gone. Done again, it changes nothing.
+    ///
+    /// Costs as many look-ups as there are hours since the older of the two came to be.
+    pub async fn merge_client(
+        &mut self,
+        previous: &str,
+        into: &str,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<()> {
+        self.lock_organization(Lock::DeleteClients).await?;
+        self.lock_organization(Lock::SettleEvents).await?;
+        let seen = [crate::Seen { external_id: into, first_at: now }];
+        let resolved = self.resolve_clients(&seen, now).await?;
+        let Some(kept) = resolved.first().copied() else { return Ok(()) };
+        match self.aliased(&[previous]).await?.get(previous) {
+            Some(known) if known.id == kept.id => return Ok(()),
+            // What is kept in mind of the name is wrong from here on.
+            Some(_) => self.forget_known_clients().await?,
+            None => {}
+        }
+        let organization = self.scope.organization_uuid();
+        let gone = fetch_optional!(
+            self,
+            (Uuid, Instant),
+            "SELECT id, created_at FROM clients WHERE organization_id = $1 AND external_id = $2",
+            organization,
+            previous
+        )?;
+        if let Some((gone, created_at)) = gone {
+            let gone = ResolvedClient { id: gone.into(), created_at: created_at.0 };
+            if gone.id == kept.id {
+                return Ok(());
+            }
+            self.move_to(gone, kept, zone, now).await?;
+        }
+        execute!(
+            self,
+            "INSERT INTO client_aliases (organization_id, external_id, client_id, created_at) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, external_id) \
+             DO UPDATE SET client_id = excluded.client_id",
+            organization,
+            previous,
+            kept.id.uuid(),
+            Instant(now)
+        )?;
+        Ok(())
+    }
+
+    async fn move_to(
+        &mut self,
+        gone: ResolvedClient,
+        kept: ResolvedClient,
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<()> {
+        // Events can lie a day ahead, and an event may be earlier than a client that was created.
+        let first = local_day(gone.created_at.min(kept.created_at), zone);
+        let (first, last) = (add_days(first, -1), add_days(local_day(now, zone), 2));
+        let first = self.first_active_day().await?.map_or(first, |active| first.min(active));
+        let days = self.active_days(gone.id, (first, last)).await?;
+        self.move_events(gone.id, kept.id, (&days, zone)).await?;
+        for day in &days {
+            self.roll_up_again(gone.id, kept.id, *day, zone).await?;
+        }
+        self.total_again(kept.id, (first, last)).await?;
+        self.move_records(gone.id, kept.id).await?;
+        let earliest = days.first().map(|day| start_of_day(*day, zone));
+        let organization = self.organization().await?;
+        if let Some(earliest) = earliest {
+            self.mark_stale(organization.scored_until, &[(kept.id, earliest)]).await?;
+        }
+        self.move_clients_back(&[(kept.id, gone.created_at)]).await?;
+        self.delete_client(gone.id).await?;
+        self.stands_otherwise(ClientRange::of(kept.id));
+        Ok(())
+    }
+
+    /// The local days on which a client did something.
+    async fn active_days(
+        &mut self,
+        client: ClientId,
+        (first, last): (Date, Date),
+    ) -> Result<Vec<Date>> {
+        let rows = fetch_all!(
+            self,
+            (Day,),
+            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) UNION ALL \
+             SELECT day + 1 FROM days WHERE day < $4) \
+             SELECT DISTINCT a.day FROM days CROSS JOIN daily_activity a \
+             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2 ORDER BY a.day",
+            self.scope.organization_uuid(),
+            client.uuid(),
+            Day(first),
+            Day(last)
+        )?;
+        Ok(rows.into_iter().map(|(day,)| day.0).collect())
+    }
+
+    /// Gives one client the events that another had on these days; a message that both have counts
+    /// once.
+    async fn move_events(
+        &mut self,
+        gone: ClientId,
+        kept: ClientId,
+        (days, zone): (&[Date], &TimeZone),
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        for day in days {
+            execute!(
+                self,
+                events_of_hours!(
+                    "INSERT INTO client_engagement_events (organization_id, hour, client_id, \
+                     message_id, client_timestamp, event_type, name, occurred_at, received_at, \
+                     session_id, page_path, duration_seconds, data) \
+                     SELECT e.organization_id, e.hour, $5, e.message_id, e.client_timestamp, \
+                     e.event_type, e.name, e.occurred_at, e.received_at, e.session_id, e.page_path, \
+                     e.duration_seconds, e.data FROM hours CROSS JOIN client_engagement_events e \
+                     WHERE e.organization_id = $1 AND e.hour = hours.hour AND e.client_id = $2 \
+                     ON CONFLICT DO NOTHING"
+                ),
+                organization,
+                gone.uuid(),
+                utc_hour(start_of_day(*day, zone)),
+                utc_hour(start_of_day(add_days(*day, 1), zone)),
+                kept.uuid()
+            )?;
+        }
+        for sql in [
+            "INSERT INTO event_moves \
+             (organization_id, client_hour, client_id, message_id, client_timestamp) \
+             SELECT organization_id, client_hour, $3, message_id, client_timestamp \
+             FROM event_moves WHERE organization_id = $1 AND client_id = $2 ON CONFLICT DO NOTHING",
+            "INSERT INTO untimed_messages \
+             (organization_id, day, client_id, message_id, received_at) \
+             SELECT organization_id, day, $3, message_id, received_at \
+             FROM untimed_messages WHERE organization_id = $1 AND client_id = $2 \
+             ON CONFLICT DO NOTHING",
+        ] {
+            execute!(self, sql, organization, gone.uuid(), kept.uuid())?;
+        }
+        Ok(())
+    }
+
+    /// Counts a client's events of one local day again.
+    async fn roll_up_again(
+        &mut self,
+        gone: ClientId,
+        kept: ClientId,
+        day: Date,
+        zone: &TimeZone,
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        for client in [gone, kept] {
+            execute!(
+                self,
+                "DELETE FROM daily_activity \
+                 WHERE organization_id = $1 AND day = $2 AND client_id = $3",
+                organization,
+                Day(day),
+                client.uuid()
+            )?;
+        }
+        let (start, end) = (start_of_day(day, zone), start_of_day(add_days(day, 1), zone));
+        execute!(
+            self,
+            events_of_hours!(
+                "INSERT INTO daily_activity \
+                 (organization_id, day, client_id, event_type, event_count, last_at) \
+                 SELECT e.organization_id, CAST($7 AS DATE), e.client_id, e.event_type, COUNT(*), \
+                 MAX(e.occurred_at) FROM hours CROSS JOIN client_engagement_events e \
+                 WHERE e.organization_id = $1 AND e.hour = hours.hour AND e.client_id = $2 \
+                 AND e.occurred_at >= $5 AND e.occurred_at < $6 \
+                 GROUP BY e.organization_id, e.client_id, e.event_type"
+            ),
+            organization,
+            kept.uuid(),
+            utc_hour(start),
+            utc_hour(end),
+            Instant(start),
+            Instant(end),
+            Day(day)
+        )?;
+        Ok(())
+    }
+
+    /// Adds up a client's folded days again.
+    async fn total_again(&mut self, client: ClientId, (first, _): (Date, Date)) -> Result<()> {
+        let organization = self.organization().await?;
+        let Some(folded_until) = organization.folded_until else { return Ok(()) };
+        execute!(
+            self,
+            "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
+            organization.id.uuid(),
+            client.uuid()
+        )?;
+        let rows = fetch_all!(
+            self,
+            (Day, String, i64, Instant),
+            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
+             SELECT day + 1 FROM days WHERE day < $4) \
+             SELECT a.day, a.event_type, a.event_count, a.last_at \
+             FROM days CROSS JOIN daily_activity a \
+             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2",
+            organization.id.uuid(),
+            client.uuid(),
+            Day(first),
+            Day(folded_until)
+        )?;
+        let mut additions = Additions::default();
+        for (day, event_type, count, last_at) in rows {
+            additions.add(client, day.0, EventType::of_name(&event_type), count, last_at.0);
+        }
+        self.add_to_totals(&additions).await
+    }
+
+    /// Gives one client what was kept of another besides events and scores.
+    async fn move_records(&mut self, gone: ClientId, kept: ClientId) -> Result<()> {
+        for sql in [
+            // Of what the other id told, only what is not known.
+            "UPDATE clients SET \
+             name = COALESCE(name, (SELECT g.name FROM clients g \
+             WHERE g.organization_id = $1 AND g.id = $2)), \
+             email = COALESCE(email, (SELECT g.email FROM clients g \
+             WHERE g.organization_id = $1 AND g.id = $2)), \
+             plan = COALESCE(plan, (SELECT g.plan FROM clients g \
+             WHERE g.organization_id = $1 AND g.id = $2)), \
+             group_id = COALESCE(group_id, (SELECT g.group_id FROM clients g \
+             WHERE g.organization_id = $1 AND g.id = $2)), \
+             owner_member_id = COALESCE(owner_member_id, (SELECT g.owner_member_id FROM clients g \
+             WHERE g.organization_id = $1 AND g.id = $2)) \
+             WHERE organization_id = $1 AND id = $3",
+            "INSERT INTO onboarding_tasks \
+             (organization_id, client_id, id, title, status, created_at, updated_at) \
+             SELECT organization_id, $3, id, title, status, created_at, updated_at \
+             FROM onboarding_tasks WHERE organization_id = $1 AND client_id = $2",
+            "INSERT INTO onboarding_task_changes \
+             (organization_id, client_id, task_id, changed_at, status) \
+             SELECT organization_id, $3, task_id, changed_at, status \
+             FROM onboarding_task_changes WHERE organization_id = $1 AND client_id = $2",
+            "INSERT INTO launch_kits (organization_id, client_id, viewed_at, completed_at) \
+             SELECT organization_id, $3, viewed_at, completed_at \
+             FROM launch_kits WHERE organization_id = $1 AND client_id = $2 \
+             ON CONFLICT (organization_id, client_id) DO UPDATE SET \
+             viewed_at = COALESCE(launch_kits.viewed_at, excluded.viewed_at), \
+             completed_at = COALESCE(launch_kits.completed_at, excluded.completed_at)",
+            "INSERT INTO client_feedback \
+             (organization_id, client_id, id, kind, rating, normalised, comment, given_at) \
+             SELECT organization_id, $3, id, kind, rating, normalised, comment, given_at \
+             FROM client_feedback WHERE organization_id = $1 AND client_id = $2",
+            "INSERT INTO client_notes \
+             (organization_id, client_id, id, member_id, text, created_at) \
+             SELECT organization_id, $3, id, member_id, text, created_at \
+             FROM client_notes WHERE organization_id = $1 AND client_id = $2",
+            "UPDATE client_insights SET client_id = $3 \
+             WHERE organization_id = $1 AND client_id = $2 AND NOT EXISTS \
+             (SELECT 1 FROM client_insights k WHERE k.organization_id = $1 AND k.client_id = $3 \
+             AND k.period = client_insights.period AND k.rule = client_insights.rule)",
+            // An open alert of a type of which the client has one already ends with the other id.
+            "UPDATE client_momentum_alerts SET client_id = $3 \
+             WHERE organization_id = $1 AND client_id = $2 AND (ended_at IS NOT NULL OR NOT EXISTS \
+             (SELECT 1 FROM client_momentum_alerts k WHERE k.organization_id = $1 \
+             AND k.client_id = $3 AND k.alert_type = client_momentum_alerts.alert_type \
+             AND k.ended_at IS NULL))",
+            "UPDATE client_success_emails SET client_id = $3 \
+             WHERE organization_id = $1 AND client_id = $2 AND NOT EXISTS \
+             (SELECT 1 FROM client_success_emails k WHERE k.organization_id = $1 \
+             AND k.client_id = $3 AND k.email_type = client_success_emails.email_type \
+             AND k.period = client_success_emails.period)",
+            "UPDATE client_aliases SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
+            "UPDATE account_users SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
+        ] {
+            execute!(self, sql, self.scope.organization_uuid(), gone.uuid(), kept.uuid())?;
+        }
+        Ok(())
+    }
+}
