@@ -10,7 +10,11 @@ use uuid::Uuid;
 use crate::{
     Result, StoreError, Tx,
     dialect::{Connection, Instant, execute, fetch_all, fetch_optional},
+    pool::Lock,
 };
+
+/// Claiming is over in milliseconds.
+const MOST_IDLE_IN_CLAIM_SECONDS: i64 = 10;
 
 /// When a job runs, as an organization changed it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -318,6 +322,8 @@ impl Tx {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<JobRun>> {
+        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
+        self.lock_organization(Lock::ClaimRuns).await?;
         let organization = self.scope.organization_uuid();
         let busy = fetch_optional!(
             self,
@@ -370,13 +376,7 @@ impl Tx {
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else has claimed the run.
     pub async fn hold_lease(&mut self, lease: Lease, patience_seconds: i64) -> Result<()> {
-        if let Connection::Postgres(connection) = &mut self.connection {
-            let sql = format!(
-                "SET LOCAL idle_in_transaction_session_timeout = '{}s'",
-                patience_seconds.max(1)
-            );
-            sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut **connection).await?;
-        }
+        self.end_when_idle(patience_seconds).await?;
         let held = execute!(
             self,
             "UPDATE job_runs SET fence = fence \
@@ -386,6 +386,15 @@ impl Tx {
             lease.fence
         )?;
         if held == 1 { Ok(()) } else { Err(StoreError::LeaseLost) }
+    }
+
+    /// Has PostgreSQL disconnect a process that stops in the middle of this transaction, which would
+    /// keep its locks. SQLite's are the whole file's anyway.
+    async fn end_when_idle(&mut self, seconds: i64) -> Result<()> {
+        let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
+        let sql = format!("SET LOCAL idle_in_transaction_session_timeout = '{}s'", seconds.max(1));
+        sqlx::raw_sql(sqlx::AssertSqlSafe(sql)).execute(&mut **connection).await?;
+        Ok(())
     }
 
     /// Keeps a claim for longer and tells how far the run is.

@@ -1,5 +1,6 @@
 //! The rules, tested from outside the crate, as the store and the server see them.
 
+mod email;
 mod evidence;
 mod feedback;
 mod health;

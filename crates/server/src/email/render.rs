@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use askama::Template;
 use mainstay_core::{
     email::{EmailContent, EmailLinks, EmailType, PartLine, ScoreLine, plain_text},
@@ -69,9 +71,15 @@ pub fn render(
         .render()
         .map_err(|error| broken(error.to_string()))?;
     let parsed = mrml::parse(&mjml).map_err(|error| broken(error.to_string()))?;
+    // No fonts: it would load those that it knows from others, which then learn who reads.
+    let options = RenderOptions {
+        disable_comments: true,
+        fonts: HashMap::new(),
+        ..RenderOptions::default()
+    };
     let html = parsed
         .element
-        .render(&RenderOptions { disable_comments: true, ..RenderOptions::default() })
+        .render(&options)
         .map_err(|error| broken(error.to_string()))?;
     Ok(Rendered { html, text: plain_text(content, postal_address, links) })
 }

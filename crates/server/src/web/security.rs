@@ -19,7 +19,7 @@ const OPENER_POLICY: HeaderName = HeaderName::from_static("cross-origin-opener-p
 /// Everything comes from here, nothing is inline: what somebody smuggles into a page as text cannot
 /// run, load or send anything.
 const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self' data:; \
-                      font-src 'self'; connect-src 'self'; frame-src 'self'; form-action 'self'; base-uri 'none'; \
+                      font-src 'self'; connect-src 'self'; form-action 'self'; base-uri 'none'; \
                       frame-ancestors ";
 
 /// The sites that may show the page of a request in a frame: nobody, until an extractor says so.
@@ -40,6 +40,15 @@ impl FrameAncestors {
         HeaderValue::try_from(format!("{POLICY}{allowed}"))
             .unwrap_or_else(|_| HeaderValue::from_static("default-src 'none'"))
     }
+}
+
+/// Lets a page show others of ours in a frame; nobody may show the page itself in one.
+pub(super) fn with_own_frames(mut response: Response) -> Response {
+    let policy = format!("{POLICY}'none'; frame-src 'self'");
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
 }
 
 /// Adds the headers of every page where it has not set its own.

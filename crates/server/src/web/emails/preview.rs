@@ -11,6 +11,7 @@ use super::words::{state_words, told};
 use crate::web::{
     Answer, InPath, Place, StaffSession, StaffShell, Web,
     components::{View, display_name},
+    security::with_own_frames,
     show,
 };
 
@@ -56,7 +57,7 @@ pub(super) async fn show_email(
         ("Written", view.full_moment(email.created_at)),
         ("Period until", view.day(email.period)),
     ];
-    show(&EmailPage {
+    let page = EmailPage {
         shell: session.shell(Place::Emails),
         id,
         subject: email.subject.clone(),
@@ -67,7 +68,8 @@ pub(super) async fn show_email(
         facts,
         text: rendered.text,
         events: details.events.iter().map(|event| event_words(&view, event)).collect(),
-    })
+    };
+    show(&page).map(with_own_frames)
 }
 
 fn event_words(view: &View, event: &EmailEvent) -> String {

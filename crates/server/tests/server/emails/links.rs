@@ -88,7 +88,9 @@ on_both_databases!(an_address_is_asked_before_it_gets_mails, async |world| {
     sender.send_due().await.unwrap();
     let mail = server.mails().pop().unwrap();
     assert!(!mail.headers.contains_key("list-unsubscribe"));
-    let path = path_of(&mail.addresses()[0]);
+    let addresses = mail.addresses();
+    assert_eq!(addresses.len(), 1, "{addresses:?}");
+    let path = path_of(&addresses[0]);
     let browser = Browser::new(world);
     for _ in 0..3 {
         browser.get(&path).await.page(200);

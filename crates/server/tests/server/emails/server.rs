@@ -29,7 +29,7 @@ impl Mail {
         ["href=\"", "src=\""]
             .iter()
             .flat_map(|attribute| self.html.split(attribute).skip(1))
-            .map(|rest| rest.split('"').next().unwrap().replace("&amp;", "&"))
+            .map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&"))
             .filter(|address| address.starts_with("http"))
             .collect()
     }
