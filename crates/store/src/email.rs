@@ -420,8 +420,7 @@ impl Tx {
         Ok(rows.into_iter().filter_map(|(kind, at)| Some((kind.parse().ok()?, at.0))).collect())
     }
 
-    /// When each of some clients was last written a mail of a kind, whatever became of it but for those
-    /// that were not to be sent.
+    /// When each client was last written a mail of a kind, whatever became of it.
     pub async fn last_written(
         &mut self,
         kind: EmailType,
@@ -432,7 +431,7 @@ impl Tx {
             (Uuid, Instant),
             "SELECT client_id, MAX(created_at) FROM client_success_emails \
              WHERE organization_id = $1 AND email_type = $2 AND created_at >= $3 \
-             AND state <> 'suppressed' GROUP BY client_id",
+             GROUP BY client_id",
             self.scope.organization_uuid(),
             kind.as_str(),
             Instant(since)
