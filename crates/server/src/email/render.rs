@@ -72,15 +72,9 @@ pub fn render(
         .map_err(|error| broken(error.to_string()))?;
     let parsed = mrml::parse(&mjml).map_err(|error| broken(error.to_string()))?;
     // No fonts: it would load those that it knows from others, which then learn who reads.
-    let options = RenderOptions {
-        disable_comments: true,
-        fonts: HashMap::new(),
-        ..RenderOptions::default()
-    };
-    let html = parsed
-        .element
-        .render(&options)
-        .map_err(|error| broken(error.to_string()))?;
+    let options =
+        RenderOptions { disable_comments: true, fonts: HashMap::new(), ..RenderOptions::default() };
+    let html = parsed.element.render(&options).map_err(|error| broken(error.to_string()))?;
     Ok(Rendered { html, text: plain_text(content, postal_address, links) })
 }
 

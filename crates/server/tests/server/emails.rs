@@ -83,7 +83,8 @@ on_both_databases!(exactly_those_who_asked_get_exactly_one_weekly_mail, async |w
     }
     world.be_active("client-3", "content_generated", 6).await;
     world.be_active("client-4", "task_completed", 2).await;
-    world.clock.advance_hours(1);
+    // A day on: the week is one of complete days.
+    world.clock.advance_hours(24);
     run_weekly(world).await;
     // Again for the same days: nobody gets another.
     run_weekly(world).await;

@@ -66,8 +66,10 @@ impl MailServer {
 
     /// What it has taken so far.
     pub(super) fn mails(&self) -> Vec<Mail> {
-        let lines = fs::read_to_string(&self.mailbox).unwrap_or_default();
-        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let kept = fs::read_to_string(&self.mailbox).unwrap_or_default();
+        // It may be writing the last one right now.
+        let (whole, _) = kept.rsplit_once('\n').unwrap_or_default();
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 }
 
