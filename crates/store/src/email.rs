@@ -488,7 +488,7 @@ impl Tx {
             self,
             (Option<i64>, Instant, bool),
             "SELECT link, at, suspected FROM email_events \
-             WHERE organization_id = $1 AND email_id = $2 ORDER BY id",
+             WHERE organization_id = $1 AND email_id = $2 ORDER BY at, id",
             self.scope.organization_uuid(),
             email.uuid()
         )?;
