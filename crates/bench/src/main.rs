@@ -9,6 +9,7 @@ mod ingest;
 mod portfolio;
 mod score;
 mod store;
+mod weekly;
 
 use std::path::PathBuf;
 
@@ -79,6 +80,17 @@ enum Benchmark {
         #[arg(long, default_value_t = 200)]
         requests: usize,
     },
+    /// Run the weekly job of an organization whose clients all asked for mails.
+    Weekly {
+        #[command(flatten)]
+        shape: generate::Shape,
+    },
+    /// Run the weekly job of a database that `weekly` has filled, in a process of its own.
+    #[command(hide = true)]
+    WeeklyFilled {
+        /// Its URL.
+        database: String,
+    },
     /// Serve a database, in a process of its own that can be killed.
     #[command(hide = true)]
     IngestServe {
@@ -104,6 +116,8 @@ async fn main() -> Result<()> {
             score::run(&shape, longer, runs, folder).await
         }
         Benchmark::Portfolio { clients, requests } => portfolio::run(clients, requests).await,
+        Benchmark::Weekly { shape } => weekly::run(&shape).await,
+        Benchmark::WeeklyFilled { database } => weekly::run_filled(&database).await,
         Benchmark::Ingest(options) => ingest::run(&options).await,
         Benchmark::Crash { database, rounds } => ingest::crash(database.as_deref(), rounds).await,
         Benchmark::IngestServe { database } => ingest::serve(&database).await,

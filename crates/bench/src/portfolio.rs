@@ -202,7 +202,7 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
                 figures: serde_json::Map::new(),
                 by_silence: false,
             };
-            tx.open_alert(**client, &Episode::open(new_id(now), finding, now), "").await?;
+            tx.open_alert(**client, &Episode::open(new_id(now), finding, now), "", false).await?;
         }
         tx.commit().await?;
     }

@@ -63,6 +63,10 @@ id! {
     InsightId;
     /// One episode of a momentum alert.
     AlertId;
+    /// One run of a job.
+    JobRunId;
+    /// One mail to a client.
+    EmailId;
     /// One note of a member on a client.
     NoteId;
     /// A secret, write or member key. The key's text itself is never stored.

@@ -2,15 +2,17 @@
 //!
 //! Nothing here reads a clock, a database, a file or a random number: the instant a figure is
 //! computed for is always an argument. An event's way is the way through the modules:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`].
+//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`]; [`job`] says when.
 //!
 //! All arithmetic is integer or rational and rounds half up, so that a figure is the same bit for
 //! bit wherever and whenever it is recomputed.
 
+pub mod email;
 pub mod engagement;
 pub mod health;
 pub mod id;
 pub mod insight;
+pub mod job;
 pub mod portfolio;
 pub mod score;
 pub mod text;

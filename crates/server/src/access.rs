@@ -367,7 +367,7 @@ impl Mainstay {
 }
 
 /// An address as it is stored and looked up.
-fn normal_email(email: &str) -> String {
+pub(crate) fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
 }
 
@@ -397,7 +397,7 @@ async fn find_member(tx: &mut Tx, member: MemberId) -> Result<Member> {
     })
 }
 
-fn check_email(email: &str) -> Result<()> {
+pub(crate) fn check_email(email: &str) -> Result<()> {
     // What a mail server accepts is its business; this only catches what cannot be an address.
     let well_formed = email.len() <= 254
         && email.split_once('@').is_some_and(|(user, host)| {

@@ -9,15 +9,22 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use lettre::Address;
 use serde::Deserialize;
 use url::Url;
 
-use crate::{engagement::Rates, http::Site};
+use crate::{
+    email::{SmtpServer, SmtpUrlError},
+    engagement::Rates,
+    http::Site,
+};
 
 /// The database when nobody says otherwise: a file in the current directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:mainstay.db";
 /// The address when nobody says otherwise: only this machine can reach it.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
+/// How long a silent process keeps a job's run when nobody says otherwise.
+pub const DEFAULT_JOB_LEASE_SECONDS: i64 = 60;
 /// The configuration file that is read when it is there.
 pub const DEFAULT_CONFIG: &str = "mainstay.toml";
 
@@ -25,6 +32,9 @@ const ENV_DATABASE: &str = "MAINSTAY_DATABASE_URL";
 const ENV_LISTEN: &str = "MAINSTAY_LISTEN";
 const ENV_PUBLIC_URL: &str = "MAINSTAY_PUBLIC_URL";
 const ENV_BEHIND_PROXY: &str = "MAINSTAY_BEHIND_PROXY";
+const ENV_SMTP_URL: &str = "MAINSTAY_SMTP_URL";
+const ENV_MAIL_FROM: &str = "MAINSTAY_MAIL_FROM";
+const ENV_JOB_LEASE: &str = "MAINSTAY_JOB_LEASE_SECONDS";
 const ENV_ORGANIZATION_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND";
 const ENV_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_KEY";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
@@ -41,7 +51,7 @@ pub struct Given {
 }
 
 /// The settings that count.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Settings {
     /// `sqlite:PATH` or `postgres://…`.
     pub database: String,
@@ -51,8 +61,21 @@ pub struct Settings {
     pub public_url: Option<Url>,
     /// Whether every request comes through a proxy whose `X-Forwarded-*` headers are to be believed.
     pub behind_proxy: bool,
+    /// The mail server and the address that mails come from; without it, mails wait.
+    pub mail: Option<MailSettings>,
+    /// For how many seconds other processes leave a job's run alone of which nothing is heard.
+    pub job_lease_seconds: i64,
     /// How many events are taken in a second.
     pub rates: Rates,
+}
+
+/// How mails are sent.
+#[derive(Clone, Debug)]
+pub struct MailSettings {
+    /// The mail server.
+    pub server: SmtpServer,
+    /// The address that mails come from.
+    pub from: Address,
 }
 
 /// Why the settings cannot be told.
@@ -110,6 +133,9 @@ struct File {
     listen: Option<String>,
     public_url: Option<String>,
     behind_proxy: Option<bool>,
+    smtp_url: Option<String>,
+    mail_from: Option<String>,
+    job_lease_seconds: Option<i64>,
     events_per_second: Option<NonZeroU32>,
     events_per_second_per_key: Option<NonZeroU32>,
 }
@@ -139,6 +165,15 @@ impl Settings {
         let public_url = text(ENV_PUBLIC_URL).transpose()?.or(file.public_url);
         let behind_proxy =
             text(ENV_BEHIND_PROXY).transpose()?.map(|text| flag(&text)).transpose()?;
+        let mail = mail_of(
+            text(ENV_SMTP_URL).transpose()?.or(file.smtp_url),
+            text(ENV_MAIL_FROM).transpose()?.or(file.mail_from),
+        )?;
+        let lease = text(ENV_JOB_LEASE).transpose()?.map(|text| lease_of(&text)).transpose()?;
+        let lease = match (lease, file.job_lease_seconds) {
+            (None, Some(seconds)) => Some(lease_of(&seconds.to_string())?),
+            (lease, _) => lease,
+        };
         let rate = |name, variable| {
             text(variable).transpose()?.map(|text| rate_of(name, &text)).transpose()
         };
@@ -149,6 +184,8 @@ impl Settings {
                 .or(file.events_per_second_per_key),
         };
         Ok(Self {
+            mail,
+            job_lease_seconds: lease.unwrap_or(DEFAULT_JOB_LEASE_SECONDS),
             database: database?.or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
             public_url: public_url.as_deref().map(public_url_of).transpose()?,
@@ -206,6 +243,30 @@ fn public_url_of(text: &str) -> Result<Url, ConfigError> {
     })
 }
 
+/// A mail server without an address to write from is a mistake, and one alone is no wish to send.
+fn mail_of(url: Option<String>, from: Option<String>) -> Result<Option<MailSettings>, ConfigError> {
+    let Some(url) = url else { return Ok(None) };
+    let wrong = |name, value: String, reason| ConfigError::Value { name, value, reason };
+    // The URL itself is not shown: it holds a password.
+    let server = SmtpServer::parse(&url)
+        .map_err(|SmtpUrlError(reason)| wrong("smtp_url", "…".to_owned(), reason))?;
+    const EXAMPLE: &str =
+        "set it to the address that mails come from, for example success@example.com";
+    let from = from.unwrap_or_default();
+    let from = from.trim().parse().map_err(|_| wrong("mail_from", from, EXAMPLE))?;
+    Ok(Some(MailSettings { server, from }))
+}
+
+fn lease_of(text: &str) -> Result<i64, ConfigError> {
+    text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds)).ok_or_else(|| {
+        ConfigError::Value {
+            name: "job_lease_seconds",
+            value: text.to_owned(),
+            reason: "use whole seconds from 1 to 3600",
+        }
+    })
+}
+
 fn flag(text: &str) -> Result<bool, ConfigError> {
     match text {
         "true" | "1" => Ok(true),
@@ -244,9 +305,9 @@ fn read(path: &Path) -> Result<Option<File>, ConfigError> {
 fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, \
-                     `events_per_second` and `events_per_second_per_key`, for example listen = \
-                     \"127.0.0.1:8080\"";
+        let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
+                     `mail_from`, `job_lease_seconds`, `events_per_second` and \
+                     `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -307,8 +368,9 @@ mod tests {
         assert_eq!(
             reason,
             "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
-             `behind_proxy`, `events_per_second`, `events_per_second_per_key`; the keys are \
-             `database`, `listen`, `public_url`, `behind_proxy`, `events_per_second` and \
+             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
+             `events_per_second_per_key`; the keys are `database`, `listen`, `public_url`, \
+             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second` and \
              `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
@@ -342,6 +404,19 @@ mod tests {
             assert!(error.starts_with(&format!("public_url {wrong:?}: use scheme")), "{error}");
         }
         assert!(super::flag("yes").is_err());
+    }
+
+    #[test]
+    fn a_mail_server_needs_an_address_to_write_from() {
+        let url = (ENV_SMTP_URL, "smtp://mail.example.com");
+        assert!(resolve(Given::default(), &[], false).mail.is_none());
+        let from = (ENV_MAIL_FROM, "success@example.com");
+        let mail = resolve(Given::default(), &[url, from], false).mail.unwrap();
+        assert_eq!(mail.from.to_string(), "success@example.com");
+        let env = |name: &str| (name == url.0).then(|| url.1.into());
+        let error = Settings::resolve(Given::default(), env).unwrap_err().to_string();
+        assert!(error.starts_with("mail_from \"\": set it to the address"), "{error}");
+        assert!(lease_of("0").is_err() && lease_of("x").is_err());
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
 //! beside what they are about, in folders named like the stages of an event's way:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`].
+//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`]; [`job`] makes them happen.
 
 pub mod access;
 pub mod api;
@@ -11,12 +11,14 @@ pub mod client;
 pub mod clock;
 pub mod config;
 pub mod demo;
+pub mod email;
 pub mod engagement;
 pub mod error;
 mod fresh;
 pub mod health;
 pub mod http;
 pub mod insight;
+pub mod job;
 mod limit;
 pub mod live;
 pub mod organization;
@@ -29,7 +31,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use mainstay_core::id::OrganizationId;
-use mainstay_store::Store;
+use mainstay_store::{Lease, Scope, Store, Tx};
 
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, Result};
@@ -49,6 +51,7 @@ pub struct Mainstay {
     clock: Arc<dyn Clock>,
     boards: Arc<portfolio::Boards>,
     hub: Arc<live::Hub>,
+    lease: Option<Lease>,
     known: Arc<Known>,
 }
 
@@ -68,12 +71,34 @@ impl Default for Known {
 impl Mainstay {
     /// The services on an open store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
-        Self { store, clock, boards: Arc::default(), hub: Arc::default(), known: Arc::default() }
+        Self {
+            store,
+            clock,
+            boards: Arc::default(),
+            hub: Arc::default(),
+            known: Arc::default(),
+            lease: None,
+        }
     }
 
     /// The store below.
     pub const fn store(&self) -> &Store {
         &self.store
+    }
+
+    /// The same services as the work of a job's run: what they write is refused once somebody else
+    /// has claimed the run.
+    pub fn under(&self, lease: Lease) -> Self {
+        Self { lease: Some(lease), ..self.clone() }
+    }
+
+    /// Starts a writing transaction; a job's only while its claim of the run counts.
+    pub(crate) async fn begin_writing(&self, scope: Scope) -> Result<Tx> {
+        let mut tx = self.store.begin(scope).await?;
+        if let Some(lease) = self.lease {
+            tx.hold_lease(lease, job::MOST_IDLE_SECONDS).await?;
+        }
+        Ok(tx)
     }
 
     /// Keys that were presented a moment ago, and whom they speak for.

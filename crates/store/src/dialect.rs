@@ -514,7 +514,7 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 32] = [
+pub const TENANT_TABLES: [&str; 39] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -547,4 +547,11 @@ pub const TENANT_TABLES: [&str; 32] = [
     "client_aliases",
     "account_users",
     "data_silences",
+    "job_schedules",
+    "job_runs",
+    "email_settings",
+    "email_subscriptions",
+    "email_consents",
+    "email_suppressions",
+    "email_events",
 ];

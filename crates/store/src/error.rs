@@ -46,6 +46,9 @@ pub enum StoreError {
     /// Two transactions got in each other's way; the whole transaction can be tried again.
     #[error("the transaction lost against another one; try again")]
     Conflict,
+    /// The run of a job is somebody else's by now.
+    #[error("the job's run was taken over by another process; nothing of this was stored")]
+    LeaseLost,
     /// Anything else that the database said.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),

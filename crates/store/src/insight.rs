@@ -1,4 +1,4 @@
-use std::cmp::Reverse;
+use std::{cmp::Reverse, collections::HashMap};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -10,8 +10,8 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+    ClientChunk, Result, Tx,
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, fetch_packed},
 };
 
 /// An insight to be kept.
@@ -54,6 +54,21 @@ pub struct StoredInsight {
     pub created_at: Timestamp,
     /// When it disappears.
     pub valid_until: Timestamp,
+}
+
+/// An insight as a mail tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PeriodInsight {
+    /// What kind it is.
+    pub kind: InsightType,
+    /// How prominently it is told.
+    pub priority: Priority,
+    /// The rule that wrote it, if it is still known.
+    pub rule: Option<Rule>,
+    /// A few words.
+    pub title: String,
+    /// One to three sentences.
+    pub message: String,
 }
 
 #[derive(sqlx::FromRow)]
@@ -156,6 +171,41 @@ impl Tx {
         insights.sort_by_cached_key(|insight| {
             (Reverse((insight.period, insight.priority)), insight.rule.parse::<Rule>().ok())
         });
+        Ok(insights)
+    }
+
+    /// The insights of a period that clients of a chunk have not dismissed, the more important ones
+    /// first and then in the order of the rules.
+    pub async fn period_insights(
+        &mut self,
+        chunk: &ClientChunk,
+        period: Date,
+    ) -> Result<HashMap<ClientId, Vec<PeriodInsight>>> {
+        let Some((low, high)) = chunk.range() else { return Ok(HashMap::new()) };
+        let rows = fetch_packed!(
+            self,
+            (Uuid, String, String, String, String, String),
+            "hex(client_id), rule, insight_type, priority, title, message",
+            "SELECT client_id, rule, insight_type, priority, title, message FROM client_insights \
+             WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3 AND period = $4 \
+             AND status <> 'dismissed'",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Day(period)
+        )?;
+        let mut insights: HashMap<ClientId, Vec<PeriodInsight>> = HashMap::new();
+        for (client, rule, kind, priority, title, message) in rows {
+            // Names that a CHECK constraint has let in.
+            let kind = kind.parse().unwrap_or(InsightType::Tip);
+            let priority = priority.parse().unwrap_or(Priority::Normal);
+            let rule = rule.parse::<Rule>().ok();
+            let insight = PeriodInsight { kind, priority, rule, title, message };
+            insights.entry(client.into()).or_default().push(insight);
+        }
+        for insights in insights.values_mut() {
+            insights.sort_by_key(|insight| (Reverse(insight.priority), insight.rule));
+        }
         Ok(insights)
     }
 

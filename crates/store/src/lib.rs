@@ -5,7 +5,7 @@
 //! hide a mistake behind row-level security, SQLite would not.
 //!
 //! The methods of [`Tx`] live beside what they are about, in modules named like the stages of an
-//! event's way: `engagement`, `score`, `insight`, `health`, `email`.
+//! event's way: `engagement`, `score`, `insight`, `health`, `email`; `job` is when they run.
 
 mod access;
 mod alert_list;
@@ -17,6 +17,7 @@ mod engagement;
 mod error;
 mod health;
 mod insight;
+mod job;
 mod known_clients;
 mod merge;
 mod migrate;
@@ -32,6 +33,7 @@ mod score;
 mod seen_names;
 mod sign_in;
 mod silence;
+mod subscription;
 mod verify;
 
 use std::sync::Arc;
@@ -41,13 +43,18 @@ pub use alert_list::{EndedAlerts, EndedPlace};
 pub use arrived::ArrivedEvent;
 pub use client::{Client, ClientChunk, ClientPatch, ResolvedClient, Seen};
 pub use dialect::TENANT_TABLES;
-pub use email::ClientEmail;
+pub use email::{
+    ClientEmail, EmailCounts, EmailEvent, EmailFilter, EmailToken, NewEmail, SendEnd, WholeEmail,
+};
 pub use engagement::{
     ActivityRange, DayActivity, EventCursor, Outcome, StorableEvent, StoredEvent, TypeCounts,
 };
 pub use error::StoreError;
 pub use health::{Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode};
-pub use insight::{NewInsight, StoredInsight};
+pub use insight::{NewInsight, PeriodInsight, StoredInsight};
+pub use job::{
+    JobRun, JobSchedule, LastPeriod, Lease, NewJobRun, RunCounts, RunEnd, RunProgress, RunState,
+};
 pub use mainstay_core::engagement::Profile;
 pub use migrate::MigrationState;
 pub use note::ClientNote;
@@ -62,6 +69,7 @@ pub use score::{ClientFacts, ScoreRow, StaleClient};
 pub use seen_names::SeenName;
 pub use sign_in::{FoundPassword, FoundSession, LinkKind, MemberAccess, NewSignInLink, SignInLink};
 pub use silence::DataSilence;
+pub use subscription::{Subscriber, Subscription, Suppression};
 pub use verify::Difference;
 
 /// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.

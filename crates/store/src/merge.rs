@@ -325,6 +325,16 @@ impl Tx {
              (SELECT 1 FROM client_success_emails k WHERE k.organization_id = $1 \
              AND k.client_id = $3 AND k.email_type = client_success_emails.email_type \
              AND k.period = client_success_emails.period)",
+            // Of whether it wants mails, what the client itself said counts.
+            "INSERT INTO email_subscriptions \
+             (organization_id, client_id, state, address, source, changed_at) \
+             SELECT organization_id, $3, state, address, source, changed_at \
+             FROM email_subscriptions WHERE organization_id = $1 AND client_id = $2 \
+             ON CONFLICT (organization_id, client_id) DO NOTHING",
+            "INSERT INTO email_consents \
+             (organization_id, client_id, id, state, address, source, at) \
+             SELECT organization_id, $3, id, state, address, source, at \
+             FROM email_consents WHERE organization_id = $1 AND client_id = $2",
             "UPDATE client_aliases SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
             "UPDATE account_users SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
         ] {

@@ -331,15 +331,18 @@ impl Tx {
         let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
         let sql = match lock {
             Lock::StoreEvents | Lock::KnowClients => "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            Lock::SettleEvents | Lock::CheckHealth | Lock::DeleteClients | Lock::TellStandings => {
-                "SELECT pg_advisory_xact_lock($1, $2)"
-            }
+            Lock::SettleEvents
+            | Lock::CheckHealth
+            | Lock::DeleteClients
+            | Lock::TellStandings
+            | Lock::ClaimRuns => "SELECT pg_advisory_xact_lock($1, $2)",
         };
         let class = match lock {
             Lock::StoreEvents | Lock::SettleEvents => 1,
             Lock::CheckHealth => 2,
             Lock::KnowClients | Lock::DeleteClients => 3,
             Lock::TellStandings => 4,
+            Lock::ClaimRuns => 5,
         };
         // The random half of a UUIDv7. A collision makes two organizations wait for each other.
         let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
@@ -364,6 +367,9 @@ pub(crate) enum Lock {
     /// Deleting a client: nobody may be about to store something of it, since not every table has a
     /// foreign key that would notice.
     DeleteClients,
+    /// Claiming a run of a job: one at a time, so that an organization has one that is being done.
+    /// Nothing else is locked beside it.
+    ClaimRuns,
     /// Numbering what changed in the portfolio: one at a time, so that whoever knows one number knows
     /// all before it. Taken last of all.
     TellStandings,

@@ -35,6 +35,17 @@ impl Component {
             Self::Momentum => "momentum",
         }
     }
+
+    /// The name as people read it.
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::Engagement => "Engagement",
+            Self::Activation => "Activation",
+            Self::Progress => "Progress",
+            Self::Satisfaction => "Satisfaction",
+            Self::Momentum => "Momentum",
+        }
+    }
 }
 
 impl fmt::Display for Component {

@@ -1,10 +1,12 @@
 //! The rules, tested from outside the crate, as the store and the server see them.
 
+mod email;
 mod evidence;
 mod feedback;
 mod health;
 mod improvement;
 mod insight;
+mod job;
 mod model;
 mod portfolio;
 mod score;

@@ -40,6 +40,8 @@ const TAGS: &[(&str, &str)] = &[
     ("Scores", "Scores with their evidence, and their history."),
     ("Insights", "What each client is told every week."),
     ("Alerts", "Which client needs a person."),
+    ("E-mails", "What is written to clients who asked for it."),
+    ("Jobs", "What runs by itself, and how it went."),
     ("Organization", "Settings, members, keys."),
     ("Operation", "For those who run Mainstay."),
 ];
@@ -64,6 +66,8 @@ const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
     ("alert_id", "The alert's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("key_id", "The key's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("member_id", "The member's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("email_id", "The e-mail's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("job", "The job: weekly, daily or hourly.", None, "weekly"),
     ("day", "The calendar day of the score.", Some(KnownFormat::Date), "2026-05-01"),
 ];
 const EXAMPLE_ID: &str = "019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071";

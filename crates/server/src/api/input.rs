@@ -10,7 +10,8 @@ use axum::{
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{MAX_CLIENT_ID_CHARS, check_required, parse_timestamp},
-    id::{AlertId, ApiKeyId, InsightId, MemberId, TaskId},
+    id::{AlertId, ApiKeyId, EmailId, InsightId, MemberId, TaskId},
+    job::Job,
 };
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
@@ -73,6 +74,7 @@ path_ids! {
     TaskId = "task_id", "GET /api/v1/clients/{client_id}/onboarding-tasks";
     InsightId = "insight_id", "GET /api/v1/clients/{client_id}/insights";
     AlertId = "alert_id", "GET /api/v1/alerts";
+    EmailId = "email_id", "GET /api/v1/emails";
     ApiKeyId = "key_id", "GET /api/v1/keys";
     MemberId = "member_id", "GET /api/v1/members";
 }
@@ -117,6 +119,19 @@ impl FromRequestParts<Api> for PathDay {
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
         let text = path_text(parts, "day").await?;
         day("day", &text).map(Self)
+    }
+}
+
+/// The job in a path.
+#[derive(Debug)]
+pub(crate) struct PathJob(pub(crate) Job);
+
+impl FromRequestParts<Api> for PathJob {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let text = path_text(parts, "job").await?;
+        one_of("job", &text).map(Self)
     }
 }
 

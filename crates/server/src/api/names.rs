@@ -1,8 +1,8 @@
 //! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
 //! document cannot lag behind them. None of these types has a value.
 
-use mainstay_core::{engagement, health, insight, score};
-use mainstay_store::{KeyKind as Key, Role as MemberRole, TaskStatus as Task};
+use mainstay_core::{email, engagement, health, insight, job, score};
+use mainstay_store::{KeyKind as Key, Role as MemberRole, RunState as Run, TaskStatus as Task};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
@@ -56,6 +56,13 @@ names! {
     Severity, "How bad it is.", health::Severity::ALL;
     TaskStatus, "How far an onboarding task is.",
         [Task::Pending, Task::InProgress, Task::Completed, Task::Skipped];
+    EmailType, "What kind of mail it is.", email::EmailType::ALL;
+    EmailState, "What became of a mail.", email::EmailState::ALL;
+    SubscriptionState, "Whether a client gets mails.", email::SubscriptionState::ALL;
+    ConsentSource, "Where a client said whether it wants mails.", email::ConsentSource::ALL;
+    Job, "What runs by itself.", job::Job::ALL;
+    JobRunState, "What is so about a run.",
+        [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];
     Role, "What a member may do.", [MemberRole::Owner, MemberRole::Admin, MemberRole::Staff];
     KeyKind, "What a key opens.", [Key::Secret, Key::Write, Key::Member];
 }

@@ -6,7 +6,7 @@ use clap::{
     Parser, Subcommand, ValueEnum, builder::PossibleValuesParser, builder::TypedValueParser,
 };
 use jiff::Timestamp;
-use mainstay_core::{engagement::parse_timestamp, id::ApiKeyId};
+use mainstay_core::{engagement::parse_timestamp, id::ApiKeyId, job::Job};
 use mainstay_store::{KeyKind, Role};
 
 use super::log::LogFormat;
@@ -76,6 +76,14 @@ Examples:
   mainstay health --org acme
   mainstay health --org acme --dry-run --format json";
 
+const JOB_EXAMPLES: &str = "\
+Examples:
+  mainstay job list --org acme
+  mainstay job run weekly --org acme
+  mainstay job history --org acme --job daily
+
+`mainstay serve` does what is due by itself, in each organization's time zone.";
+
 const DB_EXAMPLES: &str = "\
 Examples:
   mainstay db status
@@ -143,6 +151,9 @@ pub(super) enum Command {
     /// Check every client and open, worsen or resolve alerts; prints what changed
     #[command(after_help = HEALTH_EXAMPLES)]
     Health(Figures),
+    /// What runs by itself: when, what it did, and have it run now
+    #[command(subcommand, after_help = JOB_EXAMPLES)]
+    Job(JobCommand),
     /// Recompute everything stored from the events; exit status 1 when anything differs
     Verify(Verify),
     /// Look at and change the database's schema
@@ -326,6 +337,39 @@ pub(super) struct Verify {
     /// Only this organization, by its slug
     #[arg(long, value_name = "SLUG")]
     pub(super) org: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum JobCommand {
+    /// List jobs: when each runs next, and how its latest run went
+    List {
+        #[command(flatten)]
+        org: Org,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Run a job now, besides its schedule
+    Run {
+        /// weekly, daily or hourly
+        job: Job,
+        #[command(flatten)]
+        org: Org,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// List the latest runs with what they counted
+    History {
+        #[command(flatten)]
+        org: Org,
+        /// Only this job's
+        #[arg(long, value_name = "JOB")]
+        job: Option<Job>,
+        /// How many at most
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=1000))]
+        limit: i64,
+        #[command(flatten)]
+        json: Json,
+    },
 }
 
 #[derive(Debug, Subcommand)]

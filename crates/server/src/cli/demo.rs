@@ -32,7 +32,7 @@ pub(super) async fn run(
         client: mainstay.client_link(demo.organization.id, &demo.client_id, None, &site).await?.url,
     };
     tell(&demo, &doors, &site, settings, out)?;
-    server.serve(mainstay, site, settings.rates, out).await?;
+    server.serve(mainstay, site, settings, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 

@@ -12,6 +12,7 @@ mod figures;
 mod health;
 mod import;
 mod insights;
+mod job;
 mod key;
 mod log;
 mod member;
@@ -95,6 +96,7 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
         Command::Score(args) => score::run(&mainstay, &args, out).await,
         Command::Insights(args) => insights::run(&mainstay, &args, out).await,
         Command::Health(args) => health::run(&mainstay, &args, out).await,
+        Command::Job(command) => job::run(&mainstay, settings, command, out).await,
         Command::Verify(args) => verify::run(&mainstay, &args, out).await,
         Command::Db(_) => Ok(ExitCode::SUCCESS),
     };

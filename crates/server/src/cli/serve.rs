@@ -1,13 +1,16 @@
-use std::{io::Write as _, net::SocketAddr, process::ExitCode, time::Duration};
+use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
 
-use tokio::{net::TcpListener, sync::watch};
+use jiff::SignedDuration;
+use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
 
 use super::{CliError, Result, output::Output};
 use crate::{
     Mainstay,
-    config::Settings,
-    engagement::{EventWriter, Rates},
+    config::{MailSettings, Settings},
+    email,
+    engagement::EventWriter,
     http::{self, Site},
+    job::{self, Worker},
 };
 
 /// How long requests under way may take once the server is asked to stop. Service managers kill
@@ -27,7 +30,7 @@ pub(super) async fn run(
         )?;
     }
     let site = server.site(settings);
-    server.serve(mainstay, site, settings.rates, out).await?;
+    server.serve(mainstay, site, settings, out).await?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -64,11 +67,12 @@ impl Server {
         self,
         mainstay: &Mainstay,
         site: Site,
-        rates: Rates,
+        settings: &Settings,
         out: &mut Output,
     ) -> Result<()> {
         let Self { listener, address, signals } = self;
-        let (writer, written) = EventWriter::start(mainstay, rates);
+        let (writer, written) = EventWriter::start(mainstay, settings.rates);
+        let background = Background::start(mainstay, settings, &site);
         let service = http::service(mainstay.clone(), writer, site);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
@@ -95,8 +99,49 @@ impl Server {
                 tracing::warn!("stopping with requests under way, which get no answer");
             }
         }
+        background.stop().await;
         tracing::info!("stopped");
         Ok(())
+    }
+}
+
+/// What goes on beside requests: jobs, and mails where there is a mail server.
+struct Background {
+    stop: watch::Sender<bool>,
+    jobs: JoinHandle<()>,
+    mails: Option<JoinHandle<()>>,
+}
+
+impl Background {
+    fn start(mainstay: &Mainstay, settings: &Settings, site: &Site) -> Self {
+        let lease = SignedDuration::from_secs(settings.job_lease_seconds);
+        let (worker, stop) = Worker::new(lease);
+        let stopped = worker.stop.clone();
+        let jobs = job::start(mainstay.clone(), worker);
+        let mails = settings.mail.clone().map(|MailSettings { server, from }| {
+            let host = site.public_url.host_str().unwrap_or("localhost");
+            let server = server.greeting_as(host.trim_matches(['[', ']']));
+            email::start(mainstay.clone(), server, from, Arc::new(site.clone()), stopped)
+        });
+        if mails.is_none() {
+            tracing::info!("mails wait: MAINSTAY_SMTP_URL names no mail server");
+        }
+        Self { stop, jobs, mails }
+    }
+
+    /// Gives back what is under way, so that another process goes on at once.
+    async fn stop(self) {
+        let Self { stop, jobs, mails } = self;
+        let _ = stop.send(true);
+        let ended = async {
+            let _ = jobs.await;
+            if let Some(mails) = mails {
+                let _ = mails.await;
+            }
+        };
+        if tokio::time::timeout(GRACE, ended).await.is_err() {
+            tracing::warn!("stopping with a job or a mail under way");
+        }
     }
 }
 

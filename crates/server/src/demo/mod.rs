@@ -8,8 +8,10 @@ use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Weekday};
 use mainstay_core::{
+    email::{ConsentSource, SubscriptionState},
     engagement::EventType,
     id::OrganizationId,
+    job::Job,
     score::{FeedbackKind, LaunchKit},
     time::{add_days, local_day, start_of_day, time_zone},
 };
@@ -19,6 +21,7 @@ use crate::{
     Error, Mainstay, ManualClock, Result,
     access::{ClientClaims, random_secret, sign_client_token},
     client::FeedbackGiven,
+    email::Subscribe,
     organization::CreateOrganization,
     score::ScoreRun,
 };
@@ -102,7 +105,11 @@ pub async fn prepare(
         let (start, end) = (start_of_day(date, &zone), start_of_day(add_days(date, 1), &zone));
         clock.set(start);
         if day > 0 {
-            run_jobs(&then, organization.id, start, date.weekday() == Weekday::Sunday).await?;
+            let weekly = date.weekday() == Weekday::Sunday;
+            if weekly {
+                then.run_period(organization.id, Job::Weekly, start).await?;
+            }
+            then.run_period(organization.id, Job::Daily, start).await?;
         }
         for life in &mut lives {
             let happenings = life.day(day, start, end);
@@ -133,23 +140,6 @@ pub async fn prepare(
         client_id,
         token_secret: created.token_secret,
     })
-}
-
-/// What the jobs do at the start of a local day.
-async fn run_jobs(
-    mainstay: &Mainstay,
-    organization: OrganizationId,
-    midnight: Timestamp,
-    weekly: bool,
-) -> Result<()> {
-    score_and_check(mainstay, organization, midnight).await?;
-    if weekly {
-        mainstay
-            .generate_organization_insights(organization, midnight, None, false, |_| ())
-            .await?;
-    }
-    mainstay.clean_expired_insights(organization).await?;
-    Ok(())
 }
 
 async fn score_and_check(
@@ -183,7 +173,15 @@ async fn live(
                     plan: Some(life.plan.to_owned()),
                     ..ClientPatch::default()
                 };
-                mainstay.create_client(organization, &life.client_id, patch).await?;
+                let client = mainstay.create_client(organization, &life.client_id, patch).await?;
+                if life.wants_mails() {
+                    let asked = Subscribe {
+                        state: SubscriptionState::Subscribed,
+                        address: None,
+                        source: ConsentSource::ClientPage,
+                    };
+                    mainstay.subscribe(organization, &client, &asked).await?;
+                }
             }
             Happening::Event(event) => events.push(event),
             Happening::TaskAdded(_, title) => {

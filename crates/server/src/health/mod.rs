@@ -6,12 +6,15 @@ mod silence;
 
 use jiff::Timestamp;
 use mainstay_core::{
+    email::Item,
     health::{
         AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
         check, is_held_in_silence,
     },
     id::OrganizationId,
-    insight::contributions,
+    insight::{InsightType, PendingTask, contributions, step_words},
+    score::improvements,
+    text::points,
 };
 use mainstay_store::{
     AlertChange, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
@@ -24,6 +27,7 @@ use silence::settle_silence;
 use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
+    email::Silent,
     organization::{Context, check_as_of},
     score::Moment,
 };
@@ -75,7 +79,7 @@ impl Mainstay {
         let mut done: Option<ClientChunk> = None;
         let mut silent = None;
         loop {
-            let mut tx = self.store().begin(scope).await?;
+            let mut tx = self.begin_writing(scope).await?;
             tx.lock_health_check().await?;
             let checked = tx.organization().await?.health_checked_until;
             if !dry_run && checked.is_some_and(|checked| checked > as_of) {
@@ -93,7 +97,7 @@ impl Mainstay {
                 None => *silent.insert(settle_silence(&mut tx, &context, as_of).await?),
             };
             let check = Check { context: &context, as_of, dry_run, silent };
-            check_chunk(&mut tx, &chunk, &check, &mut changes).await?;
+            self.check_chunk(&mut tx, &chunk, &check, &mut changes).await?;
             if client.is_none() {
                 // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
@@ -130,37 +134,67 @@ struct Check<'a> {
     silent: bool,
 }
 
-async fn check_chunk(
-    tx: &mut Tx,
-    chunk: &ClientChunk,
-    check_of: &Check<'_>,
-    changes: &mut Vec<HealthChange>,
-) -> Result<()> {
-    let &Check { context, as_of, dry_run, silent } = check_of;
-    let moment = Moment::new(context, as_of, true);
-    let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
-    let mut tasks = tx.open_tasks(chunk, as_of).await?;
-    let mut episodes = tx.live_episodes(chunk).await?;
-    for client in &facts {
-        let tasks = tasks.remove(&client.client).unwrap_or_default();
-        let mut episodes = episodes.remove(&client.client).unwrap_or_default();
-        if dry_run {
-            // An episode of the future, met by a look into the past, is not there yet.
-            episodes.retain(|episode| episode.opened_at <= as_of);
-        } else if episodes.iter().any(|episode| episode.opened_at > as_of) {
-            // This one client was checked later than that already.
-            continue;
+impl Mainstay {
+    async fn check_chunk(
+        &self,
+        tx: &mut Tx,
+        chunk: &ClientChunk,
+        check_of: &Check<'_>,
+        changes: &mut Vec<HealthChange>,
+    ) -> Result<()> {
+        let &Check { context, as_of, dry_run, silent } = check_of;
+        let moment = Moment::new(context, as_of, true);
+        let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
+        let mut tasks = tx.open_tasks(chunk, as_of).await?;
+        let mut episodes = tx.live_episodes(chunk).await?;
+        let mut fallen_silent = Vec::new();
+        for client in &facts {
+            let tasks = tasks.remove(&client.client).unwrap_or_default();
+            let mut episodes = episodes.remove(&client.client).unwrap_or_default();
+            if dry_run {
+                // An episode of the future, met by a look into the past, is not there yet.
+                episodes.retain(|episode| episode.opened_at <= as_of);
+            } else if episodes.iter().any(|episode| episode.opened_at > as_of) {
+                // This one client was checked later than that already.
+                continue;
+            }
+            let health = health_facts(context, &moment, client, &tasks);
+            let transitions = check(&episodes, &health);
+            // Where the data are silent, nobody can tell whether the client is.
+            if !dry_run && !silent && transitions.iter().any(falls_silent) {
+                let (score, step) = (moment.score(client), next_step(client, &moment, &tasks));
+                fallen_silent.push(Silent { facts: client, score, step });
+            }
+            for transition in transitions {
+                // Nothing is written when looking only: an episode that is not there yet would be in
+                // the way of the one that a look into the past finds.
+                let writer = if dry_run { None } else { Some(&mut *tx) };
+                let change =
+                    carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
+                changes.extend(change);
+            }
         }
-        let health = health_facts(context, &moment, client, &tasks);
-        for transition in check(&episodes, &health) {
-            // Nothing is written when looking only: an episode that is not there yet would be in
-            // the way of the one that a look into the past finds.
-            let writer = if dry_run { None } else { Some(&mut *tx) };
-            let change = carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
-            changes.extend(change);
-        }
+        self.queue_nudges(tx, context, chunk, fallen_silent).await
     }
-    Ok(())
+}
+
+/// Whether a transition is that a client has just fallen silent.
+fn falls_silent(transition: &Transition) -> bool {
+    let silence = |kind| matches!(kind, AlertType::Inactivity | AlertType::ZeroActivity);
+    matches!(transition, Transition::Opened(finding) if silence(finding.kind))
+}
+
+/// What would raise a client's score most, as a mail to it says it.
+fn next_step(facts: &ClientFacts, moment: &Moment, tasks: &[OnboardingTask]) -> Option<Item> {
+    let inputs = moment.inputs(facts);
+    let best = improvements(&inputs, &moment.model).into_iter().next()?;
+    let pending: Vec<PendingTask> = tasks
+        .iter()
+        .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
+        .collect();
+    let words = step_words(&best, &inputs, &moment.model, &pending);
+    let message = format!("{} It is worth {} points.", words.fact, points(best.gain_hundredths));
+    Some(Item::of_insight(InsightType::Recommendation, &words.title, &message))
 }
 
 fn health_facts(

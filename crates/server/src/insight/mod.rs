@@ -1,6 +1,6 @@
 //! Writing each client's weekly insights, and what clients make of them.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 use mainstay_core::{
@@ -19,6 +19,7 @@ use mainstay_store::{
 use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
+    email::Occasion,
     organization::{Context, check_as_of},
     score::Moment,
 };
@@ -30,6 +31,17 @@ pub struct WrittenInsight {
     pub client_id: String,
     /// What it says.
     pub insight: Insight,
+}
+
+/// Which insights to write.
+#[derive(Clone, Copy)]
+struct InsightRun<'a> {
+    as_of: Timestamp,
+    /// Only this client's.
+    client: Option<&'a str>,
+    dry_run: bool,
+    /// Whether the weekly mails, which tell of them, follow at once.
+    weekly_follows: bool,
 }
 
 impl Mainstay {
@@ -46,17 +58,39 @@ impl Mainstay {
         dry_run: bool,
         mut each: impl FnMut(Vec<WrittenInsight>) + Send,
     ) -> Result<u64> {
+        let run = InsightRun { as_of, client, dry_run, weekly_follows: false };
+        self.write_all_insights(organization, run, &mut each).await
+    }
+
+    /// The same for every client, by the weekly job: the mails of the week follow at once.
+    pub(crate) async fn write_weekly_insights(
+        &self,
+        organization: OrganizationId,
+        as_of: Timestamp,
+        mut each: impl FnMut(Vec<WrittenInsight>) + Send,
+    ) -> Result<u64> {
+        let run = InsightRun { as_of, client: None, dry_run: false, weekly_follows: true };
+        self.write_all_insights(organization, run, &mut each).await
+    }
+
+    async fn write_all_insights(
+        &self,
+        organization: OrganizationId,
+        run: InsightRun<'_>,
+        each: &mut (impl FnMut(Vec<WrittenInsight>) + Send),
+    ) -> Result<u64> {
+        let InsightRun { as_of, client, dry_run, .. } = run;
         check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
         let mut count = 0;
         let mut done: Option<ClientChunk> = None;
         loop {
-            let mut tx = self.store().begin(scope).await?;
+            let mut tx = self.begin_writing(scope).await?;
             let chunk = next_chunk(&mut tx, client, as_of, done.as_ref()).await?;
             if chunk.clients.is_empty() {
                 return Ok(count);
             }
-            let written = self.write_insights(&mut tx, &chunk, as_of).await?;
+            let written = self.write_insights(&mut tx, &chunk, &run).await?;
             if dry_run {
                 tx.rollback().await?;
             } else {
@@ -96,8 +130,9 @@ impl Mainstay {
         &self,
         tx: &mut Tx,
         chunk: &ClientChunk,
-        as_of: Timestamp,
+        run: &InsightRun<'_>,
     ) -> Result<Vec<WrittenInsight>> {
+        let as_of = run.as_of;
         let context = Context::load(tx).await?;
         let moment = Moment::new(&context, as_of, true);
         let period = Period::before(as_of, &context.zone);
@@ -122,10 +157,12 @@ impl Mainstay {
             }
         }
         let new = tx.save_insights(period.last, &insights, as_of).await?;
-        let new: std::collections::HashSet<InsightId> = new.into_iter().collect();
+        let new: HashSet<InsightId> = new.into_iter().collect();
+        insights.retain(|insight| new.contains(&insight.id));
+        let occasion = Occasion { period: period.last, weekly_follows: run.weekly_follows };
+        self.queue_celebrations(tx, &context, chunk, &insights, occasion).await?;
         Ok(insights
             .into_iter()
-            .filter(|insight| new.contains(&insight.id))
             .filter_map(|insight| {
                 let client_id = names.remove(&insight.id)?;
                 Some(WrittenInsight { client_id, insight: insight.insight })
@@ -156,7 +193,7 @@ impl Mainstay {
         id: InsightId,
         to: InsightStatus,
     ) -> Result<StoredInsight> {
-        let mut tx = self.store().begin(scope).await?;
+        let mut tx = self.begin_writing(scope).await?;
         let found = tx
             .insight(id)
             .await?
@@ -190,7 +227,7 @@ impl Mainstay {
 
     /// Deletes an organization's insights that are no longer valid; answers how many.
     pub async fn clean_expired_insights(&self, organization: OrganizationId) -> Result<u64> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         let deleted = tx.delete_expired_insights(self.now()).await?;
         tx.commit().await?;
         Ok(deleted)

@@ -13,7 +13,7 @@ impl Mainstay {
     pub async fn mend_scores(&self, organization: OrganizationId) -> Result<u64> {
         let mut mended = 0;
         loop {
-            let mut tx = self.store().begin(Scope::Service(organization)).await?;
+            let mut tx = self.begin_writing(Scope::Service(organization)).await?;
             let (clients, scores) = self.mend_scores_in(&mut tx, Some(BATCH)).await?;
             tx.commit().await?;
             mended += scores;

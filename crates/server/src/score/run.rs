@@ -66,7 +66,7 @@ impl Mainstay {
         if run.dry_run {
             return self.dry_score_run(organization, run, each).await;
         }
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         self.prepare_scores(&mut tx, run.as_of).await?;
         tx.commit().await?;
         self.mend_scores(organization).await?;
@@ -135,7 +135,7 @@ impl Mainstay {
         scored: &[ScoredChunk],
     ) -> Result<()> {
         for ScoredChunk { day, scores, .. } in scored {
-            let mut tx = self.store().begin(Scope::Service(organization)).await?;
+            let mut tx = self.begin_writing(Scope::Service(organization)).await?;
             tx.save_scores(*day, scores, self.now()).await?;
             tx.commit().await?;
         }
@@ -149,7 +149,7 @@ impl Mainstay {
         run: &ScoreRun,
         mut each: impl FnMut(Vec<ClientScore>) + Send,
     ) -> Result<u64> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         self.prepare_scores(&mut tx, run.as_of).await?;
         self.mend_scores_in(&mut tx, None).await?;
         let context = Context::load(&mut tx).await?;

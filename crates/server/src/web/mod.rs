@@ -10,10 +10,13 @@ mod assets;
 mod client;
 mod clients;
 pub(crate) mod components;
+mod email;
+mod emails;
 mod events;
 mod gallery;
 mod icons;
 mod input;
+mod jobs;
 mod live;
 mod overview;
 mod page;
@@ -80,6 +83,9 @@ fn pages() -> Pages {
         .and(alerts::pages())
         .and(live::pages())
         .and(clients::pages())
+        .and(emails::pages())
+        .and(jobs::pages())
+        .and(email::pages())
         .and(gallery::pages())
         .and(widgets::pages())
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::PageError;
+use super::{PageError, email::may_come_from_anywhere};
 use crate::http::Site;
 
 /// What a browser says of where a request comes from.
@@ -43,6 +43,15 @@ impl FrameAncestors {
     }
 }
 
+/// Lets a page show others of ours in a frame; nobody may show the page itself in one.
+pub(super) fn with_own_frames(mut response: Response) -> Response {
+    let policy = format!("{POLICY}'none'; frame-src 'self'");
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
+    response
+}
+
 /// Adds the headers of every page where it has not set its own.
 pub(super) async fn add_headers(mut request: Request, next: Next) -> Response {
     let ancestors = FrameAncestors::default();
@@ -73,6 +82,7 @@ pub(super) async fn refuse_cross_site(
 ) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
         || comes_from_here(&site, request.headers())
+        || may_come_from_anywhere(request.uri().path())
     {
         return next.run(request).await;
     }

@@ -10,6 +10,15 @@ const SIZES = [
   { width: 390, height: 844 },
 ];
 
+const EMAILS = [
+  "weekly_insights",
+  "milestone_celebration",
+  "momentum_nudge",
+  "achievement_badge",
+  "subscription_request",
+  "hostile",
+];
+
 await mkdir(folder, { recursive: true });
 const chromium = await browser();
 try {
@@ -27,7 +36,7 @@ try {
       // Whoever needs a person most.
       await staff.locator("main a[href^='/clients/']").first().click();
       await take(staff, "client");
-      for (const name of ["alerts", "live"]) {
+      for (const name of ["alerts", "emails", "jobs", "live"]) {
         await staff.goto(`${site.url}/${name}`);
         await take(staff, name);
       }
@@ -36,6 +45,18 @@ try {
       await client.goto(site.clientLink);
       await take(client, "client-dashboard");
       await client.context().close();
+    }
+    for (const width of [600, 320]) {
+      // Alone, so that the whole mail is in the picture.
+      const staff = await open(chromium, { colorScheme, viewport: { width, height: 800 } });
+      await signIn(staff, site);
+      for (const kind of EMAILS) {
+        await staff.goto(`${site.url}/gallery/emails/${kind}`);
+        const path = join(folder, `email-${kind}-${width}-${colorScheme}.png`);
+        await staff.screenshot({ path, fullPage: true });
+        console.log(path);
+      }
+      await staff.context().close();
     }
   }
 } finally {

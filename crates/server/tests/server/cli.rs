@@ -8,7 +8,7 @@ mod figures;
 mod health;
 mod import;
 mod killed;
-mod sandbox;
+pub(crate) mod sandbox;
 mod serving;
 mod settings;
 mod verify;

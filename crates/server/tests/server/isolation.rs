@@ -6,13 +6,14 @@ use std::{
 };
 
 use jiff::ToSpan as _;
-use mainstay_core::engagement::EventType;
+use mainstay_core::{email::EmailType, engagement::EventType};
 use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};
 use serde_json::{Value, json};
 
 use crate::{
     openapi::{document, operations, schemes},
     support::{Answer, World},
+    web::roles::email_of,
 };
 
 /// The client that every route is asked about.
@@ -160,6 +161,24 @@ fn table() -> Vec<Row> {
         row("PATCH", INSIGHT, || json!({"status": "read"}),
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
 
+        asked("/api/v1/clients/{client_id}/email-subscription", "",
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        row("PUT", "/api/v1/clients/{client_id}/email-subscription", || json!({"state": "subscribed", "address": "ada@of-acme.example"}),
+                                                        [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        asked("/api/v1/jobs", "",                       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/jobs/runs", "?job=weekly",       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/jobs/{job}/schedule", || json!({"cron": "0 5 * * *"}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/jobs/{job}/run", nothing,  [202, 202, 202, 403, 403, 403, 403, 202, 401]),
+        asked("/api/v1/emails", "?type=weekly_insights",
+                                                        [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/emails/{email_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        asked("/api/v1/email/settings", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/email/settings", || json!({"off": ["momentum_nudge"]}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        asked("/api/v1/email/suppressions", "",         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        Row { method: "DELETE", path: "/api/v1/email/suppressions", query: "?address={address}", body: nothing,
+              expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
         asked("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         asked("/api/v1/alerts", "?client_id=ada-of-acme",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
@@ -221,6 +240,19 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     let scope = Scope::Service(acme);
     let mut path = format!("{}{}", row.path, row.query).replace("{client_id}", &client_id);
     let mut body = (row.body)();
+    world.tick();
+    path = path.replace("{job}", "hourly");
+    if path.contains("{address}") {
+        let address = format!("gone{}@example.com", fresh());
+        let mut tx = mainstay.store().begin(scope).await.unwrap();
+        tx.suppress_address(&address, "550", mainstay.now()).await.unwrap();
+        tx.commit().await.unwrap();
+        path = path.replace("{address}", &address);
+    }
+    if path.contains("{email_id}") {
+        let (id, _) = email_of(world, EmailType::WeeklyInsights, fresh() as usize).await;
+        path = path.replace("{email_id}", &id);
+    }
     if path.contains("{task_id}") {
         let task = mainstay.create_task(acme, ADA, "Try", TaskStatus::Pending).await.unwrap();
         path = path.replace("{task_id}", &task.id.to_string());

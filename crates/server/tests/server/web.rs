@@ -14,7 +14,7 @@ mod hostile;
 mod link;
 mod live;
 mod portfolio;
-mod roles;
+pub(crate) mod roles;
 mod settings;
 mod sign_in;
 mod weight;

@@ -304,6 +304,11 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "allowed_sites"
                 | "refused_events"
                 | "data_silences"
+                | "job_schedules"
+                | "job_runs"
+                | "email_settings"
+                | "email_suppressions"
+                | "email_events"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }

@@ -2,6 +2,7 @@
 //! on PostgreSQL.
 
 use mainstay_core::{
+    email::{EmailSettings, EmailState, SubscriptionState},
     engagement::{EventType, Windows},
     health::{AlertType, Severity},
     id::{ClientId, OrganizationId},
@@ -11,15 +12,18 @@ use mainstay_core::{
 };
 use mainstay_store::{
     AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
-    ClientPatch, EventName, Feedback, KeyKind, LaunchKitTimes, LinkKind, NewApiKey, NewMember,
-    NewSignInLink, OnboardingTask, OrganizationPatch, Role, Scope, StaleClient, Store, TaskStatus,
+    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
+    LinkKind, NewApiKey, NewMember, NewSignInLink, OnboardingTask, OrganizationPatch, Role, RunEnd,
+    RunProgress, Scope, SendEnd, StaleClient, Store, TaskStatus,
 };
 
 use crate::{
     alerts::episode,
+    emails::{email, subscribed},
     fixtures::{at, day, event, facts_in, found, fresh, now, organization, send},
     harness::Database,
     insights::insight,
+    jobs::new_run,
     organizations::everything,
     portfolio::refusal,
 };
@@ -89,21 +93,19 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     // Late events make the scores of both stale.
     send(store, ours, &[login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")])
         .await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     for client in &clients {
-        // No method of the store writes mails yet.
-        store
-            .raw(&format!(
-                "INSERT INTO client_success_emails \
-                 (organization_id, id, client_id, email_type, period, subject, created_at) \
-                 VALUES ({}, {}, {}, 'weekly_insights', {}, 'Your week', {})",
-                store.id(ours.uuid()),
-                store.id(fresh()),
-                store.id(client.id.uuid()),
-                store.day(day("2026-05-17")),
-                store.instant(now()),
-            ))
-            .await;
+        let mail = email(client.id, "2026-05-17", *client.id.uuid().as_bytes());
+        tx.queue_emails(std::slice::from_ref(&mail), now()).await.unwrap();
+        let opened = EmailEvent { link: None, at: now(), suspected: false };
+        tx.keep_email_event(mail.id, &opened).await.unwrap();
+        tx.set_subscription(client.id, &subscribed(SubscriptionState::Subscribed)).await.unwrap();
     }
+    tx.set_email_settings(&EmailSettings::default(), now()).await.unwrap();
+    tx.suppress_address("gone@example.com", "550 no such user", now()).await.unwrap();
+    tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
+    tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
+    tx.commit().await.unwrap();
     ours
 }
 
@@ -196,6 +198,20 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.tasks(ada.id).await.unwrap(), []);
     assert_eq!(tx.notes(ada.id, 100).await.unwrap(), []);
     assert_eq!(tx.client_emails(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.emails(&EmailFilter::default(), 100).await.unwrap(), []);
+    assert_eq!(tx.email_counts().await.unwrap(), []);
+    assert_eq!(tx.email_settings().await.unwrap(), EmailSettings::default());
+    assert_eq!(tx.subscription(ada.id).await.unwrap(), None);
+    assert_eq!(tx.consents(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.count_subscribers().await.unwrap(), 0);
+    assert_eq!(tx.subscribers_after(None, now(), 100).await.unwrap(), []);
+    assert!(tx.subscribers_of(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.suppressions(100).await.unwrap(), []);
+    assert_eq!(tx.emails_due(at("2030-01-01"), 100).await.unwrap(), []);
+    assert_eq!(tx.emails_since(ada.id, at("2020-01-01")).await.unwrap(), []);
+    assert!(tx.period_insights(&chunk, day("2026-05-17")).await.unwrap().is_empty());
+    assert_eq!(tx.job_schedules().await.unwrap(), []);
+    assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
     assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
     assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
@@ -238,6 +254,8 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let key = tx.api_keys().await.unwrap()[0].id;
     let note = tx.notes(ada.id, 1).await.unwrap().remove(0);
     let alert = tx.alert(alert).await.unwrap().unwrap();
+    let mail = tx.client_emails(ada.id, 1).await.unwrap()[0].id;
+    let run = tx.job_runs(None, 1).await.unwrap()[0].id;
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
 
@@ -263,6 +281,17 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.rollback().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    assert!(!tx.begin_sending(mail, now()).await.unwrap());
+    let end = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
+    tx.end_sending(mail, &end, now()).await.unwrap();
+    tx.give_lost_emails_up(at("2030-01-01"), "lost").await.unwrap();
+    assert!(tx.unsuppress_address("gone@example.com").await.unwrap(), "it is their own");
+    let lease = Lease { organization: theirs, run, fence: 0 };
+    let nothing = RunProgress::default();
+    assert!(tx.hold_lease(lease, 30).await.is_err());
+    assert!(tx.renew_lease(lease, now(), &nothing).await.is_err());
+    assert!(tx.end_job_run(lease, &RunEnd::Succeeded, &nothing, now()).await.is_err());
+    tx.forget_job_runs(at("2030-01-01")).await.unwrap();
     let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
     assert_eq!(touched.unwrap(), None);
     let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);

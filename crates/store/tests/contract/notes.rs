@@ -1,9 +1,9 @@
-//! What staff keep of a client for themselves, and the mails it was sent.
+//! What staff keep of a client for themselves.
 
 use mainstay_core::id::{ClientId, MemberId, OrganizationId};
 use mainstay_store::{ClientNote, NewMember, Role, Scope, Store, new_id};
 
-use crate::fixtures::{at, client, day, found, fresh, now, organization};
+use crate::fixtures::{at, client, found, fresh, now, organization};
 
 async fn member(store: &Store, organization: OrganizationId, email: &str) -> MemberId {
     let id = fresh();
@@ -91,39 +91,4 @@ on_both_databases!(a_clients_owner_goes_with_the_member, async |store| {
     assert!(tx.delete_member(ines).await.unwrap());
     tx.commit().await.unwrap();
     assert_eq!(found(store, ours, "ada").await.owner, None);
-});
-
-on_both_databases!(mails_to_a_client_are_listed_newest_first, async |store| {
-    let ours = organization(store, "UTC").await;
-    let ada = client(store, ours, "ada", "2026-05-01").await.id;
-    for (last, sent, opened) in
-        [("2026-05-02", Some("2026-05-03"), Some("2026-05-04")), ("2026-05-09", None, None)]
-    {
-        let instant = |text: Option<&str>| {
-            text.map_or_else(|| "NULL".to_owned(), |text| store.instant(at(text)))
-        };
-        // No method of the store writes mails yet.
-        store
-            .raw(&format!(
-                "INSERT INTO client_success_emails (organization_id, id, client_id, email_type, \
-                 period, subject, created_at, sent_at, opened_at) \
-                 VALUES ({}, {}, {}, 'weekly_insights', {}, 'Week to {last}', {}, {}, {})",
-                store.id(ours.uuid()),
-                store.id(fresh()),
-                store.id(ada.uuid()),
-                store.day(day(last)),
-                store.instant(at(last)),
-                instant(sent),
-                instant(opened),
-            ))
-            .await;
-    }
-    let mut tx = store.read(Scope::Member(ours, Role::Staff)).await.unwrap();
-    let mails = tx.client_emails(ada, 10).await.unwrap();
-    let subjects: Vec<&str> = mails.iter().map(|mail| mail.subject.as_str()).collect();
-    assert_eq!(subjects, ["Week to 2026-05-09", "Week to 2026-05-02"]);
-    assert_eq!((mails[0].sent_at, mails[0].opened_at), (None, None));
-    assert_eq!(mails[1].opened_at, Some(at("2026-05-04")));
-    assert_eq!((mails[1].kind.as_str(), mails[1].period), ("weekly_insights", day("2026-05-02")));
-    assert_eq!(tx.client_emails(ada, 1).await.unwrap().len(), 1);
 });

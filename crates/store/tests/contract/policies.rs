@@ -60,6 +60,13 @@ client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
 client_aliases            aaaa    a---  a---  a---  ----   ****
 account_users             aaaa    a---  a---  a---  ----   ****
 data_silences             aaaa    a---  a---  a---  ----   ****
+job_schedules             aaaa    a---  a---  a---  ----   ****
+job_runs                  aaaa    a---  a---  a---  ----   ****
+email_settings            aaaa    a---  a---  a---  ----   ****
+email_subscriptions       aaaa    a---  a---  a---  o---   ****
+email_consents            aaaa    a---  a---  a---  ----   ****
+email_suppressions        aaaa    a---  a---  a---  ----   ****
+email_events              aaaa    a---  a---  a---  ----   ****
 ";
 
 /// A row as JSON, with whose it is.

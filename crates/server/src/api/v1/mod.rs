@@ -3,8 +3,10 @@
 pub(crate) mod alerts;
 pub(crate) mod clients;
 mod cloud_events;
+mod emails;
 mod event_names;
 pub(crate) mod events;
+mod jobs;
 mod keys;
 mod members;
 mod organization;
@@ -20,6 +22,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(cloud_events::routes())
         .merge(clients::routes())
         .merge(alerts::routes())
+        .merge(emails::routes())
+        .merge(jobs::routes())
         .merge(organization::routes())
         .merge(members::routes())
         .merge(keys::routes())

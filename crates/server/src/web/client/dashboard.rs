@@ -1,9 +1,6 @@
 use askama::Template;
 use axum::extract::State;
-use mainstay_core::{
-    score::{Band, Trend},
-    time::local_day,
-};
+use mainstay_core::time::local_day;
 use mainstay_store::Scope;
 use serde::Deserialize;
 
@@ -13,7 +10,7 @@ use crate::{
     web::{
         Answer, Asked, ClientSession, ClientShell, Web,
         components::{
-            BandChip, EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard,
+            BandChip, EmailCard, EngagementHeatmap, FeedbackForm, Improvements, LaunchKitCard,
             OnboardingTasks, ScoreHistory, SuccessScoreCard, Unscored, View, WeeklyInsightsCard,
             display_name,
         },
@@ -42,6 +39,7 @@ struct Dashboard {
     tasks: OnboardingTasks,
     launch_kit: LaunchKitCard,
     feedback: FeedbackForm,
+    emails: EmailCard,
 }
 
 /// The page of a client with nothing to show yet.
@@ -57,6 +55,7 @@ struct Blank {
     heatmap: EngagementHeatmap,
     tasks: Option<OnboardingTasks>,
     feedback: FeedbackForm,
+    emails: Option<EmailCard>,
 }
 
 #[derive(Default, Deserialize)]
@@ -75,6 +74,9 @@ pub(super) async fn show_dashboard(
         return show(&nobody_yet(&session, &web, &view).await?);
     };
     let overview = Overview::load(&web.mainstay, scope, client.clone(), &view).await?;
+    let subscription = web.mainstay.subscription(scope, client.id).await?;
+    let known = client.profile.email.as_deref();
+    let emails = EmailCard::new(&view, subscription.as_ref(), known);
     if overview.is_blank() {
         return show(&Blank {
             shell: session.shell(),
@@ -86,6 +88,7 @@ pub(super) async fn show_dashboard(
             heatmap: overview.heatmap(&view),
             tasks: Some(overview.tasks(&view)),
             feedback: overview.feedback_form(&view),
+            emails: Some(emails),
         });
     }
     let improvements = overview.improvements(&view);
@@ -96,7 +99,7 @@ pub(super) async fn show_dashboard(
         name: name_of(&session),
         overall: stands.overall,
         band: stands.band.into(),
-        headline: headline(stands.band, stands.trend),
+        headline: stands.headline(),
         lead: lead(&view, &overview),
         next_step: improvements.first().map(str::to_owned),
         notice: (told.notice == "feedback").then_some(
@@ -111,6 +114,7 @@ pub(super) async fn show_dashboard(
         tasks: overview.tasks(&view),
         launch_kit: overview.launch_kit(&view),
         feedback: overview.feedback_form(&view),
+        emails,
     })
 }
 
@@ -133,28 +137,13 @@ async fn nobody_yet(
         heatmap: EngagementHeatmap::new(view, &Heatmap::empty(today), today),
         tasks: None,
         feedback: FeedbackForm::new(view, &[]),
+        emails: None,
     })
 }
 
 fn name_of(session: &ClientSession) -> String {
     let name = known(session).and_then(|(_, client)| client.profile.name.as_deref());
     display_name(name, &session.external_id).to_owned()
-}
-
-/// How it stands and where it goes, in a sentence.
-fn headline(band: Band, trend: Trend) -> String {
-    let stands = match band {
-        Band::Excellent => "You are doing very well",
-        Band::Good => "You are doing well",
-        Band::NeedsAttention => "Some parts of your score are low",
-        Band::AtRisk => "Most parts of your score are low",
-    };
-    let goes = match trend {
-        Trend::Rising => ", and rising",
-        Trend::Stable => "",
-        Trend::Declining => ", and falling",
-    };
-    format!("{stands}{goes}.")
 }
 
 /// The rest of the sentence that begins with the client's name.

@@ -2,6 +2,7 @@
 
 mod act;
 mod dashboard;
+mod emails;
 mod events;
 mod stream;
 
@@ -24,6 +25,7 @@ pub(super) fn pages() -> Pages {
         .get(STREAM, stream::follow)
         .post("/client/insights/{insight_id}", act::act_on_insight)
         .post("/client/feedback", act::give_feedback)
+        .post("/client/emails", emails::choose)
 }
 
 fn view_of(session: &ClientSession, web: &Web) -> View {

@@ -1,12 +1,15 @@
 use askama::Template;
 use axum::extract::State;
 use mainstay_core::{
+    email::{ConsentSource, SubscriptionState},
     health::Severity,
-    id::{AlertId, MemberId, NoteId},
+    id::{AlertId, EmailId, MemberId, NoteId},
     text::counted,
     time::{days_before, local_day},
 };
-use mainstay_store::{Alert, AlertFilter, ClientEmail, ClientNote, Member, StoredEvent};
+use mainstay_store::{
+    Alert, AlertFilter, ClientEmail, ClientNote, Member, StoredEvent, Subscription,
+};
 use serde_json::Value;
 
 use super::StaffClient;
@@ -19,6 +22,7 @@ use crate::{
             LastAction, LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline,
             TimelineMark, View, WeeklyInsightsCard, alert_words, display_name,
         },
+        emails::told,
         overview::Overview,
         people::People,
         show,
@@ -67,6 +71,7 @@ struct ClientPage {
     members: Vec<Choice>,
     notes: Vec<Note>,
     emails: Vec<Email>,
+    subscription: String,
 }
 
 struct Choice {
@@ -100,6 +105,7 @@ impl Note {
 }
 
 struct Email {
+    id: EmailId,
     subject: String,
     meta: String,
 }
@@ -114,6 +120,7 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     let rows = Rows::load(mainstay, &session, &view, &people, &alerts).await?;
     let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
     let emails = mainstay.client_emails(scope, client.id, MOST_EMAILS).await?;
+    let subscription = mainstay.subscription(scope, client.id).await?;
     let range = (days_before(view.now(), EVENT_DAYS, view.zone()), view.now());
     let page = mainstay.client_timeline(scope, &client, range, &[], None, EVENTS_SHOWN).await?;
     let overview = Overview::load(mainstay, scope, client, &view).await?;
@@ -159,6 +166,7 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
         owner: client.owner,
         notes: notes.iter().map(|note| Note::new(&view, &people, note)).collect(),
         emails: emails.iter().map(|email| shown_email(&view, email)).collect(),
+        subscription: subscription_words(&view, subscription.as_ref()),
         members: people.all.iter().map(Choice::new).collect(),
     })
 }
@@ -271,16 +279,28 @@ fn traits(overview: &Overview) -> Vec<(String, String)> {
 }
 
 fn shown_email(view: &View, email: &ClientEmail) -> Email {
-    let kind = email.kind.replace('_', " ");
-    let sent = email
-        .sent_at
-        .map_or_else(|| "waiting to be sent".to_owned(), |at| format!("sent {}", view.moment(at)));
-    let opened = match (email.sent_at, email.opened_at) {
-        (Some(_), Some(at)) => format!(", opened {}", view.moment(at)),
-        (Some(_), None) => ", not opened".to_owned(),
-        (None, _) => String::new(),
-    };
-    Email { subject: email.subject.clone(), meta: format!("{kind}, {sent}{opened}") }
+    Email {
+        id: email.id,
+        subject: email.subject.clone(),
+        meta: format!("{}, {}", email.kind.words(), told(view, email)),
+    }
+}
+
+/// Whether the client gets mails, since when and by whose word.
+fn subscription_words(view: &View, subscription: Option<&Subscription>) -> String {
+    let Some(one) = subscription else { return "Has not asked for e-mails".to_owned() };
+    let on = view.day_of(one.changed_at);
+    match (one.state, one.source) {
+        (SubscriptionState::Subscribed, ConsentSource::Api) => {
+            format!("On since {on}, by your app")
+        }
+        (SubscriptionState::Subscribed, ConsentSource::DoubleOptIn) => {
+            format!("On since {on}, confirmed by mail")
+        }
+        (SubscriptionState::Subscribed, _) => format!("On since {on}, on its page"),
+        (SubscriptionState::Pending, _) => format!("Asked by mail on {on}, not confirmed"),
+        (SubscriptionState::Unsubscribed, _) => format!("Off since {on}"),
+    }
 }
 
 impl ClientPage {

@@ -5,7 +5,7 @@ use mainstay_core::{
 };
 use mainstay_store::{OnboardingTask, TaskStatus};
 
-use super::{markup, score_card::component_name, view::View};
+use super::{markup, view::View};
 use crate::{score::Explained, web::text::straight};
 
 /// Steps that are shown: more than a few are no longer small.
@@ -63,7 +63,7 @@ impl Improvements {
                     to: (evidence.total_hundredths + step.gain_hundredths + 50).div_euclid(100),
                     title: straight(&words.title),
                     fact: words.fact,
-                    most: component_name(step.component),
+                    most: step.component.title(),
                     open: (step.action == Action::CompleteTask).then(|| view.part("tasks-h")),
                 }
             })

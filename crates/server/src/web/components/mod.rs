@@ -5,6 +5,7 @@
 mod alert_badge;
 mod alert_row;
 mod band;
+mod email_card;
 mod empty_state;
 mod evidence;
 mod feedback;
@@ -23,6 +24,7 @@ mod view;
 pub(crate) use alert_badge::MomentumAlertBadge;
 pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline, alert_words};
 pub(crate) use band::{BandChip, TrendMark};
+pub(crate) use email_card::EmailCard;
 pub(crate) use empty_state::EmptyState;
 pub(crate) use evidence::Details;
 pub(crate) use feedback::{FeedbackForm, FeedbackList};

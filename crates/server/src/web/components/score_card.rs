@@ -93,7 +93,7 @@ impl SuccessScoreCard {
             .components
             .iter()
             .map(|part| Bar {
-                name: component_name(part.component),
+                name: part.component.title(),
                 weight: part.weight_percent,
                 points: part.points,
                 contribution: points(part.contribution_hundredths),
@@ -145,21 +145,9 @@ impl Unscored {
     pub(crate) fn new(model: &ScoreModel) -> Self {
         let parts = Component::ALL
             .into_iter()
-            .map(|component| {
-                (component_name(component), *model.weights.get(component), made_of(component))
-            })
+            .map(|component| (component.title(), *model.weights.get(component), made_of(component)))
             .collect();
         Self { parts }
-    }
-}
-
-pub(super) const fn component_name(component: Component) -> &'static str {
-    match component {
-        Component::Engagement => "Engagement",
-        Component::Activation => "Activation",
-        Component::Progress => "Progress",
-        Component::Satisfaction => "Satisfaction",
-        Component::Momentum => "Momentum",
     }
 }
 

@@ -2,6 +2,7 @@
 //! those who work on them. All of it is invented, at an instant that never moves.
 
 mod alerts;
+mod emails;
 mod events;
 mod insights;
 mod names;
@@ -23,7 +24,7 @@ pub(super) const NOW: Timestamp = Timestamp::constant(1_795_474_800, 0);
 const ZONE: &str = "Europe/Copenhagen";
 
 pub(super) fn pages() -> Pages {
-    Pages::new().get("/gallery", show_gallery)
+    Pages::new().get("/gallery", show_gallery).get("/gallery/emails/{name}", emails::show_email)
 }
 
 /// One component in one state.

@@ -212,7 +212,7 @@ fn days_ago(days: i32) -> jiff::Timestamp {
 }
 
 /// A client in the middle: 71, with nothing said about satisfaction.
-fn inputs() -> ScoreInputs {
+pub(super) fn inputs() -> ScoreInputs {
     ScoreInputs {
         as_of: NOW,
         zone: ZONE.to_owned(),
@@ -232,7 +232,11 @@ fn inputs() -> ScoreInputs {
     }
 }
 
-fn explained(inputs: &ScoreInputs, model: &ScoreModel, before: Option<i64>) -> Explained {
+pub(super) fn explained(
+    inputs: &ScoreInputs,
+    model: &ScoreModel,
+    before: Option<i64>,
+) -> Explained {
     let previous = before.map(|overall| Previous { as_of: days_ago(7), overall });
     Explained {
         score: Score::compute(inputs.clone(), model, previous),

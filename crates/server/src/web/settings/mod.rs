@@ -1,6 +1,7 @@
 //! `/settings`: what an organization decides. Every member sees most of it; an owner or admin changes
 //! it.
 
+mod emails;
 mod event_names;
 mod keys;
 mod members;
@@ -23,6 +24,7 @@ pub(super) fn pages() -> Pages {
         .and(keys::pages())
         .and(event_names::pages())
         .and(score_model::pages())
+        .and(emails::pages())
         .and(sites::pages())
         .and(profile::pages())
 }
@@ -39,17 +41,19 @@ enum Tab {
     Keys,
     EventNames,
     ScoreModel,
+    Emails,
     Sites,
     Profile,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 7] = [
+    const ALL: [(Self, &'static str, &'static str); 8] = [
         (Self::Organization, "/settings/organization", "Organization"),
         (Self::Members, "/settings/members", "Members"),
         (Self::Keys, "/settings/keys", "Keys"),
         (Self::EventNames, "/settings/event-names", "Event names"),
         (Self::ScoreModel, "/settings/score-model", "Score model"),
+        (Self::Emails, "/settings/emails", "E-mails"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
         (Self::Profile, "/settings/profile", "Your profile"),
     ];
@@ -113,6 +117,7 @@ fn told(done: &str) -> Option<&'static str> {
         "unmapped" => "Removed. Events of that name from now on count as custom.",
         "published" => "Published. Scores from now on are made with it; stored ones keep theirs.",
         "added" => "Added.",
+        "unsuppressed" => "Mails are sent to this address again.",
         "site-removed" => "Removed.",
         "password" => "Your password was changed. You are signed out everywhere else.",
         "sessions" => "You are signed out everywhere else.",

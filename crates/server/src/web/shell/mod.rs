@@ -17,18 +17,24 @@ pub(crate) enum Place {
     Portfolio,
     /// Alerts.
     Alerts,
+    /// Mails to clients.
+    Emails,
     /// Events as they arrive.
     Live,
+    /// What runs by itself.
+    Jobs,
     /// Settings.
     Settings,
 }
 
 impl Place {
     /// Each with its path, icon and name.
-    pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 4] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 6] = [
         (Self::Portfolio, "/portfolio", "list", "Portfolio"),
         (Self::Alerts, "/alerts", "bell", "Alerts"),
+        (Self::Emails, "/emails", "mail", "E-mails"),
         (Self::Live, "/live", "live", "Live events"),
+        (Self::Jobs, "/jobs", "clock", "Jobs"),
         (Self::Settings, "/settings", "settings", "Settings"),
     ];
 }
@@ -75,7 +81,7 @@ impl StaffShell {
         let count = match place {
             Place::Portfolio => self.clients,
             Place::Alerts => self.alerts,
-            Place::Live | Place::Settings => None,
+            Place::Emails | Place::Live | Place::Jobs | Place::Settings => None,
         };
         count.map(grouped)
     }

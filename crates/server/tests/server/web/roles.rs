@@ -11,6 +11,7 @@ use mainstay_store::Role;
 use super::browser::Browser;
 use crate::support::World;
 use needs::Needs;
+pub(crate) use needs::email_of;
 use table::table;
 
 /// Whoever is asking, in the order of the table's columns. `rival` is the owner of another

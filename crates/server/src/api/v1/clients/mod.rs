@@ -1,6 +1,7 @@
 //! `/api/v1/clients`: clients and everything that is known of each.
 
 pub(crate) mod activity;
+mod email_subscription;
 pub(crate) mod events;
 mod feedback;
 pub(crate) mod insights;
@@ -90,6 +91,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(onboarding_tasks::routes())
         .merge(launch_kit::routes())
         .merge(links::routes())
+        .merge(email_subscription::routes())
         .merge(feedback::routes())
         .merge(score::routes())
         .merge(scores::routes())

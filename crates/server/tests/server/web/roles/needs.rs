@@ -1,9 +1,16 @@
 //! What a row needs to be there, made fresh for each case.
 
-use jiff::ToSpan as _;
-use mainstay::http::Site;
-use mainstay_core::engagement::EventType;
-use mainstay_store::{AlertFilter, EventName, KeyKind, Role, Scope, TaskStatus};
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use jiff::{SignedDuration, ToSpan as _};
+use mainstay::{email::Subscribe, http::Site, job::Worker};
+use mainstay_core::{
+    email::{ConsentSource, EmailType, SubscriptionState},
+    engagement::EventType,
+    job::Job,
+};
+use mainstay_store::{
+    AlertFilter, ClientPatch, EmailFilter, EventName, KeyKind, Role, Scope, TaskStatus,
+};
 use serde_json::json;
 
 use super::{ADA, table::Row};
@@ -72,6 +79,23 @@ impl Needs {
             let note = mainstay.add_note(scope, ada.id, staff, "Called.").await.unwrap();
             replaced.push(("{note_id}", note.id.to_string()));
         }
+        replaced.push(("{job}", "hourly".to_owned()));
+        if needs("{address}") {
+            let address = format!("gone{number}@example.com");
+            let mut tx = mainstay.store().begin(scope).await.unwrap();
+            tx.suppress_address(&address, "550", mainstay.now()).await.unwrap();
+            tx.commit().await.unwrap();
+            replaced.push(("{address}", address));
+        }
+        if needs("{email_id}") || needs("{token}") {
+            let kind = if row.path.contains("/confirm/") {
+                EmailType::SubscriptionRequest
+            } else {
+                EmailType::WeeklyInsights
+            };
+            let (id, token) = email_of(world, kind, number).await;
+            replaced.extend([("{email_id}", id), ("{token}", token)]);
+        }
         let mut client_id = ADA.to_owned();
         if needs("{alert_id}") {
             client_id = format!("quiet-{number}-of-acme");
@@ -97,4 +121,28 @@ async fn alert_of(world: &World, client_id: &str) -> String {
     let client = mainstay.client(scope, client_id).await.unwrap();
     let filter = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
+}
+
+/// A mail to a client of its own: its id and its token.
+pub(crate) async fn email_of(world: &World, kind: EmailType, number: usize) -> (String, String) {
+    let (mainstay, acme) = (&world.mainstay, world.acme.id);
+    let email = Some(format!("mailed{number}@example.com"));
+    let patch = ClientPatch { email, ..ClientPatch::default() };
+    let client = mainstay.create_client(acme, &format!("mailed-{number}"), patch).await.unwrap();
+    let state = match kind {
+        EmailType::SubscriptionRequest => SubscriptionState::Pending,
+        _ => SubscriptionState::Subscribed,
+    };
+    let asked = Subscribe { state, address: None, source: ConsentSource::Api };
+    mainstay.subscribe(acme, &client, &asked).await.unwrap();
+    world.tick();
+    mainstay.start_job(acme, Job::Weekly).await.unwrap();
+    let (worker, _stop) = Worker::new(SignedDuration::from_secs(60));
+    while mainstay.run_next_job(acme, &worker).await.unwrap() {}
+    let scope = Scope::Service(acme);
+    let filter =
+        EmailFilter { client: Some(client.id), kind: Some(kind), ..EmailFilter::default() };
+    let id = mainstay.emails(scope, &filter, 1).await.unwrap()[0].id;
+    let token = mainstay.email(scope, id).await.unwrap().whole.token;
+    (id.to_string(), URL_SAFE_NO_PAD.encode(token))
 }

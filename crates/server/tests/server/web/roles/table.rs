@@ -47,6 +47,20 @@ pub(super) fn table() -> Vec<Row> {
         get("/portfolio",                                [200, 200, 200, 303, 303, 200, 303]),
         get("/alerts",                                   [200, 200, 200, 303, 303, 200, 303]),
         post("/alerts", &[("action", "acknowledge")],    [303, 303, 303, 303, 303, 303, 303]),
+        get("/emails",                                   [200, 200, 200, 303, 303, 200, 303]),
+        get("/emails/{email_id}",                        [200, 200, 200, 303, 303, 404, 303]),
+        get("/emails/{email_id}/html",                   [200, 200, 200, 303, 303, 404, 303]),
+        get("/jobs",                                     [200, 200, 200, 303, 303, 200, 303]),
+        post("/jobs/{job}/run", &[],                     [303, 303, 403, 303, 303, 303, 303]),
+        post("/jobs/{job}/schedule", &[("cron", "0 5 * * *")],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        // Whoever has a mail may follow its links.
+        get("/email/open/{token}",                       [200, 200, 200, 200, 200, 200, 200]),
+        get("/email/click/{token}",                      [303, 303, 303, 303, 303, 303, 303]),
+        get("/email/unsubscribe/{token}",                [200, 200, 200, 200, 200, 200, 200]),
+        post("/email/unsubscribe/{token}", &[],          [200, 200, 200, 200, 200, 200, 200]),
+        get("/email/confirm/{token}",                  [200, 200, 200, 200, 200, 200, 200]),
+        post("/email/confirm/{token}", &[],            [200, 200, 200, 200, 200, 200, 200]),
         get("/live",                                     [200, 200, 200, 303, 303, 200, 303]),
         get("/live/stream",                              [200, 200, 200, 303, 303, 200, 303]),
         post("/live/key", &[],                           [200, 200, 403, 303, 303, 200, 303]),
@@ -77,6 +91,11 @@ pub(super) fn table() -> Vec<Row> {
         // What is no model is shown again, with what is wrong.
         post("/settings/score-model/preview", &[],       [422, 422, 403, 303, 303, 422, 303]),
         post("/settings/score-model", &[],               [422, 422, 403, 303, 303, 422, 303]),
+        get("/settings/emails",                          [200, 200, 200, 303, 303, 200, 303]),
+        post("/settings/emails", &[("most_per_week", "3")],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        post("/settings/emails/suppressions/remove", &[("address", "{address}")],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/sites",                           [200, 200, 200, 303, 303, 200, 303]),
         post("/settings/sites", &[("site", "https://app.example.com")],
                                                          [303, 303, 403, 303, 303, 303, 303]),
@@ -94,6 +113,8 @@ pub(super) fn table() -> Vec<Row> {
         get("/client/stream",                            [401, 401, 401, 200, 200, 401, 401]),
         post(INSIGHT, &[("action", "mark-read")],        [401, 401, 401, 303, 404, 401, 401]),
         post("/client/feedback", &[("rating", "4")],     [401, 401, 401, 303, 303, 401, 401]),
+        post("/client/emails", &[("state", "subscribed"), ("address", "x@example.com")],
+                                                         [401, 401, 401, 303, 303, 401, 401]),
 
         // What staff see of a client and do for it.
         get(CLIENT,                                      [200, 200, 200, 303, 303, 404, 303]),
@@ -128,6 +149,7 @@ pub(super) fn table() -> Vec<Row> {
         get("/widgets/v1/alert-badge",                   [401, 401, 401, 401, 401, 401, 401]),
         // Only in the demo.
         get("/gallery",                                  [404, 404, 404, 303, 303, 404, 303]),
+        get("/gallery/emails/{name}",                    [404, 404, 404, 303, 303, 404, 303]),
 
         // Last: they end the sessions of those above, of clients and of members.
         post("/settings/keys/token-secret", &[],         [200, 200, 403, 303, 303, 200, 303]),

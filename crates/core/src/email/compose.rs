@@ -1,0 +1,244 @@
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use super::{Change, EmailContent, Item, PartLine, ScoreLine, Stat};
+use crate::{
+    engagement::EventType,
+    insight::{InsightType, Period, words},
+    score::{Component, Score, ScoreModel, Trend},
+    text::{counted, grouped},
+    time::{days_between, local_day},
+};
+
+/// Things said in one mail at most; the page has all of them.
+const MOST_ITEMS: usize = 6;
+const DASHBOARD: &str = "Open your dashboard";
+const NO_FIGURE: &str = "Opening this mail changes no figure.";
+
+/// Whom a mail is for.
+#[derive(Clone, Copy, Debug)]
+pub struct Recipient<'a> {
+    /// Who writes.
+    pub organization: &'a str,
+    /// What the client is called.
+    pub client: &'a str,
+    /// The zone that days are told in.
+    pub zone: &'a TimeZone,
+    /// Since when it wants mails.
+    pub since: Timestamp,
+    /// When the mail is written.
+    pub now: Timestamp,
+}
+
+/// What the weekly mail tells of.
+#[derive(Clone, Copy, Debug)]
+pub struct WeekInReview<'a> {
+    /// Whom it is for.
+    pub to: Recipient<'a>,
+    /// The week.
+    pub period: &'a Period,
+    /// The score after it.
+    pub score: &'a Score,
+    /// The model that made it.
+    pub model: &'a ScoreModel,
+    /// What happened in it.
+    pub events: &'a BTreeMap<EventType, i64>,
+    /// What there is to say of it, in order.
+    pub insights: &'a [Item],
+}
+
+impl Item {
+    /// An insight as a mail says it.
+    pub fn of_insight(kind: InsightType, title: &str, message: &str) -> Self {
+        let label = match kind {
+            InsightType::WeeklySummary => "Summary",
+            InsightType::Achievement => "Achievement",
+            InsightType::Recommendation => "Recommendation",
+            InsightType::Milestone => "Milestone",
+            InsightType::TrendAlert => "Trend",
+            InsightType::Tip => "Tip",
+        };
+        // "Milestone: 5th content" stands below its label here.
+        let own = title.strip_prefix(label).and_then(|rest| rest.strip_prefix(": "));
+        let title = own.unwrap_or(title);
+        let owned = str::to_owned;
+        Self { label: owned(label), title: owned(title), message: owned(message) }
+    }
+}
+
+impl Recipient<'_> {
+    fn asked_for(&self) -> String {
+        let since = words::day_of(self.since, self.zone, self.now);
+        format!("You asked for these mails on {since}.")
+    }
+
+    fn content(&self, about: String, heading: String, lead: String) -> EmailContent {
+        EmailContent {
+            organization: self.organization.to_owned(),
+            about,
+            preview: lead.clone(),
+            heading,
+            lead,
+            button: DASHBOARD.to_owned(),
+            notes: vec![NO_FIGURE.to_owned(), self.asked_for()],
+            ..EmailContent::default()
+        }
+    }
+}
+
+/// The mail of a week: its subject and what it says.
+pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
+    let WeekInReview { to, period, score, events, .. } = week;
+    let moved = match score.change {
+        Some(change @ 1..) => format!(", up {change}"),
+        Some(0) => ", unchanged".to_owned(),
+        Some(change) => format!(", down {}", -change),
+        None => String::new(),
+    };
+    let subject = format!("{} of 100{moved}: your week at {}", score.overall, to.organization);
+    let today = local_day(score.inputs.as_of, to.zone);
+    let lead = format!(
+        "This is where {} stands on {}: {}.",
+        to.client,
+        today.strftime("%A %-d %b"),
+        score.band.words()
+    );
+    let count = |kind: EventType| events.get(&kind).copied().unwrap_or(0);
+    let stat = |count: i64, one: &str, many: &str| Stat {
+        figure: grouped(count),
+        label: if count == 1 { one } else { many }.to_owned(),
+    };
+    let stats = vec![
+        Stat {
+            figure: format!("{} of {}", score.inputs.active_days, Period::DAYS),
+            label: "active days".to_owned(),
+        },
+        stat(count(EventType::TaskCompleted), "task done", "tasks done"),
+        stat(count(EventType::ContentGenerated), "content written", "contents written"),
+        stat(count(EventType::VisualCreated), "visual made", "visuals made"),
+    ];
+    let figures: Vec<String> =
+        stats.iter().map(|stat| format!("{} {}", stat.figure, stat.label)).collect();
+    let about = format!("Your week, {}", days(period, to.now, to.zone));
+    let mut content = to.content(about, score.headline(), lead);
+    content.preview = format!("{}.", figures.join(", "));
+    let line = score_line(week);
+    if line.parts.iter().any(|part| !part.measured) {
+        let note = "“Assumed” means that there is no data yet: a neutral value stands in for it.";
+        content.notes.insert(0, note.to_owned());
+    }
+    content.score = Some(line);
+    content.stats = stats;
+    content.items = week.insights.iter().take(MOST_ITEMS).cloned().collect();
+    (subject, content)
+}
+
+/// The mail about a milestone.
+pub fn milestone_celebration(
+    to: &Recipient<'_>,
+    title: &str,
+    message: &str,
+) -> (String, EmailContent) {
+    let about = "Milestone".to_owned();
+    let subject = format!("{title} at {}", to.organization);
+    (subject, to.content(about, format!("{title}."), message.to_owned()))
+}
+
+/// The mail about something that was made.
+pub fn achievement_badge(to: &Recipient<'_>, title: &str, message: &str) -> (String, EmailContent) {
+    let about = "Achievement".to_owned();
+    let subject = format!("{title} in a week at {}", to.organization);
+    (subject, to.content(about, format!("{title} in the last week."), message.to_owned()))
+}
+
+/// The mail to a client who has fallen silent; `score` is where it stands.
+pub fn momentum_nudge(
+    to: &Recipient<'_>,
+    last_event: Option<Timestamp>,
+    score: &Score,
+    step: Option<Item>,
+) -> (String, EmailContent) {
+    let today = local_day(to.now, to.zone);
+    let (subject, heading, last) = if let Some(at) = last_event {
+        let quiet = counted(i64::from(days_between(local_day(at, to.zone), today)), "day");
+        let last = format!("Your last activity was on {}.", words::moment(at, to.zone, to.now));
+        (format!("{quiet} without activity"), format!("{quiet} without activity."), last)
+    } else {
+        let nothing = "There has been no activity of yours yet.".to_owned();
+        ("Your first step".to_owned(), "Your first step is still ahead.".to_owned(), nothing)
+    };
+    let lead = format!("{last} Your score stands at {} of 100.", score.overall);
+    let mut content = to.content("A reminder".to_owned(), heading, lead);
+    content.items.extend(step);
+    (format!("{subject}: {}", to.organization), content)
+}
+
+/// The mail that asks the owner of an address whether it wants the others.
+pub fn subscription_request(organization: &str, client: &str) -> (String, EmailContent) {
+    let lead = format!(
+        "Somebody asked that {organization} sends the weekly summary of {client} to this address. \
+         If that was you, open the page and confirm. If it was not, do nothing: no other mail will come."
+    );
+    let content = EmailContent {
+        organization: organization.to_owned(),
+        about: "Please confirm".to_owned(),
+        preview: lead.clone(),
+        heading: "Do you want a weekly summary?".to_owned(),
+        lead,
+        button: "Open the page to confirm".to_owned(),
+        ..EmailContent::default()
+    };
+    (format!("Confirm your weekly summary from {organization}"), content)
+}
+
+fn score_line(week: &WeekInReview<'_>) -> ScoreLine {
+    let WeekInReview { to, score, model, .. } = week;
+    let values = model.components(&score.inputs);
+    let change = score.previous.zip(score.change).map(|(previous, points)| Change {
+        points,
+        since: words::day_of(previous.as_of, to.zone, to.now),
+        before: previous.overall,
+    });
+    let parts = Component::ALL.map(|component| {
+        let value = values.get(component);
+        let (band, measured) = (model.band(value.points), value.measured);
+        PartLine { name: component.title().to_owned(), points: value.points, band, measured }
+    });
+    ScoreLine {
+        overall: score.overall,
+        band: score.band,
+        trend: score.trend,
+        change,
+        parts: parts.to_vec(),
+    }
+}
+
+/// `15 to 21 Nov`.
+fn days(period: &Period, now: Timestamp, zone: &TimeZone) -> String {
+    let last = words::day(period.last, local_day(now, zone));
+    if period.first.first_of_month() == period.last.first_of_month() {
+        format!("{} to {last}", period.first.day())
+    } else {
+        format!("{} to {last}", words::day(period.first, local_day(now, zone)))
+    }
+}
+
+impl Score {
+    /// How it stands and where it goes, in a sentence to the client.
+    pub fn headline(&self) -> String {
+        use crate::score::Band;
+        let stands = match self.band {
+            Band::Excellent => "You are doing very well",
+            Band::Good => "You are doing well",
+            Band::NeedsAttention => "Some parts of your score are low",
+            Band::AtRisk => "Most parts of your score are low",
+        };
+        let goes = match self.trend {
+            Trend::Rising => ", and rising",
+            Trend::Stable => "",
+            Trend::Declining => ", and falling",
+        };
+        format!("{stands}{goes}.")
+    }
+}

@@ -1,0 +1,213 @@
+//! What runs by itself: which jobs there are, when they are due, and which runs there were.
+
+mod run;
+mod steps;
+mod worker;
+
+use jiff::{SignedDuration, Timestamp};
+use mainstay_core::{
+    id::{JobRunId, OrganizationId},
+    job::{Job, Schedule, due},
+    time::time_zone,
+};
+use mainstay_store::{JobRun, JobSchedule, LastPeriod, NewJobRun, Organization, Scope, new_id};
+
+pub use run::MOST_IDLE_SECONDS;
+pub use worker::{Worker, start};
+
+use crate::{Error, Mainstay, Result};
+
+/// Longer than any run of sample data.
+const OWN_LEASE: SignedDuration = SignedDuration::from_hours(1);
+
+/// A job of an organization.
+#[derive(Clone, Debug)]
+pub struct JobState {
+    /// Which one.
+    pub job: Job,
+    /// When it runs.
+    pub schedule: Schedule,
+    /// Whether the organization changed that.
+    pub changed: bool,
+    /// When it runs next.
+    pub next: Option<Timestamp>,
+    /// Its latest run.
+    pub last: Option<JobRun>,
+}
+
+impl Mainstay {
+    /// Every job of an organization, in the order in which they run.
+    pub async fn jobs(&self, scope: Scope) -> Result<Vec<JobState>> {
+        let mut tx = self.store().read(scope).await?;
+        let organization = tx.organization().await?;
+        let changed = tx.job_schedules().await?;
+        let zone = time_zone(&organization.time_zone)
+            .map_err(|reason| Error::invalid("time_zone", reason))?;
+        let now = self.now();
+        let mut states = Vec::new();
+        for job in Job::ALL {
+            let (schedule, since) = in_force(*job, &organization, &changed)?;
+            states.push(JobState {
+                job: *job,
+                next: schedule.next(now, &zone),
+                schedule,
+                changed: since > organization.created_at,
+                last: tx.job_runs(Some(job.as_str()), 1).await?.into_iter().next(),
+            });
+        }
+        Ok(states)
+    }
+
+    /// The latest runs, of one job or of all, newest first.
+    pub async fn job_runs(
+        &self,
+        scope: Scope,
+        job: Option<Job>,
+        limit: i64,
+    ) -> Result<Vec<JobRun>> {
+        let mut tx = self.store().read(scope).await?;
+        Ok(tx.job_runs(job.map(Job::as_str), limit).await?)
+    }
+
+    /// One run.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is none such.
+    pub async fn job_run(&self, scope: Scope, id: JobRunId) -> Result<JobRun> {
+        let mut tx = self.store().read(scope).await?;
+        tx.job_run(id).await?.ok_or_else(|| Error::NotFound {
+            what: "run",
+            id: id.to_string(),
+            remedy: "GET /api/v1/jobs/runs lists the latest runs",
+        })
+    }
+
+    /// Changes when a job runs. Nothing that the new schedule would have had before now is made up for.
+    ///
+    /// # Errors
+    /// When the expression cannot be used.
+    pub async fn set_job_schedule(
+        &self,
+        organization: OrganizationId,
+        job: Job,
+        cron: &str,
+    ) -> Result<Schedule> {
+        let schedule = parse(cron)?;
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        tx.set_job_schedule(job.as_str(), schedule.as_str(), self.now()).await?;
+        tx.commit().await?;
+        Ok(schedule)
+    }
+
+    /// Has a job run now, besides its schedule; whichever process is free does it.
+    pub async fn start_job(&self, organization: OrganizationId, job: Job) -> Result<JobRun> {
+        let now = self.now();
+        let new = NewJobRun {
+            id: new_id(now),
+            job: job.as_str().to_owned(),
+            period: now,
+            scheduled: false,
+        };
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let created = tx.create_job_run(&new, now).await?;
+        let run = tx.job_run(new.id).await?.filter(|_| created);
+        tx.commit().await?;
+        run.ok_or_else(|| {
+            Error::Conflict(format!("job: {job} was started at this instant already"))
+        })
+    }
+
+    /// Runs a period of a job here and now, as its schedule would have it.
+    ///
+    /// # Errors
+    /// When the run cannot be kept. A run that fails is no error here.
+    pub(crate) async fn run_period(
+        &self,
+        organization: OrganizationId,
+        job: Job,
+        period: Timestamp,
+    ) -> Result<()> {
+        let job = job.as_str().to_owned();
+        let new = NewJobRun { id: new_id(period), job, period, scheduled: true };
+        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        tx.create_job_run(&new, period).await?;
+        tx.commit().await?;
+        let (worker, _stop) = Worker::new(OWN_LEASE);
+        while self.run_next_job(organization, &worker).await? {}
+        Ok(())
+    }
+
+    /// Keeps a run for every period that is due; answers the organizations with something to do.
+    async fn keep_due_runs(&self) -> Result<Vec<OrganizationId>> {
+        let now = self.now();
+        let mut tx = self.store().read(Scope::System).await?;
+        let organizations = tx.organizations().await?;
+        let schedules = tx.all_job_schedules().await?;
+        let last = tx.last_job_periods().await?;
+        drop(tx);
+        for organization in &organizations {
+            let periods = match due_periods(organization, &schedules, &last, now) {
+                Ok(periods) => periods,
+                Err(error) => {
+                    tracing::error!(organization = organization.slug, %error, "a job cannot be due");
+                    continue;
+                }
+            };
+            if periods.is_empty() {
+                continue;
+            }
+            let mut tx = self.begin_writing(Scope::Service(organization.id)).await?;
+            for (job, period) in periods {
+                let job = job.as_str().to_owned();
+                let new = NewJobRun { id: new_id(now), job, period, scheduled: true };
+                tx.create_job_run(&new, now).await?;
+            }
+            tx.commit().await?;
+        }
+        let mut tx = self.store().read(Scope::System).await?;
+        Ok(tx.organizations_with_runs(now).await?)
+    }
+}
+
+/// The periods that an organization has not run and that are due.
+fn due_periods(
+    organization: &Organization,
+    schedules: &[JobSchedule],
+    last: &[LastPeriod],
+    now: Timestamp,
+) -> Result<Vec<(Job, Timestamp)>> {
+    let zone =
+        time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
+    let mut periods = Vec::new();
+    for job in Job::ALL {
+        let (schedule, since) = in_force(*job, organization, schedules)?;
+        let ran = last
+            .iter()
+            .find(|last| last.organization == organization.id && last.job == job.as_str())
+            .map(|last| last.period);
+        periods.extend(due(&schedule, &zone, since, ran, now).map(|period| (*job, period)));
+    }
+    Ok(periods)
+}
+
+/// When a job runs, and since when that is so.
+fn in_force(
+    job: Job,
+    organization: &Organization,
+    changed: &[JobSchedule],
+) -> Result<(Schedule, Timestamp)> {
+    let own =
+        changed.iter().find(|one| one.organization == organization.id && one.job == job.as_str());
+    match own {
+        Some(own) => Ok((parse(&own.cron)?, own.changed_at)),
+        None => Ok((parse(job.default_cron())?, organization.created_at)),
+    }
+}
+
+fn parse(cron: &str) -> Result<Schedule> {
+    Schedule::parse(cron).map_err(|error| {
+        let text = error.to_string();
+        let (field, reason) = text.split_once(": ").unwrap_or(("cron", &text));
+        Error::invalid(field, reason)
+    })
+}

@@ -1,0 +1,151 @@
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use jiff::SignedDuration;
+use mainstay_core::{
+    id::OrganizationId,
+    job::{Job, retry_after},
+};
+use mainstay_store::{JobRun, Lease, RunEnd, RunProgress, Scope, StoreError};
+use tokio::time::{MissedTickBehavior, interval};
+
+use super::Worker;
+use crate::{Error, Mainstay, Result};
+
+/// A process that stops in the middle of a job's transaction keeps others from the run for so long.
+pub const MOST_IDLE_SECONDS: i64 = 30;
+/// How long ended runs are kept.
+const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// How far a run is, told by its parts and read by what keeps its lease.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Progress(Arc<Mutex<RunProgress>>);
+
+impl Progress {
+    fn of(run: &JobRun) -> Self {
+        let progress = RunProgress { counts: run.counts.clone(), ..RunProgress::default() };
+        Self(Arc::new(Mutex::new(progress)))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, RunProgress> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn begin(&self, step: &str, total: i64) {
+        let mut progress = self.lock();
+        (progress.step, progress.done, progress.total) = (Some(step.to_owned()), 0, total);
+    }
+
+    pub(super) fn advance(&self, by: usize) {
+        self.lock().done += i64::try_from(by).unwrap_or(i64::MAX);
+    }
+
+    pub(super) fn end(&self, step: &str, count: u64) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.lock().counts.insert(step.to_owned(), count);
+    }
+
+    pub(super) fn has_ended(&self, step: &str) -> bool {
+        self.lock().counts.contains_key(step)
+    }
+
+    fn snapshot(&self) -> RunProgress {
+        self.lock().clone()
+    }
+}
+
+impl Mainstay {
+    /// Does everything that is due now; answers how many runs it began.
+    ///
+    /// # Errors
+    /// When it cannot be told what is due. A run that fails is no error here: it is tried again.
+    pub async fn run_due_jobs(&self, worker: &Worker) -> Result<u64> {
+        let mut begun = 0;
+        for organization in self.keep_due_runs().await? {
+            while !*worker.stop.borrow() && self.run_next_job(organization, worker).await? {
+                begun += 1;
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Claims an organization's next run and does it; false when there is none to be had.
+    pub async fn run_next_job(
+        &self,
+        organization: OrganizationId,
+        worker: &Worker,
+    ) -> Result<bool> {
+        let order: Vec<&str> = Job::ALL.iter().map(|job| job.as_str()).collect();
+        let now = self.now();
+        let lease_until = now.saturating_add(worker.lease).unwrap_or(now);
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let claimed = tx.claim_job_run(&order, &worker.holder, now, lease_until).await?;
+        tx.commit().await?;
+        let Some(run) = claimed else { return Ok(false) };
+        let lease = Lease { organization, run: run.id, fence: run.fence };
+        match self.do_run(&run, lease, worker).await {
+            // Its new holder tells how it ends.
+            Err(Error::Store(StoreError::LeaseLost)) => {
+                tracing::warn!(job = run.job, run = %run.id, "a run was taken over by another process");
+                Ok(true)
+            }
+            done => done.map(|()| true),
+        }
+    }
+
+    async fn do_run(&self, run: &JobRun, lease: Lease, worker: &Worker) -> Result<()> {
+        let progress = Progress::of(run);
+        let leased = self.under(lease);
+        let worked = tokio::select! {
+            worked = leased.do_steps(lease.organization, run, &progress) => Some(worked),
+            lost = self.keep_lease(lease, worker, &progress) => return Err(lost),
+            () = worker.stopped() => None,
+        };
+        let now = self.now();
+        let end = match worked {
+            None => RunEnd::Released,
+            Some(Ok(())) => RunEnd::Succeeded,
+            Some(Err(Error::Store(StoreError::LeaseLost))) => {
+                return Err(StoreError::LeaseLost.into());
+            }
+            Some(Err(error)) => {
+                let wait = retry_after(run.attempts, fastrand::u16(0..=1_000));
+                let again_at = wait.and_then(|wait| now.checked_add(wait).ok());
+                tracing::error!(job = run.job, run = %run.id, %error, ?again_at, "a run failed");
+                RunEnd::Failed { error: error.to_string(), again_at }
+            }
+        };
+        let mut tx = self.store().begin(Scope::Service(lease.organization)).await?;
+        tx.end_job_run(lease, &end, &progress.snapshot(), now).await?;
+        tx.forget_job_runs(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
+        tx.commit().await?;
+        tracing::info!(job = run.job, run = %run.id, ?end, "a run ended");
+        Ok(())
+    }
+
+    /// Keeps a run's lease while its work goes on, and tells how far it is; ends when it is lost.
+    async fn keep_lease(&self, lease: Lease, worker: &Worker, progress: &Progress) -> Error {
+        let third = Duration::try_from(worker.lease / 3).unwrap_or(Duration::from_secs(1));
+        let mut ticks = interval(third.clamp(Duration::from_millis(100), Duration::from_secs(5)));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            ticks.tick().await;
+            match self.renew(lease, worker, &progress.snapshot()).await {
+                Ok(()) => {}
+                Err(lost @ Error::Store(StoreError::LeaseLost)) => return lost,
+                // The lease lasts for some tries more, and each transaction of the work checks it.
+                Err(error) => tracing::warn!(%error, "a run's lease could not be renewed"),
+            }
+        }
+    }
+
+    async fn renew(&self, lease: Lease, worker: &Worker, progress: &RunProgress) -> Result<()> {
+        let now = self.now();
+        let until = now.saturating_add(worker.lease).unwrap_or(now);
+        let mut tx = self.store().begin(Scope::Service(lease.organization)).await?;
+        tx.renew_lease(lease, until, progress).await?;
+        Ok(tx.commit().await?)
+    }
+}

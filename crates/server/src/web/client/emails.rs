@@ -1,0 +1,40 @@
+use axum::{
+    extract::State,
+    response::{IntoResponse as _, Redirect},
+};
+use mainstay_core::email::SubscriptionState;
+use serde::Deserialize;
+
+use super::{DASHBOARD, known};
+use crate::{
+    Error,
+    email::Subscribe,
+    web::{Answer, ClientSession, PageError, Sent, Web},
+};
+
+#[derive(Deserialize)]
+pub(super) struct Wish {
+    state: String,
+    #[serde(default)]
+    address: String,
+}
+
+/// Turns a client's mails on or off, as it says itself.
+pub(super) async fn choose(
+    session: ClientSession,
+    State(web): State<Web>,
+    Sent(wish): Sent<Wish>,
+) -> Answer {
+    let wants = match wish.state.as_str() {
+        "subscribed" => SubscriptionState::Subscribed,
+        "unsubscribed" => SubscriptionState::Unsubscribed,
+        _ => return Err(PageError::invalid("state: use the buttons of your page.")),
+    };
+    let (_, client) = known(&session).ok_or_else(|| Error::no_client(&session.external_id))?;
+    let asked = Subscribe::by_client(client, wants, Some(wish.address));
+    web.mainstay
+        .subscribe(session.organization.id, client, &asked)
+        .await
+        .map_err(|error| PageError::from(error).back("Back to your page", DASHBOARD))?;
+    Ok(Redirect::to(&format!("{DASHBOARD}#emails-h")).into_response())
+}

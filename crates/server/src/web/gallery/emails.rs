@@ -1,0 +1,115 @@
+//! The mails, each as it arrives: on a page of its own, because a mail brings its own style.
+
+use std::collections::BTreeMap;
+
+use axum::{
+    extract::State,
+    response::{Html, IntoResponse as _},
+};
+use mainstay_core::{
+    email::{
+        EmailContent, EmailType, Item, Recipient, WeekInReview, achievement_badge,
+        milestone_celebration, momentum_nudge, subscription_request, weekly_insights,
+    },
+    engagement::EventType,
+    insight::{InsightType, Period},
+    score::ScoreModel,
+    time::days_before,
+};
+
+use super::{
+    NOW, names,
+    scores::{explained, inputs},
+    zone,
+};
+use crate::{
+    email::{preview_links, render},
+    web::{Answer, InPath, PageError, StaffSession, Web, emails},
+};
+
+const ORGANIZATION: &str = "Tidewater Studio";
+const POSTAL: &str = "1 Example Quay, 0000 Sampleton";
+
+/// What each kind of mail says.
+fn content(kind: EmailType, client: &str) -> EmailContent {
+    let zone = zone();
+    let (model, now) = (ScoreModel::standard(), NOW);
+    let score = explained(&inputs(), &model, Some(62)).score;
+    let to = Recipient {
+        organization: ORGANIZATION,
+        client,
+        zone: &zone,
+        since: days_before(NOW, 53, &zone),
+        now,
+    };
+    let step = Item::of_insight(
+        InsightType::Recommendation,
+        "Make your 5th visual",
+        "You have 4 visuals; the 5th reaches a milestone. It is worth 4.25 points.",
+    );
+    match kind {
+        EmailType::WeeklyInsights => {
+            let insights = [
+                step,
+                Item::of_insight(
+                    InsightType::Milestone,
+                    "Milestone: 5th content",
+                    "You had 4 contents before 15 Nov and 6 at the end of 21 Nov.",
+                ),
+                Item::of_insight(
+                    InsightType::Tip,
+                    "1 onboarding task left",
+                    &format!("“Connect {client}” is open since 9 Nov."),
+                ),
+            ];
+            let events: BTreeMap<EventType, i64> = [
+                (EventType::TaskCompleted, 1),
+                (EventType::ContentGenerated, 2),
+                (EventType::VisualCreated, 1),
+            ]
+            .into();
+            let period = Period::before(NOW, &zone);
+            weekly_insights(&WeekInReview {
+                to,
+                period: &period,
+                score: &score,
+                model: &model,
+                events: &events,
+                insights: &insights,
+            })
+        }
+        EmailType::MilestoneCelebration => milestone_celebration(
+            &to,
+            "Milestone: 5th content",
+            "You had 4 contents before 15 Nov and 6 at the end of 21 Nov.",
+        ),
+        EmailType::AchievementBadge => achievement_badge(
+            &to,
+            "1 visual made",
+            "You made 1 visual from 15 to 21 Nov, 4 in all.",
+        ),
+        EmailType::MomentumNudge => {
+            momentum_nudge(&to, Some(days_before(NOW, 3, &zone)), &score, Some(step))
+        }
+        EmailType::SubscriptionRequest => subscription_request(ORGANIZATION, client),
+    }
+    .1
+}
+
+/// One kind of mail; `hostile` shows the weekly one to a client with the worst of names.
+pub(super) async fn show_email(
+    _: StaffSession,
+    State(web): State<Web>,
+    InPath(name): InPath<String>,
+) -> Answer {
+    let unknown = || PageError::not_found("There is no such specimen.");
+    if !web.site.demo {
+        return Err(unknown());
+    }
+    let hostile = name == "hostile";
+    let kind = if hostile { Ok(EmailType::WeeklyInsights) } else { name.parse() };
+    let kind = kind.map_err(|_| unknown())?;
+    let client = if hostile { names::MARKUP } else { "Fernhollow Ceramics" };
+    let rendered = render(&content(kind, client), Some(POSTAL), &preview_links(kind))?;
+    Ok((emails::policy(), Html(rendered.html)).into_response())
+}

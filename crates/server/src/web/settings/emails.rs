@@ -1,0 +1,180 @@
+use askama::Template;
+use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use mainstay_core::email::{EmailSettings, EmailType, QuietHours};
+use mainstay_store::Suppression;
+use serde::Deserialize;
+
+use super::{AskedDone, Done, Frame, Tab, back};
+use crate::{
+    Error,
+    web::{
+        AdminSession, Answer, Asked, FormError, PageError, Pages, Sent, StaffSession, StaffShell,
+        Web, show, show_with,
+    },
+};
+
+const PATH: &str = "/settings/emails";
+const MOST_SUPPRESSIONS: i64 = 200;
+
+pub(super) fn pages() -> Pages {
+    Pages::new()
+        .get(PATH, form)
+        .post(PATH, save)
+        .post("/settings/emails/suppressions/remove", unsuppress)
+}
+
+#[derive(Template)]
+#[template(path = "settings/emails.html")]
+struct EmailSettingsPage {
+    shell: StaffShell,
+    frame: Frame,
+    form: Filled,
+    organization: String,
+    suppressions: Vec<Suppression>,
+    error: Option<FormError>,
+}
+
+/// The form as it is filled in. A box that is not ticked is not sent.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+struct Filled {
+    weekly_insights: String,
+    milestone_celebration: String,
+    momentum_nudge: String,
+    achievement_badge: String,
+    from_name: String,
+    dashboard_url: String,
+    postal_address: String,
+    most_per_week: String,
+    quiet_from: String,
+    quiet_until: String,
+}
+
+impl Filled {
+    fn of(settings: &EmailSettings) -> Self {
+        let on = |kind| if settings.sends(kind) { "on".to_owned() } else { String::new() };
+        let hour = |hour: Option<i8>| hour.map(|hour| hour.to_string()).unwrap_or_default();
+        let text = |text: &Option<String>| text.clone().unwrap_or_default();
+        Self {
+            weekly_insights: on(EmailType::WeeklyInsights),
+            milestone_celebration: on(EmailType::MilestoneCelebration),
+            momentum_nudge: on(EmailType::MomentumNudge),
+            achievement_badge: on(EmailType::AchievementBadge),
+            from_name: text(&settings.from_name),
+            dashboard_url: text(&settings.dashboard_url),
+            postal_address: text(&settings.postal_address),
+            most_per_week: settings.most_per_week.to_string(),
+            quiet_from: hour(settings.quiet.map(|quiet| quiet.from)),
+            quiet_until: hour(settings.quiet.map(|quiet| quiet.until)),
+        }
+    }
+
+    fn settings(&self) -> Result<EmailSettings, Error> {
+        let number = |field: &'static str, text: &str| {
+            text.trim()
+                .parse::<i8>()
+                .map_err(|_| Error::invalid(field, "is no whole number; use one"))
+        };
+        let quiet = match (self.quiet_from.trim(), self.quiet_until.trim()) {
+            ("", "") => None,
+            (from, until) => {
+                Some(QuietHours { from: number("quiet", from)?, until: number("quiet", until)? })
+            }
+        };
+        let some = |text: &str| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let off = EmailType::REGULAR.into_iter().filter(|kind| self.value(kind).is_empty());
+        Ok(EmailSettings {
+            off: off.collect(),
+            from_name: some(&self.from_name),
+            dashboard_url: some(&self.dashboard_url),
+            postal_address: some(&self.postal_address),
+            most_per_week: number("most_per_week", &self.most_per_week)?.into(),
+            quiet,
+        })
+    }
+
+    /// Whether a kind is ticked.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+    fn value(&self, kind: &EmailType) -> &str {
+        match kind {
+            EmailType::WeeklyInsights => &self.weekly_insights,
+            EmailType::MilestoneCelebration => &self.milestone_celebration,
+            EmailType::MomentumNudge => &self.momentum_nudge,
+            EmailType::AchievementBadge => &self.achievement_badge,
+            EmailType::SubscriptionRequest => "on",
+        }
+    }
+}
+
+impl EmailSettingsPage {
+    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+        let frame = Frame::new(session, Tab::Emails).after(done);
+        let settings = web.mainstay.email_settings(session.scope).await?;
+        let suppressions = web.mainstay.suppressions(session.scope, MOST_SUPPRESSIONS).await?;
+        Ok(Self {
+            shell: frame.shell.clone(),
+            frame,
+            form: Filled::of(&settings),
+            organization: session.organization.name.clone(),
+            suppressions,
+            error: None,
+        })
+    }
+
+    /// What a kind is for.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+    fn about(&self, kind: &EmailType) -> &'static str {
+        match kind {
+            EmailType::WeeklyInsights => {
+                "Score, active days, what was made, and the week’s insights."
+            }
+            EmailType::MilestoneCelebration => "When a milestone is reached.",
+            EmailType::MomentumNudge => {
+                "When nothing came from a client for 48 hours; at most one in 14 days."
+            }
+            EmailType::AchievementBadge => "When something was made in a week.",
+            EmailType::SubscriptionRequest => "",
+        }
+    }
+}
+
+async fn form(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+    show(&EmailSettingsPage::new(&web, &session, &done).await?)
+}
+
+async fn save(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    Sent(form): Sent<Filled>,
+) -> Answer {
+    let saved = match form.settings() {
+        Ok(settings) => web.mainstay.set_email_settings(session.organization_id(), &settings).await,
+        Err(error) => Err(error),
+    };
+    match saved {
+        Ok(()) => Ok(back(PATH, "saved").into_response()),
+        Err(error) => {
+            let error = Some(FormError::of(error)?);
+            let page = EmailSettingsPage::new(&web, &session, &Done::default()).await?;
+            let page = EmailSettingsPage { form, error, ..page };
+            show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Which {
+    address: String,
+}
+
+async fn unsuppress(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    Sent(which): Sent<Which>,
+) -> Answer {
+    web.mainstay
+        .unsuppress_address(session.organization_id(), &which.address)
+        .await
+        .map_err(|error| PageError::from(error).back("Back to the e-mails", PATH))?;
+    Ok(back(PATH, "unsuppressed").into_response())
+}

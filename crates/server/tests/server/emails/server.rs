@@ -1,0 +1,81 @@
+use std::{
+    collections::BTreeMap,
+    fs,
+    io::{BufRead as _, BufReader},
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+};
+
+use serde::Deserialize;
+use tempfile::TempDir;
+
+/// A mail as the server got it.
+#[derive(Clone, Debug, Deserialize)]
+pub(super) struct Mail {
+    pub(super) to: String,
+    pub(super) headers: BTreeMap<String, String>,
+    pub(super) text: String,
+    pub(super) html: String,
+}
+
+impl Mail {
+    #[track_caller]
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
+    }
+
+    /// Every address that the HTML leads to or loads.
+    pub(super) fn addresses(&self) -> Vec<String> {
+        ["href=\"", "src=\""]
+            .iter()
+            .flat_map(|attribute| self.html.split(attribute).skip(1))
+            .map(|rest| rest.split('"').next().unwrap().replace("&#38;", "&"))
+            .filter(|address| address.starts_with("http"))
+            .collect()
+    }
+}
+
+/// `scripts/smtp-server`, until it is dropped.
+pub(super) struct MailServer {
+    child: Child,
+    port: u16,
+    mailbox: PathBuf,
+    _folder: TempDir,
+}
+
+impl MailServer {
+    pub(super) fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mailbox = folder.path().join("mails.jsonl");
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/smtp-server");
+        let mut child = Command::new(script)
+            .arg(&mailbox)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let port = line.trim().parse().expect("the server says its port");
+        Self { child, port, mailbox, _folder: folder }
+    }
+
+    pub(super) fn url(&self) -> String {
+        format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// What it has taken so far.
+    pub(super) fn mails(&self) -> Vec<Mail> {
+        let kept = fs::read_to_string(&self.mailbox).unwrap_or_default();
+        // It may be writing the last one right now.
+        let (whole, _) = kept.rsplit_once('\n').unwrap_or_default();
+        whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+}
+
+impl Drop for MailServer {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
