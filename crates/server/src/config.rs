@@ -245,13 +245,13 @@ fn public_url_of(text: &str) -> Result<Url, ConfigError> {
 
 /// A mail server without an address to write from is a mistake, and one alone is no wish to send.
 fn mail_of(url: Option<String>, from: Option<String>) -> Result<Option<MailSettings>, ConfigError> {
+    const EXAMPLE: &str =
+        "set it to the address that mails come from, for example success@example.com";
     let Some(url) = url else { return Ok(None) };
     let wrong = |name, value: String, reason| ConfigError::Value { name, value, reason };
     // The URL itself is not shown: it holds a password.
     let server = SmtpServer::parse(&url)
         .map_err(|SmtpUrlError(reason)| wrong("smtp_url", "…".to_owned(), reason))?;
-    const EXAMPLE: &str =
-        "set it to the address that mails come from, for example success@example.com";
     let from = from.unwrap_or_default();
     let from = from.trim().parse().map_err(|_| wrong("mail_from", from, EXAMPLE))?;
     Ok(Some(MailSettings { server, from }))

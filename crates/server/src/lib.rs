@@ -88,6 +88,7 @@ impl Mainstay {
 
     /// The same services as the work of a job's run: what they write is refused once somebody else
     /// has claimed the run.
+    #[must_use]
     pub fn under(&self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self.clone() }
     }

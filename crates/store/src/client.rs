@@ -124,7 +124,7 @@ pub(crate) struct ClientIds {
 impl ClientIds {
     /// Puts the clients into a query that says `{a.client_id}` where the ids are to be checked, and
     /// binds the first and the last id as `$2` and `$3`.
-    pub(crate) fn into_sql(&self, sql: &str) -> String {
+    pub(crate) fn named_in(&self, sql: &str) -> String {
         let mut whole = String::with_capacity(sql.len() + 200);
         let mut rest = sql;
         while let Some((before, (column, after))) =

@@ -75,10 +75,10 @@ pub fn admission(
     if !settings.sends(kind) {
         return Admission::Never(format!("{} is switched off", kind.words()));
     }
-    if kind != EmailType::WeeklyInsights {
-        if let Some(decided) = capped(kind, queued_at, earlier, settings, now) {
-            return decided;
-        }
+    if kind != EmailType::WeeklyInsights
+        && let Some(decided) = capped(kind, queued_at, earlier, settings, now)
+    {
+        return decided;
     }
     match settings.quiet.and_then(|quiet| quiet.ends_after(now, zone)) {
         Some(end) => Admission::Later(end),

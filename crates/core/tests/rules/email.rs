@@ -8,7 +8,7 @@ use mainstay_core::{
 };
 
 fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("an instant")
 }
 
 fn now() -> Timestamp {
@@ -16,7 +16,7 @@ fn now() -> Timestamp {
 }
 
 fn hours_ago(hours: i64, kind: EmailType) -> Earlier {
-    Earlier { kind, at: now().checked_sub(SignedDuration::from_hours(hours)).unwrap() }
+    Earlier { kind, at: now().checked_sub(SignedDuration::from_hours(hours)).expect("in range") }
 }
 
 fn decided(kind: EmailType, earlier: &[Earlier], settings: &EmailSettings) -> Admission {

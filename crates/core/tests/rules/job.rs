@@ -6,17 +6,18 @@ use mainstay_core::{
 use proptest::prelude::*;
 
 fn at(text: &str) -> Timestamp {
-    text.parse().unwrap()
+    text.parse().expect("an instant")
 }
 
 fn cron(text: &str) -> Schedule {
-    Schedule::parse(text).unwrap()
+    Schedule::parse(text).expect("an expression")
 }
 
 /// Every instant of a schedule from one to another, by `next`.
 fn instants(schedule: &Schedule, zone: &TimeZone, from: &str, until: &str) -> Vec<String> {
     let mut found = Vec::new();
-    let mut after = at(from).checked_sub(SignedDuration::from_secs(1)).unwrap();
+    let before = at(from).checked_sub(SignedDuration::from_secs(1));
+    let mut after = before.expect("in range");
     while let Some(next) = schedule.next(after, zone).filter(|next| *next < at(until)) {
         found.push(next.to_string());
         after = next;

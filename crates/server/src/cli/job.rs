@@ -91,7 +91,7 @@ pub(super) async fn run(
             if json.json {
                 out.json(&ShownRun::from(&run))?;
             } else {
-                history(&[run.clone()], &organization, out)?;
+                history(std::slice::from_ref(&run), &organization, out)?;
             }
             let failed = run.state == RunState::Failed || run.error.is_some();
             Ok(if failed { ExitCode::from(FAILED) } else { ExitCode::SUCCESS })
@@ -125,13 +125,13 @@ async fn run_now(
     let started = mainstay.start_job(organization.id, job).await?;
     let mut looks = interval(LOOK);
     loop {
-        let worked = mainstay.run_next_job(organization.id, &worker).await?;
+        let found = mainstay.run_next_job(organization.id, &worker).await?;
         let run = mainstay.job_run(Scope::Service(organization.id), started.id).await?;
         let tried = run.state == RunState::Waiting && run.error.is_some();
         if run.finished_at.is_some() || tried {
             return Ok(run);
         }
-        if !worked {
+        if !found {
             looks.tick().await;
         }
     }

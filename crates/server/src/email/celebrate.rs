@@ -69,13 +69,13 @@ impl Mainstay {
             }
             let recipient = recipient(context, to, now);
             let (title, message) = (&one.insight.title, &one.insight.message);
-            let (subject, content) = match kind {
+            let (subject, says) = match kind {
                 EmailType::MilestoneCelebration => {
                     milestone_celebration(&recipient, title, message)
                 }
                 _ => achievement_badge(&recipient, title, message),
             };
-            let draft = Draft { kind, period: occasion.period, subject, content };
+            let draft = Draft { kind, period: occasion.period, subject, content: says };
             emails.push(queued(draft, &context.organization, to, now, due_at));
         }
         tx.queue_emails(&emails, now).await?;
@@ -106,9 +106,9 @@ impl Mainstay {
             }
             let last = facts.activity.last_event_at;
             let recipient = recipient(context, to, now);
-            let (subject, content) = momentum_nudge(&recipient, last, &score, step);
+            let (subject, says) = momentum_nudge(&recipient, last, &score, step);
             let period = local_day(now, &context.zone);
-            let draft = Draft { kind, period, subject, content };
+            let draft = Draft { kind, period, subject, content: says };
             emails.push(queued(draft, &context.organization, to, now, now));
         }
         tx.queue_emails(&emails, now).await?;

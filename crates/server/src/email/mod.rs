@@ -22,7 +22,7 @@ use mainstay_store::{
 
 pub(crate) use celebrate::{Occasion, Silent};
 pub use deliver::Delivery;
-pub use render::{Rendered, SAMPLE_TOKEN, links, preview_links, render};
+pub use render::{Rendered, links, preview_links, render};
 pub use sender::{Sender, start};
 pub use smtp::{SmtpServer, SmtpUrlError};
 pub use subscribe::Subscribe;

@@ -12,9 +12,6 @@ use mrml::prelude::render::RenderOptions;
 use super::track::written;
 use crate::{Error, Result, http::Site};
 
-/// What stands in the links of a mail that is only looked at.
-pub const SAMPLE_TOKEN: EmailToken = [0; 16];
-
 /// A mail in both its forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
@@ -79,68 +76,64 @@ pub fn render(
 }
 
 impl Mail<'_> {
-    /// The class of a band's colours, in the style of the mail.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-    fn class(&self, band: &Band) -> &'static str {
-        match band {
-            Band::Excellent => "e-excellent",
-            Band::Good => "e-good",
-            Band::NeedsAttention => "e-attention",
-            Band::AtRisk => "e-risk",
-        }
-    }
-
-    /// A band's colours for what is drawn and for words, on white.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-    fn colours(&self, band: &Band) -> (&'static str, &'static str) {
-        match band {
-            Band::Excellent => ("#1c985a", "#057743"),
-            Band::Good => ("#0689d7", "#016baa"),
-            Band::NeedsAttention => ("#b37303", "#8f5d04"),
-            Band::AtRisk => ("#e24947", "#c2272d"),
-        }
-    }
-
-    /// The bars of a band's icon: height and whether each is filled.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-    fn bars(&self, band: &Band) -> [(u8, bool); 4] {
-        let level = match band {
-            Band::AtRisk => 1,
-            Band::NeedsAttention => 2,
-            Band::Good => 3,
-            Band::Excellent => 4,
-        };
-        [(5, level >= 1), (9, level >= 2), (13, level >= 3), (17, level >= 4)]
-    }
-
-    fn band_words(&self, score: &ScoreLine) -> String {
-        let words = score.band.words();
-        let mut chars = words.chars();
-        chars.next().map_or_else(String::new, |first| {
-            first.to_uppercase().collect::<String>() + chars.as_str()
-        })
-    }
-
-    /// The arrow of a trend, with its class and colour; a change that is none has none.
-    fn arrow(&self, score: &ScoreLine) -> (&'static str, &'static str, &'static str) {
-        match score.trend {
-            Trend::Rising => ("\u{25b2}\u{fe0e} ", "e-up", "#057743"),
-            Trend::Declining => ("\u{25bc}\u{fe0e} ", "e-down", "#c2272d"),
-            Trend::Stable => ("", "e-2", "#4f535c"),
-        }
-    }
-
-    fn signed(&self, points: &i64) -> String {
-        signed(*points)
-    }
-
-    /// The share of a bar that is filled, and what is left of it.
-    fn shares(&self, part: &PartLine) -> (i64, i64) {
-        let filled = part.points.clamp(0, 100);
-        (filled, 100 - filled)
-    }
-
     fn width_of_a_stat(&self) -> usize {
         100 / self.content.stats.len().max(1)
     }
+}
+
+/// The class of a band's colours, in the style of the mail.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+fn class(band: &Band) -> &'static str {
+    match band {
+        Band::Excellent => "e-excellent",
+        Band::Good => "e-good",
+        Band::NeedsAttention => "e-attention",
+        Band::AtRisk => "e-risk",
+    }
+}
+
+/// A band's colours for what is drawn and for words, on white.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+fn colours(band: &Band) -> (&'static str, &'static str) {
+    match band {
+        Band::Excellent => ("#1c985a", "#057743"),
+        Band::Good => ("#0689d7", "#016baa"),
+        Band::NeedsAttention => ("#b37303", "#8f5d04"),
+        Band::AtRisk => ("#e24947", "#c2272d"),
+    }
+}
+
+/// The bars of a band's icon: height and whether each is filled.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+fn bars(band: &Band) -> [(u8, bool); 4] {
+    let level = match band {
+        Band::AtRisk => 1,
+        Band::NeedsAttention => 2,
+        Band::Good => 3,
+        Band::Excellent => 4,
+    };
+    [(5, level >= 1), (9, level >= 2), (13, level >= 3), (17, level >= 4)]
+}
+
+fn band_words(score: &ScoreLine) -> String {
+    let words = score.band.words();
+    let mut chars = words.chars();
+    chars
+        .next()
+        .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
+}
+
+/// The arrow of a trend, with its class and colour; a change that is none has none.
+fn arrow(score: &ScoreLine) -> (&'static str, &'static str, &'static str) {
+    match score.trend {
+        Trend::Rising => ("\u{25b2}\u{fe0e} ", "e-up", "#057743"),
+        Trend::Declining => ("\u{25bc}\u{fe0e} ", "e-down", "#c2272d"),
+        Trend::Stable => ("", "e-2", "#4f535c"),
+    }
+}
+
+/// The share of a bar that is filled, and what is left of it.
+fn shares(part: &PartLine) -> (i64, i64) {
+    let filled = part.points.clamp(0, 100);
+    (filled, 100 - filled)
 }

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use url::{Host, Url};
 
 /// Longest wait for a mail server to connect, and for the whole of one mail.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// A mail goes out in pieces of this size, so that a connection that is lost is noticed before the
 /// end.
 const PIECE: usize = 4_096;

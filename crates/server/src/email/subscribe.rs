@@ -26,9 +26,9 @@ pub struct Subscribe {
 impl Subscribe {
     /// What becomes of a client's own wish: mails to another address than the one that is known need
     /// the word of its owner.
-    pub fn by_client(client: &Client, wants: SubscriptionState, address: Option<String>) -> Self {
+    pub fn by_client(client: &Client, wants: SubscriptionState, address: Option<&str>) -> Self {
         let known = client.profile.email.as_deref().map(normal_email);
-        let given = address.as_deref().map(normal_email).filter(|address| !address.is_empty());
+        let given = address.map(normal_email).filter(|address| !address.is_empty());
         let foreign = given.is_some() && given != known;
         let state = match wants {
             SubscriptionState::Subscribed if foreign => SubscriptionState::Pending,
@@ -103,14 +103,14 @@ impl Mainstay {
             let context = Context::load(&mut tx).await?;
             let sample = context.organization.sample;
             let name = called(client.profile.name.as_deref(), &client.external_id);
-            let (subject, content) = subscription_request(&context.organization.name, name);
+            let (subject, says) = subscription_request(&context.organization.name, name);
             let request = NewEmail {
                 id: new_id(now),
                 client: client.id,
                 kind: EmailType::SubscriptionRequest,
                 period: local_day(now, &context.zone),
                 subject,
-                content,
+                content: says,
                 address: new.address.clone(),
                 token: new_token(),
                 state: if sample { EmailState::Suppressed } else { EmailState::Queued },

@@ -70,7 +70,7 @@ impl Mainstay {
                 .map(|one| Item::of_insight(one.kind, &one.title, &one.message))
                 .collect();
             let TypeCounts(events) = counts.get(&to.client.id).cloned().unwrap_or_default();
-            let (subject, content) = weekly_insights(&WeekInReview {
+            let (subject, says) = weekly_insights(&WeekInReview {
                 to: Recipient {
                     organization: &context.organization.name,
                     client: called(to.name.as_deref(), &to.external_id),
@@ -85,7 +85,7 @@ impl Mainstay {
                 insights: &insights,
             });
             let kind = EmailType::WeeklyInsights;
-            let draft = Draft { kind, period: period.last, subject, content };
+            let draft = Draft { kind, period: period.last, subject, content: says };
             queued(draft, &context.organization, to, now, now)
         });
         Ok(emails.collect())

@@ -98,13 +98,15 @@ impl Mainstay {
     async fn do_run(&self, run: &JobRun, lease: Lease, worker: &Worker) -> Result<()> {
         let progress = Progress::of(run);
         let leased = self.under(lease);
-        let worked = tokio::select! {
-            worked = leased.do_steps(lease.organization, run, &progress) => Some(worked),
+        // Boxed: the parts are as large as all that they do, and everybody who waits would be too.
+        let steps = Box::pin(leased.do_steps(lease.organization, run, &progress));
+        let done = tokio::select! {
+            done = steps => Some(done),
             lost = self.keep_lease(lease, worker, &progress) => return Err(lost),
             () = worker.stopped() => None,
         };
         let now = self.now();
-        let end = match worked {
+        let end = match done {
             None => RunEnd::Released,
             Some(Ok(())) => RunEnd::Succeeded,
             Some(Err(Error::Store(StoreError::LeaseLost))) => {

@@ -113,17 +113,17 @@ on_both_databases!(ten_days_down_are_made_up_once, async |world| {
 
 on_both_databases!(three_workers_run_each_period_once, async |world| {
     let workers = [worker(), worker(), worker()];
-    let [(a, _), (b, _), (c, _)] = &workers;
+    let [(first, _), (second, _), (third, _)] = &workers;
     let from = world.mainstay.now();
     for _ in 0..60 {
         world.clock.advance_hours(1);
         let mainstay = &world.mainstay;
-        let (x, y, z) = tokio::join!(
-            mainstay.run_due_jobs(a),
-            mainstay.run_due_jobs(b),
-            mainstay.run_due_jobs(c)
+        let begun = tokio::join!(
+            mainstay.run_due_jobs(first),
+            mainstay.run_due_jobs(second),
+            mainstay.run_due_jobs(third)
         );
-        let begun = x.unwrap() + y.unwrap() + z.unwrap();
+        let begun = begun.0.unwrap() + begun.1.unwrap() + begun.2.unwrap();
         assert!(begun >= 2, "one hourly job of each organization: {begun}");
     }
     for organization in [world.acme.id, world.rival.id] {

@@ -130,7 +130,7 @@ impl Tx {
             self,
             (Uuid, i64, i64, Instant, Json<Vec<i32>>),
             "hex(client_id), content_generated, visuals_created, last_at, json(active_days)",
-            &ids.into_sql(
+            &ids.named_in(
                 "SELECT client_id, content_generated, visuals_created, last_at, active_days \
              FROM client_activity_totals WHERE organization_id = $1 AND {client_id}"
             ),
@@ -161,7 +161,7 @@ impl Tx {
             self,
             WholeDays,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at, active",
-            &ids.into_sql("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+            &ids.named_in("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, \
              CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6), 0) AS BIGINT) \
@@ -225,7 +225,7 @@ impl Tx {
             self,
             CutDay,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at",
-            &ids.into_sql(
+            &ids.named_in(
                 "WITH RECURSIVE hours (hour) AS (SELECT CAST($4 AS BIGINT) UNION ALL \
              SELECT hour + 1 FROM hours WHERE hour < $5) \
              SELECT e.client_id, \
@@ -288,7 +288,7 @@ impl Tx {
         let rows = fetch_day_by_day!(
             self,
             (Uuid, Day),
-            &ids.into_sql(
+            &ids.named_in(
                 "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
              active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN [daily_activity a \
@@ -322,7 +322,7 @@ impl Tx {
         let tasks = fetch_all!(
             self,
             (Uuid, i64, i64),
-            sqlx::AssertSqlSafe(ids.into_sql(
+            sqlx::AssertSqlSafe(ids.named_in(
                 "SELECT client_id, \
              CAST(SUM(CASE WHEN status <> 'deleted' THEN 1 ELSE 0 END) AS BIGINT), \
              CAST(SUM(CASE WHEN status IN ('completed', 'skipped') THEN 1 ELSE 0 END) AS BIGINT) \
@@ -347,7 +347,7 @@ impl Tx {
         let kits = fetch_all!(
             self,
             (Uuid, Option<Instant>, Option<Instant>),
-            sqlx::AssertSqlSafe(ids.into_sql(
+            sqlx::AssertSqlSafe(ids.named_in(
                 "SELECT client_id, viewed_at, completed_at FROM launch_kits \
              WHERE organization_id = $1 AND {client_id}"
             )),
@@ -379,7 +379,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid, i64, i64),
-            sqlx::AssertSqlSafe(ids.into_sql(
+            sqlx::AssertSqlSafe(ids.named_in(
                 "SELECT client_id, COUNT(*), CAST(SUM(normalised) AS BIGINT) FROM client_feedback \
              WHERE organization_id = $1 AND {client_id} \
              AND given_at >= $4 AND given_at < $5 GROUP BY client_id"

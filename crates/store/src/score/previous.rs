@@ -75,7 +75,7 @@ impl Tx {
             self,
             (Uuid, Instant, i64, Option<Json<ScoreInputs>>),
             "hex(client_id), as_of, overall, json(inputs)",
-            &ids.into_sql(
+            &ids.named_in(
                 "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END AS inputs \
                  FROM client_success_scores WHERE organization_id = $1 \
                  AND day = $4 AND {client_id} AND as_of <= $5"

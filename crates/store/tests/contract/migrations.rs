@@ -15,8 +15,11 @@ use crate::{
 
 /// Every migration there is.
 const VERSIONS: [i64; 18] = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18];
-const COUNT: i64 = VERSIONS.len() as i64;
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1];
+
+fn count() -> i64 {
+    i64::try_from(VERSIONS.len()).unwrap()
+}
 
 /// Those above one, newest first.
 fn above(version: i64) -> Vec<i64> {
@@ -157,7 +160,7 @@ on_both_databases!(a_database_of_a_newer_version_is_left_alone, async |store| {
     for error in refused {
         assert!(matches!(error, Some(StoreError::Newer(9999))), "{error:?}");
     }
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, COUNT + 1);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, count() + 1);
 });
 
 on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |store| {
@@ -172,7 +175,7 @@ on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |s
     for error in refused {
         assert!(matches!(error, Some(StoreError::Edited(3))), "{error:?}");
     }
-    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, COUNT);
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, count());
 });
 
 async fn a_new_database(database: Database) {

@@ -183,7 +183,7 @@ impl<'a> SegmentMessage<'a> {
     }
 
     /// When it happened by the client's clock. `originalTimestamp` is what the SDK saw, where
-    /// something on the way has put another `timestamp` beside it. RudderStack's SDKs for servers put
+    /// something on the way has put another `timestamp` beside it. Rudder's SDKs for servers put
     /// the time of the call there, and what the app says itself into `timestamp`.
     pub(super) fn happened_at(&self) -> Result<Option<Timestamp>, EventError> {
         let from_server = self.channel.as_deref() == Some("server");

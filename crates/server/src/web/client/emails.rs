@@ -31,7 +31,7 @@ pub(super) async fn choose(
         _ => return Err(PageError::invalid("state: use the buttons of your page.")),
     };
     let (_, client) = known(&session).ok_or_else(|| Error::no_client(&session.external_id))?;
-    let asked = Subscribe::by_client(client, wants, Some(wish.address));
+    let asked = Subscribe::by_client(client, wants, Some(&wish.address));
     web.mainstay
         .subscribe(session.organization.id, client, &asked)
         .await

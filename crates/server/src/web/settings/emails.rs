@@ -120,21 +120,19 @@ impl EmailSettingsPage {
             error: None,
         })
     }
+}
 
-    /// What a kind is for.
-    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-    fn about(&self, kind: &EmailType) -> &'static str {
-        match kind {
-            EmailType::WeeklyInsights => {
-                "Score, active days, what was made, and the week’s insights."
-            }
-            EmailType::MilestoneCelebration => "When a milestone is reached.",
-            EmailType::MomentumNudge => {
-                "When nothing came from a client for 48 hours; at most one in 14 days."
-            }
-            EmailType::AchievementBadge => "When something was made in a week.",
-            EmailType::SubscriptionRequest => "",
+/// What a kind is for.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+fn about(kind: &EmailType) -> &'static str {
+    match kind {
+        EmailType::WeeklyInsights => "Score, active days, what was made, and the week’s insights.",
+        EmailType::MilestoneCelebration => "When a milestone is reached.",
+        EmailType::MomentumNudge => {
+            "When nothing came from a client for 48 hours; at most one in 14 days."
         }
+        EmailType::AchievementBadge => "When something was made in a week.",
+        EmailType::SubscriptionRequest => "",
     }
 }
 

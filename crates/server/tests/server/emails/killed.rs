@@ -33,12 +33,12 @@ impl Api {
     }
 }
 
-fn serve(sandbox: &Sandbox, server: &MailServer) -> Served {
+fn serve(sandbox: &Sandbox, mail: &MailServer) -> Served {
     sandbox.write(
         "mainstay.toml",
         format!(
             "smtp_url = '{}'\nmail_from = 'success@mainstay.test'\njob_lease_seconds = 1\n",
-            server.url()
+            mail.url()
         ),
     );
     sandbox.serve("serve --listen 127.0.0.1:0")
@@ -47,12 +47,12 @@ fn serve(sandbox: &Sandbox, server: &MailServer) -> Served {
 #[test]
 fn killed_at_any_point_each_gets_one_mail_but_for_the_one_under_way() {
     let sandbox = Sandbox::sqlite();
-    let server = MailServer::start();
+    let mail = MailServer::start();
     let keys = sandbox.done("org create acme --json").json();
     let key = keys["secret_key"].as_str().unwrap().to_owned();
     let api = Api { http: reqwest::Client::new(), key };
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut served = serve(&sandbox, &server);
+    let mut served = serve(&sandbox, &mail);
     runtime.block_on(async {
         for number in 0..CLIENTS {
             let name = format!("client-{number}");
@@ -67,12 +67,12 @@ fn killed_at_any_point_each_gets_one_mail_but_for_the_one_under_way() {
     for arrived in KILLED_AT {
         runtime.block_on(async {
             let mut looks = interval(Duration::from_millis(5));
-            while server.mails().len() < arrived {
+            while mail.mails().len() < arrived {
                 looks.tick().await;
             }
         });
         served.stop("KILL");
-        served = serve(&sandbox, &server);
+        served = serve(&sandbox, &mail);
     }
     let under_way = runtime.block_on(async {
         let mut looks = interval(Duration::from_millis(100));
@@ -85,8 +85,8 @@ fn killed_at_any_point_each_gets_one_mail_but_for_the_one_under_way() {
         }
     });
     let mut got: BTreeMap<String, usize> = BTreeMap::new();
-    for mail in server.mails() {
-        *got.entry(mail.to).or_default() += 1;
+    for arrived in mail.mails() {
+        *got.entry(arrived.to).or_default() += 1;
     }
     assert!(got.values().all(|count| *count == 1), "{got:?}");
     assert!(under_way <= KILLED_AT.len(), "{under_way}");

@@ -121,7 +121,7 @@ async fn change_subscription(
     let SubscriptionChange { state, address } = change;
     let subscribe = match asked.scope {
         Scope::Client(..) => {
-            let own = Subscribe::by_client(&asked.client, state, address);
+            let own = Subscribe::by_client(&asked.client, state, address.as_deref());
             Subscribe { source: ConsentSource::Api, ..own }
         }
         _ => Subscribe { state, address, source: ConsentSource::Api },
