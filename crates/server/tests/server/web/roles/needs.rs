@@ -57,8 +57,8 @@ impl Needs {
             let name = EventName { name: format!("name-{number}"), event_type: EventType::Login };
             mainstay.set_event_names(acme, &[name]).await.unwrap();
         }
-        if needs("{token}") {
-            replaced.push(("{token}", world.client_token(ADA)));
+        if needs("{client_token}") {
+            replaced.push(("{client_token}", world.client_token(ADA)));
         }
         if needs("{site}") {
             let site = mainstay.add_allowed_site(acme, "https://gone.example.com").await.unwrap();

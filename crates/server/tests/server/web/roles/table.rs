@@ -42,7 +42,7 @@ pub(super) fn table() -> Vec<Row> {
         get(LINK,                                        [200, 200, 200, 200, 200, 200, 200]),
         post(LINK, &[("password", OTHER)],               [303, 303, 303, 303, 303, 303, 303]),
         get("/client/sign-in",                           [401, 401, 401, 401, 401, 401, 401]),
-        post("/client/sign-in", &[("token", "{token}")], [303, 303, 303, 303, 303, 303, 303]),
+        post("/client/sign-in", &[("token", "{client_token}")], [303, 303, 303, 303, 303, 303, 303]),
 
         // Without a session, and that is what a client has here, it is to sign in.
         get("/portfolio",                                [200, 200, 200, 303, 303, 200, 303]),
