@@ -85,6 +85,17 @@ impl Transition {
         }
     }
 
+    /// What is wrong now; `None` when nothing is any more.
+    pub const fn finding(&self) -> Option<&Finding> {
+        match self {
+            Self::Opened(finding)
+            | Self::Worsened { finding, .. }
+            | Self::Woken { finding, .. }
+            | Self::Refreshed { finding, .. } => Some(finding),
+            Self::Resolved { .. } | Self::ConditionEnded { .. } => None,
+        }
+    }
+
     /// What is told to members and webhooks; `None` for housekeeping.
     pub const fn change(&self) -> Option<Change> {
         match self {

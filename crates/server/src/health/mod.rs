@@ -233,11 +233,10 @@ async fn carry_out(
     (at, silent): (Timestamp, bool),
 ) -> Result<Option<HealthChange>> {
     let change = transition.change();
-    let mut held = false;
+    let held = silent && transition.finding().is_some_and(is_held_in_silence);
     let (episode, message) = match transition {
         Transition::Opened(finding) => {
             let message = finding.message.clone();
-            held = silent && is_held_in_silence(&finding);
             let episode = Episode::open(new_id(at), finding, at);
             if let Some(tx) = tx {
                 tx.open_alert(client.client, &episode, &message, held).await?;
