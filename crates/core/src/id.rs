@@ -69,6 +69,12 @@ id! {
     EmailId;
     /// One note of a member on a client.
     NoteId;
+    /// A place outside that notices are sent to.
+    WebhookId;
+    /// One message to such a place: the same however often it is sent.
+    WebhookMessageId;
+    /// One mail to a member.
+    StaffEmailId;
     /// A secret, write or member key. The key's text itself is never stored.
     ApiKeyId;
 }

@@ -20,7 +20,7 @@ use crate::{
         components::{
             AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
             LastAction, LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline,
-            TimelineMark, View, WeeklyInsightsCard, alert_words, display_name,
+            TimelineMark, View, WeeklyInsightsCard, display_name,
         },
         emails::told,
         overview::Overview,
@@ -238,7 +238,7 @@ fn timeline(
         at: alert.episode.opened_at,
         icon: alert.episode.severity.as_str(),
         severity: Some(alert.episode.severity),
-        words: format!("Alert: {}", alert_words(alert.episode.kind).to_lowercase()),
+        words: format!("Alert: {}", alert.episode.kind.words().to_lowercase()),
     });
     let sent = emails.iter().filter_map(|email| {
         Some(TimelineMark {

@@ -1,7 +1,7 @@
 use askama::Template;
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    health::{AlertStatus, Severity},
     text::counted,
 };
 use mainstay_store::Alert;
@@ -62,7 +62,7 @@ impl AlertRow {
         back: Option<String>,
     ) -> Self {
         let episode = &alert.episode;
-        let kind = alert_words(episode.kind);
+        let kind = episode.kind.words();
         let message = straight(&episode.message);
         let (headline, rest) = alert_headline(&message);
         let about = subject.as_ref().map_or_else(
@@ -113,18 +113,6 @@ impl AlertRow {
             AlertStatus::Resolved => "check",
             _ => self.severity.as_str(),
         }
-    }
-}
-
-/// An alert's type as people read it.
-pub(crate) const fn alert_words(kind: AlertType) -> &'static str {
-    match kind {
-        AlertType::Inactivity => "Inactivity",
-        AlertType::ZeroActivity => "No activity",
-        AlertType::TaskStalled => "Task stalled",
-        AlertType::ScoreDrop => "Score drop",
-        AlertType::ChurnRisk => "Churn risk",
-        AlertType::NeedsAttention => "Needs attention",
     }
 }
 

@@ -22,7 +22,7 @@ mod timeline;
 mod view;
 
 pub(crate) use alert_badge::MomentumAlertBadge;
-pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline, alert_words};
+pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline};
 pub(crate) use band::{BandChip, TrendMark};
 pub(crate) use email_card::EmailCard;
 pub(crate) use empty_state::EmptyState;
