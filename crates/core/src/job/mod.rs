@@ -68,7 +68,9 @@ impl Job {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Weekly => "Computes scores, writes insights and the weekly e-mails.",
-            Self::Daily => "Computes scores, checks health, removes expired insights and writes digests.",
+            Self::Daily => {
+                "Computes scores, checks health, removes expired insights and writes digests."
+            }
             Self::Hourly => "Checks health: alerts open, worsen and resolve.",
         }
     }

@@ -17,8 +17,9 @@ use utoipa::{
 
 use super::{
     problem::{MEDIA_TYPE, ProblemDetails},
-    v1::events::RefusedEvent,
+    v1::{events::RefusedEvent, webhooks::catalogue::webhooks},
 };
+use crate::http::Site;
 
 const DESCRIPTION: &str = "\
 Mainstay scores how well each client of an organization is doing, explains every score down to its \
@@ -41,6 +42,7 @@ const TAGS: &[(&str, &str)] = &[
     ("Insights", "What each client is told every week."),
     ("Alerts", "Which client needs a person."),
     ("E-mails", "What is written to clients who asked for it."),
+    ("Webhooks", "Telling staff outside: signed webhooks, Slack and a daily digest."),
     ("Jobs", "What runs by itself, and how it went."),
     ("Organization", "Settings, members, keys."),
     ("Operation", "For those who run Mainstay."),
@@ -67,6 +69,8 @@ const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
     ("key_id", "The key's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("member_id", "The member's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("email_id", "The e-mail's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("webhook_id", "The webhook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("message_id", "The message's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("job", "The job: weekly, daily or hourly.", None, "weekly"),
     ("day", "The calendar day of the score.", Some(KnownFormat::Date), "2026-05-01"),
 ];
@@ -218,7 +222,7 @@ impl Failure {
 }
 
 /// The document before any route is added.
-pub(super) fn base() -> OpenApi {
+pub(super) fn base(site: &Site) -> OpenApi {
     let license =
         LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
     OpenApiBuilder::new()
@@ -234,6 +238,7 @@ pub(super) fn base() -> OpenApi {
             TagBuilder::new().name(*name).description(Some(*description)).build()
         })))
         .components(Some(components()))
+        .webhooks(Some(webhooks(site)))
         .build()
 }
 

@@ -7,6 +7,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope};
 
+use super::alerts::ended_by;
 use crate::{Error, Mainstay, Result};
 
 /// Alerts that are acted on together at most.
@@ -63,6 +64,7 @@ impl Mainstay {
         }
         let now = self.now();
         let mut acted = Acted::default();
+        let mut changed = Vec::new();
         let mut tx = self.store().begin(scope).await?;
         tx.lock_health_check().await?;
         for one in chosen {
@@ -78,8 +80,12 @@ impl Mainstay {
             let change = AlertChange { action: action.as_str(), member, note };
             tx.update_alert(&alert.episode, Some(&change), now).await?;
             acted.changed.push(one.id);
+            changed.push(alert);
         }
+        let ended = ended_by(&mut tx, member, &changed, note, now).await?;
+        tx.keep_alert_news(&ended).await?;
         tx.commit().await?;
+        self.tell_ended(scope, &ended).await?;
         Ok(acted)
     }
 

@@ -37,3 +37,4 @@ mod scores;
 mod sign_in;
 mod transactions;
 mod verify;
+mod webhooks;

@@ -11,6 +11,7 @@ mod keys;
 mod members;
 mod organization;
 mod score_models;
+pub(crate) mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -23,6 +24,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(clients::routes())
         .merge(alerts::routes())
         .merge(emails::routes())
+        .merge(webhooks::routes())
         .merge(jobs::routes())
         .merge(organization::routes())
         .merge(members::routes())

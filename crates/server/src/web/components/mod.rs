@@ -37,7 +37,7 @@ pub(crate) use score_card::{SuccessScoreCard, Unscored};
 pub(crate) use score_history::{AlertMark, ScoreHistory};
 pub(crate) use sparkline::{Sparkline, weekly};
 pub(crate) use timeline::{EventSentence, Timeline, TimelineMark};
-pub(crate) use view::View;
+pub(crate) use view::{View, client_path};
 
 /// Templates inside templates are markup already: escaping them again would show tags as text.
 macro_rules! markup {
