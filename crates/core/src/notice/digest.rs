@@ -35,7 +35,7 @@ pub struct DigestFor<'a> {
     pub member: MemberId,
     /// The organization's name.
     pub organization: &'a str,
-    /// The day that it tells of.
+    /// The day that it begins with.
     pub day: Date,
     /// How many alerts are open after it.
     pub open: i64,
@@ -83,12 +83,12 @@ impl Digest {
         ];
         if left > 0 {
             let left = counted(i64::try_from(left).unwrap_or(i64::MAX), "more alert");
-            notes.insert(0, format!("{left} changed that day; the page has all of them."));
+            notes.insert(0, format!("{left} changed; the page has all of them."));
         }
         let stat = |figure, label: &str| Stat { figure: grouped(figure), label: label.to_owned() };
         let content = EmailContent {
             organization: to.organization.to_owned(),
-            about: format!("Alerts of {day}"),
+            about: format!("Alerts since {day}"),
             preview: heading.clone(),
             heading: format!("{heading}."),
             lead: whose(own, alerts.len()),
@@ -103,7 +103,7 @@ impl Digest {
             button: "Open the alerts".to_owned(),
             notes,
         };
-        Some(Self { subject: format!("{}: {heading} on {day}", to.organization), content })
+        Some(Self { subject: format!("{}: {heading} since {day}", to.organization), content })
     }
 }
 

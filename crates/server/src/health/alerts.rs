@@ -3,7 +3,7 @@ use mainstay_core::{
     health::{Action, Severity, act},
     id::{AlertId, MemberId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, AlertNews, Scope, Tx};
+use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, AlertNews, Scope, Told, Tx};
 
 use crate::{Error, Mainstay, Result, notice::resolved_by};
 
@@ -14,6 +14,8 @@ pub struct AlertHistory {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What was told of it outside, oldest first.
+    pub told: Vec<Told>,
 }
 
 fn no_alert(id: AlertId) -> Error {
@@ -75,7 +77,12 @@ impl Mainstay {
         let mut tx = self.store().read(scope).await?;
         let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
         let actions = tx.alert_actions(id).await?;
-        Ok(AlertHistory { alert, actions })
+        drop(tx);
+        let told = match scope.organization() {
+            Some(organization) => self.told_of(organization, &[id]).await?.remove(&id),
+            None => None,
+        };
+        Ok(AlertHistory { alert, actions, told: told.unwrap_or_default() })
     }
 
     /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.

@@ -5,7 +5,7 @@ use mainstay_core::{
     health::{Action, act},
     id::{AlertId, ClientId, MemberId, OrganizationId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope};
+use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope, Told};
 
 use super::alerts::ended_by;
 use crate::{Error, Mainstay, Result};
@@ -40,6 +40,8 @@ pub struct ListedAlert {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What was told of it outside, oldest first.
+    pub told: Vec<Told>,
 }
 
 impl Mainstay {
@@ -99,12 +101,14 @@ impl Mainstay {
         let open = tx.open_alerts_of(clients).await?;
         let ids: Vec<AlertId> = open.values().flatten().map(|alert| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut told = tx.told_of(&ids).await?;
         Ok(open
             .into_iter()
             .map(|(client, alerts)| {
                 let listed = alerts.into_iter().map(|alert| ListedAlert {
                     client,
                     actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+                    told: told.remove(&alert.episode.id).unwrap_or_default(),
                     alert,
                 });
                 (client, listed.collect())
@@ -127,9 +131,11 @@ impl Mainstay {
         let next = last.and_then(|(_, alert)| Some((alert.ended_at?, alert.episode.id)));
         let ids: Vec<AlertId> = ended.iter().map(|(_, alert)| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut told = tx.told_of(&ids).await?;
         let listed = ended.into_iter().map(|(client, alert)| ListedAlert {
             client,
             actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+            told: told.remove(&alert.episode.id).unwrap_or_default(),
             alert,
         });
         Ok((listed.collect(), next))

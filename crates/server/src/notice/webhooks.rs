@@ -1,13 +1,15 @@
+use std::collections::HashMap;
+
 use jiff::SignedDuration;
 use mainstay_core::{
-    id::{OrganizationId, WebhookId, WebhookMessageId},
+    id::{AlertId, OrganizationId, WebhookId, WebhookMessageId},
     notice::{
         EndpointKind, Event, Notice, NotificationSettings, Route, TestNotice, check_endpoint_name,
         check_endpoint_url,
     },
 };
 use mainstay_store::{
-    NewWebhook, NewWebhookMessage, Scope, Tx, Webhook, WebhookAttempt, WebhookMessage,
+    NewWebhook, NewWebhookMessage, Scope, Told, Tx, Webhook, WebhookAttempt, WebhookMessage,
     WebhookPatch, new_id,
 };
 
@@ -233,6 +235,15 @@ impl Mainstay {
         let queued = tx.webhook_message(id).await?.ok_or_else(|| no_message(id))?;
         tx.commit().await?;
         Ok(queued)
+    }
+
+    /// What was told of some alerts outside, oldest first.
+    pub async fn told_of(
+        &self,
+        organization: OrganizationId,
+        alerts: &[AlertId],
+    ) -> Result<HashMap<AlertId, Vec<Told>>> {
+        Ok(self.store().read(Scope::Service(organization)).await?.told_of(alerts).await?)
     }
 
     /// What an organization decided about telling its staff.

@@ -6,7 +6,12 @@ use std::{
 };
 
 use jiff::ToSpan as _;
-use mainstay_core::{email::EmailType, engagement::EventType};
+use mainstay::notice::CreateWebhook;
+use mainstay_core::{
+    email::EmailType,
+    engagement::EventType,
+    notice::{EndpointKind, Route},
+};
 use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};
 use serde_json::{Value, json};
 
@@ -179,6 +184,27 @@ fn table() -> Vec<Row> {
         asked("/api/v1/email/suppressions", "",         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         Row { method: "DELETE", path: "/api/v1/email/suppressions", query: "?address={address}", body: nothing,
               expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
+        asked("/api/v1/webhooks", "",                   [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/webhooks", || json!({"name": "Hook", "url": "https://example.com/hooks"}),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        asked("/api/v1/webhooks/{webhook_id}", "",      [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("PATCH", "/api/v1/webhooks/{webhook_id}", || json!({"name": "Other"}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("DELETE", "/api/v1/webhooks/{webhook_id}", nothing,
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/rotate-secret", || json!({}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/test", nothing,
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/webhooks/{webhook_id}/deliveries", "?limit=5",
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{message_id}/resend", nothing,
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/notifications/settings", "",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/notifications/settings", || json!({"digest_hour": 8}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/members/{member_id}/daily-digest", || json!({"wanted": true}),
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
         asked("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         asked("/api/v1/alerts", "?client_id=ada-of-acme",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
@@ -267,6 +293,10 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     if path.contains("{alert_id}") {
         path = path.replace("{alert_id}", &fresh_alert(world).await);
     }
+    if path.contains("{webhook_id}") {
+        let (webhook, message) = fresh_webhook(world).await;
+        path = path.replace("{webhook_id}", &webhook).replace("{message_id}", &message);
+    }
     if path.contains("{key_id}") {
         let key = mainstay.create_key(acme, KeyKind::Write, None).await.unwrap();
         path = path.replace("{key_id}", &key.id.to_string());
@@ -326,6 +356,25 @@ async fn fresh_alert(world: &World) -> String {
     let client = mainstay.client(scope, &client_id).await.unwrap();
     let filter = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
+}
+
+/// A webhook of Acme's with a message to it.
+pub(crate) async fn fresh_webhook(world: &World) -> (String, String) {
+    let create = CreateWebhook {
+        kind: EndpointKind::Webhook,
+        name: format!("Hook {} of-acme", fresh()),
+        url: "https://example.com/of-acme".to_owned(),
+        secret: None,
+        route: Route::default(),
+        ignores_quiet_hours: false,
+    };
+    // No more than an organization may have.
+    for old in world.mainstay.webhooks(world.acme.id).await.unwrap().iter().skip(20) {
+        world.mainstay.delete_webhook(world.acme.id, old.id).await.unwrap();
+    }
+    let webhook = world.mainstay.create_webhook(world.acme.id, create).await.unwrap().id;
+    let message = world.mainstay.test_webhook(world.acme.id, webhook).await.unwrap().id;
+    (webhook.to_string(), message.to_string())
 }
 
 #[tokio::test]

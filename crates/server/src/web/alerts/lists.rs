@@ -119,7 +119,8 @@ impl Lists<'_> {
         let last = self.people.last_action(&listed.actions).filter(|_| by_itself.is_none());
         let view = self.view(&alert.client_id);
         let back = Some(self.back.clone());
-        let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back);
+        let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
+            .told(&view, &listed.told);
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
             _ => row,
@@ -148,6 +149,7 @@ impl Lists<'_> {
                     client: ClientId::new(uuid::Uuid::nil()),
                     alert: found.alert,
                     actions: found.actions,
+                    told: found.told,
                 }),
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),

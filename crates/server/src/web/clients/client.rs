@@ -3,7 +3,7 @@ use axum::extract::State;
 use mainstay_core::{
     email::{ConsentSource, SubscriptionState},
     health::Severity,
-    id::{AlertId, EmailId, MemberId, NoteId},
+    id::{EmailId, MemberId, NoteId},
     text::counted,
     time::{days_before, local_day},
 };
@@ -19,8 +19,8 @@ use crate::{
         Answer, Place, StaffSession, StaffShell, Web,
         components::{
             AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
-            LastAction, LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline,
-            TimelineMark, View, WeeklyInsightsCard, display_name,
+            LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline, TimelineMark,
+            View, WeeklyInsightsCard, display_name,
         },
         emails::told,
         overview::Overview,
@@ -191,8 +191,10 @@ impl Rows {
             if !is_open && rows.ended.len() == ENDED_SHOWN {
                 continue;
             }
-            let last = Self::last(mainstay, session, people, alert.episode.id).await?;
-            let row = AlertRow::new(view, alert, last.as_ref(), None, None);
+            let history = mainstay.alert(session.scope, alert.episode.id).await?;
+            let last = people.last_action(&history.actions);
+            let row =
+                AlertRow::new(view, alert, last.as_ref(), None, None).told(view, &history.told);
             if is_open {
                 rows.open.push((alert.clone(), row));
             } else {
@@ -201,15 +203,6 @@ impl Rows {
         }
         rows.open.sort_by_key(|(alert, _)| std::cmp::Reverse(alert.episode.severity));
         Ok(rows)
-    }
-
-    async fn last(
-        mainstay: &Mainstay,
-        session: &StaffSession,
-        people: &People,
-        alert: AlertId,
-    ) -> Result<Option<LastAction>, Error> {
-        Ok(people.last_action(&mainstay.alert(session.scope, alert).await?.actions))
     }
 }
 

@@ -5,6 +5,7 @@ mod emails;
 mod event_names;
 mod keys;
 mod members;
+mod notifications;
 mod organization;
 mod profile;
 mod score_model;
@@ -25,6 +26,7 @@ pub(super) fn pages() -> Pages {
         .and(event_names::pages())
         .and(score_model::pages())
         .and(emails::pages())
+        .and(notifications::pages())
         .and(sites::pages())
         .and(profile::pages())
 }
@@ -42,18 +44,20 @@ enum Tab {
     EventNames,
     ScoreModel,
     Emails,
+    Notifications,
     Sites,
     Profile,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 8] = [
+    const ALL: [(Self, &'static str, &'static str); 9] = [
         (Self::Organization, "/settings/organization", "Organization"),
         (Self::Members, "/settings/members", "Members"),
         (Self::Keys, "/settings/keys", "Keys"),
         (Self::EventNames, "/settings/event-names", "Event names"),
         (Self::ScoreModel, "/settings/score-model", "Score model"),
         (Self::Emails, "/settings/emails", "E-mails"),
+        (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
         (Self::Profile, "/settings/profile", "Your profile"),
     ];
@@ -118,6 +122,13 @@ fn told(done: &str) -> Option<&'static str> {
         "published" => "Published. Scores from now on are made with it; stored ones keep theirs.",
         "added" => "Added.",
         "unsuppressed" => "Mails are sent to this address again.",
+        "webhook-on" => "Switched on. It gets messages from now on.",
+        "webhook-off" => "Switched off. Nothing is sent there, nor what was waiting.",
+        "webhook-deleted" => "The webhook was deleted, with the record of what was sent.",
+        "test-sent" => "A test is on its way. Open the page again to see what came of it.",
+        "resent" => "The message is on its way again. Open the page again to see what came of it.",
+        "digest-on" => "Switched on. The first digest comes after the next daily job.",
+        "digest-off" => "Switched off.",
         "site-removed" => "Removed.",
         "password" => "Your password was changed. You are signed out everywhere else.",
         "sessions" => "You are signed out everywhere else.",

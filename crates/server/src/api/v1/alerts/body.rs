@@ -2,8 +2,9 @@ use jiff::Timestamp;
 use mainstay_core::{
     health::{AlertStatus, AlertType, Severity},
     id::MemberId,
+    notice::{MessageState, NoticeType},
 };
-use mainstay_store::{Alert, AlertAction};
+use mainstay_store::{Alert, AlertAction, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -88,6 +89,31 @@ pub(super) struct AlertWithActions {
     alert: AlertBody,
     /// What was done with it, oldest first.
     actions: Vec<AlertActionBody>,
+    /// What was told of it by webhook, oldest first.
+    told: Vec<ToldBody>,
+}
+
+/// What was told of an alert to one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertTold)]
+struct ToldBody {
+    /// What the webhook is called.
+    webhook: String,
+    /// What was told.
+    #[serde(rename = "type")]
+    #[schema(value_type = names::NoticeEvent)]
+    kind: NoticeType,
+    /// Whether it arrived.
+    #[schema(value_type = names::MessageState)]
+    state: MessageState,
+    /// When it arrived or was given up; until then, when it is sent next.
+    at: Timestamp,
+}
+
+impl From<Told> for ToldBody {
+    fn from(told: Told) -> Self {
+        Self { webhook: told.webhook, kind: told.notice_type, state: told.state, at: told.at }
+    }
 }
 
 /// Something that was done with an alert.
@@ -123,6 +149,7 @@ impl From<AlertHistory> for AlertWithActions {
         Self {
             alert: history.alert.into(),
             actions: history.actions.into_iter().map(Into::into).collect(),
+            told: history.told.into_iter().map(Into::into).collect(),
         }
     }
 }

@@ -14,7 +14,7 @@ use mainstay_store::{
 use serde_json::json;
 
 use super::{ADA, table::Row};
-use crate::{support::World, web::browser::path_of};
+use crate::{isolation::fresh_webhook, support::World, web::browser::path_of};
 
 /// What stands for the names in braces.
 pub(super) struct Needs {
@@ -42,6 +42,10 @@ impl Needs {
         };
         if needs("{member_id}") {
             replaced.push(("{member_id}", new_member().await.to_string()));
+        }
+        if needs("{webhook_id}") {
+            let (webhook, message) = fresh_webhook(world).await;
+            replaced.extend([("{webhook_id}", webhook), ("{message_id}", message)]);
         }
         if needs("{secret}") {
             let site = Site::local("127.0.0.1:1".parse().unwrap());
