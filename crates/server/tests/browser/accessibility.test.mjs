@@ -88,6 +88,7 @@ const STAFF_PAGES = [
   "/settings/keys",
   "/settings/event-names",
   "/settings/score-model",
+  "/settings/notifications",
   "/settings/sites",
   "/settings/profile",
 ];
