@@ -16,6 +16,7 @@ const EMAILS = [
   "momentum_nudge",
   "achievement_badge",
   "subscription_request",
+  "daily_digest",
   "hostile",
 ];
 

@@ -35,12 +35,12 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
 
     let url = receiver.url("/a-secret-path");
     let form = [("kind", "webhook"), ("name", "Our <CRM>"), ("url", &url)];
-    let shown = admin.post("/settings/notifications/webhooks", &form).await.page(200);
+    let shown = admin.post("/settings/notifications/webhooks", &form).await.page(200).to_owned();
     assert!(shown.contains("whsec_") && shown.contains("only time"), "{shown}");
     let path = only(world).await;
-    let page = admin.get(&path).await.page(200);
+    let page = admin.get(&path).await.page(200).to_owned();
     assert!(!page.contains("whsec_") && page.contains("None yet. Send a test"), "{page}");
-    let list = staff.get(PATH).await.page(200);
+    let list = staff.get(PATH).await.page(200).to_owned();
     assert!(list.contains("Our &#60;CRM&#62;") && !list.contains("127.0.0.1"), "{list}");
 
     let route = [
@@ -53,7 +53,7 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
         ("any_hour", "on"),
     ];
     assert_eq!(admin.post(&path, &route).await.leads_to(), format!("{path}?done=saved"));
-    let page = admin.get(&path).await.page(200);
+    let page = admin.get(&path).await.page(200).to_owned();
     for chosen in [
         "value=\"churn_risk\" checked",
         "value=\"zero_activity\" checked",
@@ -63,13 +63,13 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
     ] {
         assert!(page.contains(chosen), "{chosen} is not in {page}");
     }
-    let wrong = admin.post(&path, &[("name", ""), ("url", "nowhere")]).await.page(422);
+    let wrong = admin.post(&path, &[("name", ""), ("url", "nowhere")]).await.page(422).to_owned();
     assert!(wrong.contains("Says nothing, or is no single line"), "{wrong}");
 
     admin.post(&format!("{path}/test"), &[]).await.leads_to();
     deliver(world).await;
     assert_eq!(receiver.only().json()["type"], "webhook.test");
-    let page = admin.get(&path).await.page(200);
+    let page = admin.get(&path).await.page(200).to_owned();
     assert!(page.contains("Delivered. 1 attempt") && page.contains("it answered 200"), "{page}");
     assert!(staff.get(PATH).await.page(200).contains("Test: delivered"));
     let resend = page.split("action=\"").find(|part| part.contains("/resend")).unwrap();
@@ -78,13 +78,13 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
     deliver(world).await;
     assert_eq!(receiver.got().len(), 2);
 
-    let replaced = admin.post(&format!("{path}/secret"), &[]).await.page(200);
+    let replaced = admin.post(&format!("{path}/secret"), &[]).await.page(200).to_owned();
     assert!(replaced.contains("For 24 hours"), "{replaced}");
     admin.post(&format!("{path}/off"), &[]).await.leads_to();
-    let off = admin.get(&path).await.page(200);
+    let off = admin.get(&path).await.page(200).to_owned();
     assert!(off.contains("switched off") && !off.contains("Send a test<"), "{off}");
     admin.post(&format!("{path}/on"), &[]).await.leads_to();
-    let asked = admin.get(&format!("{path}/delete")).await.page(200);
+    let asked = admin.get(&format!("{path}/delete")).await.page(200).to_owned();
     assert!(asked.contains("This cannot be undone"), "{asked}");
     assert_eq!(
         admin.post(&format!("{path}/delete"), &[]).await.leads_to(),
@@ -98,9 +98,9 @@ on_both_databases!(everybody_decides_about_their_own_digest, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
     let members = world.mainstay.members(world.acme.id).await.unwrap();
     let own = |page: &str| page.matches("name=\"wanted\"").count();
-    assert_eq!(own(&staff.get(PATH).await.page(200)), 1);
-    assert_eq!(own(&admin.get(PATH).await.page(200)), members.len());
-    let page = staff.get(PATH).await.page(200);
+    assert_eq!(own(staff.get(PATH).await.page(200)), 1);
+    assert_eq!(own(admin.get(PATH).await.page(200)), members.len());
+    let page = staff.get(PATH).await.page(200).to_owned();
     let member = page.split("name=\"member\" value=\"").nth(1).unwrap().split('"').next().unwrap();
     let on = [("member", member), ("wanted", "on")];
     staff.post("/settings/notifications/digest", &on).await.leads_to();
@@ -122,7 +122,7 @@ on_both_databases!(hours_are_saved_or_say_what_is_wrong, async |world| {
         ("digest_hour", "8"),
     ];
     admin.post(path, &form).await.leads_to();
-    let page = admin.get(PATH).await.page(200);
+    let page = admin.get(PATH).await.page(200).to_owned();
     assert!(
         page.contains("name=\"quiet_from\" type=\"number\" min=\"0\" max=\"23\" value=\"22\""),
         "{page}"
@@ -145,7 +145,7 @@ on_both_databases!(an_alert_says_who_was_told_of_it, async |world| {
     assert!(staff.get("/alerts").await.page(200).contains("will be told, at the earliest"));
     deliver(world).await;
     for path in ["/alerts", "/clients/ada"] {
-        let page = staff.get(path).await.page(200);
+        let page = staff.get(path).await.page(200).to_owned();
         assert!(page.contains("Told to ") && page.contains("The “success” channel"), "{page}");
     }
 });
