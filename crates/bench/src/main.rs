@@ -15,6 +15,10 @@ use std::path::PathBuf;
 
 use clap::{Parser, Subcommand};
 
+// As the server has it.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// What every benchmark may end with.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 

@@ -20,7 +20,7 @@ use crate::{Mainstay, Result};
 /// How long what is rolled up may lie beside its place: every figure has to look there too.
 const TICK: Duration = Duration::from_secs(1);
 /// Events of an organization that may lie there, however fast they come.
-const MOST_PENDING: usize = 50_000;
+const MOST_PENDING: usize = 100_000;
 
 /// Remembers whose events are to be gathered.
 #[derive(Default)]

@@ -7,6 +7,7 @@ mod cloud_events;
 mod events;
 mod operation;
 mod organization;
+mod rates;
 mod segment;
 pub(crate) mod silence;
 mod success;

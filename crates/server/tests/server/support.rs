@@ -129,7 +129,15 @@ impl World {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
         let store = Store::open(&url).await.unwrap();
-        Self::on(store, Place::Sqlite { _folder: folder }, reached).await
+        Self::on(store, Place::Sqlite { _folder: folder }, reached, Rates::default()).await
+    }
+
+    /// On SQLite, taking so many events a second.
+    pub(crate) async fn sqlite_taking(rates: Rates) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
+        let store = Store::open(&url).await.unwrap();
+        Self::on(store, Place::Sqlite { _folder: folder }, |site| site, rates).await
     }
 
     /// On a new database of the server that `./check` starts.
@@ -142,16 +150,21 @@ impl World {
         administer(&server, &format!("CREATE DATABASE {name}")).await;
         let (host, _) = server.rsplit_once('/').unwrap();
         let store = Store::open(&format!("{host}/{name}")).await.unwrap();
-        Self::on(store, Place::Postgres { server, name }, |site| site).await
+        Self::on(store, Place::Postgres { server, name }, |site| site, Rates::default()).await
     }
 
-    async fn on(store: Store, place: Place, reached: impl FnOnce(Site) -> Site) -> Self {
+    async fn on(
+        store: Store,
+        place: Place,
+        reached: impl FnOnce(Site) -> Site,
+        rates: Rates,
+    ) -> Self {
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
         let mainstay = Mainstay::new(store.clone(), clock.clone());
         let acme = tenant(&mainstay, "acme").await;
         let rival = tenant(&mainstay, "rival").await;
-        let (writer, _) = EventWriter::start(&mainstay, Rates::default());
+        let (writer, _) = EventWriter::start(&mainstay, rates);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
