@@ -514,7 +514,7 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 39] = [
+pub const TENANT_TABLES: [&str; 42] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -554,4 +554,7 @@ pub const TENANT_TABLES: [&str; 39] = [
     "email_consents",
     "email_suppressions",
     "email_events",
+    "playbooks",
+    "playbook_runs",
+    "staff_tasks",
 ];

@@ -8,6 +8,7 @@ mod improvement;
 mod insight;
 mod job;
 mod model;
+mod playbook;
 mod portfolio;
 mod score;
 mod segment;

@@ -13,8 +13,8 @@ use mainstay_core::{
 use mainstay_store::{
     AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
     ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
-    LinkKind, NewApiKey, NewMember, NewSignInLink, OnboardingTask, OrganizationPatch, Role, RunEnd,
-    RunProgress, Scope, SendEnd, StaleClient, Store, TaskStatus,
+    LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
+    Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store, TaskStatus,
 };
 
 use crate::{
@@ -25,7 +25,9 @@ use crate::{
     insights::insight,
     jobs::new_run,
     organizations::everything,
+    playbooks::{fall, playbook, run},
     portfolio::refusal,
+    staff_tasks::staff_task,
 };
 
 /// An organization with clients ada and bob and something in every table.
@@ -105,6 +107,13 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     tx.suppress_address("gone@example.com", "550 no such user", now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
+    let kept = playbook("Call");
+    tx.save_playbook(&kept).await.unwrap();
+    for client in &clients {
+        let fell = Occasion::Band { day: day("2026-05-19"), change: fall() };
+        tx.begin_playbook_runs(&[run(&kept, client.id, fell)]).await.unwrap();
+        tx.create_staff_tasks(&[staff_task(client, "2026-05-21")]).await.unwrap();
+    }
     tx.commit().await.unwrap();
     ours
 }
@@ -213,6 +222,19 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.job_schedules().await.unwrap(), []);
     assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
+    assert_eq!(tx.playbooks().await.unwrap(), []);
+    assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
+    assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
+    assert!(tx.waiting_playbook_runs(&chunk).await.unwrap().is_empty());
+    assert!(tx.unrecovered_alerts(&chunk, always.0).await.unwrap().is_empty());
+    assert!(tx.unrecovered_falls(&chunk, always.0).await.unwrap().is_empty());
+    assert_eq!(tx.alert_tallies(always.0, always.1).await.unwrap(), []);
+    assert!(tx.playbook_tallies(always.0, always.1).await.unwrap().is_empty());
+    assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
+    assert!(tx.staff_tasks_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.count_due_staff_tasks(None, last).await.unwrap(), 0);
+    assert!(tx.owners_of(&[ada.id]).await.unwrap().is_empty());
+    assert!(tx.latest_scores(&chunk, (first, last)).await.unwrap().is_empty());
     assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
     assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
     assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
@@ -256,6 +278,9 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let alert = tx.alert(alert).await.unwrap().unwrap();
     let mail = tx.client_emails(ada.id, 1).await.unwrap()[0].id;
     let run = tx.job_runs(None, 1).await.unwrap()[0].id;
+    let playbook = tx.playbooks().await.unwrap().remove(0);
+    let started = tx.client_playbook_runs(ada.id, 1).await.unwrap().remove(0).id;
+    let todo = tx.staff_tasks(&StaffTaskFilter::default(), 1).await.unwrap().remove(0);
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
 
@@ -292,6 +317,14 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     assert!(tx.renew_lease(lease, now(), &nothing).await.is_err());
     assert!(tx.end_job_run(lease, &RunEnd::Succeeded, &nothing, now()).await.is_err());
     tx.forget_job_runs(at("2030-01-01")).await.unwrap();
+    assert!(!tx.delete_playbook(playbook.id).await.unwrap());
+    assert!(!tx.start_waiting_run(started, now()).await.unwrap());
+    tx.forget_waiting_run(started).await.unwrap();
+    tx.set_playbook_deeds(started, &[]).await.unwrap();
+    tx.set_run_recovered(started, now()).await.unwrap();
+    tx.set_alert_recovered(alert.episode.id, now()).await.unwrap();
+    assert!(!tx.update_staff_task(&todo).await.unwrap());
+    assert!(!tx.delete_staff_task(todo.id).await.unwrap());
     let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
     assert_eq!(touched.unwrap(), None);
     let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);

@@ -67,6 +67,9 @@ email_subscriptions       aaaa    a---  a---  a---  o---   ****
 email_consents            aaaa    a---  a---  a---  ----   ****
 email_suppressions        aaaa    a---  a---  a---  ----   ****
 email_events              aaaa    a---  a---  a---  ----   ****
+playbooks                 aaaa    aaaa  aaaa  a---  ----   ****
+playbook_runs             aaaa    a---  a---  a---  ----   ****
+staff_tasks               aaaa    aaaa  aaaa  aaaa  ----   ****
 ";
 
 /// A row as JSON, with whose it is.
