@@ -2,7 +2,8 @@
 //!
 //! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
 //! beside what they are about, in folders named like the stages of an event's way:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`]; [`job`] makes them happen.
+//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`]; [`job`] makes them happen, and
+//! [`playbook`] what else follows.
 
 pub mod access;
 pub mod api;
@@ -22,6 +23,7 @@ pub mod job;
 mod limit;
 pub mod live;
 pub mod organization;
+pub mod playbook;
 pub mod portfolio;
 pub mod score;
 pub mod verify;

@@ -40,6 +40,11 @@ const TAGS: &[(&str, &str)] = &[
     ("Scores", "Scores with their evidence, and their history."),
     ("Insights", "What each client is told every week."),
     ("Alerts", "Which client needs a person."),
+    ("Playbooks", "What follows from an alert or a change of the band, and what came of it."),
+    (
+        "Staff tasks",
+        "What staff are to do for clients. What a client has to do itself are its onboarding tasks.",
+    ),
     ("E-mails", "What is written to clients who asked for it."),
     ("Jobs", "What runs by itself, and how it went."),
     ("Organization", "Settings, members, keys."),
@@ -67,6 +72,8 @@ const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
     ("key_id", "The key's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("member_id", "The member's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("email_id", "The e-mail's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("playbook_id", "The playbook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("staff_task_id", "The staff task's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("job", "The job: weekly, daily or hourly.", None, "weekly"),
     ("day", "The calendar day of the score.", Some(KnownFormat::Date), "2026-05-01"),
 ];

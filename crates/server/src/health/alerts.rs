@@ -1,8 +1,12 @@
+use std::collections::HashMap;
+
 use mainstay_core::{
     health::{Action, Severity, act},
     id::{AlertId, MemberId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, Scope};
+use mainstay_store::{
+    Alert, AlertAction, AlertChange, AlertFilter, PlaybookRun, Scope, StaffTask, Tx,
+};
 
 use crate::{Error, Mainstay, Result};
 
@@ -13,9 +17,35 @@ pub struct AlertHistory {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What else followed from it.
+    pub followed: Followed,
 }
 
-fn no_alert(id: AlertId) -> Error {
+/// What followed from an alert besides what members did with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// The playbooks that it started, in that order.
+    pub runs: Vec<PlaybookRun>,
+    /// The tasks that it led to, the one that is due first first.
+    pub tasks: Vec<StaffTask>,
+}
+
+/// What followed from some alerts.
+pub(super) async fn followed(
+    tx: &mut Tx,
+    alerts: &[AlertId],
+) -> Result<HashMap<AlertId, Followed>> {
+    let mut followed: HashMap<AlertId, Followed> = HashMap::new();
+    for (alert, runs) in tx.playbook_runs_of(alerts).await? {
+        followed.entry(alert).or_default().runs = runs;
+    }
+    for (alert, tasks) in tx.staff_tasks_of(alerts).await? {
+        followed.entry(alert).or_default().tasks = tasks;
+    }
+    Ok(followed)
+}
+
+pub(crate) fn no_alert(id: AlertId) -> Error {
     Error::NotFound {
         what: "alert",
         id: id.to_string(),
@@ -47,7 +77,8 @@ impl Mainstay {
         let mut tx = self.store().read(scope).await?;
         let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
         let actions = tx.alert_actions(id).await?;
-        Ok(AlertHistory { alert, actions })
+        let followed = followed(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
+        Ok(AlertHistory { alert, actions, followed })
     }
 
     /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.

@@ -7,6 +7,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope};
 
+use super::alerts::{Followed, followed};
 use crate::{Error, Mainstay, Result};
 
 /// Alerts that are acted on together at most.
@@ -39,6 +40,8 @@ pub struct ListedAlert {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What else followed from it.
+    pub followed: Followed,
 }
 
 impl Mainstay {
@@ -93,12 +96,14 @@ impl Mainstay {
         let open = tx.open_alerts_of(clients).await?;
         let ids: Vec<AlertId> = open.values().flatten().map(|alert| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut followed = followed(&mut tx, &ids).await?;
         Ok(open
             .into_iter()
             .map(|(client, alerts)| {
                 let listed = alerts.into_iter().map(|alert| ListedAlert {
                     client,
                     actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+                    followed: followed.remove(&alert.episode.id).unwrap_or_default(),
                     alert,
                 });
                 (client, listed.collect())
@@ -121,9 +126,11 @@ impl Mainstay {
         let next = last.and_then(|(_, alert)| Some((alert.ended_at?, alert.episode.id)));
         let ids: Vec<AlertId> = ended.iter().map(|(_, alert)| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut followed = followed(&mut tx, &ids).await?;
         let listed = ended.into_iter().map(|(client, alert)| ListedAlert {
             client,
             actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+            followed: followed.remove(&alert.episode.id).unwrap_or_default(),
             alert,
         });
         Ok((listed.collect(), next))

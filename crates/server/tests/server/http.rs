@@ -8,5 +8,5 @@ mod events;
 mod operation;
 mod organization;
 mod segment;
-mod silence;
+pub(crate) mod silence;
 mod success;

@@ -13,4 +13,5 @@ mod isolation;
 mod jobs;
 mod openapi;
 mod order;
+mod playbooks;
 mod web;

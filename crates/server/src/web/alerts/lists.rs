@@ -148,6 +148,7 @@ impl Lists<'_> {
                     client: ClientId::new(uuid::Uuid::nil()),
                     alert: found.alert,
                     actions: found.actions,
+                    followed: found.followed,
                 }),
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::{support::World, web::browser::Browser};
 
 /// Each client does something every four hours, for so many days until an hour ago.
-async fn regular(world: &World, days: i64) {
+pub(crate) async fn regular(world: &World, days: i64) {
     let now = world.mainstay.now();
     let mut events = Vec::new();
     for time in 0..days * 6 {
@@ -26,7 +26,7 @@ async fn regular(world: &World, days: i64) {
     world.mainstay.track_engagement_events(world.acme.id, events).await.unwrap();
 }
 
-async fn check_after_hours(world: &World, hours: i64) -> usize {
+pub(crate) async fn check_after_hours(world: &World, hours: i64) -> usize {
     world.clock.set(world.mainstay.now().checked_add(hours.hours()).unwrap());
     let now = world.mainstay.now();
     let changes =

@@ -1,9 +1,10 @@
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     health::{AlertStatus, AlertType, Severity},
-    id::MemberId,
+    id::{MemberId, PlaybookRunId},
+    playbook::{PlaybookDeed, StaffTaskState},
 };
-use mainstay_store::{Alert, AlertAction};
+use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -49,6 +50,10 @@ pub(super) struct AlertBody {
     ended_at: Option<Timestamp>,
     /// When its condition ended; until then, one that was resolved or dismissed keeps it quiet.
     condition_ended_at: Option<Timestamp>,
+    /// When the client had recovered, if it did within 14 days. After a silence: something came from it
+    /// again. After a stalled task: none is stalled any more. After a fall of the score: it stands in a
+    /// better band, or has regained at least half of what it had lost.
+    recovered_at: Option<Timestamp>,
 }
 
 impl From<Alert> for AlertBody {
@@ -68,6 +73,7 @@ impl From<Alert> for AlertBody {
             snoozed_until: episode.snoozed_until,
             ended_at: alert.ended_at,
             condition_ended_at: episode.condition_ended_at,
+            recovered_at: alert.recovered_at,
         }
     }
 }
@@ -88,6 +94,84 @@ pub(super) struct AlertWithActions {
     alert: AlertBody,
     /// What was done with it, oldest first.
     actions: Vec<AlertActionBody>,
+    /// The playbooks that it started, in that order.
+    playbooks: Vec<PlaybookRunBody>,
+    /// The staff tasks that it led to, the one that is due first first.
+    tasks: Vec<AlertTaskBody>,
+}
+
+/// A playbook that an alert started.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaybookRun)]
+struct PlaybookRunBody {
+    /// Of this run.
+    id: Uuid,
+    /// The playbook's; it may be deleted since.
+    playbook_id: Uuid,
+    /// What the playbook was called then.
+    #[schema(example = "Call a client that has gone quiet")]
+    name: String,
+    /// When; null while it waits because no client at all sends events.
+    started_at: Option<Timestamp>,
+    /// The mail that it wrote to the client.
+    nudge_email_id: Option<Uuid>,
+    /// Why it wrote none, where it should have.
+    #[schema(example = "the client has not asked for mails")]
+    not_nudged_because: Option<String>,
+}
+
+/// A staff task that an alert led to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertTask)]
+struct AlertTaskBody {
+    /// Its id.
+    id: Uuid,
+    /// What to do.
+    #[schema(example = "Call the client")]
+    title: String,
+    /// What became of it.
+    #[schema(value_type = names::StaffTaskState)]
+    state: StaffTaskState,
+    /// Whose it is.
+    owner_id: Option<Uuid>,
+    /// The local day at whose end it is late.
+    #[schema(value_type = String, format = Date)]
+    due_on: Date,
+    /// The run of a playbook that made it; null when somebody did.
+    playbook_run_id: Option<Uuid>,
+}
+
+impl From<PlaybookRun> for PlaybookRunBody {
+    fn from(run: PlaybookRun) -> Self {
+        let mut body = Self {
+            id: run.id.uuid(),
+            playbook_id: run.playbook.uuid(),
+            name: run.name,
+            started_at: run.started_at,
+            nudge_email_id: None,
+            not_nudged_because: None,
+        };
+        for deed in run.deeds {
+            match deed {
+                PlaybookDeed::Nudged { email } => body.nudge_email_id = Some(email.uuid()),
+                PlaybookDeed::NotNudged { reason } => body.not_nudged_because = Some(reason),
+            }
+        }
+        body
+    }
+}
+
+impl From<StaffTask> for AlertTaskBody {
+    fn from(task: StaffTask) -> Self {
+        Self {
+            id: task.id.uuid(),
+            title: task.title,
+            state: task.state,
+            owner_id: task.owner.map(MemberId::uuid),
+            due_on: task.due_on,
+            playbook_run_id: task.run.map(PlaybookRunId::uuid),
+        }
+    }
 }
 
 /// Something that was done with an alert.
@@ -123,6 +207,8 @@ impl From<AlertHistory> for AlertWithActions {
         Self {
             alert: history.alert.into(),
             actions: history.actions.into_iter().map(Into::into).collect(),
+            playbooks: history.followed.runs.into_iter().map(Into::into).collect(),
+            tasks: history.followed.tasks.into_iter().map(Into::into).collect(),
         }
     }
 }
