@@ -2,6 +2,7 @@
 
 mod bands;
 mod http;
+mod pages;
 mod recovery;
 
 use std::collections::BTreeMap;

@@ -11,7 +11,7 @@ use crate::{
     health::ListedAlert,
     web::{
         StaffSession, Web,
-        components::{AlertRow, AlertSubject, View, display_name},
+        components::{AlertRow, AlertSubject, View, display_name, followed},
         people::People,
     },
 };
@@ -119,7 +119,8 @@ impl Lists<'_> {
         let last = self.people.last_action(&listed.actions).filter(|_| by_itself.is_none());
         let view = self.view(&alert.client_id);
         let back = Some(self.back.clone());
-        let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back);
+        let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
+            .followed(followed(&view, self.people, &listed.followed));
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
             _ => row,
