@@ -76,6 +76,12 @@ id! {
     /// Something that staff are to do for a client. No task of the client's own: those are
     /// [`TaskId`].
     StaffTaskId;
+    /// A place outside that notices are sent to.
+    WebhookId;
+    /// One message to such a place: the same however often it is sent.
+    WebhookMessageId;
+    /// One mail to a member.
+    StaffEmailId;
     /// A secret, write or member key. The key's text itself is never stored.
     ApiKeyId;
 }

@@ -10,6 +10,7 @@ use std::{
 };
 
 use lettre::Address;
+use mainstay_core::notice::{AddressRange, Outgoing};
 use serde::Deserialize;
 use url::Url;
 
@@ -37,6 +38,7 @@ const ENV_MAIL_FROM: &str = "MAINSTAY_MAIL_FROM";
 const ENV_JOB_LEASE: &str = "MAINSTAY_JOB_LEASE_SECONDS";
 const ENV_ORGANIZATION_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND";
 const ENV_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_KEY";
+const ENV_WEBHOOK_ALLOW: &str = "MAINSTAY_WEBHOOK_ALLOW";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
 /// Settings as options of the command line gave them.
@@ -67,6 +69,8 @@ pub struct Settings {
     pub job_lease_seconds: i64,
     /// How many events are taken in a second.
     pub rates: Rates,
+    /// Where notices may be sent to.
+    pub outgoing: Outgoing,
 }
 
 /// How mails are sent.
@@ -138,6 +142,7 @@ struct File {
     job_lease_seconds: Option<i64>,
     events_per_second: Option<NonZeroU32>,
     events_per_second_per_key: Option<NonZeroU32>,
+    webhook_allow: Option<String>,
 }
 
 impl Settings {
@@ -183,8 +188,10 @@ impl Settings {
             key: rate("events_per_second_per_key", ENV_KEY_RATE)?
                 .or(file.events_per_second_per_key),
         };
+        let allow = text(ENV_WEBHOOK_ALLOW).transpose()?.or(file.webhook_allow);
         Ok(Self {
             mail,
+            outgoing: outgoing_of(allow.as_deref().unwrap_or_default())?,
             job_lease_seconds: lease.unwrap_or(DEFAULT_JOB_LEASE_SECONDS),
             database: database?.or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
             listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
@@ -267,6 +274,19 @@ fn lease_of(text: &str) -> Result<i64, ConfigError> {
     })
 }
 
+fn outgoing_of(text: &str) -> Result<Outgoing, ConfigError> {
+    let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
+    ranges
+        .map(str::parse)
+        .collect::<Result<Vec<AddressRange>, _>>()
+        .map(Outgoing::allowing)
+        .map_err(|_| ConfigError::Value {
+            name: "webhook_allow",
+            value: text.to_owned(),
+            reason: "use ranges of addresses with commas between, for example 10.0.0.0/8, fd00::/8",
+        })
+}
+
 fn flag(text: &str) -> Result<bool, ConfigError> {
     match text {
         "true" | "1" => Ok(true),
@@ -306,8 +326,8 @@ fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
         let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
-                     `mail_from`, `job_lease_seconds`, `events_per_second` and \
-                     `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\"";
+                     `mail_from`, `job_lease_seconds`, `events_per_second`, \
+                     `events_per_second_per_key` and `webhook_allow`, for example listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -369,9 +389,9 @@ mod tests {
             reason,
             "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
              `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
-             `events_per_second_per_key`; the keys are `database`, `listen`, `public_url`, \
-             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second` and \
-             `events_per_second_per_key`, for example listen = \"127.0.0.1:8080\""
+             `events_per_second_per_key`, `webhook_allow`; the keys are `database`, `listen`, `public_url`, \
+             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
+             `events_per_second_per_key` and `webhook_allow`, for example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
         assert!(parse("listen = ").is_err());
@@ -417,6 +437,19 @@ mod tests {
         let error = Settings::resolve(Given::default(), env).unwrap_err().to_string();
         assert!(error.starts_with("mail_from \"\": set it to the address"), "{error}");
         assert!(lease_of("0").is_err() && lease_of("x").is_err());
+    }
+
+    #[test]
+    fn ranges_that_notices_may_go_to_are_allowed_one_by_one() {
+        let reaches = |env: &[(&str, &str)], address: &str| {
+            resolve(Given::default(), env, false).outgoing.permits(address.parse().unwrap())
+        };
+        assert!(!reaches(&[], "10.1.2.3"));
+        let allowed = [(ENV_WEBHOOK_ALLOW, "10.0.0.0/8, fd00::/8,")];
+        assert!(reaches(&allowed, "10.1.2.3") && reaches(&allowed, "fd00::1"));
+        assert!(!reaches(&allowed, "192.168.1.1"));
+        let error = outgoing_of("10.0.0.0/40").unwrap_err().to_string();
+        assert!(error.starts_with("webhook_allow \"10.0.0.0/40\": use ranges"), "{error}");
     }
 
     #[test]

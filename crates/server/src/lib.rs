@@ -2,8 +2,8 @@
 //!
 //! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
 //! beside what they are about, in folders named like the stages of an event's way:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`]; [`job`] makes them happen, and
-//! [`playbook`] what else follows.
+//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`] and [`notice`]; [`job`] makes them
+//! happen, and [`playbook`] what else follows.
 
 pub mod access;
 pub mod api;
@@ -22,6 +22,7 @@ pub mod insight;
 pub mod job;
 mod limit;
 pub mod live;
+pub mod notice;
 pub mod organization;
 pub mod playbook;
 pub mod portfolio;

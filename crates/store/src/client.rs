@@ -470,6 +470,11 @@ impl Tx {
         // No index leads to these by client alone: each is a scan of the organization's rows, the
         // price of storing events fast. Deleting is rare.
         for sql in [
+            // What was told of it outside names it.
+            "DELETE FROM webhook_messages WHERE organization_id = $1 AND id IN \
+             (SELECT t.message_id FROM webhook_message_alerts t JOIN client_momentum_alerts a \
+             ON a.organization_id = t.organization_id AND a.id = t.alert_id \
+             WHERE t.organization_id = $1 AND a.client_id = $2)",
             "DELETE FROM client_engagement_events WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",

@@ -514,7 +514,7 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 42] = [
+pub const TENANT_TABLES: [&str; 49] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -554,6 +554,13 @@ pub const TENANT_TABLES: [&str; 42] = [
     "email_consents",
     "email_suppressions",
     "email_events",
+    "webhook_endpoints",
+    "alert_news",
+    "webhook_messages",
+    "webhook_message_alerts",
+    "webhook_attempts",
+    "notification_settings",
+    "staff_emails",
     "playbooks",
     "playbook_runs",
     "staff_tasks",

@@ -323,7 +323,7 @@ impl Tx {
         Ok(row.map(Into::into))
     }
 
-    /// The organizations with mails whose time has come. System scope.
+    /// The organizations with mails to clients or members whose time has come. System scope.
     pub async fn organizations_with_emails(
         &mut self,
         now: Timestamp,
@@ -333,7 +333,8 @@ impl Tx {
             (Uuid,),
             "SELECT o.id FROM organizations o WHERE EXISTS (SELECT 1 FROM client_success_emails e \
              WHERE e.organization_id = o.id AND e.state IN ('queued', 'sending') AND e.due_at <= $1) \
-             ORDER BY o.id",
+             OR EXISTS (SELECT 1 FROM staff_emails s WHERE s.organization_id = o.id \
+             AND s.state IN ('queued', 'sending') AND s.due_at <= $1) ORDER BY o.id",
             Instant(now)
         )?;
         Ok(rows.into_iter().map(|(id,)| id.into()).collect())

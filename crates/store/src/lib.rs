@@ -10,6 +10,7 @@
 
 mod access;
 mod alert_list;
+mod alert_news;
 mod arrived;
 mod client;
 mod dialect;
@@ -36,14 +37,18 @@ mod score;
 mod seen_names;
 mod sign_in;
 mod silence;
+mod staff_email;
 mod staff_task;
 mod subscription;
 mod verify;
+mod webhook;
+mod webhook_message;
 
 use std::sync::Arc;
 
 pub use access::{ApiKey, FoundKey, KeyKind, Member, NewApiKey, NewMember, Role};
 pub use alert_list::{EndedAlerts, EndedPlace};
+pub use alert_news::{AlertNews, NoticedAlert};
 pub use arrived::ArrivedEvent;
 pub use client::{Client, ClientChunk, ClientPatch, ResolvedClient, Seen};
 pub use dialect::TENANT_TABLES;
@@ -74,9 +79,14 @@ pub use score::{ClientFacts, LatestScore, ScoreRow, StaleClient};
 pub use seen_names::SeenName;
 pub use sign_in::{FoundPassword, FoundSession, LinkKind, MemberAccess, NewSignInLink, SignInLink};
 pub use silence::DataSilence;
+pub use staff_email::{NewStaffEmail, StaffEmail};
 pub use staff_task::{DuePlace, StaffTask, StaffTaskFilter};
 pub use subscription::{Subscriber, Subscription, Suppression};
 pub use verify::Difference;
+pub use webhook::{NewWebhook, Webhook, WebhookPatch};
+pub use webhook_message::{
+    AttemptEnd, ClaimedMessage, NewWebhookMessage, Told, WebhookAttempt, WebhookMessage,
+};
 
 /// A transaction in one scope. Dropping it without [`Tx::commit`] undoes everything.
 pub struct Tx {

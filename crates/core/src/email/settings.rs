@@ -101,20 +101,29 @@ impl EmailSettings {
         if !(1..=MOST_PER_WEEK).contains(&self.most_per_week) {
             return refuse("most_per_week", "is out of range; use 1 to 8");
         }
-        if let Some(QuietHours { from, until }) = self.quiet {
-            let hours = 0..=23;
-            if !hours.contains(&from) || !hours.contains(&until) || from == until {
-                return refuse(
-                    "quiet",
-                    "needs two different hours of 0 to 23, for example from 22 until 7",
-                );
-            }
+        if let Some(quiet) = self.quiet {
+            quiet.check()?;
         }
         Ok(())
     }
 }
 
 impl QuietHours {
+    /// Checks both hours.
+    ///
+    /// # Errors
+    /// When they are no hours of a day, or the same.
+    pub fn check(self) -> Result<(), SettingError> {
+        let hours = 0..=23;
+        if hours.contains(&self.from) && hours.contains(&self.until) && self.from != self.until {
+            return Ok(());
+        }
+        Err(SettingError {
+            field: "quiet",
+            reason: "needs two different hours of 0 to 23, for example from 22 until 7".to_owned(),
+        })
+    }
+
     /// When the quiet hours end that an instant lies in; `None` when it lies in none.
     pub fn ends_after(self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         let local = zone.to_datetime(now);

@@ -46,6 +46,17 @@ named! {
     }
 }
 
+impl Severity {
+    /// What people call it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Info => "Info",
+            Self::Warning => "Warning",
+            Self::Critical => "Critical",
+        }
+    }
+}
+
 impl AlertStatus {
     /// Whether the episode still goes on: at most one such for a client and [`Family`].
     pub const fn is_open(self) -> bool {
@@ -88,6 +99,18 @@ impl Family {
 }
 
 impl AlertType {
+    /// What people call it.
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Inactivity => "Inactivity",
+            Self::ZeroActivity => "No activity",
+            Self::TaskStalled => "Task stalled",
+            Self::ScoreDrop => "Score drop",
+            Self::ChurnRisk => "Churn risk",
+            Self::NeedsAttention => "Needs attention",
+        }
+    }
+
     /// The condition that it is a stage of.
     pub const fn family(self) -> Family {
         match self {

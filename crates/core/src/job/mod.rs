@@ -20,7 +20,7 @@ named! {
     Job, "job" {
         /// Scores, insights and e-mails, in this order.
         Weekly = "weekly",
-        /// Scores, a health check, and an end to insights that have expired.
+        /// Scores, a health check, an end to insights that have expired, and what members are told of it.
         Daily = "daily",
         /// A health check.
         Hourly = "hourly",
@@ -40,6 +40,8 @@ named! {
         Health = "health",
         /// Expired insights go.
         CleanInsights = "clean_insights",
+        /// The daily mails of the members who want them.
+        Digest = "digest",
     }
 }
 
@@ -57,7 +59,7 @@ impl Job {
     pub const fn steps(self) -> &'static [Step] {
         match self {
             Self::Weekly => &[Step::Scores, Step::Insights, Step::Emails],
-            Self::Daily => &[Step::Scores, Step::Health, Step::CleanInsights],
+            Self::Daily => &[Step::Scores, Step::Health, Step::CleanInsights, Step::Digest],
             Self::Hourly => &[Step::Health],
         }
     }
@@ -66,7 +68,9 @@ impl Job {
     pub const fn about(self) -> &'static str {
         match self {
             Self::Weekly => "Computes scores, writes insights and the weekly e-mails.",
-            Self::Daily => "Computes scores, checks health and removes expired insights.",
+            Self::Daily => {
+                "Computes scores, checks health, removes expired insights and writes digests."
+            }
             Self::Hourly => "Checks health: alerts open, worsen and resolve.",
         }
     }
@@ -81,6 +85,7 @@ impl Step {
             Self::Emails => "e-mail",
             Self::Health => "alert change",
             Self::CleanInsights => "expired insight",
+            Self::Digest => "digest",
         }
     }
 }

@@ -1,7 +1,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{PlaybookError, check_line, task::MAX_TASK_TITLE_CHARS, task::check_text_of_task};
-use crate::id::{EmailId, MemberId};
+use crate::id::{EmailId, MemberId, WebhookId};
 
 /// Tasks that one playbook makes at most.
 pub const MOST_TASKS: usize = 3;
@@ -16,6 +16,11 @@ pub enum PlaybookAction {
     Task(PlaybookTask),
     /// Writes the client the mail for those who have fallen silent, as far as it wants mails.
     Nudge,
+    /// Sends a notice to a webhook, whatever that hears of otherwise.
+    Webhook {
+        /// Which one.
+        webhook: WebhookId,
+    },
 }
 
 /// The task that a playbook makes.
@@ -47,6 +52,13 @@ pub enum PlaybookDeed {
         /// As a clause that follows "because".
         reason: String,
     },
+    /// A notice to a webhook was queued.
+    Called {
+        /// What the webhook was called then.
+        webhook: String,
+    },
+    /// None was: the webhook is gone, switched off, or the organization is a sample.
+    NotCalled,
 }
 
 pub(super) fn check(actions: &[PlaybookAction]) -> Result<(), PlaybookError> {

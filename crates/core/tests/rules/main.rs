@@ -8,6 +8,7 @@ mod improvement;
 mod insight;
 mod job;
 mod model;
+mod notice;
 mod playbook;
 mod portfolio;
 mod score;

@@ -17,8 +17,9 @@ use utoipa::{
 
 use super::{
     problem::{MEDIA_TYPE, ProblemDetails},
-    v1::events::RefusedEvent,
+    v1::{events::RefusedEvent, webhooks::catalogue::webhooks},
 };
+use crate::http::Site;
 
 const DESCRIPTION: &str = "\
 Mainstay scores how well each client of an organization is doing, explains every score down to its \
@@ -46,6 +47,7 @@ const TAGS: &[(&str, &str)] = &[
         "What staff are to do for clients. What a client has to do itself are its onboarding tasks.",
     ),
     ("E-mails", "What is written to clients who asked for it."),
+    ("Webhooks", "Telling staff outside: signed webhooks, Slack and a daily digest."),
     ("Jobs", "What runs by itself, and how it went."),
     ("Organization", "Settings, members, keys."),
     ("Operation", "For those who run Mainstay."),
@@ -74,6 +76,8 @@ const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
     ("email_id", "The e-mail's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("playbook_id", "The playbook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("staff_task_id", "The staff task's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("webhook_id", "The webhook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("message_id", "The message's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("job", "The job: weekly, daily or hourly.", None, "weekly"),
     ("day", "The calendar day of the score.", Some(KnownFormat::Date), "2026-05-01"),
 ];
@@ -225,7 +229,7 @@ impl Failure {
 }
 
 /// The document before any route is added.
-pub(super) fn base() -> OpenApi {
+pub(super) fn base(site: &Site) -> OpenApi {
     let license =
         LicenseBuilder::new().name("MIT OR Apache-2.0").identifier(Some("MIT OR Apache-2.0"));
     OpenApiBuilder::new()
@@ -241,6 +245,7 @@ pub(super) fn base() -> OpenApi {
             TagBuilder::new().name(*name).description(Some(*description)).build()
         })))
         .components(Some(components()))
+        .webhooks(Some(webhooks(site)))
         .build()
 }
 

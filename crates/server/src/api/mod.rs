@@ -48,7 +48,7 @@ pub(crate) struct Api {
 
 /// Every route of the API, for any listener.
 pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Router {
-    let (handlers, document) = OpenApiRouter::with_openapi(document::base())
+    let (handlers, document) = OpenApiRouter::with_openapi(document::base(&site))
         .merge(client::success::routes())
         .merge(v1::routes())
         .merge(segment::routes())

@@ -1,7 +1,7 @@
 //! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
 //! document cannot lag behind them. None of these types has a value.
 
-use mainstay_core::{email, engagement, health, insight, job, playbook, score};
+use mainstay_core::{email, engagement, health, insight, job, notice, playbook, score};
 use mainstay_store::{KeyKind as Key, Role as MemberRole, RunState as Run, TaskStatus as Task};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -58,6 +58,10 @@ names! {
     EmailState, "What became of a mail.", email::EmailState::ALL;
     SubscriptionState, "Whether a client gets mails.", email::SubscriptionState::ALL;
     ConsentSource, "Where a client said whether it wants mails.", email::ConsentSource::ALL;
+    NoticeEvent, "What a notice tells of.", notice::NoticeType::ALL;
+    RoutedEvent, "What a webhook can choose to hear of.", notice::NoticeType::ROUTED;
+    EndpointKind, "What a webhook understands.", notice::EndpointKind::ALL;
+    MessageState, "What became of a message.", notice::MessageState::ALL;
     Job, "What runs by itself.", job::Job::ALL;
     JobRunState, "What is so about a run.",
         [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];

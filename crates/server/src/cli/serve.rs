@@ -11,6 +11,7 @@ use crate::{
     engagement::EventWriter,
     http::{self, Site},
     job::{self, Worker},
+    notice::{self, Outbound},
 };
 
 /// How long requests under way may take once the server is asked to stop. Service managers kill
@@ -72,7 +73,7 @@ impl Server {
     ) -> Result<()> {
         let Self { listener, address, signals } = self;
         let (writer, written) = EventWriter::start(mainstay, settings.rates);
-        let background = Background::start(mainstay, settings, &site);
+        let background = Background::start(mainstay, settings, &site).map_err(CliError::Runtime)?;
         let service = http::service(mainstay.clone(), writer, site);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
@@ -105,19 +106,23 @@ impl Server {
     }
 }
 
-/// What goes on beside requests: jobs, and mails where there is a mail server.
+/// What goes on beside requests: jobs, notices, and mails where there is a mail server.
 struct Background {
     stop: watch::Sender<bool>,
     jobs: JoinHandle<()>,
+    notices: JoinHandle<()>,
     mails: Option<JoinHandle<()>>,
 }
 
 impl Background {
-    fn start(mainstay: &Mainstay, settings: &Settings, site: &Site) -> Self {
+    fn start(mainstay: &Mainstay, settings: &Settings, site: &Site) -> std::io::Result<Self> {
         let lease = SignedDuration::from_secs(settings.job_lease_seconds);
         let (worker, stop) = Worker::new(lease);
         let stopped = worker.stop.clone();
         let jobs = job::start(mainstay.clone(), worker);
+        let outbound = Outbound::new(settings.outgoing.clone())?;
+        let notices =
+            notice::start(mainstay.clone(), outbound, Arc::new(site.clone()), stopped.clone());
         let mails = settings.mail.clone().map(|MailSettings { server, from }| {
             let host = site.public_url.host_str().unwrap_or("localhost");
             let server = server.greeting_as(host.trim_matches(['[', ']']));
@@ -126,21 +131,22 @@ impl Background {
         if mails.is_none() {
             tracing::info!("mails wait: MAINSTAY_SMTP_URL names no mail server");
         }
-        Self { stop, jobs, mails }
+        Ok(Self { stop, jobs, notices, mails })
     }
 
     /// Gives back what is under way, so that another process goes on at once.
     async fn stop(self) {
-        let Self { stop, jobs, mails } = self;
+        let Self { stop, jobs, notices, mails } = self;
         let _ = stop.send(true);
         let ended = async {
             let _ = jobs.await;
+            let _ = notices.await;
             if let Some(mails) = mails {
                 let _ = mails.await;
             }
         };
         if tokio::time::timeout(GRACE, ended).await.is_err() {
-            tracing::warn!("stopping with a job or a mail under way");
+            tracing::warn!("stopping with a job, a notice or a mail under way");
         }
     }
 }

@@ -4,10 +4,10 @@ use mainstay_core::{
         Admission, Earlier, EmailState, EmailType, NUDGE_EVERY, SubscriptionState, admission,
         next_try,
     },
-    id::{EmailId, OrganizationId},
+    id::{EmailId, OrganizationId, StaffEmailId},
     time::time_zone,
 };
-use mainstay_store::{Organization, Scope, SendEnd, Tx, WholeEmail};
+use mainstay_store::{Organization, Scope, SendEnd, StaffEmail, Tx, WholeEmail};
 
 use super::{
     SAMPLE, ago, named,
@@ -102,22 +102,46 @@ impl Mainstay {
     pub(super) async fn record_outcome(&self, delivery: &Delivery, outcome: Outcome) -> Result<()> {
         let now = self.now();
         let email = &delivery.email;
-        let tries = email.email.attempts + 1;
-        let (state, reason, due_at) = match &outcome {
-            Outcome::Sent => (EmailState::Sent, None, None),
-            Outcome::Unknown(why) => (EmailState::Unknown, Some(why), None),
-            Outcome::Refused { why, .. } => (EmailState::Failed, Some(why), None),
-            Outcome::Again(why) => match next_try(tries, fastrand::u16(0..=1_000)) {
-                Some(wait) => (EmailState::Queued, Some(why), now.checked_add(wait).ok()),
-                None => (EmailState::Failed, Some(why), None),
-            },
-        };
+        let end = end_of(&outcome, email.email.attempts + 1, now);
+        let (state, reason) = (end.state, &end.reason);
         tracing::info!(client = named(email.client), %state, ?reason, "a mail was tried");
-        let end = SendEnd { state, reason: reason.cloned(), due_at, tried: true };
         let mut tx = self.store().begin(Scope::Service(email.organization)).await?;
         tx.end_sending(email.email.id, &end, now).await?;
         if let Outcome::Refused { why, recipient: true } = &outcome {
             tx.suppress_address(&email.email.address, why, now).await?;
+        }
+        Ok(tx.commit().await?)
+    }
+
+    /// The mails to an organization's members whose time has come. Gives up those whose sender is
+    /// gone.
+    pub(super) async fn due_staff_emails(
+        &self,
+        organization: OrganizationId,
+        limit: i64,
+    ) -> Result<Vec<StaffEmailId>> {
+        let now = self.now();
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.give_lost_staff_emails_up(ago(now, LOST), LOST_REASON).await?;
+        let due = tx.staff_emails_due(now, limit).await?;
+        tx.commit().await?;
+        Ok(due)
+    }
+
+    /// Records how sending a mail to a member ended.
+    pub(super) async fn record_staff_outcome(
+        &self,
+        organization: OrganizationId,
+        email: &StaffEmail,
+        outcome: Outcome,
+    ) -> Result<()> {
+        let now = self.now();
+        let end = end_of(&outcome, email.attempts + 1, now);
+        tracing::info!(member = %email.member, state = %end.state, reason = ?end.reason, "a digest was tried");
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        tx.end_sending_to_staff(email.id, &end, now).await?;
+        if let Outcome::Refused { why, recipient: true } = &outcome {
+            tx.suppress_address(&email.address, why, now).await?;
         }
         Ok(tx.commit().await?)
     }
@@ -129,6 +153,20 @@ impl Mainstay {
         let postal = settings.postal_address.as_deref();
         render(&email.content, postal, &preview_links(email.email.kind))
     }
+}
+
+/// What becomes of a mail after so many tries.
+fn end_of(outcome: &Outcome, tries: i64, now: Timestamp) -> SendEnd {
+    let (state, reason, due_at) = match outcome {
+        Outcome::Sent => (EmailState::Sent, None, None),
+        Outcome::Unknown(why) => (EmailState::Unknown, Some(why), None),
+        Outcome::Refused { why, .. } => (EmailState::Failed, Some(why), None),
+        Outcome::Again(why) => match next_try(tries, fastrand::u16(0..=1_000)) {
+            Some(wait) => (EmailState::Queued, Some(why), now.checked_add(wait).ok()),
+            None => (EmailState::Failed, Some(why), None),
+        },
+    };
+    SendEnd { state, reason: reason.cloned(), due_at, tried: true }
 }
 
 async fn may_go(

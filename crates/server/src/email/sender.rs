@@ -9,7 +9,11 @@ use lettre::{
     },
     transport::smtp::client::AsyncSmtpConnection,
 };
-use mainstay_core::{email::next_try, id::OrganizationId};
+use mainstay_core::{
+    email::{EmailContent, EmailLinks, next_try},
+    id::OrganizationId,
+};
+use mainstay_store::StaffEmail;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -27,6 +31,19 @@ use crate::{Error, Mainstay, Result, http::Site};
 const TICK: Duration = Duration::from_secs(1);
 /// Mails that are looked up at a time.
 const BATCH: i64 = 100;
+
+/// Whom mails to members come from, by name.
+const FROM_OURSELVES: &str = "Mainstay";
+
+/// What a mail is made of, besides its links.
+struct Letter<'a> {
+    id: String,
+    from_name: &'a str,
+    to: &'a str,
+    subject: &'a str,
+    content: &'a EmailContent,
+    postal_address: Option<&'a str>,
+}
 
 /// Sends what is due, until it is told to stop. It finishes the mail that is under way.
 pub fn start(
@@ -86,6 +103,7 @@ impl Sender {
     pub async fn send_due(&mut self) -> Result<()> {
         for organization in self.mainstay.organizations_with_emails().await? {
             while self.send_batch(organization).await? {}
+            self.send_digests(organization).await?;
         }
         // An idle connection is closed by the server before long.
         self.hang_up().await;
@@ -105,6 +123,21 @@ impl Sender {
             }
         }
         Ok(!due.is_empty())
+    }
+
+    /// Sends an organization's mails to its members.
+    async fn send_digests(&mut self, organization: OrganizationId) -> Result<()> {
+        for id in self.mainstay.due_staff_emails(organization, BATCH).await? {
+            if *self.stop.borrow() || !self.is_connected().await {
+                return Ok(());
+            }
+            if let Some(email) = self.mainstay.take_staff_email(organization, id).await? {
+                let message = self.digest(&email);
+                let outcome = self.give(&email.address, message).await;
+                self.mainstay.record_staff_outcome(organization, &email, outcome).await?;
+            }
+        }
+        Ok(())
     }
 
     /// Whether there is a connection, before a mail is taken: a server that cannot be reached is no
@@ -135,8 +168,15 @@ impl Sender {
     }
 
     async fn send(&mut self, delivery: &Delivery) -> Outcome {
-        let address = &delivery.email.email.address;
-        let (to, message) = match (address.parse::<Address>(), self.message(delivery)) {
+        self.give(&delivery.email.email.address, self.message(delivery)).await
+    }
+
+    async fn give(
+        &mut self,
+        address: &str,
+        message: std::result::Result<Message, String>,
+    ) -> Outcome {
+        let (to, message) = match (address.parse::<Address>(), message) {
             (Ok(to), Ok(message)) => (to, message),
             (Err(_), _) => {
                 let why = "no mail server knows such an address".to_owned();
@@ -158,17 +198,46 @@ impl Sender {
     fn message(&self, delivery: &Delivery) -> std::result::Result<Message, String> {
         let Delivery { email, from_name, postal_address, .. } = delivery;
         let links = links(email.email.kind, email.token, &self.site);
-        let rendered = render(&email.content, postal_address.as_deref(), &links)
+        let letter = Letter {
+            id: email.email.id.to_string(),
+            from_name,
+            to: &email.email.address,
+            subject: &email.email.subject,
+            content: &email.content,
+            postal_address: postal_address.as_deref(),
+        };
+        self.written(&letter, &links)
+    }
+
+    fn digest(&self, email: &StaffEmail) -> std::result::Result<Message, String> {
+        let button = self.site.link("/alerts");
+        let letter = Letter {
+            id: email.id.to_string(),
+            from_name: FROM_OURSELVES,
+            to: &email.address,
+            subject: &email.subject,
+            content: &email.content,
+            postal_address: None,
+        };
+        self.written(&letter, &EmailLinks { button, unsubscribe: None, pixel: None })
+    }
+
+    fn written(
+        &self,
+        letter: &Letter<'_>,
+        links: &EmailLinks,
+    ) -> std::result::Result<Message, String> {
+        let rendered = render(letter.content, letter.postal_address, links)
             .map_err(|error: Error| error.to_string())?;
-        let to = email.email.address.parse().map_err(|_| "a bad address".to_owned())?;
+        let to = letter.to.parse().map_err(|_| "a bad address".to_owned())?;
         let host = self.site.public_url.host_str().unwrap_or("localhost");
         let mut message = Message::builder()
-            .from(Mailbox::new(Some(from_name.clone()), self.from.clone()))
+            .from(Mailbox::new(Some(letter.from_name.to_owned()), self.from.clone()))
             .to(Mailbox::new(None, to))
-            .subject(&email.email.subject)
+            .subject(letter.subject)
             .date(self.mainstay.now().into())
             // The same however often it is tried: who gets it twice can tell.
-            .message_id(Some(format!("<{}@{host}>", email.email.id)));
+            .message_id(Some(format!("<{}@{host}>", letter.id)));
         if let Some(unsubscribe) = &links.unsubscribe {
             for (name, value) in [
                 ("List-Unsubscribe", format!("<{unsubscribe}>")),

@@ -1,14 +1,16 @@
 use std::collections::HashMap;
 
+use jiff::Timestamp;
 use mainstay_core::{
     health::{Action, Severity, act},
     id::{AlertId, MemberId},
 };
 use mainstay_store::{
-    Alert, AlertAction, AlertChange, AlertFilter, PlaybookRun, Scope, StaffTask, Tx,
+    Alert, AlertAction, AlertChange, AlertFilter, AlertNews, PlaybookRun, Scope, StaffTask, Told,
+    Tx,
 };
 
-use crate::{Error, Mainstay, Result};
+use crate::{Error, Mainstay, Result, notice::resolved_by};
 
 /// An alert with what was done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,6 +21,8 @@ pub struct AlertHistory {
     pub actions: Vec<AlertAction>,
     /// What else followed from it.
     pub followed: Followed,
+    /// What was told of it outside, oldest first.
+    pub told: Vec<Told>,
 }
 
 /// What followed from an alert besides what members did with it.
@@ -53,7 +57,34 @@ pub(crate) fn no_alert(id: AlertId) -> Error {
     }
 }
 
+/// The news of alerts that somebody ended just now; of the others none.
+pub(super) async fn ended_by(
+    tx: &mut Tx,
+    member: Option<MemberId>,
+    alerts: &[Alert],
+    note: &str,
+    now: Timestamp,
+) -> Result<Vec<AlertNews>> {
+    if alerts.iter().all(|alert| alert.episode.status.is_open()) {
+        return Ok(Vec::new());
+    }
+    let members = tx.members().await?;
+    let who = members.into_iter().find(|one| Some(one.id) == member);
+    let who = who.map_or_else(|| "the API".to_owned(), |member| member.name);
+    let ended = alerts.iter().filter(|alert| !alert.episode.status.is_open());
+    Ok(ended.map(|alert| resolved_by(alert, &who, note, now)).collect())
+}
+
 impl Mainstay {
+    /// Tells of alerts that somebody ended. In a transaction of its own: members may not see where it
+    /// goes.
+    pub(super) async fn tell_ended(&self, scope: Scope, ended: &[AlertNews]) -> Result<()> {
+        match scope.organization() {
+            Some(organization) if !ended.is_empty() => self.tell_news(organization).await,
+            _ => Ok(()),
+        }
+    }
+
     /// Alerts, the newest first.
     pub async fn alerts(
         &self,
@@ -78,7 +109,12 @@ impl Mainstay {
         let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
         let actions = tx.alert_actions(id).await?;
         let followed = followed(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
-        Ok(AlertHistory { alert, actions, followed })
+        drop(tx);
+        let told = match scope.organization() {
+            Some(organization) => self.told_of(organization, &[id]).await?.remove(&id),
+            None => None,
+        };
+        Ok(AlertHistory { alert, actions, followed, told: told.unwrap_or_default() })
     }
 
     /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.
@@ -102,7 +138,10 @@ impl Mainstay {
         alert.episode.set(state);
         let change = AlertChange { action: action.as_str(), member, note };
         tx.update_alert(&alert.episode, Some(&change), now).await?;
+        let ended = ended_by(&mut tx, member, std::slice::from_ref(&alert), note, now).await?;
+        tx.keep_alert_news(&ended).await?;
         tx.commit().await?;
+        self.tell_ended(scope, &ended).await?;
         self.alert(scope, id).await
     }
 }

@@ -5,9 +5,9 @@ use mainstay_core::{
     health::{Action, act},
     id::{AlertId, ClientId, MemberId, OrganizationId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope};
+use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope, Told};
 
-use super::alerts::{Followed, followed};
+use super::alerts::{Followed, ended_by, followed};
 use crate::{Error, Mainstay, Result};
 
 /// Alerts that are acted on together at most.
@@ -42,6 +42,8 @@ pub struct ListedAlert {
     pub actions: Vec<AlertAction>,
     /// What else followed from it.
     pub followed: Followed,
+    /// What was told of it outside, oldest first.
+    pub told: Vec<Told>,
 }
 
 impl Mainstay {
@@ -66,6 +68,7 @@ impl Mainstay {
         }
         let now = self.now();
         let mut acted = Acted::default();
+        let mut changed = Vec::new();
         let mut tx = self.store().begin(scope).await?;
         tx.lock_health_check().await?;
         for one in chosen {
@@ -81,8 +84,12 @@ impl Mainstay {
             let change = AlertChange { action: action.as_str(), member, note };
             tx.update_alert(&alert.episode, Some(&change), now).await?;
             acted.changed.push(one.id);
+            changed.push(alert);
         }
+        let ended = ended_by(&mut tx, member, &changed, note, now).await?;
+        tx.keep_alert_news(&ended).await?;
         tx.commit().await?;
+        self.tell_ended(scope, &ended).await?;
         Ok(acted)
     }
 
@@ -97,6 +104,7 @@ impl Mainstay {
         let ids: Vec<AlertId> = open.values().flatten().map(|alert| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
         let mut followed = followed(&mut tx, &ids).await?;
+        let mut told = tx.told_of(&ids).await?;
         Ok(open
             .into_iter()
             .map(|(client, alerts)| {
@@ -104,6 +112,7 @@ impl Mainstay {
                     client,
                     actions: actions.remove(&alert.episode.id).unwrap_or_default(),
                     followed: followed.remove(&alert.episode.id).unwrap_or_default(),
+                    told: told.remove(&alert.episode.id).unwrap_or_default(),
                     alert,
                 });
                 (client, listed.collect())
@@ -127,10 +136,12 @@ impl Mainstay {
         let ids: Vec<AlertId> = ended.iter().map(|(_, alert)| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
         let mut followed = followed(&mut tx, &ids).await?;
+        let mut told = tx.told_of(&ids).await?;
         let listed = ended.into_iter().map(|(client, alert)| ListedAlert {
             client,
             actions: actions.remove(&alert.episode.id).unwrap_or_default(),
             followed: followed.remove(&alert.episode.id).unwrap_or_default(),
+            told: told.remove(&alert.episode.id).unwrap_or_default(),
             alert,
         });
         Ok((listed.collect(), next))

@@ -15,7 +15,7 @@ use mainstay_core::{
     insight::contributions,
 };
 use mainstay_store::{
-    AlertChange, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
+    AlertChange, AlertNews, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
 };
 
 pub(crate) use alerts::no_alert;
@@ -38,8 +38,6 @@ use crate::{
 pub struct HealthChange {
     /// The client's `external_id`.
     pub client_id: String,
-    /// Which alert; of a dry run, one that is not kept.
-    pub alert: AlertId,
     /// What the alert is about.
     pub kind: AlertType,
     /// How bad it is.
@@ -52,6 +50,21 @@ pub struct HealthChange {
     pub held: bool,
 }
 
+impl HealthChange {
+    /// The change as it is kept until it is told outside.
+    fn news_of(&self, alert: AlertId, at: Timestamp) -> AlertNews {
+        AlertNews {
+            alert,
+            change: self.change,
+            kind: self.kind,
+            severity: self.severity,
+            message: self.message.clone(),
+            held: self.held,
+            at,
+        }
+    }
+}
+
 impl Mainstay {
     /// Checks every client of an organization, or one, at an instant and moves its alerts on;
     /// answers what changed. However many checks run at the same time, each change happens once.
@@ -60,6 +73,21 @@ impl Mainstay {
     /// When `as_of` cannot be used: alerts are episodes in time, so a check cannot go back behind
     /// the last one, except as a dry run.
     pub async fn check_organization_health(
+        &self,
+        organization: OrganizationId,
+        as_of: Timestamp,
+        client: Option<&str>,
+        dry_run: bool,
+    ) -> Result<Vec<HealthChange>> {
+        let changes = self.check_clients(organization, as_of, client, dry_run).await;
+        if !dry_run {
+            // Also of a check that stopped half-way: what it changed is changed.
+            self.tell_news(organization).await?;
+        }
+        changes
+    }
+
+    async fn check_clients(
         &self,
         organization: OrganizationId,
         as_of: Timestamp,
@@ -97,7 +125,10 @@ impl Mainstay {
             let context = Context::load(&mut tx).await?;
             let silent = match silent {
                 Some(silent) => silent,
-                None => *silent.insert(settle_silence(&mut tx, &context, as_of).await?),
+                None => {
+                    let moment = (as_of, self.now());
+                    *silent.insert(settle_silence(&mut tx, &context, moment).await?)
+                }
             };
             let check = Check { context: &context, as_of, dry_run, silent };
             self.check_chunk(&mut tx, &chunk, &check, &mut changes).await?;
@@ -157,6 +188,8 @@ impl Mainstay {
             setbacks = Setbacks::load(tx, chunk, as_of).await?;
             playbooks = self.alert_playbooks(tx, chunk, as_of, silent).await?;
         }
+        let mut news = Vec::new();
+        let told = !dry_run && tx.any_webhook().await?;
         for client in &facts {
             let tasks = tasks.remove(&client.client).unwrap_or_default();
             let mut episodes = episodes.remove(&client.client).unwrap_or_default();
@@ -182,13 +215,16 @@ impl Mainstay {
                 let writer = if dry_run { None } else { Some(&mut *tx) };
                 let change =
                     carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
-                if let Some(change) = &change {
-                    playbooks.start(met, client.client, change, nudge);
+                let Some((alert, change)) = change else { continue };
+                playbooks.start(met, client.client, (alert, change.held), nudge);
+                if told {
+                    news.push(change.news_of(alert, as_of));
                 }
-                changes.extend(change);
+                changes.push(change);
             }
             setbacks.settle(tx, client.client, &health).await?;
         }
+        tx.keep_alert_news(&news).await?;
         self.queue_nudges(tx, context, chunk, fallen_silent).await?;
         self.start_playbooks(tx, context, chunk, playbooks.starting()).await
     }
@@ -234,7 +270,7 @@ async fn carry_out(
     episodes: &[Episode],
     transition: Transition,
     (at, silent): (Timestamp, bool),
-) -> Result<Option<HealthChange>> {
+) -> Result<Option<(AlertId, HealthChange)>> {
     let change = transition.change();
     let held = silent && transition.finding().is_some_and(is_held_in_silence);
     let (episode, message) = match transition {
@@ -261,14 +297,10 @@ async fn carry_out(
             (episode, note)
         }
     };
-    Ok(change.map(|change| HealthChange {
-        client_id: client.external_id.clone(),
-        alert: episode.id,
-        kind: episode.kind,
-        severity: episode.severity,
-        change,
-        message,
-        held,
+    Ok(change.map(|change| {
+        let client_id = client.external_id.clone();
+        let (kind, severity) = (episode.kind, episode.severity);
+        (episode.id, HealthChange { client_id, kind, severity, change, message, held })
     }))
 }
 

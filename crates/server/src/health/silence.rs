@@ -1,8 +1,11 @@
 use jiff::Timestamp;
-use mainstay_core::health::{SilentHours, data_are_silent};
+use mainstay_core::{
+    health::{SilentHours, data_are_silent},
+    notice::{Event, SilenceNotice},
+};
 use mainstay_store::{DataSilence, Scope, Tx};
 
-use crate::{Mainstay, Result, organization::Context};
+use crate::{Mainstay, Result, notice::tell_all, organization::Context};
 
 impl Mainstay {
     /// The silence of an organization's data that lasts, as of the last health check.
@@ -11,17 +14,24 @@ impl Mainstay {
     }
 }
 
-/// Notices that a silence of the data has begun or ended; answers whether one lasts.
+/// Notices that a silence of the data has begun or ended as of an instant, and tells it; answers
+/// whether one lasts.
 pub(super) async fn settle_silence(
     tx: &mut Tx,
     context: &Context,
-    as_of: Timestamp,
+    (as_of, now): (Timestamp, Timestamp),
 ) -> Result<bool> {
     let hours = SilentHours::at(as_of, &context.zone);
     let some_now = tx.any_event(hours.now.0, hours.now.1).await?;
-    if tx.data_silence().await?.is_some() {
+    let notice = |last_event_at| SilenceNotice {
+        organization: context.organization.slug.clone(),
+        last_event_at,
+    };
+    if let Some(silence) = tx.data_silence().await? {
         if some_now {
             tx.end_data_silence(as_of).await?;
+            let resumed = Event::DataResumed(notice(silence.since));
+            tell_all(tx, &context.organization, &resumed, as_of, now).await?;
         }
         return Ok(!some_now);
     }
@@ -37,6 +47,8 @@ pub(super) async fn settle_silence(
     }
     if let Some(since) = tx.last_event_before(as_of).await? {
         tx.begin_data_silence(since, as_of).await?;
+        let silent = Event::DataSilent(notice(since));
+        tell_all(tx, &context.organization, &silent, as_of, now).await?;
     }
     Ok(true)
 }

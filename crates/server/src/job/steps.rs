@@ -69,6 +69,7 @@ impl Mainstay {
                 }
             }
             Step::CleanInsights => self.clean_expired_insights(organization).await,
+            Step::Digest => self.queue_digests(organization, period).await,
         }
     }
 }

@@ -11,7 +11,7 @@ use mainstay_store::{
 };
 
 use super::start::Starting;
-use crate::{Mainstay, Result, email::Nudge, health::HealthChange};
+use crate::{Mainstay, Result, email::Nudge};
 
 /// The playbooks that answer alerts, while a health check goes through a chunk of clients.
 pub(crate) struct AlertPlaybooks {
@@ -70,7 +70,7 @@ impl AlertPlaybooks {
         &mut self,
         met: Vec<usize>,
         client: ClientId,
-        change: &HealthChange,
+        (alert, held): (AlertId, bool),
         nudge: impl Fn() -> Nudge,
     ) {
         for place in met {
@@ -80,9 +80,9 @@ impl AlertPlaybooks {
                 playbook: stored.id,
                 name: stored.playbook.name.clone(),
                 client,
-                occasion: Occasion::Alert(change.alert),
+                occasion: Occasion::Alert(alert),
                 found_at: self.as_of,
-                waits: change.held,
+                waits: held,
             };
             self.starting.add(stored, run, &nudge);
         }

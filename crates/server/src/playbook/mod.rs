@@ -3,6 +3,7 @@
 
 mod alert;
 mod band;
+mod call;
 mod outcomes;
 mod start;
 mod tasks;
@@ -122,14 +123,18 @@ async fn check(tx: &mut Tx, playbook: &Playbook) -> Result<()> {
     playbook.check()?;
     let members = tx.members().await?;
     for (place, action) in playbook.actions.iter().enumerate() {
-        if let PlaybookAction::Task(task) = action
-            && let Some(otherwise) = task.otherwise
-            && !members.iter().any(|member| member.id == otherwise)
-        {
-            return Err(Error::invalid(
-                format!("actions[{place}].otherwise"),
-                format!("there is no member {otherwise}; GET /api/v1/members lists them"),
-            ));
+        let missing = match action {
+            PlaybookAction::Task(task) => task
+                .otherwise
+                .filter(|id| !members.iter().any(|member| member.id == *id))
+                .map(|id| ("otherwise", format!("there is no member {id}; choose one"))),
+            PlaybookAction::Webhook { webhook } if tx.webhook(*webhook).await?.is_none() => {
+                Some(("webhook_id", format!("there is no webhook {webhook}; choose one")))
+            }
+            PlaybookAction::Webhook { .. } | PlaybookAction::Nudge => None,
+        };
+        if let Some((field, reason)) = missing {
+            return Err(Error::invalid(format!("actions[{place}].{field}"), reason));
         }
     }
     Ok(())

@@ -21,11 +21,21 @@ pub(crate) struct Starting {
 }
 
 /// A playbook that does its actions.
-struct Started {
-    run: PlaybookRunId,
-    client: ClientId,
-    alert: Option<AlertId>,
-    playbook: Playbook,
+pub(super) struct Started {
+    pub(super) run: PlaybookRunId,
+    pub(super) client: ClientId,
+    pub(super) occasion: Occasion,
+    pub(super) playbook: Playbook,
+}
+
+impl Started {
+    /// The alert that started it, if one did.
+    pub(super) const fn alert(&self) -> Option<AlertId> {
+        match self.occasion {
+            Occasion::Alert(alert) => Some(alert),
+            Occasion::Band { .. } => None,
+        }
+    }
 }
 
 impl Starting {
@@ -84,16 +94,18 @@ impl Mainstay {
             return Ok(());
         }
         self.make_tasks(tx, context, &started).await?;
-        let nudging: Vec<&Started> = started
-            .iter()
-            .filter(|one| one.playbook.actions.contains(&PlaybookAction::Nudge))
-            .collect();
-        let clients: HashSet<ClientId> = nudging.iter().map(|one| one.client).collect();
+        let nudging =
+            started.iter().filter(|one| one.playbook.actions.contains(&PlaybookAction::Nudge));
+        let clients: HashSet<ClientId> = nudging.map(|one| one.client).collect();
         let asked = clients.iter().filter_map(|client| nudges.remove(client)).collect();
-        let deeds = self.queue_nudges(tx, context, chunk, asked).await?;
-        for one in nudging {
-            if let Some(deed) = deeds.get(&one.client) {
-                tx.set_playbook_deeds(one.run, std::slice::from_ref(deed)).await?;
+        let nudged = self.queue_nudges(tx, context, chunk, asked).await?;
+        for one in &started {
+            let mut deeds = self.call_webhooks(tx, context, chunk, one).await?;
+            if one.playbook.actions.contains(&PlaybookAction::Nudge) {
+                deeds.extend(nudged.get(&one.client).cloned());
+            }
+            if !deeds.is_empty() {
+                tx.set_playbook_deeds(one.run, &deeds).await?;
             }
         }
         Ok(())
@@ -106,15 +118,11 @@ impl Mainstay {
         new: Vec<(NewPlaybookRun, Playbook)>,
         released: Vec<(PlaybookRun, Playbook)>,
     ) -> Result<Vec<Started>> {
-        let alert_of = |occasion: Occasion| match occasion {
-            Occasion::Alert(alert) => Some(alert),
-            Occasion::Band { .. } => None,
-        };
         let mut started = Vec::new();
         for (run, playbook) in released {
             if tx.start_waiting_run(run.id, self.now()).await? {
-                let (alert, client) = (alert_of(run.occasion), run.client);
-                started.push(Started { run: run.id, client, alert, playbook });
+                let (occasion, client) = (run.occasion, run.client);
+                started.push(Started { run: run.id, client, occasion, playbook });
             }
         }
         if new.is_empty() {
@@ -124,8 +132,8 @@ impl Mainstay {
         let first = tx.begin_playbook_runs(&runs).await?;
         for (run, playbook) in runs.into_iter().zip(playbooks) {
             if first.contains(&run.id) && !run.waits {
-                let (alert, client) = (alert_of(run.occasion), run.client);
-                started.push(Started { run: run.id, client, alert, playbook });
+                let (occasion, client) = (run.occasion, run.client);
+                started.push(Started { run: run.id, client, occasion, playbook });
             }
         }
         Ok(started)
@@ -154,7 +162,7 @@ impl Mainstay {
                     text: task.text.clone(),
                     due_on: due_day(now, task.due_in_days, &context.zone),
                     state: StaffTaskState::Open,
-                    alert: one.alert,
+                    alert: one.alert(),
                     run: Some(one.run),
                     created_by: None,
                     created_at: now,

@@ -50,6 +50,7 @@ use crate::{
 };
 
 pub(crate) use assets::url as asset;
+pub(crate) use components::client_path;
 pub(crate) use icons::icon;
 pub(crate) use input::{Asked, FormError, InPath, Sent};
 pub(crate) use page::{Answer, PageError, show, show_with};

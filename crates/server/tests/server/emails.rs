@@ -2,7 +2,7 @@
 
 mod killed;
 mod links;
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 
@@ -44,7 +44,10 @@ async fn run_weekly(world: &World) {
     while world.mainstay.run_next_job(world.acme.id, &worker).await.unwrap() {}
 }
 
-fn sender(world: &World, server: &MailServer) -> (Sender, tokio::sync::watch::Sender<bool>) {
+pub(crate) fn sender(
+    world: &World,
+    server: &MailServer,
+) -> (Sender, tokio::sync::watch::Sender<bool>) {
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let site = Site::local(world.url().strip_prefix("http://").unwrap().parse().unwrap());
     let smtp = SmtpServer::parse(&server.url()).unwrap();

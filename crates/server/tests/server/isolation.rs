@@ -6,8 +6,13 @@ use std::{
 };
 
 use jiff::ToSpan as _;
-use mainstay::playbook::NewStaffTask;
-use mainstay_core::{email::EmailType, engagement::EventType, playbook::suggestions};
+use mainstay::{notice::CreateWebhook, playbook::NewStaffTask};
+use mainstay_core::{
+    email::EmailType,
+    engagement::EventType,
+    notice::{EndpointKind, Route},
+    playbook::suggestions,
+};
 use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};
 use serde_json::{Value, json};
 
@@ -200,6 +205,27 @@ fn table() -> Vec<Row> {
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("DELETE", "/api/v1/staff-tasks/{staff_task_id}", nothing,
                                                         [204, 204, 204, 204, 403, 403, 403, 404, 401]),
+        asked("/api/v1/webhooks", "",                   [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/webhooks", || json!({"name": "Hook", "url": "https://example.com/hooks"}),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        asked("/api/v1/webhooks/{webhook_id}", "",      [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("PATCH", "/api/v1/webhooks/{webhook_id}", || json!({"name": "Other"}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("DELETE", "/api/v1/webhooks/{webhook_id}", nothing,
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/rotate-secret", || json!({}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/test", nothing,
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/webhooks/{webhook_id}/deliveries", "?limit=5",
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{message_id}/resend", nothing,
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/notifications/settings", "",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/notifications/settings", || json!({"digest_hour": 8}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("PUT", "/api/v1/members/{member_id}/daily-digest", || json!({"wanted": true}),
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
         asked("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         asked("/api/v1/alerts", "?client_id=ada-of-acme",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
@@ -294,6 +320,10 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     if path.contains("{staff_task_id}") {
         path = path.replace("{staff_task_id}", &fresh_staff_task(world, ADA).await);
     }
+    if path.contains("{webhook_id}") {
+        let (webhook, message) = fresh_webhook(world).await;
+        path = path.replace("{webhook_id}", &webhook).replace("{message_id}", &message);
+    }
     if path.contains("{key_id}") {
         let key = mainstay.create_key(acme, KeyKind::Write, None).await.unwrap();
         path = path.replace("{key_id}", &key.id.to_string());
@@ -374,6 +404,25 @@ pub(crate) async fn fresh_staff_task(world: &World, client_id: &str) -> String {
     };
     let scope = Scope::Service(world.acme.id);
     world.mainstay.create_staff_task(scope, None, new).await.unwrap().id.to_string()
+}
+
+/// A webhook of Acme's with a message to it.
+pub(crate) async fn fresh_webhook(world: &World) -> (String, String) {
+    let create = CreateWebhook {
+        kind: EndpointKind::Webhook,
+        name: format!("Hook {} of-acme", fresh()),
+        url: "https://example.com/of-acme".to_owned(),
+        secret: None,
+        route: Route::default(),
+        ignores_quiet_hours: false,
+    };
+    // No more than an organization may have.
+    for old in world.mainstay.webhooks(world.acme.id).await.unwrap().iter().skip(20) {
+        world.mainstay.delete_webhook(world.acme.id, old.id).await.unwrap();
+    }
+    let webhook = world.mainstay.create_webhook(world.acme.id, create).await.unwrap().id;
+    let message = world.mainstay.test_webhook(world.acme.id, webhook).await.unwrap().id;
+    (webhook.to_string(), message.to_string())
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@ mod emails;
 mod http;
 mod isolation;
 mod jobs;
+mod notices;
 mod openapi;
 mod order;
 mod playbooks;

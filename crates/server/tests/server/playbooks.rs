@@ -4,6 +4,7 @@ mod bands;
 mod http;
 mod pages;
 mod recovery;
+mod webhooks;
 
 use std::collections::BTreeMap;
 

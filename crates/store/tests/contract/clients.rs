@@ -309,6 +309,13 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "email_settings"
                 | "email_suppressions"
                 | "email_events"
+                | "webhook_endpoints"
+                | "alert_news"
+                | "webhook_messages"
+                | "webhook_message_alerts"
+                | "webhook_attempts"
+                | "notification_settings"
+                | "staff_emails"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }

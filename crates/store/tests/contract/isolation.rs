@@ -4,17 +4,19 @@
 use mainstay_core::{
     email::{EmailSettings, EmailState, SubscriptionState},
     engagement::{EventType, Windows},
-    health::{AlertType, Severity},
+    health::{AlertType, Change, Severity},
     id::{ClientId, OrganizationId},
     insight::{InsightStatus, Rule},
+    notice::{MessageState, NotificationSettings},
     score::{FeedbackKind, Score, ScoreInputs, ScoreModel},
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
-    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
-    LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
-    Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store, TaskStatus,
+    AccountUser, ActivityRange, AlertChange, AlertFilter, ClaimedMessage, Client, ClientChunk,
+    ClientNote, ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes,
+    Lease, LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask,
+    OrganizationPatch, Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient,
+    Store, TaskStatus, WebhookPatch,
 };
 
 use crate::{
@@ -28,6 +30,7 @@ use crate::{
     playbooks::{fall, playbook, run},
     portfolio::refusal,
     staff_tasks::staff_task,
+    webhooks::{attempt, digest, ended, message, new_webhook, news},
 };
 
 /// An organization with clients ada and bob and something in every table.
@@ -105,6 +108,22 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     }
     tx.set_email_settings(&EmailSettings::default(), now()).await.unwrap();
     tx.suppress_address("gone@example.com", "550 no such user", now()).await.unwrap();
+    let webhook = new_webhook();
+    tx.create_webhook(&webhook, now()).await.unwrap();
+    let alerts = tx.alerts(&AlertFilter::default(), 9).await.unwrap();
+    for alert in &alerts {
+        let new = message(webhook.id, &[alert.episode.id]);
+        tx.queue_webhook_messages(&[new], now()).await.unwrap();
+        tx.keep_alert_news(&[news(alert.episode.id, Change::Opened, false)]).await.unwrap();
+    }
+    let due = at("2026-05-01");
+    for claimed in tx.claim_webhook_messages(webhook.id, 9, now(), due).await.unwrap() {
+        let end = ended(MessageState::Queued);
+        tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap();
+    }
+    tx.set_notification_settings(&NotificationSettings::default(), now()).await.unwrap();
+    let member = tx.members().await.unwrap()[0].id;
+    tx.queue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
     let kept = playbook("Call");
@@ -186,6 +205,8 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     let always = (at("2000-01-01"), at("2030-01-01"));
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let member = tx.members().await.unwrap()[0].id;
+    let webhook = tx.webhooks().await.unwrap()[0].id;
+    let told = tx.webhook_messages(webhook, None, 1).await.unwrap()[0].id;
     drop(tx);
 
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
@@ -219,6 +240,20 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.emails_due(at("2030-01-01"), 100).await.unwrap(), []);
     assert_eq!(tx.emails_since(ada.id, at("2020-01-01")).await.unwrap(), []);
     assert!(tx.period_insights(&chunk, day("2026-05-17")).await.unwrap().is_empty());
+    assert_eq!(tx.webhooks().await.unwrap(), []);
+    assert!(!tx.any_webhook().await.unwrap());
+    assert_eq!(tx.webhook(webhook).await.unwrap(), None);
+    assert_eq!(tx.webhooks_due(at("2030-01-01")).await.unwrap(), []);
+    assert_eq!(tx.webhook_messages(webhook, None, 100).await.unwrap(), []);
+    assert_eq!(tx.webhook_message(told).await.unwrap(), None);
+    assert_eq!(tx.webhook_attempts(told).await.unwrap(), []);
+    assert!(tx.told_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.noticed_alerts(&[alert]).await.unwrap(), []);
+    assert_eq!(tx.alert_changes(always.0, always.1).await.unwrap(), []);
+    assert_eq!(tx.notification_settings().await.unwrap(), NotificationSettings::default());
+    assert_eq!(tx.digest_members().await.unwrap(), []);
+    assert_eq!(tx.staff_told_until().await.unwrap(), None);
+    assert_eq!(tx.staff_emails_due(at("2030-01-01"), 100).await.unwrap(), []);
     assert_eq!(tx.job_schedules().await.unwrap(), []);
     assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
@@ -281,6 +316,9 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let playbook = tx.playbooks().await.unwrap().remove(0);
     let started = tx.client_playbook_runs(ada.id, 1).await.unwrap().remove(0).id;
     let todo = tx.staff_tasks(&StaffTaskFilter::default(), 1).await.unwrap().remove(0);
+    let webhook = tx.webhooks().await.unwrap()[0].id;
+    let told = tx.webhook_messages(webhook, None, 1).await.unwrap().remove(0);
+    let letter = tx.staff_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
 
@@ -325,6 +363,25 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.set_alert_recovered(alert.episode.id, now()).await.unwrap();
     assert!(!tx.update_staff_task(&todo).await.unwrap());
     assert!(!tx.delete_staff_task(todo.id).await.unwrap());
+    assert!(!tx.update_webhook(webhook, &WebhookPatch::default()).await.unwrap());
+    assert!(!tx.rotate_webhook_secret(webhook, "whsec_", now()).await.unwrap());
+    assert!(!tx.disable_webhook(webhook, "mine", now()).await.unwrap());
+    assert!(!tx.enable_webhook(webhook).await.unwrap());
+    assert!(!tx.delete_webhook(webhook).await.unwrap());
+    tx.set_webhook_failing(webhook, Some(now())).await.unwrap();
+    assert!(tx.claim_webhook_messages(webhook, 9, now(), now()).await.unwrap().is_empty());
+    assert!(!tx.resend_webhook_message(told.id, now()).await.unwrap());
+    let claimed = ClaimedMessage { message: told, fence: 1 };
+    assert!(!tx.hold_webhook_message(&claimed, now(), "mine").await.unwrap());
+    let end = ended(MessageState::Delivered);
+    assert!(!tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
+    tx.forget_webhook_messages(at("2030-01-01")).await.unwrap();
+    tx.take_alert_news(false).await.unwrap();
+    assert!(!tx.set_daily_digest(member, true).await.unwrap());
+    assert!(!tx.begin_sending_to_staff(letter, now()).await.unwrap());
+    assert_eq!(tx.staff_email(letter).await.unwrap(), None);
+    tx.give_lost_staff_emails_up(at("2030-01-01"), "lost").await.unwrap();
+    tx.forget_staff_emails(at("2030-01-01")).await.unwrap();
     let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
     assert_eq!(touched.unwrap(), None);
     let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);

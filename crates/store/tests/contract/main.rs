@@ -39,3 +39,4 @@ mod sign_in;
 mod staff_tasks;
 mod transactions;
 mod verify;
+mod webhooks;

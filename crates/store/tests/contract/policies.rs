@@ -67,6 +67,13 @@ email_subscriptions       aaaa    a---  a---  a---  o---   ****
 email_consents            aaaa    a---  a---  a---  ----   ****
 email_suppressions        aaaa    a---  a---  a---  ----   ****
 email_events              aaaa    a---  a---  a---  ----   ****
+webhook_endpoints         aaaa    aaaa  aaaa  ----  ----   ****
+alert_news                aaaa    aa--  aa--  aa--  ----   ****
+webhook_messages          aaaa    a---  a---  a---  ----   ****
+webhook_message_alerts    aaaa    a---  a---  a---  ----   ****
+webhook_attempts          aaaa    a---  a---  a---  ----   ****
+notification_settings     aaaa    a---  a---  a---  ----   ****
+staff_emails              aaaa    ----  ----  ----  ----   ****
 playbooks                 aaaa    aaaa  aaaa  a---  ----   ****
 playbook_runs             aaaa    a---  a---  a---  ----   ****
 staff_tasks               aaaa    aaaa  aaaa  aaaa  ----   ****

@@ -178,13 +178,25 @@ struct SettingsBody {
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = QuietHours)]
 #[serde(deny_unknown_fields)]
-struct QuietBody {
+pub(super) struct QuietBody {
     /// The first, 0–23.
     #[schema(minimum = 0, maximum = 23, example = 22)]
     from: i8,
     /// The one after the last, 0–23.
     #[schema(minimum = 0, maximum = 23, example = 7)]
     until: i8,
+}
+
+impl From<QuietHours> for QuietBody {
+    fn from(quiet: QuietHours) -> Self {
+        Self { from: quiet.from, until: quiet.until }
+    }
+}
+
+impl From<QuietBody> for QuietHours {
+    fn from(body: QuietBody) -> Self {
+        Self { from: body.from, until: body.until }
+    }
 }
 
 fn most_per_week() -> i64 {
@@ -199,7 +211,7 @@ impl From<EmailSettings> for SettingsBody {
             dashboard_url: settings.dashboard_url,
             postal_address: settings.postal_address,
             most_per_week: settings.most_per_week,
-            quiet: settings.quiet.map(|quiet| QuietBody { from: quiet.from, until: quiet.until }),
+            quiet: settings.quiet.map(Into::into),
         }
     }
 }
@@ -212,7 +224,7 @@ impl From<SettingsBody> for EmailSettings {
             dashboard_url: body.dashboard_url,
             postal_address: body.postal_address,
             most_per_week: body.most_per_week,
-            quiet: body.quiet.map(|quiet| QuietHours { from: quiet.from, until: quiet.until }),
+            quiet: body.quiet.map(Into::into),
         }
     }
 }

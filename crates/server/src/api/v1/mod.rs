@@ -13,6 +13,7 @@ mod organization;
 mod playbooks;
 mod score_models;
 mod staff_tasks;
+pub(crate) mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
 
@@ -27,6 +28,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(playbooks::routes())
         .merge(staff_tasks::routes())
         .merge(emails::routes())
+        .merge(webhooks::routes())
         .merge(jobs::routes())
         .merge(organization::routes())
         .merge(members::routes())

@@ -120,7 +120,8 @@ impl Lists<'_> {
         let view = self.view(&alert.client_id);
         let back = Some(self.back.clone());
         let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
-            .followed(followed(&view, self.people, &listed.followed));
+            .followed(followed(&view, self.people, &listed.followed))
+            .told(&view, &listed.told);
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
             _ => row,
@@ -150,6 +151,7 @@ impl Lists<'_> {
                     alert: found.alert,
                     actions: found.actions,
                     followed: found.followed,
+                    told: found.told,
                 }),
                 Err(Error::NotFound { .. }) => {}
                 Err(error) => return Err(error),

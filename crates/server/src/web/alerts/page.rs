@@ -14,7 +14,7 @@ use super::{
 };
 use crate::web::{
     Answer, Asked, Place, StaffSession, StaffShell, Web,
-    components::{AlertRow, MomentumAlertBadge, View, alert_words},
+    components::{AlertRow, MomentumAlertBadge, View},
     people::People,
     portfolio::{read_place, write_place},
     show,
@@ -167,9 +167,9 @@ fn selects(which: &Which, people: &People) -> Vec<Select> {
         let is_chosen = value == chosen;
         (value, words.to_owned(), is_chosen)
     };
-    let kinds = AlertType::ALL.iter().map(|it| choice(it.to_string(), alert_words(*it), kind));
+    let kinds = AlertType::ALL.iter().map(|it| choice(it.to_string(), it.words(), kind));
     let severities = Severity::ALL.iter().rev();
-    let severities = severities.map(|it| choice(it.to_string(), severity_words(*it), severity));
+    let severities = severities.map(|it| choice(it.to_string(), it.words(), severity));
     let owners = people
         .all
         .iter()
@@ -181,15 +181,6 @@ fn selects(which: &Which, people: &People) -> Vec<Select> {
         select("severity", "Severity", "Any severity", severities.collect()),
         select("owner", "Owner", "Any owner", owners.chain([nobody]).collect()),
     ]
-}
-
-/// A severity at the beginning of a line.
-const fn severity_words(severity: Severity) -> &'static str {
-    match severity {
-        Severity::Info => "Info",
-        Severity::Warning => "Warning",
-        Severity::Critical => "Critical",
-    }
 }
 
 impl Pager {

@@ -22,7 +22,7 @@ use crate::{
         components::{
             AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
             LaunchKitCard, OnboardingTasks, ScoreHistory, StaffTaskRow, SuccessScoreCard, Timeline,
-            TimelineMark, View, WeeklyInsightsCard, alert_words, display_name, followed,
+            TimelineMark, View, WeeklyInsightsCard, display_name, followed,
         },
         emails::told,
         overview::Overview,
@@ -206,11 +206,9 @@ impl Rows {
             }
             let history = mainstay.alert(session.scope, alert.episode.id).await?;
             let last = people.last_action(&history.actions);
-            let row = AlertRow::new(view, alert, last.as_ref(), None, None).followed(followed(
-                view,
-                people,
-                &history.followed,
-            ));
+            let row = AlertRow::new(view, alert, last.as_ref(), None, None)
+                .followed(followed(view, people, &history.followed))
+                .told(view, &history.told);
             if is_open {
                 rows.open.push((alert.clone(), row));
             } else {
@@ -270,7 +268,7 @@ fn timeline(
         at: alert.episode.opened_at,
         icon: alert.episode.severity.as_str(),
         severity: Some(alert.episode.severity),
-        words: format!("Alert: {}", alert_words(alert.episode.kind).to_lowercase()),
+        words: format!("Alert: {}", alert.episode.kind.words().to_lowercase()),
     });
     let sent = emails.iter().filter_map(|email| {
         Some(TimelineMark {

@@ -1,10 +1,14 @@
+use std::collections::BTreeMap;
+
 use askama::Template;
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    health::{AlertStatus, Severity},
+    insight::words::listed,
+    notice::MessageState,
     text::counted,
 };
-use mainstay_store::Alert;
+use mainstay_store::{Alert, Told};
 
 use super::{band::BandChip, markup, view::View};
 use crate::web::text::{Isolated, straight};
@@ -64,7 +68,7 @@ impl AlertRow {
         back: Option<String>,
     ) -> Self {
         let episode = &alert.episode;
-        let kind = alert_words(episode.kind);
+        let kind = episode.kind.words();
         let message = straight(&episode.message);
         let (headline, rest) = alert_headline(&message);
         let about = subject.as_ref().map_or_else(
@@ -111,6 +115,27 @@ impl AlertRow {
         Self { meta: format!("{}. {}", self.meta, straight(reason)), ..self }
     }
 
+    /// With who was told of it outside, by the last notice to each.
+    pub(crate) fn told(self, view: &View, told: &[Told]) -> Self {
+        let mut last: BTreeMap<&str, &Told> = BTreeMap::new();
+        last.extend(told.iter().map(|one| (one.webhook.as_str(), one)));
+        let those = |state: MessageState| {
+            let names = last.iter().filter(|(_, one)| one.state == state);
+            let names: Vec<String> = names.map(|(name, _)| Isolated(name).to_string()).collect();
+            (!names.is_empty()).then(|| listed(&names))
+        };
+        let due = last.values().filter(|one| one.state == MessageState::Queued).map(|one| one.at);
+        let parts = [
+            those(MessageState::Delivered).map(|names| format!("Told to {names}")),
+            those(MessageState::Queued).zip(due.min()).map(|(names, due)| {
+                format!("{names} will be told, at the earliest {}", view.moment(due))
+            }),
+            those(MessageState::Failed).map(|names| format!("{names} could not be told")),
+        ];
+        let meta = std::iter::once(self.meta).chain(parts.into_iter().flatten());
+        Self { meta: meta.collect::<Vec<_>>().join(". "), ..self }
+    }
+
     const fn is_open(&self) -> bool {
         self.status.is_open()
     }
@@ -121,18 +146,6 @@ impl AlertRow {
             AlertStatus::Resolved => "check",
             _ => self.severity.as_str(),
         }
-    }
-}
-
-/// An alert's type as people read it.
-pub(crate) const fn alert_words(kind: AlertType) -> &'static str {
-    match kind {
-        AlertType::Inactivity => "Inactivity",
-        AlertType::ZeroActivity => "No activity",
-        AlertType::TaskStalled => "Task stalled",
-        AlertType::ScoreDrop => "Score drop",
-        AlertType::ChurnRisk => "Churn risk",
-        AlertType::NeedsAttention => "Needs attention",
     }
 }
 

@@ -30,6 +30,12 @@ pub(crate) fn followed(view: &View, people: &People, followed: &Followed) -> Vec
                 PlaybookDeed::NotNudged { reason } => {
                     let _ = write!(told, ". No mail to the client: {reason}");
                 }
+                PlaybookDeed::Called { webhook } => {
+                    let _ = write!(told, ". Webhook “{}” called", straight(webhook));
+                }
+                PlaybookDeed::NotCalled => {
+                    told.push_str(". A webhook was not called: it is gone or switched off");
+                }
             }
         }
         told.push('.');

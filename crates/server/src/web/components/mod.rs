@@ -24,7 +24,7 @@ mod timeline;
 mod view;
 
 pub(crate) use alert_badge::MomentumAlertBadge;
-pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline, alert_words};
+pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline};
 pub(crate) use band::{BandChip, TrendMark};
 pub(crate) use email_card::EmailCard;
 pub(crate) use empty_state::EmptyState;
@@ -41,7 +41,7 @@ pub(crate) use score_history::{AlertMark, ScoreHistory};
 pub(crate) use sparkline::{Sparkline, weekly};
 pub(crate) use staff_task_row::StaffTaskRow;
 pub(crate) use timeline::{EventSentence, Timeline, TimelineMark};
-pub(crate) use view::View;
+pub(crate) use view::{View, client_path};
 
 /// Templates inside templates are markup already: escaping them again would show tags as text.
 macro_rules! markup {

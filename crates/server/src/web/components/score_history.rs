@@ -9,7 +9,7 @@ use mainstay_core::{
     time::{add_days, days_between},
 };
 
-use super::{alert_row::alert_words, band::BandChip, figures::drawn, markup, view::View};
+use super::{band::BandChip, figures::drawn, markup, view::View};
 
 /// Days between two labels of the axis.
 const WEEK: i32 = 7;
@@ -173,7 +173,7 @@ fn label(
     if !alerts.is_empty() {
         let alerts: Vec<String> = alerts
             .iter()
-            .map(|alert| format!("{} {}", view.day(alert.day), alert_words(alert.kind)))
+            .map(|alert| format!("{} {}", view.day(alert.day), alert.kind.words()))
             .collect();
         let _ = write!(label, ". Alerts: {}", alerts.join(", "));
     }
@@ -195,7 +195,7 @@ fn marks(
         .map(|day| {
             let of_day = || alerts.iter().filter(|alert| alert.day == day);
             let words: Vec<String> =
-                of_day().map(|alert| alert_words(alert.kind).to_lowercase()).collect();
+                of_day().map(|alert| alert.kind.words().to_lowercase()).collect();
             Mark {
                 x: x(day),
                 severity: of_day().map(|alert| alert.severity).max().unwrap_or(Severity::Info),

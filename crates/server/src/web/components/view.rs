@@ -25,6 +25,12 @@ pub(crate) struct View {
     home: String,
 }
 
+/// Where staff find a client.
+pub(crate) fn client_path(external_id: &str) -> String {
+    let Ok(segment) = urlencode_strict(external_id);
+    format!("/clients/{segment}")
+}
+
 impl View {
     /// What the client sees of itself, on its page and in widgets.
     pub(crate) fn of_client(zone: TimeZone, now: Timestamp) -> Self {
@@ -39,8 +45,7 @@ impl View {
 
     /// What staff see of a client.
     pub(crate) fn of_staff(zone: TimeZone, now: Timestamp, external_id: &str) -> Self {
-        let Ok(segment) = urlencode_strict(external_id);
-        let base = format!("/clients/{segment}");
+        let base = client_path(external_id);
         Self { zone, now, viewer: Viewer::Staff, home: base.clone(), base }
     }
 

@@ -2,6 +2,7 @@ use askama::Template;
 use axum::extract::State;
 use jiff::SignedDuration;
 use mainstay_core::{
+    health::AlertType,
     id::MemberId,
     portfolio::Summary,
     score::{Band, ScoreModel},
@@ -17,7 +18,7 @@ use crate::{
     portfolio::{Worklist, WorklistQuery},
     web::{
         Answer, Asked, Place, StaffSession, StaffShell, Web,
-        components::{BandChip, MomentumAlertBadge, TrendMark, View, alert_words},
+        components::{BandChip, MomentumAlertBadge, TrendMark, View},
         show,
         text::visible,
     },
@@ -200,7 +201,7 @@ fn filters(which: &Which, members: &[Member], summary: &Summary) -> Vec<Select> 
     let mut filters = vec![
         select("band", "Band", "Any band", which.bands()),
         select("trend", "Trend", "Any trend", which.trends()),
-        select("alert", "Alerts", "Any alerts", which.alerts(alert_words)),
+        select("alert", "Alerts", "Any alerts", which.alerts(AlertType::words)),
         select("owner", "Owner", "Any owner", which.owners(members)),
     ];
     if !summary.plans.is_empty() {

@@ -5,6 +5,7 @@ mod emails;
 mod event_names;
 mod keys;
 mod members;
+mod notifications;
 mod organization;
 mod playbooks;
 mod profile;
@@ -27,6 +28,7 @@ pub(super) fn pages() -> Pages {
         .and(score_model::pages())
         .and(playbooks::pages())
         .and(emails::pages())
+        .and(notifications::pages())
         .and(sites::pages())
         .and(profile::pages())
 }
@@ -45,12 +47,13 @@ enum Tab {
     ScoreModel,
     Playbooks,
     Emails,
+    Notifications,
     Sites,
     Profile,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 9] = [
+    const ALL: [(Self, &'static str, &'static str); 10] = [
         (Self::Organization, "/settings/organization", "Organization"),
         (Self::Members, "/settings/members", "Members"),
         (Self::Keys, "/settings/keys", "Keys"),
@@ -58,6 +61,7 @@ impl Tab {
         (Self::ScoreModel, "/settings/score-model", "Score model"),
         (Self::Playbooks, "/settings/playbooks", "Playbooks"),
         (Self::Emails, "/settings/emails", "E-mails"),
+        (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
         (Self::Profile, "/settings/profile", "Your profile"),
     ];
@@ -125,6 +129,13 @@ fn told(done: &str) -> Option<&'static str> {
         "playbook-deleted" => "Deleted. The tasks that it made and what it did stay.",
         "added" => "Added.",
         "unsuppressed" => "Mails are sent to this address again.",
+        "webhook-on" => "Switched on. It gets messages from now on.",
+        "webhook-off" => "Switched off. Nothing is sent there, nor what was waiting.",
+        "webhook-deleted" => "The webhook was deleted, with the record of what was sent.",
+        "test-sent" => "A test is on its way. Open the page again to see what came of it.",
+        "resent" => "The message is on its way again. Open the page again to see what came of it.",
+        "digest-on" => "Switched on. The first digest comes after the next daily job.",
+        "digest-off" => "Switched off.",
         "site-removed" => "Removed.",
         "password" => "Your password was changed. You are signed out everywhere else.",
         "sessions" => "You are signed out everywhere else.",

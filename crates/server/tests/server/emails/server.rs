@@ -11,21 +11,21 @@ use tempfile::TempDir;
 
 /// A mail as the server got it.
 #[derive(Clone, Debug, Deserialize)]
-pub(super) struct Mail {
-    pub(super) to: String,
-    pub(super) headers: BTreeMap<String, String>,
-    pub(super) text: String,
-    pub(super) html: String,
+pub(crate) struct Mail {
+    pub(crate) to: String,
+    pub(crate) headers: BTreeMap<String, String>,
+    pub(crate) text: String,
+    pub(crate) html: String,
 }
 
 impl Mail {
     #[track_caller]
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers))
     }
 
     /// Every address that the HTML leads to or loads.
-    pub(super) fn addresses(&self) -> Vec<String> {
+    pub(crate) fn addresses(&self) -> Vec<String> {
         ["href=\"", "src=\""]
             .iter()
             .flat_map(|attribute| self.html.split(attribute).skip(1))
@@ -36,7 +36,7 @@ impl Mail {
 }
 
 /// `scripts/smtp-server`, until it is dropped.
-pub(super) struct MailServer {
+pub(crate) struct MailServer {
     child: Child,
     port: u16,
     mailbox: PathBuf,
@@ -44,7 +44,7 @@ pub(super) struct MailServer {
 }
 
 impl MailServer {
-    pub(super) fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let mailbox = folder.path().join("mails.jsonl");
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/smtp-server");
@@ -60,12 +60,12 @@ impl MailServer {
         Self { child, port, mailbox, _folder: folder }
     }
 
-    pub(super) fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
     }
 
     /// What it has taken so far.
-    pub(super) fn mails(&self) -> Vec<Mail> {
+    pub(crate) fn mails(&self) -> Vec<Mail> {
         let kept = fs::read_to_string(&self.mailbox).unwrap_or_default();
         // It may be writing the last one right now.
         let (whole, _) = kept.rsplit_once('\n').unwrap_or_default();

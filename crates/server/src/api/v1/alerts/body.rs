@@ -2,9 +2,10 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     health::{AlertStatus, AlertType, Severity},
     id::{MemberId, PlaybookRunId},
+    notice::{MessageState, NoticeType},
     playbook::{PlaybookDeed, StaffTaskState},
 };
-use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask};
+use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -98,6 +99,8 @@ pub(super) struct AlertWithActions {
     playbooks: Vec<PlaybookRunBody>,
     /// The staff tasks that it led to, the one that is due first first.
     tasks: Vec<AlertTaskBody>,
+    /// What was told of it by webhook, oldest first.
+    told: Vec<ToldBody>,
 }
 
 /// A playbook that an alert started.
@@ -118,6 +121,10 @@ struct PlaybookRunBody {
     /// Why it wrote none, where it should have.
     #[schema(example = "the client has not asked for mails")]
     not_nudged_because: Option<String>,
+    /// What the webhooks are called that it called.
+    called: Vec<String>,
+    /// How many webhooks it could not call: they are gone or switched off.
+    not_called: usize,
 }
 
 /// A staff task that an alert led to.
@@ -150,11 +157,15 @@ impl From<PlaybookRun> for PlaybookRunBody {
             started_at: run.started_at,
             nudge_email_id: None,
             not_nudged_because: None,
+            called: Vec::new(),
+            not_called: 0,
         };
         for deed in run.deeds {
             match deed {
                 PlaybookDeed::Nudged { email } => body.nudge_email_id = Some(email.uuid()),
                 PlaybookDeed::NotNudged { reason } => body.not_nudged_because = Some(reason),
+                PlaybookDeed::Called { webhook } => body.called.push(webhook),
+                PlaybookDeed::NotCalled => body.not_called += 1,
             }
         }
         body
@@ -171,6 +182,29 @@ impl From<StaffTask> for AlertTaskBody {
             due_on: task.due_on,
             playbook_run_id: task.run.map(PlaybookRunId::uuid),
         }
+    }
+}
+
+/// What was told of an alert to one webhook.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertTold)]
+struct ToldBody {
+    /// What the webhook is called.
+    webhook: String,
+    /// What was told.
+    #[serde(rename = "type")]
+    #[schema(value_type = names::NoticeEvent)]
+    kind: NoticeType,
+    /// Whether it arrived.
+    #[schema(value_type = names::MessageState)]
+    state: MessageState,
+    /// When it arrived or was given up; until then, when it is sent next.
+    at: Timestamp,
+}
+
+impl From<Told> for ToldBody {
+    fn from(told: Told) -> Self {
+        Self { webhook: told.webhook, kind: told.notice_type, state: told.state, at: told.at }
     }
 }
 
@@ -209,6 +243,7 @@ impl From<AlertHistory> for AlertWithActions {
             actions: history.actions.into_iter().map(Into::into).collect(),
             playbooks: history.followed.runs.into_iter().map(Into::into).collect(),
             tasks: history.followed.tasks.into_iter().map(Into::into).collect(),
+            told: history.told.into_iter().map(Into::into).collect(),
         }
     }
 }

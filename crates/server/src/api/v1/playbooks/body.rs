@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use mainstay_core::{
     health::{AlertType, Severity},
-    id::MemberId,
+    id::{MemberId, WebhookId},
     playbook::{Playbook, PlaybookAction, PlaybookTask, Tally, Trigger, is_noisy},
     score::Band,
 };
@@ -41,7 +41,8 @@ enum TriggerBody {
 }
 
 /// Something that a playbook does: a staff task (`"do": "task"`), or the mail for clients that have
-/// fallen silent (`"do": "nudge"`), to those that asked for mails and had none such in 14 days.
+/// fallen silent (`"do": "nudge"`), to those that asked for mails and had none such in 14 days, or a
+/// call of a webhook (`"do": "webhook"`).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = PlaybookAction)]
@@ -64,6 +65,11 @@ enum ActionBody {
     },
     /// Writes to the client.
     Nudge {},
+    /// Sends the notice `playbook.called` to a webhook, whatever that hears of otherwise.
+    Webhook {
+        /// The webhook's id.
+        webhook_id: Uuid,
+    },
 }
 
 /// A playbook as it is to be.
@@ -101,6 +107,9 @@ impl NewPlaybook {
                 PlaybookAction::Task(PlaybookTask { title, text, due_in_days, otherwise })
             }
             ActionBody::Nudge {} => PlaybookAction::Nudge,
+            ActionBody::Webhook { webhook_id } => {
+                PlaybookAction::Webhook { webhook: WebhookId::new(webhook_id) }
+            }
         });
         Playbook { name: self.name, trigger, actions: actions.collect() }
     }
@@ -136,6 +145,9 @@ impl From<StoredPlaybook> for PlaybookBody {
                 ActionBody::Task { title, text, due_in_days, otherwise }
             }
             PlaybookAction::Nudge => ActionBody::Nudge {},
+            PlaybookAction::Webhook { webhook } => {
+                ActionBody::Webhook { webhook_id: webhook.uuid() }
+            }
         });
         Self {
             id: stored.id.uuid(),

@@ -15,7 +15,6 @@ use crate::{
     web::{
         AdminSession, Answer, Asked, FormError, InPath, PageError, Sent, StaffSession, StaffShell,
         Web,
-        components::alert_words,
         settings::{Frame, Tab, back},
         show, show_with,
     },
@@ -30,6 +29,7 @@ struct EditPage {
     id: Option<PlaybookId>,
     form: Filled,
     members: Vec<Member>,
+    webhooks: Vec<(String, String)>,
     error: Option<FormError>,
 }
 
@@ -42,7 +42,9 @@ impl EditPage {
     ) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Playbooks);
         let members = web.mainstay.members_in(session.scope).await?;
-        Ok(Self { shell: frame.shell.clone(), frame, id, form, members, error: None })
+        let webhooks = web.mainstay.webhooks(session.organization_id()).await?;
+        let webhooks = webhooks.into_iter().map(|one| (one.id.to_string(), one.name)).collect();
+        Ok(Self { shell: frame.shell.clone(), frame, id, form, members, webhooks, error: None })
     }
 
     fn action(&self) -> String {
@@ -59,11 +61,6 @@ impl EditPage {
         };
         Some(format!("{part}. {}", error.message))
     }
-}
-
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-const fn kind_words(kind: &AlertType) -> &'static str {
-    alert_words(*kind)
 }
 
 /// Which suggestion to begin with.

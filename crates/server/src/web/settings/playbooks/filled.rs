@@ -16,6 +16,8 @@ pub(super) struct Filled {
     pub(super) from: String,
     pub(super) to: String,
     pub(super) nudge: bool,
+    /// Each webhook that is called, by its id.
+    pub(super) webhooks: Vec<String>,
     /// As many as there may be; one without a title is none.
     pub(super) tasks: Vec<FilledTask>,
 }
@@ -58,6 +60,7 @@ impl Filled {
                     otherwise: task.otherwise.map(|id| id.to_string()).unwrap_or_default(),
                 }),
                 PlaybookAction::Nudge => form.nudge = true,
+                PlaybookAction::Webhook { webhook } => form.webhooks.push(webhook.to_string()),
             }
         }
         form.with_room()
@@ -90,6 +93,11 @@ impl Filled {
             from: field("from"),
             to: field("to"),
             nudge: !field("nudge").is_empty(),
+            webhooks: fields
+                .iter()
+                .filter(|(name, _)| name == "webhook")
+                .map(|(_, id)| id.clone())
+                .collect(),
             tasks: (0..MOST_TASKS).map(task).collect(),
         }
     }
@@ -109,6 +117,10 @@ impl Filled {
         }
         if self.nudge {
             actions.push(PlaybookAction::Nudge);
+        }
+        for id in &self.webhooks {
+            let unknown = |_| Error::invalid("webhook", "is none of the list; choose one of it");
+            actions.push(PlaybookAction::Webhook { webhook: id.parse().map_err(unknown)? });
         }
         Ok(Playbook { name: self.name.trim().to_owned(), trigger: self.trigger()?, actions })
     }

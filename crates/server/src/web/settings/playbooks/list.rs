@@ -15,7 +15,6 @@ use crate::{
     playbook::OUTCOME_DAYS,
     web::{
         AdminSession, Answer, Asked, InPath, StaffSession, StaffShell, Web,
-        components::alert_words,
         settings::{AskedDone, Frame, Tab, back},
         show,
     },
@@ -85,7 +84,7 @@ pub(super) async fn show_playbooks(
         does: does(playbook),
     });
     let alerts = outcomes.alerts.iter().map(|(kind, tally)| AlertRule {
-        words: alert_words(*kind),
+        words: kind.words(),
         outcome: outcome(tally, "opened"),
         noisy: is_noisy(tally),
     });

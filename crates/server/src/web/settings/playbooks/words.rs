@@ -5,16 +5,14 @@ use mainstay_core::{
     text::{counted, grouped},
 };
 
-use crate::web::{components::alert_words, text::straight};
+use crate::web::text::straight;
 
 /// What starts a playbook.
 pub(super) fn starts(trigger: Trigger) -> String {
     match trigger {
         Trigger::Alert { kind, at_least } => {
-            let kind = kind.map_or_else(
-                || "Any alert".to_owned(),
-                |kind| format!("Alert “{}”", alert_words(kind)),
-            );
+            let kind = kind
+                .map_or_else(|| "Any alert".to_owned(), |kind| format!("Alert “{}”", kind.words()));
             format!("{kind} opens or worsens, at least {at_least}")
         }
         Trigger::Band { from: None, to } => format!("The score enters “{}”", to.words()),
@@ -35,6 +33,7 @@ pub(super) fn does(playbook: &Playbook) -> Vec<String> {
             format!("Task “{}”, due {due}", straight(title))
         }
         PlaybookAction::Nudge => "A mail that asks the client back".to_owned(),
+        PlaybookAction::Webhook { .. } => "A call of a webhook".to_owned(),
     };
     playbook.actions.iter().map(words).collect()
 }

@@ -15,7 +15,7 @@ use serde_json::json;
 
 use super::{ADA, table::Row};
 use crate::{
-    isolation::{fresh_playbook, fresh_staff_task},
+    isolation::{fresh_playbook, fresh_staff_task, fresh_webhook},
     support::World,
     web::browser::path_of,
 };
@@ -46,6 +46,10 @@ impl Needs {
         };
         if needs("{member_id}") {
             replaced.push(("{member_id}", new_member().await.to_string()));
+        }
+        if needs("{webhook_id}") {
+            let (webhook, message) = fresh_webhook(world).await;
+            replaced.extend([("{webhook_id}", webhook), ("{message_id}", message)]);
         }
         if needs("{secret}") {
             let site = Site::local("127.0.0.1:1".parse().unwrap());

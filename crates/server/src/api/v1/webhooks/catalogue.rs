@@ -1,0 +1,167 @@
+//! The catalogue of events in the OpenAPI document: an example of each, made by the code that makes
+//! the real ones, and a schema that follows from it.
+
+use jiff::Timestamp;
+use mainstay_core::{
+    health::{AlertStatus, AlertType, Severity},
+    notice::{
+        AlertNotice, EndpointKind, Event, ManyAlerts, Notice, NoticeType, OwnerName,
+        PlaybookNotice, SilenceNotice, TestNotice, TypeCount,
+    },
+};
+use serde_json::{Value, json};
+use utoipa::openapi::{
+    ContentBuilder, Paths, PathsBuilder, RefOr, Required, ResponseBuilder, Schema,
+    path::{HttpMethod, OperationBuilder, ParameterBuilder, ParameterIn, PathItem},
+    request_body::RequestBodyBuilder,
+    schema::{ArrayBuilder, ObjectBuilder, Type},
+};
+use uuid::Uuid;
+
+use crate::{http::Site, notice::body_of};
+
+/// The instant of the examples.
+const AT: Timestamp = Timestamp::constant(1_798_000_000, 0);
+
+const HEADERS: [(&str, &str); 3] = [
+    (
+        "webhook-id",
+        "Names the message: the same each time that it is sent, so that a receiver can tell.",
+    ),
+    ("webhook-timestamp", "When it was sent, in seconds since 1970. Refuse what is minutes old."),
+    (
+        "webhook-signature",
+        "`v1,` and the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}` in base64; two of \
+         them with a space between while a secret is being replaced.",
+    ),
+];
+
+/// What is sent to webhooks.
+pub(crate) fn webhooks(site: &Site) -> Paths {
+    let mut paths = PathsBuilder::new();
+    for kind in NoticeType::ALL {
+        let notice = Notice { event: example(*kind), timestamp: AT };
+        let body = body_of(EndpointKind::Webhook, &notice, site);
+        let body: Value = serde_json::from_str(&body).unwrap_or_default();
+        let content = ContentBuilder::new().schema(Some(schema_of(&body))).example(Some(body));
+        let request = RequestBodyBuilder::new()
+            .content("application/json", content.build())
+            .required(Some(Required::True));
+        let taken = ResponseBuilder::new().description(
+            "Any 2xx within 15 seconds: taken. 410: the webhook is disabled. Anything else: sent \
+             again, ten times within four days.",
+        );
+        let mut operation = OperationBuilder::new()
+            .tag("Webhooks")
+            .summary(Some(kind.words()))
+            .description(Some(kind.about()))
+            .operation_id(Some(kind.as_str()))
+            .request_body(Some(request.build()))
+            .response("2XX", taken.build());
+        for (name, description) in HEADERS {
+            let header = ParameterBuilder::new()
+                .name(name)
+                .parameter_in(ParameterIn::Header)
+                .required(Required::True)
+                .description(Some(description))
+                .schema(Some(ObjectBuilder::new().schema_type(Type::String)));
+            operation = operation.parameter(header);
+        }
+        paths = paths.path(kind.as_str(), PathItem::new(HttpMethod::Post, operation.build()));
+    }
+    paths.build()
+}
+
+/// The schema of what looks like a value: what is absent or null there need not be there.
+fn schema_of(value: &Value) -> RefOr<Schema> {
+    let plain = |kind| ObjectBuilder::new().schema_type(kind).into();
+    match value {
+        Value::Object(fields) => {
+            let mut object = ObjectBuilder::new().schema_type(Type::Object);
+            for (name, field) in fields {
+                object = object.property(name, schema_of(field));
+                if name == "type" {
+                    object = object.required(name);
+                }
+            }
+            object.into()
+        }
+        Value::Array(items) => {
+            let items = items.first().map_or_else(|| plain(Type::Object), schema_of);
+            RefOr::T(ArrayBuilder::new().items(items).into())
+        }
+        Value::Number(_) => plain(Type::Integer),
+        Value::Bool(_) => plain(Type::Boolean),
+        Value::String(_) | Value::Null => plain(Type::String),
+    }
+}
+
+fn organization() -> String {
+    "acme".to_owned()
+}
+
+fn example(kind: NoticeType) -> Event {
+    let silence = || SilenceNotice { organization: organization(), last_event_at: AT };
+    match kind {
+        NoticeType::AlertOpened => Event::AlertOpened(alert(AlertStatus::Active)),
+        NoticeType::AlertWorsened => Event::AlertWorsened(alert(AlertStatus::Active)),
+        NoticeType::AlertResolved => Event::AlertResolved(AlertNotice {
+            message: "Active again: last event Tue 22 Dec, 09:10.".to_owned(),
+            ..alert(AlertStatus::Resolved)
+        }),
+        NoticeType::OrganizationFall => Event::OrganizationFall(many(AlertStatus::Active)),
+        NoticeType::OrganizationRecovery => {
+            Event::OrganizationRecovery(many(AlertStatus::Resolved))
+        }
+        NoticeType::DataSilent => Event::DataSilent(silence()),
+        NoticeType::DataResumed => Event::DataResumed(silence()),
+        NoticeType::PlaybookCalled => Event::PlaybookCalled(PlaybookNotice {
+            organization: organization(),
+            playbook: "Call whoever falls silent".to_owned(),
+            client_id: "ada".to_owned(),
+            client_name: Some("Ada".to_owned()),
+            reason: "No activity opened.".to_owned(),
+            alert: Some(alert(AlertStatus::Active)),
+        }),
+        NoticeType::WebhookTest => Event::WebhookTest(TestNotice {
+            organization: organization(),
+            endpoint: "Customer success channel".to_owned(),
+        }),
+    }
+}
+
+fn alert(status: AlertStatus) -> AlertNotice {
+    let figures = json!({ "quiet_days": 4, "usual_gap_days": 1 });
+    AlertNotice {
+        organization: organization(),
+        alert_id: Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6071).into(),
+        client_id: "ada".to_owned(),
+        client_name: Some("Ada".to_owned()),
+        owner: Some(OwnerName {
+            id: Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6072).into(),
+            name: "Grace".to_owned(),
+        }),
+        alert_type: AlertType::ZeroActivity,
+        severity: Severity::Critical,
+        status,
+        message: "Quiet for 4 days, usual gap 1 day.".to_owned(),
+        figures: figures.as_object().cloned().unwrap_or_default(),
+        opened_at: AT,
+    }
+}
+
+fn many(status: AlertStatus) -> ManyAlerts {
+    let count = TypeCount {
+        alert_type: AlertType::ZeroActivity,
+        severity: Severity::Critical,
+        alerts: 412,
+    };
+    ManyAlerts {
+        organization: organization(),
+        clients: 412,
+        clients_in_all: 500,
+        alerts: 412,
+        by_type: vec![count],
+        worst: vec![alert(status)],
+    }
+}

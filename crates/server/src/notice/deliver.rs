@@ -1,0 +1,147 @@
+use jiff::{SignedDuration, Timestamp};
+use mainstay_core::{
+    id::{OrganizationId, WebhookId},
+    notice::{MessageState, Urgency, disables, next_attempt},
+    time::time_zone,
+};
+use mainstay_store::{AttemptEnd, ClaimedMessage, Scope, Webhook, WebhookAttempt};
+
+use super::{Answer, SendError};
+use crate::{Error, Mainstay, Result};
+
+/// A process of which nothing was heard for so long has stopped: no attempt takes as long.
+const LEASE: SignedDuration = SignedDuration::from_mins(1);
+
+/// A message that is to be sent now, by nobody else.
+#[derive(Clone, Debug)]
+pub struct Delivery {
+    /// Whose message.
+    pub organization: OrganizationId,
+    /// Where to.
+    pub webhook: Webhook,
+    /// The message.
+    pub claimed: ClaimedMessage,
+}
+
+impl Delivery {
+    /// What names the message to its receiver: the same however often it is sent.
+    pub fn message_id(&self) -> String {
+        format!("msg_{}", self.claimed.message.id)
+    }
+}
+
+impl Mainstay {
+    /// The organizations with messages to send.
+    pub(super) async fn organizations_with_messages(&self) -> Result<Vec<OrganizationId>> {
+        let mut tx = self.store().read(Scope::System).await?;
+        Ok(tx.organizations_with_messages(self.now()).await?)
+    }
+
+    /// The endpoints of an organization with messages to send.
+    pub(super) async fn webhooks_due(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Vec<WebhookId>> {
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        Ok(tx.webhooks_due(self.now()).await?)
+    }
+
+    /// Takes an endpoint's next messages to send them. Those that quiet hours hold are put off.
+    pub async fn take_webhook_messages(
+        &self,
+        organization: OrganizationId,
+        webhook: WebhookId,
+        most: i64,
+    ) -> Result<Vec<Delivery>> {
+        let now = self.now();
+        let lease_until = now.checked_add(LEASE).unwrap_or(now);
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut deliveries = Vec::new();
+        let Some(webhook) = tx.webhook(webhook).await? else { return Ok(deliveries) };
+        let settings = tx.notification_settings().await?;
+        let zone = tx.organization().await?.time_zone;
+        let zone = time_zone(&zone).map_err(|reason| Error::invalid("time_zone", reason))?;
+        for claimed in tx.claim_webhook_messages(webhook.id, most, now, lease_until).await? {
+            let urgency = Urgency {
+                severity: claimed.message.notice.event.severity(),
+                any_hour: claimed.message.by_hand || webhook.ignores_quiet_hours,
+            };
+            match settings.held_until(urgency, &zone, now) {
+                Some(until) => {
+                    tx.hold_webhook_message(&claimed, until, "held by quiet hours").await?;
+                }
+                None => {
+                    deliveries.push(Delivery { organization, webhook: webhook.clone(), claimed });
+                }
+            }
+        }
+        tx.commit().await?;
+        Ok(deliveries)
+    }
+
+    /// Records what came of sending a message.
+    pub async fn record_delivery(
+        &self,
+        delivery: &Delivery,
+        began_at: Timestamp,
+        duration_ms: i64,
+        outcome: std::result::Result<Answer, SendError>,
+    ) -> Result<()> {
+        let now = self.now();
+        let message = &delivery.claimed.message;
+        let (status, response, error) = told(outcome);
+        let wait = next_attempt(message.attempts + 1, fastrand::u16(0..=1_000));
+        let end = match (&error, wait) {
+            (None, _) => AttemptEnd { state: MessageState::Delivered, reason: None, due_at: None },
+            (Some(why), Some(wait)) => AttemptEnd {
+                state: MessageState::Queued,
+                reason: Some(why.clone()),
+                due_at: now.checked_add(wait).ok(),
+            },
+            (Some(why), None) => {
+                AttemptEnd { state: MessageState::Failed, reason: Some(why.clone()), due_at: None }
+            }
+        };
+        let id = delivery.webhook.id;
+        tracing::info!(webhook = %id, message = %message.id, state = %end.state, status, "a notice was sent");
+        let failed = error.is_some();
+        let attempt = WebhookAttempt {
+            at: began_at,
+            duration_ms,
+            status: status.map(i64::from),
+            response,
+            error,
+        };
+        let mut tx = self.store().begin(Scope::Service(delivery.organization)).await?;
+        tx.end_webhook_attempt(&delivery.claimed, &attempt, &end, now).await?;
+        if let Some(webhook) = tx.webhook(id).await?.filter(|webhook| webhook.disabled.is_none()) {
+            let since = failed.then(|| webhook.failing_since.unwrap_or(began_at));
+            if since != webhook.failing_since {
+                tx.set_webhook_failing(id, since).await?;
+            }
+            let why = since.and_then(|since| disables(status, wait.is_none(), since, now));
+            if let Some(why) = why {
+                tracing::warn!(webhook = %id, why, "a webhook is disabled");
+                tx.disable_webhook(id, &why, now).await?;
+            }
+        }
+        Ok(tx.commit().await?)
+    }
+}
+
+/// The status of an answer, its beginning, and why it is no acceptance.
+fn told(outcome: std::result::Result<Answer, SendError>) -> (Option<u16>, String, Option<String>) {
+    let answer = match outcome {
+        Ok(answer) => answer,
+        Err(error) => return (None, String::new(), Some(error.to_string())),
+    };
+    let error = match answer.status {
+        200..=299 => None,
+        status @ 300..=399 => Some(format!(
+            "it answered {status}, a redirect, which is not followed; enter the address that it \
+             leads to"
+        )),
+        status => Some(format!("it answered {status}")),
+    };
+    (Some(answer.status), answer.body, error)
+}

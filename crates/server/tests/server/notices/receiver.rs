@@ -1,0 +1,130 @@
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    extract::State,
+    http::{HeaderMap, StatusCode, Uri, header},
+    response::{IntoResponse as _, Response},
+};
+use serde_json::Value;
+use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
+
+/// A request as a receiver got it.
+#[derive(Clone, Debug)]
+pub(super) struct Got {
+    pub(super) path: String,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Got {
+    #[track_caller]
+    pub(super) fn header(&self, name: &str) -> &str {
+        self.headers[name].to_str().unwrap()
+    }
+
+    #[track_caller]
+    pub(super) fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+}
+
+#[derive(Default)]
+struct Kept {
+    got: Vec<Got>,
+    answers: VecDeque<u16>,
+}
+
+#[derive(Clone, Default)]
+struct Place {
+    kept: Arc<Mutex<Kept>>,
+    /// While there is one, answers wait for it.
+    gate: Arc<Mutex<Option<Arc<Notify>>>>,
+}
+
+/// Somebody else's server, which keeps what it gets and answers as it is told: 200 otherwise.
+pub(super) struct Receiver {
+    place: Place,
+    port: u16,
+    server: JoinHandle<()>,
+}
+
+impl Receiver {
+    pub(super) async fn start() -> Self {
+        let place = Place::default();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let router = Router::new().fallback(take).with_state(place.clone());
+        let server = tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+        Self { place, port, server }
+    }
+
+    pub(super) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.port)
+    }
+
+    /// Answers the next requests with these statuses.
+    pub(super) fn answers(&self, statuses: &[u16]) {
+        self.kept(|kept| kept.answers.extend(statuses));
+    }
+
+    /// Takes requests and does not answer them until it is let go.
+    pub(super) fn hang(&self) {
+        let mut gate = self.place.gate.lock().unwrap_or_else(PoisonError::into_inner);
+        *gate = Some(Arc::default());
+    }
+
+    /// Answers those that hang, and whatever comes.
+    pub(super) fn let_go(&self) {
+        let gate = self.place.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(gate) = gate {
+            gate.notify_waiters();
+        }
+    }
+
+    pub(super) fn got(&self) -> Vec<Got> {
+        self.kept(|kept| kept.got.clone())
+    }
+
+    pub(super) fn bodies(&self) -> Vec<Value> {
+        self.got().iter().map(Got::json).collect()
+    }
+
+    #[track_caller]
+    pub(super) fn only(&self) -> Got {
+        let mut got = self.got();
+        assert_eq!(got.len(), 1, "{:?}", self.bodies());
+        got.remove(0)
+    }
+
+    fn kept<T>(&self, with: impl FnOnce(&mut Kept) -> T) -> T {
+        with(&mut self.place.kept.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Receiver {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+async fn take(State(place): State<Place>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
+    let status = {
+        let mut kept = place.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.got.push(Got { path: uri.path().to_owned(), headers, body: body.to_vec() });
+        kept.answers.pop_front().unwrap_or(200)
+    };
+    let gate = place.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();
+    if let Some(gate) = gate {
+        gate.notified().await;
+    }
+    let status = StatusCode::from_u16(status).unwrap();
+    if status.is_redirection() {
+        return (status, [(header::LOCATION, "/elsewhere")], "elsewhere").into_response();
+    }
+    (status, format!("answered {status}\0")).into_response()
+}
