@@ -475,6 +475,9 @@ impl Tx {
              (SELECT t.message_id FROM webhook_message_alerts t JOIN client_momentum_alerts a \
              ON a.organization_id = t.organization_id AND a.id = t.alert_id \
              WHERE t.organization_id = $1 AND a.client_id = $2)",
+            "DELETE FROM webhook_messages WHERE organization_id = $1 AND about_client IN \
+             (SELECT external_id FROM clients WHERE organization_id = $1 AND id = $2 UNION ALL \
+             SELECT external_id FROM client_aliases WHERE organization_id = $1 AND client_id = $2)",
             "DELETE FROM client_engagement_events WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",

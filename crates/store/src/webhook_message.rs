@@ -161,8 +161,8 @@ impl Tx {
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,
-            "INSERT INTO webhook_messages (organization_id, id, endpoint_id, notice_type, notice, \
-             state, by_hand, attempts, due_at, fence, created_at)",
+            "INSERT INTO webhook_messages (organization_id, id, endpoint_id, notice_type, \
+             about_client, notice, state, by_hand, attempts, due_at, fence, created_at)",
             messages,
             "",
             |row| [
@@ -170,6 +170,7 @@ impl Tx {
                 row.id.uuid(),
                 row.webhook.uuid(),
                 row.notice.event.kind().as_str(),
+                row.notice.event.client_id(),
                 Json(&row.notice),
                 MessageState::Queued.as_str(),
                 row.by_hand,

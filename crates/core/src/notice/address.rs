@@ -7,7 +7,7 @@ use std::{
 /// Addresses that no message goes to unless the operator allows it: what they lead to is this
 /// machine, its network or its cloud's metadata, not an endpoint of somebody's.
 const REFUSED_V4: [(Ipv4Addr, u8); 18] = [
-    (Ipv4Addr::new(0, 0, 0, 0), 8),        // this network
+    (Ipv4Addr::UNSPECIFIED, 8),            // this network
     (Ipv4Addr::new(10, 0, 0, 0), 8),       // private
     (Ipv4Addr::new(100, 64, 0, 0), 10),    // shared by a carrier's customers
     (Ipv4Addr::new(127, 0, 0, 0), 8),      // loopback
@@ -38,7 +38,7 @@ const ROUTED_V6: (Ipv6Addr, u8) = (Ipv6Addr::new(0x2000, 0, 0, 0, 0, 0, 0, 0), 3
 /// An address of version 4 stands in the last 32 bits of one of these.
 const LAST_BITS: [(Ipv6Addr, u8); 3] = [
     (Ipv6Addr::new(0, 0, 0, 0, 0, 0xffff, 0, 0), 96), // mapped
-    (Ipv6Addr::new(0, 0, 0, 0, 0, 0, 0, 0), 96),      // compatible
+    (Ipv6Addr::UNSPECIFIED, 96),                      // compatible
     (Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, 0, 0), 96), // NAT64
 ];
 /// And after the prefix of these.

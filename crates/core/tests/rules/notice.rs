@@ -99,9 +99,9 @@ fn a_route_lets_through_what_it_names() {
     assert!(least.takes(&critical) && !least.takes(&plain));
     let kinds = Route { alert_types: vec![AlertType::ScoreDrop], ..Route::default() };
     assert!(!kinds.takes(&plain));
-    let owner = Route { owners: vec![grace], ..Route::default() };
-    assert!(owner.takes(&owned) && !owner.takes(&plain));
-    let both = Route { unowned: true, ..owner };
+    let of_grace = Route { owners: vec![grace], ..Route::default() };
+    assert!(of_grace.takes(&owned) && !of_grace.takes(&plain));
+    let both = Route { unowned: true, ..of_grace };
     assert!(both.takes(&owned) && both.takes(&plain));
     let nobody = Route { unowned: true, ..Route::default() };
     assert!(!nobody.takes(&owned) && nobody.takes(&plain));

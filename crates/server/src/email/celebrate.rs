@@ -127,7 +127,7 @@ impl Mainstay {
         }
         let subscribers = tx.subscribers_of(chunk).await?;
         let now = self.now();
-        let nudged = tx.last_written(kind, ago(now, NUDGE_EVERY)).await?;
+        let lately = tx.last_written(kind, ago(now, NUDGE_EVERY)).await?;
         let mut emails = Vec::new();
         let mut deeds = HashMap::new();
         for Nudge { client, score, step } in nudges {
@@ -135,7 +135,7 @@ impl Mainstay {
                 deeds.insert(client, not("the client has not asked for mails"));
                 continue;
             };
-            if nudged.contains_key(&client) {
+            if lately.contains_key(&client) {
                 deeds.insert(client, not("the client was sent one in the last 14 days"));
                 continue;
             }

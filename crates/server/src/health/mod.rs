@@ -123,12 +123,10 @@ impl Mainstay {
                 return Ok(changes);
             }
             let context = Context::load(&mut tx).await?;
+            let moment = (as_of, self.now());
             let silent = match silent {
                 Some(silent) => silent,
-                None => {
-                    let moment = (as_of, self.now());
-                    *silent.insert(settle_silence(&mut tx, &context, moment).await?)
-                }
+                None => *silent.insert(settle_silence(&mut tx, &context, moment).await?),
             };
             let check = Check { context: &context, as_of, dry_run, silent };
             self.check_chunk(&mut tx, &chunk, &check, &mut changes).await?;

@@ -151,7 +151,7 @@ async fn deliver(
     let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     if let Err(error) = mainstay.record_delivery(delivery, now, took, outcome).await {
         // It is sent again when the claim has run out.
-        tracing::error!(%error, message = %delivery.claimed.message.id, "a delivery was not recorded");
+        tracing::error!(%error, notice = %delivery.claimed.message.id, "a delivery was not recorded");
     }
     drop(place);
 }

@@ -103,7 +103,7 @@ impl Mainstay {
             }
         };
         let id = delivery.webhook.id;
-        tracing::info!(webhook = %id, message = %message.id, state = %end.state, status, "a notice was sent");
+        tracing::info!(webhook = %id, notice = %message.id, state = %end.state, status, "a notice was sent");
         let failed = error.is_some();
         let attempt = WebhookAttempt {
             at: began_at,

@@ -82,12 +82,16 @@ async function walk(site, paths, enter, name) {
 const STAFF_PAGES = [
   "/portfolio",
   "/alerts",
+  "/tasks?view=all",
   "/live",
   "/settings/organization",
   "/settings/members",
   "/settings/keys",
   "/settings/event-names",
   "/settings/score-model",
+  "/settings/playbooks",
+  "/settings/playbooks/new?suggestion=0",
+  "/settings/notifications",
   "/settings/sites",
   "/settings/profile",
 ];

@@ -3,7 +3,7 @@
 mod addresses;
 mod digest;
 mod killed;
-mod receiver;
+pub(crate) mod receiver;
 mod retries;
 mod routes;
 mod signed;
@@ -54,7 +54,11 @@ async fn deliveries(world: &World, webhook: &Value) -> Vec<DeliveredMessage> {
 }
 
 /// Clients that were last active so many hours ago.
-async fn quiet_since(world: &World, clients: impl IntoIterator<Item = String>, hours: i64) {
+pub(crate) async fn quiet_since(
+    world: &World,
+    clients: impl IntoIterator<Item = String>,
+    hours: i64,
+) {
     let at = world.mainstay.now().checked_sub(hours.hours()).unwrap();
     let events: Vec<Value> = clients
         .into_iter()
@@ -73,7 +77,7 @@ async fn active_now(world: &World, client: &str) {
     world.tick();
 }
 
-async fn check(world: &World) -> usize {
+pub(crate) async fn check(world: &World) -> usize {
     let now = world.mainstay.now();
     world.mainstay.check_organization_health(world.acme.id, now, None, false).await.unwrap().len()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use mainstay_core::notice::{Notice, NoticeType};
 use serde_json::Value;
 
 use crate::support::World;
@@ -116,6 +117,27 @@ async fn every_error_response_is_a_problem_with_an_example() {
             assert_eq!(example["status"].to_string(), *status, "{method} {path}");
             assert!(!response["description"].as_str().unwrap().is_empty(), "{method} {path}");
         }
+    }
+}
+
+#[tokio::test]
+async fn every_notice_is_described_with_an_example_of_its_own() {
+    let world = World::sqlite().await;
+    let document = document(&world).await;
+    let webhooks = document["webhooks"].as_object().unwrap();
+    assert_eq!(webhooks.len(), NoticeType::ALL.len());
+    for kind in NoticeType::ALL {
+        let operation = &webhooks[kind.as_str()]["post"];
+        assert!(operation["description"].as_str().is_some_and(|text| text.len() > 10), "{kind}");
+        assert_eq!(operation["parameters"].as_array().unwrap().len(), 3);
+        let content = &operation["requestBody"]["content"]["application/json"];
+        let example = &content["example"];
+        assert_eq!(example["type"], kind.as_str());
+        let read: Notice = serde_json::from_value(example.clone()).unwrap();
+        assert_eq!(read.event.kind(), *kind);
+        let fields = content["schema"]["properties"]["data"]["properties"].as_object().unwrap();
+        let expected = example["data"].as_object().unwrap();
+        assert!(expected.keys().eq(fields.keys()), "{kind}: {fields:?}");
     }
 }
 

@@ -13,6 +13,7 @@ mod headers;
 pub(crate) mod hostile;
 mod link;
 mod live;
+mod notifications;
 mod portfolio;
 pub(crate) mod roles;
 mod settings;

@@ -46,6 +46,8 @@ CREATE TABLE webhook_messages (
   id UUID NOT NULL,
   endpoint_id UUID NOT NULL,
   notice_type TEXT NOT NULL,
+  -- The external id of the one client that it is about, to go with that client.
+  about_client TEXT,
   notice JSONB NOT NULL,
   state TEXT NOT NULL CHECK (state IN ('queued', 'delivered', 'failed')),
   -- Why it is not delivered, or not yet.

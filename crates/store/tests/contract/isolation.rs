@@ -12,11 +12,10 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    AccountUser, ActivityRange, AlertChange, AlertFilter, ClaimedMessage, Client, ClientChunk,
-    ClientNote, ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes,
-    Lease, LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask,
-    OrganizationPatch, Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient,
-    Store, TaskStatus, WebhookPatch,
+    AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
+    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
+    LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
+    Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store, TaskStatus,
 };
 
 use crate::{
@@ -30,7 +29,7 @@ use crate::{
     playbooks::{fall, playbook, run},
     portfolio::refusal,
     staff_tasks::staff_task,
-    webhooks::{attempt, digest, ended, message, new_webhook, news},
+    webhooks::{attempt, digest, ended, message, new_webhook, news, touch_notices_of_others},
 };
 
 /// An organization with clients ada and bob and something in every table.
@@ -363,25 +362,7 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.set_alert_recovered(alert.episode.id, now()).await.unwrap();
     assert!(!tx.update_staff_task(&todo).await.unwrap());
     assert!(!tx.delete_staff_task(todo.id).await.unwrap());
-    assert!(!tx.update_webhook(webhook, &WebhookPatch::default()).await.unwrap());
-    assert!(!tx.rotate_webhook_secret(webhook, "whsec_", now()).await.unwrap());
-    assert!(!tx.disable_webhook(webhook, "mine", now()).await.unwrap());
-    assert!(!tx.enable_webhook(webhook).await.unwrap());
-    assert!(!tx.delete_webhook(webhook).await.unwrap());
-    tx.set_webhook_failing(webhook, Some(now())).await.unwrap();
-    assert!(tx.claim_webhook_messages(webhook, 9, now(), now()).await.unwrap().is_empty());
-    assert!(!tx.resend_webhook_message(told.id, now()).await.unwrap());
-    let claimed = ClaimedMessage { message: told, fence: 1 };
-    assert!(!tx.hold_webhook_message(&claimed, now(), "mine").await.unwrap());
-    let end = ended(MessageState::Delivered);
-    assert!(!tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
-    tx.forget_webhook_messages(at("2030-01-01")).await.unwrap();
-    tx.take_alert_news(false).await.unwrap();
-    assert!(!tx.set_daily_digest(member, true).await.unwrap());
-    assert!(!tx.begin_sending_to_staff(letter, now()).await.unwrap());
-    assert_eq!(tx.staff_email(letter).await.unwrap(), None);
-    tx.give_lost_staff_emails_up(at("2030-01-01"), "lost").await.unwrap();
-    tx.forget_staff_emails(at("2030-01-01")).await.unwrap();
+    touch_notices_of_others(&mut tx, webhook, told, letter, member).await;
     let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
     assert_eq!(touched.unwrap(), None);
     let (from, to) = (InsightStatus::Unread, InsightStatus::Dismissed);

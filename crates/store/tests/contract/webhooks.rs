@@ -6,13 +6,14 @@ use mainstay_core::{
     health::{AlertType, Change, Severity},
     id::{AlertId, ClientId, MemberId, OrganizationId, StaffEmailId, WebhookId},
     notice::{
-        EndpointKind, Event, MessageState, Notice, NoticeType, NotificationSettings, Route,
-        SilenceNotice, TestNotice,
+        EndpointKind, Event, MessageState, Notice, NoticeType, NotificationSettings,
+        PlaybookNotice, Route, SilenceNotice, TestNotice,
     },
 };
 use mainstay_store::{
-    AlertChange, AlertNews, AttemptEnd, NewMember, NewStaffEmail, NewWebhook, NewWebhookMessage,
-    Role, Scope, SendEnd, Store, Tx, WebhookAttempt, WebhookPatch,
+    AlertChange, AlertNews, AttemptEnd, ClaimedMessage, NewMember, NewStaffEmail, NewWebhook,
+    NewWebhookMessage, Role, Scope, SendEnd, Store, Tx, WebhookAttempt, WebhookMessage,
+    WebhookPatch,
 };
 
 use crate::{
@@ -79,6 +80,35 @@ pub(crate) fn digest(member: MemberId, of: &str) -> NewStaffEmail {
         content: EmailContent { heading: "Ünïcode".to_owned(), ..EmailContent::default() },
         due_at: now(),
     }
+}
+
+/// Tries to change what belongs to another organization.
+pub(crate) async fn touch_notices_of_others(
+    tx: &mut Tx,
+    webhook: WebhookId,
+    told: WebhookMessage,
+    letter: StaffEmailId,
+    member: MemberId,
+) {
+    assert!(!tx.update_webhook(webhook, &WebhookPatch::default()).await.unwrap());
+    assert!(!tx.rotate_webhook_secret(webhook, "whsec_", now()).await.unwrap());
+    assert!(!tx.disable_webhook(webhook, "mine", now()).await.unwrap());
+    assert!(!tx.enable_webhook(webhook).await.unwrap());
+    assert!(!tx.delete_webhook(webhook).await.unwrap());
+    tx.set_webhook_failing(webhook, Some(now())).await.unwrap();
+    assert!(tx.claim_webhook_messages(webhook, 9, now(), now()).await.unwrap().is_empty());
+    assert!(!tx.resend_webhook_message(told.id, now()).await.unwrap());
+    let claimed = ClaimedMessage { message: told, fence: 1 };
+    assert!(!tx.hold_webhook_message(&claimed, now(), "mine").await.unwrap());
+    let end = ended(MessageState::Delivered);
+    assert!(!tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
+    tx.forget_webhook_messages(at("2030-01-01")).await.unwrap();
+    tx.take_alert_news(false).await.unwrap();
+    assert!(!tx.set_daily_digest(member, true).await.unwrap());
+    assert!(!tx.begin_sending_to_staff(letter, now()).await.unwrap());
+    assert_eq!(tx.staff_email(letter).await.unwrap(), None);
+    tx.give_lost_staff_emails_up(at("2030-01-01"), "lost").await.unwrap();
+    tx.forget_staff_emails(at("2030-01-01")).await.unwrap();
 }
 
 fn later(minutes: i64) -> Timestamp {
@@ -185,14 +215,15 @@ on_both_databases!(
         let failed = attempt(Some("it answered 500"));
         assert!(tx.end_webhook_attempt(&again, &failed, &retry, later(2)).await.unwrap());
         assert!(tx.claim_webhook_messages(id, 1, later(2), later(3)).await.unwrap().len() == 1);
-        let last = tx.claim_webhook_messages(id, 9, later(5), later(6)).await.unwrap();
-        let last = last.into_iter().find(|one| one.message.id == again.message.id).unwrap();
-        assert_eq!(last.message.attempts, 1);
-        assert!(tx.end_webhook_attempt(&last, &lost, &end, later(5)).await.unwrap());
-        let delivered = tx.webhook_message(last.message.id).await.unwrap().unwrap();
+        let final_one = tx.claim_webhook_messages(id, 9, later(5), later(6)).await.unwrap();
+        let final_one =
+            final_one.into_iter().find(|one| one.message.id == again.message.id).unwrap();
+        assert_eq!(final_one.message.attempts, 1);
+        assert!(tx.end_webhook_attempt(&final_one, &lost, &end, later(5)).await.unwrap());
+        let delivered = tx.webhook_message(final_one.message.id).await.unwrap().unwrap();
         assert_eq!((delivered.state, delivered.attempts), (MessageState::Delivered, 2));
         assert_eq!(delivered.ended_at, Some(later(5)));
-        let attempts = tx.webhook_attempts(last.message.id).await.unwrap();
+        let attempts = tx.webhook_attempts(final_one.message.id).await.unwrap();
         assert_eq!(attempts.len(), 3, "also that of the one who had lost it");
         assert_eq!(attempts.iter().filter(|one| **one == failed).count(), 1);
     }
@@ -328,6 +359,19 @@ on_both_databases!(a_member_gets_one_digest_a_day_sent_by_one, async |store| {
     assert_eq!(tx.forget_staff_emails(later(1)).await.unwrap(), 2);
 });
 
+/// A playbook's message about a client.
+fn about(webhook: WebhookId, client: &str) -> NewWebhookMessage {
+    let event = Event::PlaybookCalled(PlaybookNotice {
+        organization: "acme".to_owned(),
+        playbook: "Call".to_owned(),
+        client_id: client.to_owned(),
+        client_name: None,
+        reason: "It fell.".to_owned(),
+        alert: None,
+    });
+    NewWebhookMessage { notice: Notice { event, timestamp: now() }, ..message(webhook, &[]) }
+}
+
 on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
     let (ours, ada, alert, id) = with_webhook(store).await;
     let bob = client(store, ours, "bob", "2026-05-01").await.id;
@@ -336,6 +380,8 @@ on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
     let mut tx = service(store, ours).await;
     let messages = [message(id, &[alert]), message(id, &[kept.id]), message(id, &[alert, kept.id])];
     tx.queue_webhook_messages(&messages, now()).await.unwrap();
+    // One that no alert leads to.
+    tx.queue_webhook_messages(&[about(id, "ada")], now()).await.unwrap();
     tx.keep_alert_news(&[news(alert, Change::Opened, false)]).await.unwrap();
     tx.delete_client(ada).await.unwrap();
     let left = tx.webhook_messages(id, None, 9).await.unwrap();

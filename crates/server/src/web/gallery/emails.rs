@@ -12,10 +12,14 @@ use mainstay_core::{
         milestone_celebration, momentum_nudge, subscription_request, weekly_insights,
     },
     engagement::EventType,
+    health::{AlertType, Change, Severity},
+    id::MemberId,
     insight::{InsightType, Period},
+    notice::{Digest, DigestAlert, DigestFor},
     score::ScoreModel,
-    time::days_before,
+    time::{days_before, local_day},
 };
+use uuid::Uuid;
 
 use super::{
     NOW, names,
@@ -96,7 +100,49 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
     .1
 }
 
-/// One kind of mail; `hostile` shows the weekly one to a client with the worst of names.
+/// What the mail to a member says.
+fn digest() -> EmailContent {
+    let member = MemberId::new(Uuid::nil());
+    let alert = |client: &str, owner, change, kind, severity, message: &str| DigestAlert {
+        client: client.to_owned(),
+        owner,
+        change,
+        kind,
+        severity,
+        message: message.to_owned(),
+    };
+    let alerts = [
+        alert(
+            "Fernhollow Ceramics",
+            Some(member),
+            Change::Opened,
+            AlertType::ChurnRisk,
+            Severity::Critical,
+            "Quiet for 23 days, usual gap 4 days, and at risk and declining: 63 → 37 in 7 days.",
+        ),
+        alert(
+            names::MARKUP,
+            None,
+            Change::Worsened,
+            AlertType::ZeroActivity,
+            Severity::Critical,
+            "Quiet for 3 days, usual gap 1 day.",
+        ),
+        alert(
+            "Harbour Books",
+            Some(member),
+            Change::Resolved,
+            AlertType::Inactivity,
+            Severity::Warning,
+            "Active again: last event Sat 21 Nov, 17:20.",
+        ),
+    ];
+    let day = local_day(days_before(NOW, 1, &zone()), &zone());
+    let to = DigestFor { member, organization: ORGANIZATION, day, open: 12 };
+    Digest::new(to, &alerts).map(|digest| digest.content).unwrap_or_default()
+}
+
+/// One kind of mail, or the digest that members get; `hostile` shows the weekly one to a client with the worst of names.
 pub(super) async fn show_email(
     _: StaffSession,
     State(web): State<Web>,
@@ -105,6 +151,12 @@ pub(super) async fn show_email(
     let unknown = || PageError::not_found("There is no such specimen.");
     if !web.site.demo {
         return Err(unknown());
+    }
+    if name == "daily_digest" {
+        // Like the mail that asks, it has no way out but the settings.
+        let links = preview_links(EmailType::SubscriptionRequest);
+        let rendered = render(&digest(), None, &links)?;
+        return Ok((emails::policy(), Html(rendered.html)).into_response());
     }
     let hostile = name == "hostile";
     let kind = if hostile { Ok(EmailType::WeeklyInsights) } else { name.parse() };

@@ -15,20 +15,20 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 /// A request as a receiver got it.
 #[derive(Clone, Debug)]
-pub(super) struct Got {
-    pub(super) path: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Vec<u8>,
+pub(crate) struct Got {
+    pub(crate) path: String,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Got {
     #[track_caller]
-    pub(super) fn header(&self, name: &str) -> &str {
+    pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
     }
 
     #[track_caller]
-    pub(super) fn json(&self) -> Value {
+    pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 }
@@ -47,14 +47,14 @@ struct Place {
 }
 
 /// Somebody else's server, which keeps what it gets and answers as it is told: 200 otherwise.
-pub(super) struct Receiver {
+pub(crate) struct Receiver {
     place: Place,
     port: u16,
     server: JoinHandle<()>,
 }
 
 impl Receiver {
-    pub(super) async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let place = Place::default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -63,39 +63,39 @@ impl Receiver {
         Self { place, port, server }
     }
 
-    pub(super) fn url(&self, path: &str) -> String {
+    pub(crate) fn url(&self, path: &str) -> String {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
     /// Answers the next requests with these statuses.
-    pub(super) fn answers(&self, statuses: &[u16]) {
+    pub(crate) fn answers(&self, statuses: &[u16]) {
         self.kept(|kept| kept.answers.extend(statuses));
     }
 
     /// Takes requests and does not answer them until it is let go.
-    pub(super) fn hang(&self) {
+    pub(crate) fn hang(&self) {
         let mut gate = self.place.gate.lock().unwrap_or_else(PoisonError::into_inner);
         *gate = Some(Arc::default());
     }
 
     /// Answers those that hang, and whatever comes.
-    pub(super) fn let_go(&self) {
+    pub(crate) fn let_go(&self) {
         let gate = self.place.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(gate) = gate {
             gate.notify_waiters();
         }
     }
 
-    pub(super) fn got(&self) -> Vec<Got> {
+    pub(crate) fn got(&self) -> Vec<Got> {
         self.kept(|kept| kept.got.clone())
     }
 
-    pub(super) fn bodies(&self) -> Vec<Value> {
+    pub(crate) fn bodies(&self) -> Vec<Value> {
         self.got().iter().map(Got::json).collect()
     }
 
     #[track_caller]
-    pub(super) fn only(&self) -> Got {
+    pub(crate) fn only(&self) -> Got {
         let mut got = self.got();
         assert_eq!(got.len(), 1, "{:?}", self.bodies());
         got.remove(0)

@@ -6,8 +6,6 @@ use mainstay_core::notice::{Event, MessageState};
 use serde_json::{Value, json};
 
 use super::{active_now, check, courier, deliveries, quiet_since, receiver::Receiver, webhook};
-use crate::support::World;
-
 fn many(count: usize) -> impl Iterator<Item = String> {
     (0..count).map(|number| format!("client-{number:04}"))
 }

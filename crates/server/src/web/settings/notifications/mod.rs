@@ -293,7 +293,7 @@ async fn create(
 /// What became of a message, as an icon.
 const fn icon_of(state: MessageState) -> &'static str {
     match state {
-        MessageState::Queued => "snooze",
+        MessageState::Queued => "clock",
         MessageState::Delivered => "check",
         MessageState::Failed => "x",
     }

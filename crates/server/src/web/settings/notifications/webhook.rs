@@ -60,7 +60,8 @@ impl Row {
                 "About to be sent".to_owned()
             }
             MessageState::Queued => {
-                format!("Sent at the earliest {}", frame.moment(&message.due_at))
+                let when = if message.attempts == 0 { "Sent" } else { "Sent again" };
+                format!("{when} at the earliest {}", frame.moment(&message.due_at))
             }
             MessageState::Delivered => "Delivered".to_owned(),
             MessageState::Failed => "Not delivered".to_owned(),
