@@ -157,12 +157,3 @@ where
 {
     T::deserialize(deserializer).map(Some)
 }
-
-/// For a field that may be left out, and may be sent as null to say that there is nothing.
-pub(crate) fn nullable<'de, D, T>(deserializer: D) -> Result<Option<Option<T>>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    Option::deserialize(deserializer).map(Some)
-}

@@ -18,7 +18,7 @@ use mainstay_store::{Scope, StoredPlaybook, Tx, new_id};
 pub(crate) use alert::AlertPlaybooks;
 pub(crate) use band::BandPlaybooks;
 pub use outcomes::{OUTCOME_DAYS, Outcomes};
-pub use tasks::{NewStaffTask, StaffTaskPatch};
+pub use tasks::{NewStaffTask, StaffTaskPatch, TaskOwner};
 
 use crate::{Error, Mainstay, Result};
 

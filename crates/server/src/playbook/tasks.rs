@@ -10,6 +10,34 @@ use mainstay_store::{Scope, StaffTask, StaffTaskFilter, Tx, new_id};
 
 use crate::{Error, Mainstay, Result, health::no_alert, organization::Context};
 
+/// Whose a task is to be.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TaskOwner {
+    /// As it is; of a new task, the client's owner.
+    #[default]
+    Unsaid,
+    /// Nobody.
+    Nobody,
+    /// A member.
+    Member(MemberId),
+}
+
+impl TaskOwner {
+    fn or(self, unsaid: Option<MemberId>) -> Option<MemberId> {
+        match self {
+            Self::Unsaid => unsaid,
+            Self::Nobody => None,
+            Self::Member(member) => Some(member),
+        }
+    }
+}
+
+impl From<Option<MemberId>> for TaskOwner {
+    fn from(member: Option<MemberId>) -> Self {
+        member.map_or(Self::Nobody, Self::Member)
+    }
+}
+
 /// A task that somebody makes.
 #[derive(Clone, Debug)]
 pub struct NewStaffTask {
@@ -21,8 +49,8 @@ pub struct NewStaffTask {
     pub text: String,
     /// The local day at whose end it is late.
     pub due_on: Date,
-    /// Whose it is: the client's owner's when absent, nobody's when `None`.
-    pub owner: Option<Option<MemberId>>,
+    /// Whose it is.
+    pub owner: TaskOwner,
     /// The alert that led to it.
     pub alert: Option<AlertId>,
 }
@@ -36,8 +64,8 @@ pub struct StaffTaskPatch {
     pub text: Option<String>,
     /// The local day at whose end it is late.
     pub due_on: Option<Date>,
-    /// Whose it is; nobody's when `None`.
-    pub owner: Option<Option<MemberId>>,
+    /// Whose it is.
+    pub owner: TaskOwner,
     /// What became of it.
     pub state: Option<StaffTaskState>,
 }
@@ -103,7 +131,7 @@ impl Mainstay {
         let mut tx = self.store().begin(scope).await?;
         let client =
             tx.client(&new.client_id).await?.ok_or_else(|| Error::no_client(&new.client_id))?;
-        let owner = new.owner.unwrap_or(client.owner);
+        let owner = new.owner.or(client.owner);
         check_owner(&mut tx, owner).await?;
         if let Some(alert) = new.alert {
             let found = tx.alert(alert).await?.ok_or_else(|| no_alert(alert))?;
@@ -158,9 +186,9 @@ impl Mainstay {
         }
         check_task(&task.title, &task.text)?;
         task.due_on = patch.due_on.unwrap_or(task.due_on);
-        if let Some(owner) = patch.owner {
-            check_owner(&mut tx, owner).await?;
-            task.owner = owner;
+        if patch.owner != TaskOwner::Unsaid {
+            task.owner = patch.owner.or(None);
+            check_owner(&mut tx, task.owner).await?;
         }
         // Who finished it first did: the same again changes nothing.
         if let Some(state) = patch.state.filter(|state| *state != task.state) {

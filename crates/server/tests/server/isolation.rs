@@ -6,7 +6,10 @@ use std::{
 };
 
 use jiff::ToSpan as _;
-use mainstay::{notice::CreateWebhook, playbook::NewStaffTask};
+use mainstay::{
+    notice::CreateWebhook,
+    playbook::{NewStaffTask, TaskOwner},
+};
 use mainstay_core::{
     email::EmailType,
     engagement::EventType,
@@ -399,7 +402,7 @@ pub(crate) async fn fresh_staff_task(world: &World, client_id: &str) -> String {
         title: "Call of-acme".to_owned(),
         text: String::new(),
         due_on: "2026-05-04".parse().unwrap(),
-        owner: None,
+        owner: TaskOwner::Unsaid,
         alert: None,
     };
     let scope = Scope::Service(world.acme.id);

@@ -5,7 +5,7 @@ use mainstay_core::{
     email::{EmailSettings, EmailState, SubscriptionState},
     engagement::{EventType, Windows},
     health::{AlertType, Change, Severity},
-    id::{ClientId, OrganizationId},
+    id::{AlertId, ClientId, OrganizationId},
     insight::{InsightStatus, Rule},
     notice::{MessageState, NotificationSettings},
     score::{FeedbackKind, Score, ScoreInputs, ScoreModel},
@@ -125,15 +125,19 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     tx.queue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
+    fill_playbooks(&mut tx, &clients).await;
+    tx.commit().await.unwrap();
+    ours
+}
+
+async fn fill_playbooks(tx: &mut mainstay_store::Tx, clients: &[Client]) {
     let kept = playbook("Call");
     tx.save_playbook(&kept).await.unwrap();
-    for client in &clients {
+    for client in clients {
         let fell = Occasion::Band { day: day("2026-05-19"), change: fall() };
         tx.begin_playbook_runs(&[run(&kept, client.id, fell)]).await.unwrap();
         tx.create_staff_tasks(&[staff_task(client, "2026-05-21")]).await.unwrap();
     }
-    tx.commit().await.unwrap();
-    ours
 }
 
 async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
@@ -256,19 +260,7 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.job_schedules().await.unwrap(), []);
     assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
-    assert_eq!(tx.playbooks().await.unwrap(), []);
-    assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
-    assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
-    assert!(tx.waiting_playbook_runs(&chunk).await.unwrap().is_empty());
-    assert!(tx.unrecovered_alerts(&chunk, always.0).await.unwrap().is_empty());
-    assert!(tx.unrecovered_falls(&chunk, always.0).await.unwrap().is_empty());
-    assert_eq!(tx.alert_tallies(always.0, always.1).await.unwrap(), []);
-    assert!(tx.playbook_tallies(always.0, always.1).await.unwrap().is_empty());
-    assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
-    assert!(tx.staff_tasks_of(&[alert]).await.unwrap().is_empty());
-    assert_eq!(tx.count_due_staff_tasks(None, last).await.unwrap(), 0);
-    assert!(tx.owners_of(&[ada.id]).await.unwrap().is_empty());
-    assert!(tx.latest_scores(&chunk, (first, last)).await.unwrap().is_empty());
+    no_playbooks_are_seen(&mut tx, &ada, alert).await;
     assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
     assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
     assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
@@ -299,6 +291,31 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.tasks(ada.id).await.unwrap()[0].id, task);
     assert!(tx.alert(alert).await.unwrap().is_some());
 });
+
+async fn no_playbooks_are_seen(tx: &mut mainstay_store::Tx, ada: &Client, alert: AlertId) {
+    assert_eq!(tx.playbooks().await.unwrap(), []);
+    assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
+    assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
+    assert!(tx.waiting_playbook_runs(&ClientChunk::of(ada)).await.unwrap().is_empty());
+    assert!(
+        tx.unrecovered_alerts(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+    );
+    assert!(
+        tx.unrecovered_falls(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+    );
+    assert_eq!(tx.alert_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap(), []);
+    assert!(tx.playbook_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap().is_empty());
+    assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
+    assert!(tx.staff_tasks_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.count_due_staff_tasks(None, day("2026-12-31")).await.unwrap(), 0);
+    assert!(tx.owners_of(&[ada.id]).await.unwrap().is_empty());
+    assert!(
+        tx.latest_scores(&ClientChunk::of(ada), (day("2026-01-01"), day("2026-12-31")))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
 
 on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let (ours, theirs) = (filled(store, "UTC").await, filled(store, "UTC").await);

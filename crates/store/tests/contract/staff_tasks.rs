@@ -64,7 +64,7 @@ on_both_databases!(a_task_is_kept_as_it_was_made_and_changed, async |store| {
     tx.create_staff_tasks(std::slice::from_ref(&task)).await.unwrap();
     assert_eq!(tx.staff_task(task.id).await.unwrap().as_ref(), Some(&task));
     task.owner = Some(ines);
-    task.title = "Call".to_owned();
+    "Call".clone_into(&mut task.title);
     task.text = String::new();
     task.due_on = day("2026-06-01");
     task.state = StaffTaskState::Done;

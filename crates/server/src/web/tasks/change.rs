@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 use crate::{
     Error,
-    playbook::{NewStaffTask, StaffTaskPatch},
+    playbook::{NewStaffTask, StaffTaskPatch, TaskOwner},
     web::{
         Answer, FormError, InPath, PageError, Place, Sent, StaffSession, StaffShell, Web,
         components::{View, display_name},
@@ -58,7 +58,7 @@ impl Filled {
             title: Some(self.title.clone()),
             text: Some(self.text.clone()),
             due_on: Some(day(&self.due_on)?),
-            owner: Some(owner(&self.owner)?),
+            owner: owner(&self.owner)?,
             state: None,
         })
     }
@@ -71,12 +71,12 @@ fn day(text: &str) -> Result<Date, Error> {
     })
 }
 
-fn owner(text: &str) -> Result<Option<mainstay_core::id::MemberId>, Error> {
+fn owner(text: &str) -> Result<TaskOwner, Error> {
     if text.is_empty() {
-        return Ok(None);
+        return Ok(TaskOwner::Nobody);
     }
     let unknown = |_| Error::invalid("owner_id", "is no member; choose one of the list");
-    text.parse().map(Some).map_err(unknown)
+    text.parse().map(TaskOwner::Member).map_err(unknown)
 }
 
 /// A new task, as a client's page sends it.
@@ -94,7 +94,7 @@ impl NewTaskForm {
             title: self.title.clone(),
             text: String::new(),
             due_on: day(&self.due_on)?,
-            owner: Some(owner(&self.owner)?),
+            owner: owner(&self.owner)?,
             alert: None,
         })
     }

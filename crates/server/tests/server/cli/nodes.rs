@@ -11,7 +11,7 @@ use tokio::time::interval;
 use super::sandbox::{Sandbox, Served};
 
 /// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// Runs that are done before one of the processes goes.
 const EACH: usize = 15;
 const NEVER: &str = "0 0 29 2 *";

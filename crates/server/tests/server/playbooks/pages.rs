@@ -5,12 +5,9 @@ use mainstay_store::{ClientPatch, Role};
 use serde_json::json;
 
 use super::{alert, at, check, playbook, runs, task, tasks};
-use crate::{
-    support::World,
-    web::{
-        browser::Browser,
-        hostile::{HOSTILE, assert_harmless},
-    },
+use crate::web::{
+    browser::Browser,
+    hostile::{HOSTILE, assert_harmless},
 };
 
 const TASKS: &str = "/tasks";

@@ -99,6 +99,6 @@ on_both_databases!(a_fall_that_started_a_playbook_is_recovered_from_by_the_score
     world.be_active("ada", "content_generated", 40).await;
     check(world).await;
     assert_eq!(runs(world, "ada").await[0].recovered_at, Some(world.mainstay.now()));
-    let scope = Scope::Service(world.acme.id);
-    assert_eq!(world.mainstay.outcomes(scope).await.unwrap().playbooks[0].1.recovered, 1);
+    let acme = Scope::Service(world.acme.id);
+    assert_eq!(world.mainstay.outcomes(acme).await.unwrap().playbooks[0].1.recovered, 1);
 });

@@ -4,19 +4,19 @@ use mainstay_core::{
     playbook::{StaffTaskState, due_at, is_overdue},
 };
 use mainstay_store::StaffTask;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
 use crate::{
     api::{
-        body::{nullable, present},
+        body::present,
         input::{day, id},
         names,
         problem::Problem,
     },
     organization::Context,
-    playbook::{NewStaffTask, StaffTaskPatch},
+    playbook::{NewStaffTask, StaffTaskPatch, TaskOwner},
 };
 
 /// Something that staff are to do for a client.
@@ -97,6 +97,12 @@ pub(super) struct StaffTaskPage {
     pub(super) next: Option<String>,
 }
 
+/// Reads whose a task is to be: null is nobody, where a field that is left out says nothing.
+fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskOwner, D::Error> {
+    let id: Option<Uuid> = Option::deserialize(deserializer)?;
+    Ok(id.map(MemberId::new).into())
+}
+
 /// A task to be made.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -116,9 +122,9 @@ pub(super) struct NewTask {
     #[schema(format = Date, example = "2026-05-04")]
     due_on: String,
     /// The member whose it is; the client's owner when absent, nobody when null.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "owner")]
     #[schema(value_type = Option<Uuid>)]
-    owner_id: Option<Option<Uuid>>,
+    owner_id: TaskOwner,
     /// The alert that led to it.
     #[schema(value_type = Option<Uuid>)]
     alert_id: Option<String>,
@@ -130,7 +136,7 @@ impl NewTask {
         Ok(NewStaffTask {
             due_on: day("due_on", &self.due_on)?,
             alert: self.alert_id.as_deref().map(|text| id("alert_id", text)).transpose()?,
-            owner: self.owner_id.map(|owner| owner.map(MemberId::new)),
+            owner: self.owner_id,
             client_id: self.client_id,
             title: self.title,
             text: self.text,
@@ -156,9 +162,9 @@ pub(super) struct TaskPatch {
     #[schema(format = Date)]
     due_on: Option<String>,
     /// The member whose it is; nobody when null.
-    #[serde(default, deserialize_with = "nullable")]
+    #[serde(default, deserialize_with = "owner")]
     #[schema(value_type = Option<Uuid>)]
-    owner_id: Option<Option<Uuid>>,
+    owner_id: TaskOwner,
     /// `done` finishes it, `dismissed` says that it need not be done, `open` takes either back.
     #[serde(default, deserialize_with = "present")]
     #[schema(value_type = Option<names::StaffTaskState>)]
@@ -171,7 +177,7 @@ impl TaskPatch {
             title: self.title,
             text: self.text,
             due_on: self.due_on.as_deref().map(|text| day("due_on", text)).transpose()?,
-            owner: self.owner_id.map(|owner| owner.map(MemberId::new)),
+            owner: self.owner_id,
             state: self.state,
         })
     }

@@ -41,12 +41,12 @@ impl Filled {
         };
         match playbook.trigger {
             Trigger::Alert { kind, at_least } => {
-                form.on = "alert".to_owned();
+                "alert".clone_into(&mut form.on);
                 form.kind = kind.map(|kind| kind.to_string()).unwrap_or_default();
                 form.at_least = at_least.to_string();
             }
             Trigger::Band { from, to } => {
-                form.on = "band".to_owned();
+                "band".clone_into(&mut form.on);
                 form.from = from.map(|from| from.to_string()).unwrap_or_default();
                 form.to = to.to_string();
             }
