@@ -421,7 +421,7 @@ async fn ids_of(
     store: &Store,
     organization: OrganizationId,
     client: ClientId,
-) -> (mainstay_core::id::TaskId, mainstay_core::id::InsightId, mainstay_core::id::AlertId) {
+) -> (mainstay_core::id::TaskId, mainstay_core::id::InsightId, AlertId) {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     let filter = AlertFilter { client: Some(client), ..AlertFilter::default() };
     (

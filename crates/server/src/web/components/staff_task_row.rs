@@ -43,7 +43,7 @@ impl StaffTaskRow {
             late,
             owner: task
                 .owner
-                .map_or_else(|| "Nobody’s".to_owned(), |owner| people.name(Some(owner))),
+                .map_or_else(|| "Nobody’s".to_owned(), |owner| format!("for {}", Isolated(&people.name(Some(owner))))),
             from: task.run.map(|_| "made by a playbook".to_owned()),
             is_open,
             action: format!("/tasks/{}", task.id),
