@@ -17,7 +17,10 @@ fn insert(rows: usize, numbered: bool) -> String {
         format!("({})", parameters.join(","))
     };
     let rows: Vec<String> = (0..rows).map(row).collect();
-    format!("INSERT INTO ceiling (day, client, message, kind, at) VALUES {}", rows.join(","))
+    format!(
+        "INSERT INTO ceiling (at, client, message, kind, received_at) VALUES {}",
+        rows.join(",")
+    )
 }
 
 macro_rules! fill {
@@ -30,17 +33,22 @@ macro_rules! fill {
             }
             let mut tx = $connection.begin().await?;
             let mut sorted: Vec<_> = events.iter().collect();
-            sorted
-                .sort_by(|a, b| (&a.client_id, &a.message_id).cmp(&(&b.client_id, &b.message_id)));
+            sorted.sort_by(|a, b| {
+                (a.occurred_at, &a.client_id, &a.message_id).cmp(&(
+                    b.occurred_at,
+                    &b.client_id,
+                    &b.message_id,
+                ))
+            });
             for chunk in sorted.chunks(ROWS) {
                 let mut query = sqlx::query(AssertSqlSafe(insert(chunk.len(), $numbered)));
                 for event in chunk {
                     query = query
-                        .bind(event.occurred_at.as_second() / 86_400)
+                        .bind(event.occurred_at.as_microsecond())
                         .bind(&event.client_id)
                         .bind(&event.message_id)
                         .bind(event.event_type.as_str())
-                        .bind(event.occurred_at.as_microsecond());
+                        .bind(event.received_at.as_microsecond());
                 }
                 query.execute(&mut *tx).await?;
             }
@@ -64,8 +72,9 @@ pub(crate) async fn sqlite(
         .pragma("cache_size", "-65536");
     let mut connection = sqlx::SqliteConnection::connect_with(&options).await?;
     sqlx::query(
-        "CREATE TABLE ceiling (day INTEGER NOT NULL, client TEXT NOT NULL, message TEXT NOT NULL, \
-         kind TEXT NOT NULL, at INTEGER NOT NULL, PRIMARY KEY (day, client, message)) WITHOUT ROWID",
+        "CREATE TABLE ceiling (at INTEGER NOT NULL, client TEXT NOT NULL, message TEXT NOT NULL, \
+         kind TEXT NOT NULL, received_at INTEGER NOT NULL, PRIMARY KEY (at, client, message)) \
+         WITHOUT ROWID",
     )
     .execute(&mut connection)
     .await?;
@@ -81,8 +90,8 @@ pub(crate) async fn postgres(
     let mut connection = sqlx::PgConnection::connect(url).await?;
     sqlx::query("DROP TABLE IF EXISTS ceiling").execute(&mut connection).await?;
     sqlx::query(
-        "CREATE TABLE ceiling (day BIGINT NOT NULL, client TEXT NOT NULL, message TEXT NOT NULL, \
-         kind TEXT NOT NULL, at BIGINT NOT NULL, PRIMARY KEY (day, client, message))",
+        "CREATE TABLE ceiling (at BIGINT NOT NULL, client TEXT NOT NULL, message TEXT NOT NULL, \
+         kind TEXT NOT NULL, received_at BIGINT NOT NULL, PRIMARY KEY (at, client, message))",
     )
     .execute(&mut connection)
     .await?;

@@ -8,7 +8,7 @@ use mainstay_core::{
     id::OrganizationId,
     time::local_day,
 };
-use mainstay_store::{NewOrganization, Scope, Seen, StorableEvent, Store, new_id};
+use mainstay_store::{NewOrganization, RollUp, Scope, Seen, StorableEvent, Store, new_id};
 
 use crate::Result;
 
@@ -144,7 +144,7 @@ pub(crate) async fn store_batch(
             event,
         })
         .collect();
-    tx.store_events(&storable).await?;
+    tx.store_events(&storable, RollUp::AtOnce).await?;
     tx.commit().await?;
     Ok(())
 }

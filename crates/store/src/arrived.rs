@@ -36,7 +36,7 @@ impl Tx {
             "SELECT c.external_id, e.message_id, e.event_type, e.name, e.occurred_at, e.received_at \
              FROM (SELECT * FROM (SELECT client_id, message_id, event_type, name, occurred_at, \
              received_at FROM client_engagement_events WHERE organization_id = $1 \
-             ORDER BY hour DESC LIMIT $3) AS latest ORDER BY received_at DESC, message_id LIMIT $2) \
+             ORDER BY occurred_at DESC LIMIT $3) AS latest ORDER BY received_at DESC, message_id LIMIT $2) \
              AS e JOIN clients c ON c.organization_id = $1 AND c.id = e.client_id \
              ORDER BY e.received_at DESC, e.message_id",
             self.scope.organization_uuid(),

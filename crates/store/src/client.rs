@@ -482,6 +482,7 @@ impl Tx {
             "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM daily_activity WHERE organization_id = $1 AND client_id = $2",
+            "DELETE FROM pending_activity WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM client_success_scores WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM stale_scores WHERE organization_id = $1 AND client_id = $2",

@@ -349,7 +349,8 @@ macro_rules! insert_rows {
 
 /// Like `insert_rows`, collecting the rows that the statement gives: an `INSERT` whose `$conflict`
 /// ends in `RETURNING`, or a look-up of many keys at once that begins with
-/// `WITH wanted (…) AS (` and goes on with `) SELECT …`.
+/// `WITH wanted (…) AS (` and goes on with `) SELECT …`, where `CROSS JOIN [table t WHERE …]` has every
+/// key looked up by itself, as in `fetch_day_by_day`.
 macro_rules! fetch_for_rows {
     ($tx:expr, $returned:ty, $insert:expr, $rows:expr, $conflict:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
         let mut returned: Vec<$returned> = Vec::new();
@@ -428,6 +429,17 @@ pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
     }
 }
 
+/// An event's instant in fixed-width hexadecimal digits, in microseconds since `from`: how many there
+/// are, `crate::engagement::instants` says.
+pub(crate) fn instant_digits(from: &str, postgres: bool) -> String {
+    if postgres {
+        let micros = format!("extract(epoch FROM occurred_at - {from}) * 1000000");
+        format!("lpad(to_hex(({micros})::bigint), 10, '0')")
+    } else {
+        format!("printf('%010x', occurred_at - {from})")
+    }
+}
+
 /// Ids as a list of literals. Of ids only: they have no text that could end the literal.
 pub(crate) fn id_list(ids: impl Iterator<Item = Uuid>, postgres: bool) -> String {
     let literal = |id: Uuid| {
@@ -439,7 +451,7 @@ pub(crate) fn id_list(ids: impl Iterator<Item = Uuid>, postgres: bool) -> String
 /// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
 /// and stays in the connection's cache of prepared statements.
 pub(crate) fn statement_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const SIZES: [usize; 5] = [250, 50, 10, 3, 1];
+    const SIZES: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
     std::iter::from_fn(move || {
         let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
         let (chunk, rest) = rows.split_at(size);
@@ -473,6 +485,7 @@ pub(crate) fn columns_sql(insert: &str, columns: usize, conflict: &str) -> Strin
     let list = |part: fn(usize) -> String| (1..=columns).map(part).collect::<Vec<_>>().join(", ");
     let (names, arrays) =
         (list(|column| format!("column{column}")), list(|column| format!("${}", column + 1)));
+    let conflict = day_by_day(conflict, true);
     format!(
         "{insert} SELECT $1, {names} FROM UNNEST({arrays}) AS given ({names}) WHERE true {conflict}"
     )
@@ -509,12 +522,12 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
         sql.push(')');
     }
     // WHERE: without it, SQLite takes the ON of ON CONFLICT for a join's.
-    let _ = write!(sql, ") AS given WHERE true {conflict}");
+    let _ = write!(sql, ") AS given WHERE true {}", day_by_day(conflict, false));
     sql
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 49] = [
+pub const TENANT_TABLES: [&str; 50] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -529,6 +542,7 @@ pub const TENANT_TABLES: [&str; 49] = [
     "event_moves",
     "untimed_messages",
     "daily_activity",
+    "pending_activity",
     "client_activity_totals",
     "client_success_scores",
     "score_days",

@@ -56,7 +56,8 @@ pub use email::{
     ClientEmail, EmailCounts, EmailEvent, EmailFilter, EmailToken, NewEmail, SendEnd, WholeEmail,
 };
 pub use engagement::{
-    ActivityRange, DayActivity, EventCursor, Outcome, StorableEvent, StoredEvent, TypeCounts,
+    ActivityRange, DayActivity, EventCursor, Outcome, RollUp, StorableEvent, StoredEvent,
+    TypeCounts,
 };
 pub use error::StoreError;
 pub use health::{Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode};

@@ -1,6 +1,6 @@
 //! Two ids of the same client: everything known under one moves to the other.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
@@ -12,21 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     ClientRange, ResolvedClient, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
-    engagement::{Additions, utc_hour},
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, insert_rows},
+    engagement::{Additions, rolled},
     pool::Lock,
 };
-
-/// The rows of one client's events, hour by hour: no index leads to them by client alone.
-macro_rules! events_of_hours {
-    ($rest:literal) => {
-        concat!(
-            "WITH RECURSIVE hours (hour) AS (SELECT CAST($3 AS BIGINT) UNION ALL \
-             SELECT hour + 1 FROM hours WHERE hour < $4) ",
-            $rest
-        )
-    };
-}
 
 impl Tx {
     /// Clients that these ids are another name of.
@@ -58,7 +47,8 @@ impl Tx {
     /// it: events, tasks, feedback, notes, insights, alerts and mails. Scores are computed again from
     /// the events of both; the other id's own are gone. Done again, it changes nothing.
     ///
-    /// Costs as many look-ups as there are hours since the older of the two came to be.
+    /// Costs as many look-ups as there are days since the older of the two came to be, and events of
+    /// the days on which the other id did something.
     pub async fn merge_client(
         &mut self,
         previous: &str,
@@ -116,10 +106,12 @@ impl Tx {
         let first = local_day(gone.created_at.min(kept.created_at), zone);
         let (first, last) = (add_days(first, -1), add_days(local_day(now, zone), 2));
         let first = self.first_active_day().await?.map_or(first, |active| first.min(active));
-        let days = self.active_days(gone.id, (first, last)).await?;
-        self.move_events(gone.id, kept.id, (&days, zone)).await?;
+        self.gather_activity().await?;
+        let moved = self.client_instants(gone.id, first, last).await?;
+        self.move_events(gone.id, kept.id, &moved).await?;
+        let days: BTreeSet<Date> = moved.iter().map(|at| local_day(*at, zone)).collect();
         for day in &days {
-            self.roll_up_again(gone.id, kept.id, *day, zone).await?;
+            self.roll_up_again((gone.id, kept.id), *day).await?;
         }
         self.total_again(kept.id, (first, last)).await?;
         self.move_records(gone.id, kept.id).await?;
@@ -134,60 +126,34 @@ impl Tx {
         Ok(())
     }
 
-    /// The local days on which a client did something.
-    async fn active_days(
-        &mut self,
-        client: ClientId,
-        (first, last): (Date, Date),
-    ) -> Result<Vec<Date>> {
-        let rows = fetch_all!(
-            self,
-            (Day,),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) UNION ALL \
-             SELECT day + 1 FROM days WHERE day < $4) \
-             SELECT DISTINCT a.day FROM days CROSS JOIN daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2 ORDER BY a.day",
-            self.scope.organization_uuid(),
-            client.uuid(),
-            Day(first),
-            Day(last)
-        )?;
-        Ok(rows.into_iter().map(|(day,)| day.0).collect())
-    }
-
-    /// Gives one client the events that another had on these days; a message that both have counts
+    /// Gives one client the events that another had at these instants; a message that both have counts
     /// once.
     async fn move_events(
         &mut self,
         gone: ClientId,
         kept: ClientId,
-        (days, zone): (&[Date], &TimeZone),
+        instants: &BTreeSet<Timestamp>,
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
-        for day in days {
-            execute!(
-                self,
-                events_of_hours!(
-                    "INSERT INTO client_engagement_events (organization_id, hour, client_id, \
-                     message_id, client_timestamp, event_type, name, occurred_at, received_at, \
-                     session_id, page_path, duration_seconds, data) \
-                     SELECT e.organization_id, e.hour, $5, e.message_id, e.client_timestamp, \
-                     e.event_type, e.name, e.occurred_at, e.received_at, e.session_id, e.page_path, \
-                     e.duration_seconds, e.data FROM hours CROSS JOIN client_engagement_events e \
-                     WHERE e.organization_id = $1 AND e.hour = hours.hour AND e.client_id = $2 \
-                     ON CONFLICT DO NOTHING"
-                ),
-                organization,
-                gone.uuid(),
-                utc_hour(start_of_day(*day, zone)),
-                utc_hour(start_of_day(add_days(*day, 1), zone)),
-                kept.uuid()
-            )?;
-        }
+        let instants: Vec<Timestamp> = instants.iter().copied().collect();
+        insert_rows!(
+            self,
+            "WITH wanted (organization_id, client_id, kept, occurred_at) AS (",
+            &instants,
+            ") INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
+             message_id, client_timestamp, event_type, name, received_at, session_id, page_path, \
+             duration_seconds, data) \
+             SELECT e.organization_id, e.occurred_at, w.kept, e.message_id, e.client_timestamp, \
+             e.event_type, e.name, e.received_at, e.session_id, e.page_path, e.duration_seconds, \
+             e.data FROM wanted w CROSS JOIN [client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
+             AND e.client_id = w.client_id] ON CONFLICT DO NOTHING",
+            |at| [organization, gone.uuid(), kept.uuid(), Instant(*at)]
+        );
         for sql in [
             "INSERT INTO event_moves \
-             (organization_id, client_hour, client_id, message_id, client_timestamp) \
-             SELECT organization_id, client_hour, $3, message_id, client_timestamp \
+             (organization_id, client_timestamp, client_id, message_id) \
+             SELECT organization_id, client_timestamp, $3, message_id \
              FROM event_moves WHERE organization_id = $1 AND client_id = $2 ON CONFLICT DO NOTHING",
             "INSERT INTO untimed_messages \
              (organization_id, day, client_id, message_id, received_at) \
@@ -200,15 +166,23 @@ impl Tx {
         Ok(())
     }
 
-    /// Counts a client's events of one local day again.
-    async fn roll_up_again(
-        &mut self,
-        gone: ClientId,
-        kept: ClientId,
-        day: Date,
-        zone: &TimeZone,
-    ) -> Result<()> {
+    /// Counts the events of one local day again, of a client that was given another one's.
+    async fn roll_up_again(&mut self, (gone, kept): (ClientId, ClientId), day: Date) -> Result<()> {
         let organization = self.scope.organization_uuid();
+        let mut instants = self.client_instants(gone, day, day).await?;
+        instants.append(&mut self.client_instants(kept, day, day).await?);
+        let instants: Vec<Timestamp> = instants.into_iter().collect();
+        let events: Vec<(String, Instant)> = fetch_for_rows!(
+            self,
+            (String, Instant),
+            "WITH wanted (organization_id, client_id, occurred_at) AS (",
+            &instants,
+            ") SELECT e.event_type, e.occurred_at FROM wanted w \
+             CROSS JOIN [client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
+             AND e.client_id = w.client_id]",
+            |at| [organization, kept.uuid(), Instant(*at)]
+        );
         for client in [gone, kept] {
             execute!(
                 self,
@@ -219,27 +193,10 @@ impl Tx {
                 client.uuid()
             )?;
         }
-        let (start, end) = (start_of_day(day, zone), start_of_day(add_days(day, 1), zone));
-        execute!(
-            self,
-            events_of_hours!(
-                "INSERT INTO daily_activity \
-                 (organization_id, day, client_id, event_type, event_count, last_at) \
-                 SELECT e.organization_id, CAST($7 AS DATE), e.client_id, e.event_type, COUNT(*), \
-                 MAX(e.occurred_at) FROM hours CROSS JOIN client_engagement_events e \
-                 WHERE e.organization_id = $1 AND e.hour = hours.hour AND e.client_id = $2 \
-                 AND e.occurred_at >= $5 AND e.occurred_at < $6 \
-                 GROUP BY e.organization_id, e.client_id, e.event_type"
-            ),
-            organization,
-            kept.uuid(),
-            utc_hour(start),
-            utc_hour(end),
-            Instant(start),
-            Instant(end),
-            Day(day)
-        )?;
-        Ok(())
+        let events = events
+            .into_iter()
+            .map(|(event_type, at)| ((day, kept, EventType::of_name(&event_type)), at.0));
+        self.add_to_days(&rolled(events.collect())).await
     }
 
     /// Adds up a client's folded days again.

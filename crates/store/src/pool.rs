@@ -81,7 +81,9 @@ impl Store {
             .pragma("wal_autocheckpoint", "16384")
             // Pages, in KiB when negative: holds the region that a day's batches write to.
             .pragma("cache_size", "-65536")
-            .pragma("temp_store", "memory");
+            .pragma("temp_store", "memory")
+            // Statements for many rows have a text for each number of rows and set of equal columns.
+            .statement_cache_capacity(400);
         check_file(url, options.get_filename())?;
         let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
         let writer = pool

@@ -1,6 +1,6 @@
 //! What the portfolio shows of each client, and which clients it has changed for.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Scope, StoredModel, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one},
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed},
     pool::Lock,
 };
 
@@ -382,7 +382,25 @@ impl Tx {
              AND a.day = recent.day AND a.client_id = w.client_id) AS seen GROUP BY client_id",
             |client| [organization, Day(today), Day(first), client.uuid()]
         );
-        Ok(rows.into_iter().map(|(client, at)| (client.into(), at.0)).collect())
+        let pending = fetch_packed!(
+            self,
+            (Uuid, Instant),
+            "hex(client_id), last_at",
+            "SELECT client_id, MAX(last_at) AS last_at FROM pending_activity \
+             WHERE organization_id = $1 AND day >= $2 GROUP BY client_id",
+            organization,
+            Day(first)
+        )?;
+        let wanted: HashSet<ClientId> = clients.iter().copied().collect();
+        let mut seen: HashMap<ClientId, Timestamp> = HashMap::with_capacity(rows.len());
+        for (client, at) in rows.into_iter().chain(pending) {
+            let client = ClientId::from(client);
+            if wanted.contains(&client) {
+                let last = seen.entry(client).or_insert(at.0);
+                *last = at.0.max(*last);
+            }
+        }
+        Ok(seen)
     }
 
     /// How many alerts opened and ended by themselves since an instant. An alert's id begins with the

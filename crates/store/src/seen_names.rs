@@ -1,7 +1,10 @@
-use jiff::civil::Date;
-use mainstay_core::time::epoch_day;
+use jiff::{civil::Date, tz::TimeZone};
+use mainstay_core::time::start_of_day;
 
-use crate::{Result, Tx, dialect::fetch_all};
+use crate::{
+    Result, Tx,
+    dialect::{Instant, fetch_all},
+};
 
 /// Newest events that are looked through: a page must not take as long as there are events.
 const LOOKED_THROUGH: i64 = 100_000;
@@ -23,10 +26,10 @@ impl Tx {
             self,
             (String, i64),
             "SELECT name, COUNT(*) FROM (SELECT name, event_type FROM client_engagement_events \
-             WHERE organization_id = $1 AND hour >= $2 ORDER BY hour DESC LIMIT $4) recent \
+             WHERE organization_id = $1 AND occurred_at >= $2 ORDER BY occurred_at DESC LIMIT $4) recent \
              WHERE event_type = 'custom' GROUP BY name ORDER BY COUNT(*) DESC, name LIMIT $3",
             self.scope.organization_uuid(),
-            i64::from(epoch_day(since)) * 24,
+            Instant(start_of_day(since, &TimeZone::UTC)),
             limit,
             LOOKED_THROUGH
         )?;

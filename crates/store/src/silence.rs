@@ -5,7 +5,6 @@ use jiff::Timestamp;
 use crate::{
     ClientRange, Result, Tx,
     dialect::{Instant, execute, fetch_one, fetch_optional},
-    engagement::utc_hour,
 };
 
 /// A stretch without an event from any client, where there used to be some.
@@ -25,11 +24,9 @@ impl Tx {
         let row = fetch_optional!(
             self,
             (i64,),
-            "SELECT hour FROM client_engagement_events WHERE organization_id = $1 \
-             AND hour BETWEEN $2 AND $3 AND occurred_at >= $4 AND occurred_at < $5 LIMIT 1",
+            "SELECT CAST(1 AS BIGINT) FROM client_engagement_events WHERE organization_id = $1 \
+             AND occurred_at >= $2 AND occurred_at < $3 LIMIT 1",
             self.scope.organization_uuid(),
-            utc_hour(from),
-            utc_hour(to),
             Instant(from),
             Instant(to)
         )?;
@@ -42,10 +39,8 @@ impl Tx {
             self,
             (Option<Instant>,),
             "SELECT MAX(occurred_at) FROM client_engagement_events WHERE organization_id = $1 \
-             AND occurred_at < $3 AND hour = (SELECT MAX(hour) FROM client_engagement_events \
-             WHERE organization_id = $1 AND hour <= $2 AND occurred_at < $3)",
+             AND occurred_at < $2",
             self.scope.organization_uuid(),
-            utc_hour(at),
             Instant(at)
         )?;
         Ok(last.map(|at| at.0))

@@ -1,19 +1,19 @@
 //! Comparing what is rolled up with what it was rolled up from.
 
-use std::fmt;
+use std::{collections::BTreeMap, fmt};
 
-use jiff::{civil::Date, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::Rhythm,
-    time::{add_days, from_epoch_day, start_of_day},
+    time::{add_days, local_day, start_of_day},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_one, fetch_optional},
-    engagement::{Addition, Additions, unpacked, utc_hour},
+    dialect::{Day, Instant, fetch_all, fetch_one, fetch_optional, fetch_packed},
+    engagement::{Addition, Additions, activity_on_days, instants, unpacked},
 };
 
 /// Something stored that does not follow from the events.
@@ -41,29 +41,28 @@ impl fmt::Display for Difference {
     }
 }
 
-/// One client and type on one day, as stored and as counted.
-#[derive(sqlx::FromRow)]
-struct DayRow {
-    client_id: Uuid,
-    event_type: String,
-    stored_count: Option<i64>,
-    stored_last: Option<Instant>,
-    counted: Option<i64>,
-    counted_last: Option<Instant>,
+/// What is rolled up of one client's events of one type on a day.
+struct StoredDay {
+    count: i64,
+    last_at: Timestamp,
+    instants: Vec<Timestamp>,
 }
+
+/// A client and type on some day.
+type ClientAndType = (Uuid, String);
 
 impl Tx {
     /// First and last UTC day that has events.
     pub async fn event_days(&mut self) -> Result<Option<(Date, Date)>> {
         let (first, last) = fetch_one!(
             self,
-            (Option<i64>, Option<i64>),
-            "SELECT (SELECT MIN(hour) FROM client_engagement_events WHERE organization_id = $1), \
-             (SELECT MAX(hour) FROM client_engagement_events WHERE organization_id = $1)",
+            (Option<Instant>, Option<Instant>),
+            "SELECT (SELECT MIN(occurred_at) FROM client_engagement_events \
+             WHERE organization_id = $1), \
+             (SELECT MAX(occurred_at) FROM client_engagement_events WHERE organization_id = $1)",
             self.scope.organization_uuid()
         )?;
-        let day =
-            |hour: i64| from_epoch_day(i32::try_from(hour.div_euclid(24)).unwrap_or(i32::MAX));
+        let day = |at: Instant| local_day(at.0, &TimeZone::UTC);
         Ok(first.zip(last).map(|(first, last)| (day(first), day(last))))
     }
 
@@ -72,8 +71,11 @@ impl Tx {
         let (first, last) = fetch_one!(
             self,
             (Option<Day>, Option<Day>),
-            "SELECT (SELECT MIN(day) FROM daily_activity WHERE organization_id = $1), \
-             (SELECT MAX(day) FROM daily_activity WHERE organization_id = $1)",
+            "SELECT MIN(first), MAX(last) FROM (SELECT \
+             (SELECT MIN(day) FROM daily_activity WHERE organization_id = $1) AS first, \
+             (SELECT MAX(day) FROM daily_activity WHERE organization_id = $1) AS last \
+             UNION ALL SELECT MIN(day), MAX(day) FROM pending_activity WHERE organization_id = $1) \
+             AS days",
             self.scope.organization_uuid()
         )?;
         let rolled = first.zip(last).map(|(first, last)| (first.0, last.0));
@@ -93,52 +95,99 @@ impl Tx {
         day: Date,
         zone: &TimeZone,
     ) -> Result<(Vec<Difference>, u64)> {
-        let (start, end) = (start_of_day(day, zone), start_of_day(add_days(day, 1), zone));
-        let rows = fetch_all!(
-            self,
-            DayRow,
-            "WITH counted AS (SELECT client_id, event_type, COUNT(*) AS events, \
-             MAX(occurred_at) AS last_at FROM client_engagement_events \
-             WHERE organization_id = $1 AND hour BETWEEN $3 AND $4 \
-             AND occurred_at >= $5 AND occurred_at < $6 GROUP BY client_id, event_type), \
-             stored AS (SELECT client_id, event_type, event_count, last_at FROM daily_activity \
-             WHERE organization_id = $1 AND day = $2) \
-             SELECT COALESCE(s.client_id, e.client_id) AS client_id, \
-             COALESCE(s.event_type, e.event_type) AS event_type, s.event_count AS stored_count, \
-             s.last_at AS stored_last, e.events AS counted, e.last_at AS counted_last \
-             FROM stored s FULL JOIN counted e \
-             ON e.client_id = s.client_id AND e.event_type = s.event_type",
-            self.scope.organization_uuid(),
-            Day(day),
-            utc_hour(start),
-            utc_hour(end),
-            Instant(start),
-            Instant(end)
-        )?;
+        let mut counted = self.instants_of_events(day, zone).await?;
         let mut differences = Vec::new();
         let mut agreed = 0;
-        for row in rows {
-            let counts = (row.stored_count, row.counted);
-            let lasts = (row.stored_last, row.counted_last);
-            if counts.0 == counts.1 && lasts.0 == lasts.1 {
-                agreed += 1;
-                continue;
+        for (key, stored) in self.stored_day(day).await? {
+            match disagreement_of_day(&stored, counted.remove(&key).as_deref()) {
+                None => agreed += 1,
+                Some(found) => differences.push(self.difference_on(day, key, found).await?),
             }
-            let (column, stored, computed) = if counts.0 == counts.1 {
-                let shown = |at: Option<Instant>| at.map_or("none".into(), |at| at.0.to_string());
-                ("last_at", shown(lasts.0), shown(lasts.1))
-            } else {
-                ("event_count", shown_count(counts.0), shown_count(counts.1))
-            };
-            differences.push(Difference {
-                place: format!("daily_activity.{column} ({})", row.event_type),
-                client_id: self.name_of(row.client_id).await?,
-                day: Some(day),
-                stored,
-                computed,
-            });
+        }
+        for (key, instants) in counted {
+            let found = ("event_count", none(), instants.len().to_string());
+            differences.push(self.difference_on(day, key, found).await?);
         }
         Ok((differences, agreed))
+    }
+
+    async fn difference_on(
+        &mut self,
+        day: Date,
+        (client, event_type): ClientAndType,
+        (column, stored, computed): (&str, String, String),
+    ) -> Result<Difference> {
+        Ok(Difference {
+            place: format!("daily_activity.{column} ({event_type})"),
+            client_id: self.name_of(client).await?,
+            day: Some(day),
+            stored,
+            computed,
+        })
+    }
+
+    /// When the events of a local day happened, by client and type, in order.
+    async fn instants_of_events(
+        &mut self,
+        day: Date,
+        zone: &TimeZone,
+    ) -> Result<BTreeMap<ClientAndType, Vec<Timestamp>>> {
+        // An hour at a time: a day's events may be millions.
+        let end = start_of_day(add_days(day, 1), zone);
+        let mut from = start_of_day(day, zone);
+        let mut instants: BTreeMap<ClientAndType, Vec<Timestamp>> = BTreeMap::new();
+        while from < end {
+            let to = end.min(from + SignedDuration::from_hours(1));
+            let rows = fetch_packed!(
+                self,
+                (Uuid, String, Instant),
+                "hex(client_id), event_type, occurred_at",
+                "SELECT client_id, event_type, occurred_at FROM client_engagement_events \
+                 WHERE organization_id = $1 AND occurred_at >= $2 AND occurred_at < $3",
+                self.scope.organization_uuid(),
+                Instant(from),
+                Instant(to)
+            )?;
+            for (client, event_type, at) in rows {
+                instants.entry((client, event_type)).or_default().push(at.0);
+            }
+            from = to;
+        }
+        for instants in instants.values_mut() {
+            instants.sort_unstable();
+        }
+        Ok(instants)
+    }
+
+    /// What is rolled up of a local day, by client and type.
+    async fn stored_day(&mut self, day: Date) -> Result<BTreeMap<ClientAndType, StoredDay>> {
+        let rows = fetch_packed!(
+            self,
+            (Uuid, String, i64, Instant, String),
+            "hex(client_id), event_type, event_count, last_at, instants",
+            concat!(
+                "WITH days (day) AS (SELECT CAST($2 AS DATE)) \
+                 SELECT a.client_id, a.event_type, a.event_count, a.last_at, a.instants FROM ",
+                activity_on_days!("a.client_id IS NOT NULL")
+            ),
+            self.scope.organization_uuid(),
+            Day(day)
+        )?;
+        let mut stored: BTreeMap<ClientAndType, StoredDay> = BTreeMap::new();
+        for (client, event_type, count, last_at, at) in rows {
+            let day_of = stored.entry((client, event_type)).or_insert_with(|| StoredDay {
+                count: 0,
+                last_at: last_at.0,
+                instants: Vec::new(),
+            });
+            day_of.count += count;
+            day_of.last_at = day_of.last_at.max(last_at.0);
+            day_of.instants.extend(instants::of(day, &at));
+        }
+        for day_of in stored.values_mut() {
+            day_of.instants.sort_unstable();
+        }
+        Ok(stored)
     }
 
     /// Folds the daily activity again and compares with the totals. Answers the differences and how
@@ -241,6 +290,31 @@ fn disagreement(stored: &Addition, computed: &Addition) -> Option<(&'static str,
     ))
 }
 
-fn shown_count(count: Option<i64>) -> String {
-    count.map_or_else(none, |count| count.to_string())
+/// The first column in which what is rolled up of a day differs from its events, with what each says.
+fn disagreement_of_day(
+    stored: &StoredDay,
+    counted: Option<&[Timestamp]>,
+) -> Option<(&'static str, String, String)> {
+    let Some(counted) = counted else {
+        return Some(("event_count", stored.count.to_string(), none()));
+    };
+    if i64::try_from(counted.len()) != Ok(stored.count) {
+        return Some(("event_count", stored.count.to_string(), counted.len().to_string()));
+    }
+    let last = counted.last().copied();
+    if last != Some(stored.last_at) {
+        let last = last.map_or_else(none, |at| at.to_string());
+        return Some(("last_at", stored.last_at.to_string(), last));
+    }
+    if stored.instants == counted {
+        return None;
+    }
+    let first_only_in = |one: &[Timestamp], other: &[Timestamp]| {
+        one.iter().find(|at| !other.contains(at)).map_or_else(none, Timestamp::to_string)
+    };
+    Some((
+        "instants",
+        first_only_in(&stored.instants, counted),
+        first_only_in(counted, &stored.instants),
+    ))
 }

@@ -240,8 +240,8 @@ impl Tx {
         let organization = self.scope.organization_uuid();
         let updated = execute!(
             self,
-            "UPDATE webhook_endpoints SET disabled_reason = $3, disabled_at = $4 \
-             WHERE organization_id = $1 AND id = $2",
+            "UPDATE webhook_endpoints SET disabled_reason = $3, \
+             disabled_at = COALESCE(disabled_at, $4) WHERE organization_id = $1 AND id = $2",
             organization,
             id.uuid(),
             reason,

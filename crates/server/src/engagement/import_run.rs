@@ -8,7 +8,7 @@ use mainstay_core::{
     engagement::{EventType, Profile, ProfileChange, segment::Said, validate},
     id::OrganizationId,
 };
-use mainstay_store::{Scope, Tx};
+use mainstay_store::{RollUp, Scope, Tx};
 
 use super::{
     Fate,
@@ -92,7 +92,7 @@ impl Mainstay {
                 break;
             }
             let (_, fates) = match &mut dry {
-                Some(tx) => self.store_said_in(tx, &batch).await?,
+                Some(tx) => self.store_said_in(tx, &batch, RollUp::AtOnce).await?,
                 None => self.import_batch(organization, &batch).await?,
             };
             for fate in fates {
@@ -136,7 +136,7 @@ impl Mainstay {
         batch: &[Said],
     ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
         let mut tx = self.begin(organization).await?;
-        let stored = self.store_said_in(&mut tx, batch).await?;
+        let stored = self.store_said_in(&mut tx, batch, RollUp::AtOnce).await?;
         tx.commit().await?;
         Ok(stored)
     }

@@ -1,5 +1,6 @@
 //! Taking in what clients do.
 
+mod gather;
 pub mod import;
 mod import_run;
 mod queue;

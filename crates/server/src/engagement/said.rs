@@ -8,13 +8,15 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    AccountUser, Outcome, ResolvedClient, Scope, Seen, StorableEvent, StoreError, Tx,
+    AccountUser, Outcome, ResolvedClient, RollUp, Scope, Seen, StorableEvent, StoreError, Tx,
 };
 
 use crate::{Error, Mainstay, Result};
 
 /// How often a transaction that lost against another one is run again.
 const MOST_TRIES: u32 = 5;
+/// Events from which on it is cheaper to put what is rolled up in its place with them.
+const MANY: usize = 4_000;
 
 /// What became of something that was said.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,7 +80,8 @@ impl Mainstay {
         said: &[Said],
     ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let stored = self.store_said_in(&mut tx, said).await?;
+        let roll_up = if said.len() < MANY { RollUp::Later } else { RollUp::AtOnce };
+        let stored = self.store_said_in(&mut tx, said, roll_up).await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -116,6 +119,7 @@ impl Mainstay {
         &self,
         tx: &mut Tx,
         said: &[Said],
+        roll_up: RollUp,
     ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
         let zone = zone_of(tx).await?;
         let names = whose(tx, said).await?;
@@ -159,7 +163,7 @@ impl Mainstay {
                 Said::Alias { .. } | Said::Nothing => {}
             }
         }
-        for (place, outcome) in places.into_iter().zip(tx.store_events(&events).await?) {
+        for (place, outcome) in places.into_iter().zip(tx.store_events(&events, roll_up).await?) {
             fates[place] = outcome.into();
         }
         tx.learn_profiles(&profiles).await?;

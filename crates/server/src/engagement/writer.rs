@@ -11,6 +11,7 @@ use tokio::{
 
 use super::{
     Fate,
+    gather::Gatherer,
     queue::{Group, Queue, Submission},
 };
 use crate::{
@@ -95,13 +96,19 @@ impl EventWriter {
         };
         let writers = if mainstay.store().is_postgres() { POSTGRES_WRITERS } else { 1 };
         let mut running = JoinSet::new();
+        let gatherer: Arc<Gatherer> = Arc::default();
         for _ in 0..writers {
-            running.spawn(write(mainstay.clone(), Arc::clone(&queue)));
+            running.spawn(write(mainstay.clone(), Arc::clone(&queue), Arc::clone(&gatherer)));
         }
-        (
-            Self(Arc::new(shared)),
-            tokio::spawn(async move { while running.join_next().await.is_some() {} }),
-        )
+        let mainstay = mainstay.clone();
+        let written = tokio::spawn(async move {
+            let writing = async {
+                while running.join_next().await.is_some() {}
+                gatherer.finish();
+            };
+            tokio::join!(writing, gatherer.run(mainstay));
+        });
+        (Self(Arc::new(shared)), written)
     }
 
     /// Lets a request of so many bytes in, before it is read.
@@ -185,13 +192,17 @@ const fn unavailable() -> Error {
     Error::Unavailable { retry_after_seconds: RETRY_AFTER_SECONDS }
 }
 
-async fn write(mainstay: Mainstay, queue: Arc<Queue>) {
+async fn write(mainstay: Mainstay, queue: Arc<Queue>, gatherer: Arc<Gatherer>) {
     while let Some(group) = queue.next().await {
-        store_group(&mainstay, group).await;
+        store_group(&mainstay, &gatherer, group).await;
     }
 }
 
-async fn store_group(mainstay: &Mainstay, Group { organization, submissions }: Group) {
+async fn store_group(
+    mainstay: &Mainstay,
+    gatherer: &Gatherer,
+    Group { organization, submissions }: Group,
+) {
     let mut said = Vec::with_capacity(submissions.iter().map(|one| one.said.len()).sum());
     let mut answers = Vec::with_capacity(submissions.len());
     for submission in submissions {
@@ -200,6 +211,7 @@ async fn store_group(mainstay: &Mainstay, Group { organization, submissions }: G
     }
     match mainstay.store_said(organization, &said).await {
         Ok(fates) => {
+            gatherer.note(organization, said.len());
             let mut fates = fates.into_iter();
             for (count, answer, _memory) in answers {
                 // The sender may have gone; its events are stored all the same.

@@ -58,6 +58,12 @@ impl Mainstay {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         let mut deliveries = Vec::new();
         let Some(webhook) = tx.webhook(webhook).await? else { return Ok(deliveries) };
+        if let Some((reason, _)) = &webhook.disabled {
+            // Queued by somebody who had not seen yet that it is.
+            tx.disable_webhook(webhook.id, reason, now).await?;
+            tx.commit().await?;
+            return Ok(deliveries);
+        }
         let settings = tx.notification_settings().await?;
         let zone = tx.organization().await?.time_zone;
         let zone = time_zone(&zone).map_err(|reason| Error::invalid("time_zone", reason))?;

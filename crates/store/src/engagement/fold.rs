@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, insert_rows},
+    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
     pool::Lock,
 };
 
@@ -72,6 +72,7 @@ impl Tx {
     /// the totals as they are stored.
     pub async fn fold_activity(&mut self, until: Date) -> Result<()> {
         self.lock_organization(Lock::SettleEvents).await?;
+        self.gather_activity().await?;
         let organization = self.organization().await?;
         if organization.folded_until.is_some_and(|folded| folded >= until) {
             return Ok(());
@@ -107,35 +108,14 @@ impl Tx {
         Ok(())
     }
 
-    /// First local day with an event.
-    pub(crate) async fn first_active_day(&mut self) -> Result<Option<Date>> {
-        let (day,) = fetch_one!(
-            self,
-            (Option<Day>,),
-            "SELECT MIN(day) FROM daily_activity WHERE organization_id = $1",
-            self.scope.organization_uuid()
-        )?;
-        Ok(day.map(|day| day.0))
-    }
-
-    /// The next local day with an event.
-    pub(crate) async fn next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
-        let (day,) = fetch_one!(
-            self,
-            (Option<Day>,),
-            "SELECT MIN(day) FROM daily_activity WHERE organization_id = $1 AND day > $2",
-            self.scope.organization_uuid(),
-            Day(after)
-        )?;
-        Ok(day.map(|day| day.0))
-    }
-
     /// Adds one local day of the daily activity.
     pub(crate) async fn gather_day(&mut self, day: Date, additions: &mut Additions) -> Result<()> {
         let rows = fetch_all!(
             self,
             (Uuid, String, i64, Instant),
             "SELECT client_id, event_type, event_count, last_at FROM daily_activity \
+             WHERE organization_id = $1 AND day = $2 \
+             UNION ALL SELECT client_id, event_type, event_count, last_at FROM pending_activity \
              WHERE organization_id = $1 AND day = $2",
             self.scope.organization_uuid(),
             Day(day)

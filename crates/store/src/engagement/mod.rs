@@ -1,10 +1,14 @@
 //! Events and what is rolled up from them.
 
 mod fold;
+pub(crate) mod instants;
 mod read;
+mod roll_up;
 mod store_events;
 
 pub(crate) use fold::{Addition, Additions, unpacked};
+pub use roll_up::RollUp;
+pub(crate) use roll_up::{activity_on_days, rolled};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -14,11 +18,6 @@ use mainstay_core::{
 use serde_json::{Map, Value};
 
 use crate::ResolvedClient;
-
-/// The UTC hour of an instant, in hours since 1970: what events are filed under.
-pub(crate) fn utc_hour(at: Timestamp) -> i64 {
-    at.as_second().div_euclid(3_600)
-}
 
 /// A checked event of a known client.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -86,8 +85,8 @@ pub struct DayActivity {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TypeCounts(pub std::collections::BTreeMap<EventType, i64>);
 
-/// The days that a client's activity at one instant is made of: whole days from the roll-up, cut
-/// days from their events.
+/// The days that a client's activity at one instant is made of: whole days from the roll-up's counts,
+/// cut days from its instants.
 #[derive(Clone, Debug)]
 pub struct ActivityRange {
     /// The windows of the instant.

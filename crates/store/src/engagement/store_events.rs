@@ -2,7 +2,6 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
-    engagement::EventType,
     id::ClientId,
     time::{local_day, time_zone, to_micros},
 };
@@ -10,7 +9,7 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Outcome, StorableEvent, fold::Additions, utc_hour};
+use super::{Outcome, RollUp, StorableEvent, fold::Additions, roll_up::rolled};
 use crate::{
     Organization, Result, StoreError, Tx,
     dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
@@ -23,17 +22,21 @@ const UNTIMED: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Where the duplicates of an event may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Filing {
-    /// Under the UTC hour of its own timestamp, where it is filed too.
-    OwnHour,
-    /// Clock correction filed it under another hour than its own timestamp's.
-    Moved(i64),
+    /// Under its own timestamp, where it is filed too.
+    OwnTime,
+    /// Clock correction filed it under another time than its own.
+    Moved,
     /// It has no timestamp of its own; its duplicate may have come any day of the last week.
     Untimed,
 }
 
-/// What makes a message the same as another one, as the databases keep it: the hour of its own
-/// timestamp (or the hour that it is filed under), the client, the message's id and that timestamp.
-type Identity = (i64, Uuid, String, Instant);
+/// What makes a message the same as another one, as the databases keep it: its own timestamp, the
+/// client and the message's id.
+type Identity = (Instant, Uuid, String);
+
+/// The key that an event is filed under: when it happened, the client, the message's id and its own
+/// timestamp.
+type Filed = (Instant, Uuid, String, Instant);
 
 fn utc_day(at: Timestamp) -> Date {
     local_day(at, &TimeZone::UTC)
@@ -46,38 +49,40 @@ fn own_time(event: &StorableEvent<'_>) -> Timestamp {
 }
 
 fn filing(event: &StorableEvent<'_>) -> Filing {
-    let own_hour = utc_hour(own_time(event));
     match event.event.client_timestamp {
         None => Filing::Untimed,
-        Some(_) if own_hour == utc_hour(event.event.occurred_at) => Filing::OwnHour,
-        Some(_) => Filing::Moved(own_hour),
+        Some(_) if own_time(event) == event.event.occurred_at => Filing::OwnTime,
+        Some(_) => Filing::Moved,
     }
 }
 
-/// The identity of an event that is filed, or looked for, under an hour.
-fn identity(event: &StorableEvent, hour: i64) -> Identity {
-    let message_id = event.event.message_id.clone();
-    (hour, event.client.id.uuid(), message_id, Instant(own_time(event)))
+fn identity(event: &StorableEvent) -> Identity {
+    (Instant(own_time(event)), event.client.id.uuid(), event.event.message_id.clone())
 }
 
 impl Tx {
     /// Stores events, each exactly once, with all that is rolled up from them.
     ///
-    /// Outcomes are in the order of the events. They hold once the transaction is committed.
+    /// Outcomes are in the order of the events. They hold once the transaction is committed; so do the
+    /// figures, whichever way they are rolled up.
     ///
     /// # Errors
     /// [`StoreError::Conflict`] when the organization's time zone is no longer the one by which the
     /// events' days were told.
-    pub async fn store_events(&mut self, events: &[StorableEvent<'_>]) -> Result<Vec<Outcome>> {
+    pub async fn store_events(
+        &mut self,
+        events: &[StorableEvent<'_>],
+        roll_up: RollUp,
+    ) -> Result<Vec<Outcome>> {
         let filings: Vec<Filing> = events.iter().map(filing).collect();
-        let own_hours_only = filings.iter().all(|filing| *filing == Filing::OwnHour);
-        self.lock_organization(if own_hours_only { Lock::StoreEvents } else { Lock::SettleEvents })
+        let own_times_only = filings.iter().all(|filing| *filing == Filing::OwnTime);
+        self.lock_organization(if own_times_only { Lock::StoreEvents } else { Lock::SettleEvents })
             .await?;
         // Read again within the lock: nobody folds, announces scores or changes the zone from here on.
         let organization = self.organization().await?;
         check_days(events, &organization)?;
 
-        let mut fresh: Vec<usize> = if own_hours_only {
+        let mut fresh: Vec<usize> = if own_times_only {
             // Of equal messages in one batch, the table's key lets one in.
             (0..events.len()).collect()
         } else {
@@ -94,7 +99,7 @@ impl Tx {
         }
         let stored: Vec<&StorableEvent<'_>> =
             stored.into_iter().map(|index| &events[index]).collect();
-        self.roll_up(&stored, &organization).await?;
+        self.roll_up(&stored, &organization, roll_up).await?;
         if let Some(scored_until) = organization.scored_until {
             let late = stored.iter().filter(|event| event.event.occurred_at < scored_until);
             self.mark_stale(Some(scored_until), &earliest(late.copied())).await?;
@@ -105,8 +110,8 @@ impl Tx {
         Ok(outcomes)
     }
 
-    /// Leaves out the events whose duplicate is filed under another hour than they would be, and
-    /// files those that are moved under their own hour too.
+    /// Leaves out the events whose duplicate is filed under another time than they would be, and
+    /// remembers the own timestamps of those that are moved.
     async fn drop_known_elsewhere(
         &mut self,
         events: &[StorableEvent<'_>],
@@ -117,22 +122,14 @@ impl Tx {
         if !elsewhere.is_empty() {
             fresh.retain(|index| {
                 let event = &events[*index];
-                filings[*index] != Filing::OwnHour
-                    || !elsewhere.contains(&identity(event, utc_hour(own_time(event))))
+                filings[*index] != Filing::OwnTime || !elsewhere.contains(&identity(event))
             });
         }
-        let moved: Vec<(usize, i64)> = fresh
-            .iter()
-            .filter_map(|index| match filings[*index] {
-                Filing::Moved(own_hour) => Some((*index, own_hour)),
-                Filing::OwnHour | Filing::Untimed => None,
-            })
-            .collect();
+        let moved: Vec<usize> =
+            fresh.iter().copied().filter(|index| filings[*index] == Filing::Moved).collect();
         if !moved.is_empty() {
             let claimed = self.claim_moved(events, &moved).await?;
-            fresh.retain(|index| {
-                !matches!(filings[*index], Filing::Moved(_)) || claimed.contains(index)
-            });
+            fresh.retain(|index| filings[*index] != Filing::Moved || claimed.contains(index));
         }
         let untimed: Vec<usize> =
             fresh.iter().copied().filter(|index| filings[*index] == Filing::Untimed).collect();
@@ -144,60 +141,51 @@ impl Tx {
         Ok(())
     }
 
-    /// Files moved messages under their own hours; answers those of which neither a moved nor an
-    /// unmoved twin is there.
+    /// Remembers moved messages by their own timestamps; answers those of which neither a moved nor
+    /// an unmoved twin is there.
     async fn claim_moved(
         &mut self,
         events: &[StorableEvent<'_>],
-        moved: &[(usize, i64)],
+        moved: &[usize],
     ) -> Result<HashSet<usize>> {
         let organization = self.scope.organization_uuid();
         let twins: Vec<Identity> = fetch_for_rows!(
             self,
             Identity,
-            "WITH wanted (organization_id, hour, client_id, message_id, client_timestamp) AS (",
+            "WITH wanted (organization_id, client_timestamp, client_id, message_id) AS (",
             moved,
-            ") SELECT e.hour, e.client_id, e.message_id, e.client_timestamp \
+            ") SELECT e.client_timestamp, e.client_id, e.message_id \
              FROM wanted w CROSS JOIN client_engagement_events e \
-             WHERE e.organization_id = w.organization_id AND e.hour = w.hour \
+             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.client_timestamp \
              AND e.client_id = w.client_id AND e.message_id = w.message_id \
              AND e.client_timestamp = w.client_timestamp",
-            |row| [
+            |index| [
                 organization,
-                row.1,
-                events[row.0].client.id.uuid(),
-                &events[row.0].event.message_id,
-                Instant(own_time(&events[row.0]))
+                Instant(own_time(&events[*index])),
+                events[*index].client.id.uuid(),
+                &events[*index].event.message_id
             ]
         );
         let twins: HashSet<Identity> = twins.into_iter().collect();
-        let mut unmatched: Vec<(usize, i64)> = moved
+        let mut unmatched: Vec<(Identity, usize)> = moved
             .iter()
-            .copied()
-            .filter(|(index, hour)| !twins.contains(&identity(&events[*index], *hour)))
+            .map(|index| (identity(&events[*index]), *index))
+            .filter(|(identity, _)| !twins.contains(identity))
             .collect();
-        unmatched
-            .sort_unstable_by(|a, b| (a.1, key_of(&events[a.0])).cmp(&(b.1, key_of(&events[b.0]))));
+        unmatched.sort_unstable();
         let claimed: Vec<Identity> = fetch_for_rows!(
             self,
             Identity,
-            "INSERT INTO event_moves \
-             (organization_id, client_hour, client_id, message_id, client_timestamp)",
+            "INSERT INTO event_moves (organization_id, client_timestamp, client_id, message_id)",
             &unmatched,
-            "ON CONFLICT DO NOTHING RETURNING client_hour, client_id, message_id, client_timestamp",
-            |row| [
-                organization,
-                row.1,
-                events[row.0].client.id.uuid(),
-                &events[row.0].event.message_id,
-                Instant(own_time(&events[row.0]))
-            ]
+            "ON CONFLICT DO NOTHING RETURNING client_timestamp, client_id, message_id",
+            |row| [organization, row.0.0, row.0.1, &row.0.2]
         );
         let claimed: HashSet<Identity> = claimed.into_iter().collect();
         Ok(unmatched
             .into_iter()
-            .filter(|(index, hour)| claimed.contains(&identity(&events[*index], *hour)))
-            .map(|(index, _)| index)
+            .filter(|(identity, _)| claimed.contains(identity))
+            .map(|(_, index)| index)
             .collect())
     }
 
@@ -282,20 +270,20 @@ impl Tx {
         Ok(())
     }
 
-    /// Messages of the batch's hours that correction has filed elsewhere; hardly ever any.
+    /// Messages of the batch's time that correction has filed elsewhere; hardly ever any.
     async fn moved_messages(&mut self, events: &[StorableEvent<'_>]) -> Result<HashSet<Identity>> {
-        let hours = events.iter().map(|event| utc_hour(event.event.occurred_at));
-        let (Some(first), Some(last)) = (hours.clone().min(), hours.max()) else {
+        let times = events.iter().map(|event| event.event.occurred_at);
+        let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
             return Ok(HashSet::new());
         };
         let rows = fetch_all!(
             self,
             Identity,
-            "SELECT client_hour, client_id, message_id, client_timestamp FROM event_moves \
-             WHERE organization_id = $1 AND client_hour BETWEEN $2 AND $3",
+            "SELECT client_timestamp, client_id, message_id FROM event_moves \
+             WHERE organization_id = $1 AND client_timestamp BETWEEN $2 AND $3",
             self.scope.organization_uuid(),
-            first,
-            last
+            Instant(first),
+            Instant(last)
         )?;
         Ok(rows.into_iter().collect())
     }
@@ -309,21 +297,20 @@ impl Tx {
         let organization = self.scope.organization_uuid();
         let pieces = insert_new_rows!(
             self,
-            Identity,
-            "INSERT INTO client_engagement_events (organization_id, hour, client_id, message_id, \
-             client_timestamp, event_type, name, occurred_at, received_at, session_id, page_path, \
+            Filed,
+            "INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
+             message_id, client_timestamp, event_type, name, received_at, session_id, page_path, \
              duration_seconds, data)",
             order,
-            "ON CONFLICT DO NOTHING RETURNING hour, client_id, message_id, client_timestamp",
+            "ON CONFLICT DO NOTHING RETURNING occurred_at, client_id, message_id, client_timestamp",
             |index| [
                 organization,
-                utc_hour(events[*index].event.occurred_at),
+                Instant(events[*index].event.occurred_at),
                 events[*index].client.id.uuid(),
                 &events[*index].event.message_id,
                 Instant(own_time(&events[*index])),
                 events[*index].event.event_type.as_str(),
                 &events[*index].event.name,
-                Instant(events[*index].event.occurred_at),
                 Instant(events[*index].event.received_at),
                 &events[*index].event.session_id,
                 &events[*index].event.page_path,
@@ -339,11 +326,16 @@ impl Tx {
             match new {
                 None => stored.extend_from_slice(piece),
                 Some(new) => {
-                    let mut new: HashSet<Identity> = new.into_iter().collect();
+                    let mut new: HashSet<Filed> = new.into_iter().collect();
                     // Taken out when found: of two equal messages, one is the duplicate.
                     stored.extend(piece.iter().copied().filter(|index| {
                         let event = &events[*index];
-                        new.remove(&identity(event, utc_hour(event.event.occurred_at)))
+                        new.remove(&(
+                            Instant(event.event.occurred_at),
+                            event.client.id.uuid(),
+                            event.event.message_id.clone(),
+                            Instant(own_time(event)),
+                        ))
                     }));
                 }
             }
@@ -355,39 +347,29 @@ impl Tx {
         &mut self,
         stored: &[&StorableEvent<'_>],
         organization: &Organization,
+        roll_up: RollUp,
     ) -> Result<()> {
-        let mut all: Vec<(RolledKey, Timestamp)> = stored
-            .iter()
-            .map(|event| {
-                let key = (event.local_day, event.client.id, event.event.event_type);
-                (key, event.event.occurred_at)
-            })
-            .collect();
-        all.sort_unstable();
-        // Of each client, day and type: how many, and the last of them.
-        let rolled: Vec<(RolledKey, (i64, Timestamp))> = all
-            .chunk_by(|one, next| one.0 == next.0)
-            .filter_map(|same| {
-                let (key, last) = same.last()?;
-                Some((*key, (i64::try_from(same.len()).unwrap_or(i64::MAX), *last)))
-            })
-            .collect();
-        let id = organization.id.uuid();
-        insert_rows!(
-            self,
-            "INSERT INTO daily_activity (organization_id, day, client_id, event_type, event_count, last_at)",
-            &rolled,
-            "ON CONFLICT (organization_id, day, client_id, event_type) DO UPDATE SET \
-             event_count = daily_activity.event_count + excluded.event_count, last_at = CASE \
-             WHEN excluded.last_at > daily_activity.last_at THEN excluded.last_at \
-             ELSE daily_activity.last_at END",
-            |row| [id, Day(row.0.0), row.0.1.uuid(), row.0.2.as_str(), row.1.0, Instant(row.1.1)]
+        let rolled = rolled(
+            stored
+                .iter()
+                .map(|event| {
+                    let key = (event.local_day, event.client.id, event.event.event_type);
+                    (key, event.event.occurred_at)
+                })
+                .collect(),
         );
+        match roll_up {
+            RollUp::AtOnce => self.add_to_days(&rolled).await?,
+            RollUp::Later => {
+                let newest = stored.iter().map(|event| event.event.received_at).max();
+                self.add_pending(&rolled, newest.unwrap_or_default()).await?;
+            }
+        }
         if let Some(folded_until) = organization.folded_until {
             let mut late = Additions::default();
-            for ((day, client, event_type), (count, last_at)) in rolled {
+            for ((day, client, event_type), rolled) in rolled {
                 if day <= folded_until {
-                    late.add(client, day, event_type, count, last_at);
+                    late.add(client, day, event_type, rolled.count, rolled.last_at);
                 }
             }
             self.add_to_totals(&late).await?;
@@ -406,14 +388,10 @@ fn earliest<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(Cli
     first.into_iter().collect()
 }
 
-/// What is rolled up into one figure: a local day's events of a client and type.
-type RolledKey = (Date, ClientId, EventType);
-
-type Key<'a> = (i64, ClientId, &'a str, Timestamp);
+type Key<'a> = (Timestamp, ClientId, &'a str, Timestamp);
 
 fn key_of<'a>(event: &StorableEvent<'a>) -> Key<'a> {
-    let hour = utc_hour(event.event.occurred_at);
-    (hour, event.client.id, &event.event.message_id, own_time(event))
+    (event.event.occurred_at, event.client.id, &event.event.message_id, own_time(event))
 }
 
 /// Checks that the events' days are still those of the organization's zone: it may have changed

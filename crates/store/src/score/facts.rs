@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    engagement::{Activity, Rhythm},
+    engagement::{Activity, EventType, Rhythm},
     id::ClientId,
     score::{LaunchKit, PreviousCutoffs, ScoreModel, TaskCounts},
     time::{add_days, days_before, start_of_day},
@@ -15,7 +15,7 @@ use crate::{
     ActivityRange, ClientChunk, Result, Tx,
     client::ClientIds,
     dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
-    engagement::{unpacked, utc_hour},
+    engagement::{activity_on_days, instants, unpacked},
     pool::Lock,
 };
 
@@ -37,15 +37,14 @@ struct WholeDays {
 }
 
 /// Sums over a client's events on one cut day.
-#[derive(serde::Deserialize, sqlx::FromRow)]
+#[derive(Default)]
 struct CutDay {
-    client_id: Uuid,
     this_week: i64,
     last_week: i64,
     high_value: i64,
     content: i64,
     visuals: i64,
-    last_at: Instant,
+    last_at: Option<Timestamp>,
 }
 
 impl Tx {
@@ -161,7 +160,7 @@ impl Tx {
             self,
             WholeDays,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at, active",
-            &ids.named_in("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+            &ids.named_in(concat!("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, \
              CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6), 0) AS BIGINT) \
@@ -178,8 +177,7 @@ impl Tx {
              MAX(a.last_at) AS last_at, \
              CAST(SUM(DISTINCT CASE WHEN a.day >= $9 \
              THEN CAST(1 AS BIGINT) << ($10 - a.day) ELSE 0 END) AS BIGINT) AS active \
-             FROM days CROSS JOIN [daily_activity a WHERE a.organization_id = $1 \
-             AND a.day = days.day AND {a.client_id}] GROUP BY a.client_id"),
+             FROM ", activity_on_days!("{a.client_id}"), " GROUP BY a.client_id")),
             self.scope.organization_uuid(),
             ids.low,
             ids.high,
@@ -223,50 +221,45 @@ impl Tx {
         let to = start_of_day(add_days(day, 1), &windows.zone).min(windows.as_of);
         let rows = fetch_packed!(
             self,
-            CutDay,
-            "hex(client_id), this_week, last_week, high_value, content, visuals, last_at",
-            &ids.named_in(
-                "WITH RECURSIVE hours (hour) AS (SELECT CAST($4 AS BIGINT) UNION ALL \
-             SELECT hour + 1 FROM hours WHERE hour < $5) \
-             SELECT e.client_id, \
-             CAST(SUM(CASE WHEN e.occurred_at >= $8 THEN 1 ELSE 0 END) AS BIGINT) AS this_week, \
-             CAST(SUM(CASE WHEN e.occurred_at >= $9 AND e.occurred_at < $8 THEN 1 ELSE 0 END) \
-             AS BIGINT) AS last_week, \
-             CAST(SUM(CASE WHEN e.occurred_at >= $8 AND e.event_type IN \
-             ('content_generated', 'visual_created', 'task_completed') THEN 1 ELSE 0 END) \
-             AS BIGINT) AS high_value, \
-             CAST(SUM(CASE WHEN e.event_type = 'content_generated' THEN 1 ELSE 0 END) AS BIGINT) \
-             AS content, \
-             CAST(SUM(CASE WHEN e.event_type = 'visual_created' THEN 1 ELSE 0 END) AS BIGINT) \
-             AS visuals, \
-             MAX(e.occurred_at) AS last_at \
-             FROM hours CROSS JOIN [client_engagement_events e WHERE e.organization_id = $1 \
-             AND e.hour = hours.hour AND {e.client_id} \
-             AND e.occurred_at >= $6 AND e.occurred_at < $7] GROUP BY e.client_id"
-            ),
+            (Uuid, String, String),
+            "hex(client_id), event_type, instants",
+            &ids.named_in(concat!(
+                "WITH days (day) AS (SELECT CAST($4 AS DATE)) \
+                 SELECT a.client_id, a.event_type, a.instants FROM ",
+                activity_on_days!("{a.client_id}")
+            )),
             self.scope.organization_uuid(),
             ids.low,
             ids.high,
-            utc_hour(from),
-            utc_hour(to),
-            Instant(from),
-            Instant(to),
-            Instant(windows.this_week),
-            Instant(windows.last_week)
+            Day(day)
         )?;
+        let mut cut_days: HashMap<Uuid, CutDay> = HashMap::new();
+        for (client, event_type, at) in rows {
+            let event_type = EventType::of_name(&event_type);
+            for at in instants::of(day, &at).filter(|at| (from..to).contains(at)) {
+                let cut = cut_days.entry(client).or_default();
+                let this_week = at >= windows.this_week;
+                cut.this_week += i64::from(this_week);
+                cut.last_week += i64::from(at >= windows.last_week && !this_week);
+                cut.high_value += i64::from(this_week && event_type.is_high_value());
+                cut.content += i64::from(event_type == EventType::ContentGenerated);
+                cut.visuals += i64::from(event_type == EventType::VisualCreated);
+                cut.last_at = cut.last_at.max(Some(at));
+            }
+        }
         let today = day == range.today();
-        for row in rows {
-            let Some(facts) = facts.get_mut(&row.client_id.into()) else { continue };
+        for (client, cut) in cut_days {
+            let Some(facts) = facts.get_mut(&client.into()) else { continue };
             let activity = &mut facts.activity;
-            activity.events_this_week += row.this_week;
-            activity.events_last_week += row.last_week;
-            activity.high_value_this_week += row.high_value;
-            activity.active_days += i64::from(row.this_week > 0);
+            activity.events_this_week += cut.this_week;
+            activity.events_last_week += cut.last_week;
+            activity.high_value_this_week += cut.high_value;
+            activity.active_days += i64::from(cut.this_week > 0);
             if today {
-                activity.content_generated += row.content;
-                activity.visuals_created += row.visuals;
-                facts.made_today = (row.content, row.visuals);
-                activity.last_event_at = activity.last_event_at.max(Some(row.last_at.0));
+                activity.content_generated += cut.content;
+                activity.visuals_created += cut.visuals;
+                facts.made_today = (cut.content, cut.visuals);
+                activity.last_event_at = activity.last_event_at.max(cut.last_at);
                 activity.rhythm.insert(day);
             }
         }
@@ -288,15 +281,15 @@ impl Tx {
         let rows = fetch_day_by_day!(
             self,
             (Uuid, Day),
-            &ids.named_in(
+            &ids.named_in(concat!(
                 "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
-             active AS (SELECT DISTINCT a.client_id, a.day FROM days CROSS JOIN [daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND {a.client_id}]), \
-             ranked AS (SELECT client_id, day, \
+             active AS (SELECT DISTINCT a.client_id, a.day FROM ",
+                activity_on_days!("{a.client_id}"),
+                "), ranked AS (SELECT client_id, day, \
              ROW_NUMBER() OVER (PARTITION BY client_id ORDER BY day DESC) AS place FROM active) \
              SELECT client_id, day FROM ranked WHERE place <= $6"
-            ),
+            )),
             self.scope.organization_uuid(),
             ids.low,
             ids.high,

@@ -7,7 +7,9 @@ use mainstay_core::{
     engagement::{Event, EventType},
     id::{ClientId, OrganizationId},
 };
-use mainstay_store::{DayActivity, EventCursor, Outcome, Scope, Store, StoredEvent, TypeCounts};
+use mainstay_store::{
+    DayActivity, EventCursor, Outcome, RollUp, Scope, Store, StoredEvent, TypeCounts,
+};
 use serde_json::{Value, json};
 
 use crate::fixtures::{at, day, event, everybody, found_id, fresh, now, organization, send};
@@ -331,6 +333,6 @@ on_both_databases!(days_told_by_another_zone_than_the_organizations_are_refused,
         local_day: day("2026-05-18"),
         event: &late,
     };
-    let stored = tx.store_events(&[storable]).await;
+    let stored = tx.store_events(&[storable], RollUp::AtOnce).await;
     assert!(matches!(stored, Err(mainstay_store::StoreError::Conflict)), "{stored:?}");
 });

@@ -11,7 +11,7 @@ use mainstay_core::{
 };
 use mainstay_store::{
     ActivityRange, Client, ClientChunk, ClientFacts, NewOrganization, Outcome, Profile, Result,
-    Scope, Seen, StorableEvent, Store, StoreError, Tx, new_id,
+    RollUp, Scope, Seen, StorableEvent, Store, StoreError, Tx, new_id,
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -104,8 +104,18 @@ pub(crate) async fn send(
     organization: OrganizationId,
     events: &[Event],
 ) -> Vec<Outcome> {
+    send_to_roll_up(store, organization, events, RollUp::AtOnce).await
+}
+
+/// Stores events, rolled up one way or the other.
+pub(crate) async fn send_to_roll_up(
+    store: &Store,
+    organization: OrganizationId,
+    events: &[Event],
+    roll_up: RollUp,
+) -> Vec<Outcome> {
     loop {
-        match try_send(store, organization, events).await {
+        match try_send(store, organization, events, roll_up).await {
             Err(StoreError::Conflict) => {}
             outcomes => return outcomes.unwrap(),
         }
@@ -116,15 +126,20 @@ async fn try_send(
     store: &Store,
     organization: OrganizationId,
     events: &[Event],
+    roll_up: RollUp,
 ) -> Result<Vec<Outcome>> {
     let mut tx = store.begin(Scope::Service(organization)).await?;
-    let outcomes = store_in(&mut tx, events).await?;
+    let outcomes = store_rolled_up(&mut tx, events, roll_up).await?;
     tx.commit().await?;
     Ok(outcomes)
 }
 
 /// Stores events in a transaction.
 pub(crate) async fn store_in(tx: &mut Tx, events: &[Event]) -> Result<Vec<Outcome>> {
+    store_rolled_up(tx, events, RollUp::AtOnce).await
+}
+
+async fn store_rolled_up(tx: &mut Tx, events: &[Event], roll_up: RollUp) -> Result<Vec<Outcome>> {
     let zone = time_zone(&tx.organization().await?.time_zone).unwrap();
     let seen: Vec<Seen<'_>> = events
         .iter()
@@ -140,7 +155,7 @@ pub(crate) async fn store_in(tx: &mut Tx, events: &[Event]) -> Result<Vec<Outcom
             event,
         })
         .collect();
-    tx.store_events(&storable).await
+    tx.store_events(&storable, roll_up).await
 }
 
 /// A client by its name.
@@ -151,6 +166,13 @@ pub(crate) async fn found(
 ) -> Client {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     tx.client(external_id).await.unwrap().unwrap()
+}
+
+/// Puts what was rolled up later in its place.
+pub(crate) async fn gather(store: &Store, organization: OrganizationId) {
+    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+    tx.gather_activity().await.unwrap();
+    tx.commit().await.unwrap();
 }
 
 pub(crate) async fn found_id(

@@ -15,13 +15,14 @@ use mainstay_store::{
     AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
     ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
     LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
-    Role, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store, TaskStatus,
+    Role, RollUp, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store,
+    TaskStatus,
 };
 
 use crate::{
     alerts::episode,
     emails::{email, subscribed},
-    fixtures::{at, day, event, facts_in, found, fresh, now, organization, send},
+    fixtures::{at, day, event, facts_in, found, fresh, now, organization, send, send_to_roll_up},
     harness::Database,
     insights::insight,
     jobs::new_run,
@@ -94,9 +95,9 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     tx.keep_refused(&[refusal("client_id")]).await.unwrap();
     tx.begin_data_silence(at("2026-05-18T09:30:00Z"), now()).await.unwrap();
     tx.commit().await.unwrap();
-    // Late events make the scores of both stale.
-    send(store, ours, &[login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")])
-        .await;
+    // Late events make the scores of both stale, and are still to be gathered.
+    let late = [login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")];
+    send_to_roll_up(store, ours, &late, RollUp::Later).await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     for client in &clients {
         let mail = email(client.id, "2026-05-17", *client.id.uuid().as_bytes());
@@ -395,6 +396,7 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
         since,
     };
     tx.clear_stale(&stale).await.unwrap();
+    tx.gather_activity().await.unwrap();
     tx.fold_activity(day("2026-05-10")).await.unwrap();
     tx.rebuild_daily_activity(&time_zone("Asia/Kathmandu").unwrap()).await.unwrap();
     tx.advance_scored_until(at("2026-05-30")).await.unwrap();

@@ -34,6 +34,7 @@ mod policies;
 mod portfolio;
 mod profiles;
 mod property;
+mod rolling_up;
 mod scores;
 mod sign_in;
 mod staff_tasks;

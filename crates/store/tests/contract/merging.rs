@@ -12,7 +12,7 @@ use crate::{
     verify::assert_honest,
 };
 
-async fn merge(store: &Store, organization: OrganizationId, previous: &str, into: &str) {
+pub(crate) async fn merge(store: &Store, organization: OrganizationId, previous: &str, into: &str) {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
     tx.merge_client(previous, into, &zone, now()).await.unwrap();

@@ -1,6 +1,6 @@
 //! The figures do not depend on the order in which events arrive, on how they are cut into batches,
-//! on how late they are, or on when activity is folded and scores are stored in between: they are
-//! always those that a naive look at the list of all events gives.
+//! on how late they are, or on when activity is rolled up, folded and scores are stored in between: they
+//! are always those that a naive look at the list of all events gives.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,14 +11,14 @@ use mainstay_core::{
     score::{Score, ScoreInputs, ScoreModel},
     time::time_zone,
 };
-use mainstay_store::{ClientFacts, Outcome, Scope};
+use mainstay_store::{ClientFacts, Outcome, RollUp, Scope};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
-    fixtures::{at, event_at, facts, facts_in, found, organization, send},
+    fixtures::{at, event_at, facts, facts_in, found, gather, organization, send_to_roll_up},
     harness::Database,
     property::for_all,
-    verify::assert_honest,
+    verify::{assert_honest, verify},
 };
 
 /// Zones with a day around which their clocks change, or that is strange in another way.
@@ -47,8 +47,10 @@ struct Happening {
 /// What is done to the store, in this order.
 #[derive(Clone, Debug)]
 enum Step {
-    /// So many of the events that are left arrive.
-    Arrive(usize),
+    /// So many of the events that are left arrive, and are rolled up at once or later.
+    Arrive(usize, RollUp),
+    /// What was to be rolled up later is put in its place.
+    Gather,
     /// Activity is folded up to so many days before the middle.
     Fold(i32),
     /// Everybody's scores at one of the instants are computed and stored.
@@ -95,7 +97,9 @@ fn cases() -> impl Strategy<Value = Case> {
         )
             .prop_map(|(client, kind, at)| Happening { client, kind, at });
         let step = prop_oneof![
-            3 => (1..12_usize).prop_map(Step::Arrive),
+            3 => (1..12_usize, select(vec![RollUp::AtOnce, RollUp::Later]))
+                .prop_map(|(events, roll_up)| Step::Arrive(events, roll_up)),
+            1 => Just(Step::Gather),
             1 => (-2..40_i32).prop_map(Step::Fold),
             1 => (0..6_usize).prop_map(Step::Score),
         ];
@@ -216,7 +220,7 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    async fn arrive(&mut self, happenings: &[Happening]) {
+    async fn arrive(&mut self, happenings: &[Happening], roll_up: RollUp) {
         let first = self.naive.arrived.len();
         let events: Vec<Event> = (first..)
             .zip(happenings)
@@ -224,7 +228,7 @@ impl Run<'_> {
                 event_at(CLIENTS[one.client], &format!("m{number}"), one.kind, one.at)
             })
             .collect();
-        let outcomes = send(self.store, self.organization, &events).await;
+        let outcomes = send_to_roll_up(self.store, self.organization, &events, roll_up).await;
         assert!(outcomes.iter().all(|outcome| *outcome == Outcome::Stored));
         for one in happenings {
             if self.naive.scored_until.is_some_and(|until| one.at < until) {
@@ -325,16 +329,17 @@ async fn figures_are_those_of_the_list(store: &Database, case: Case) -> Result<(
     let mut left = case.events.as_slice();
     for step in &case.steps {
         match step {
-            Step::Arrive(events) => {
+            Step::Arrive(events, roll_up) => {
                 let (now, later) = left.split_at((*events).min(left.len()));
-                run.arrive(now).await;
+                run.arrive(now, *roll_up).await;
                 left = later;
             }
+            Step::Gather => gather(store, run.organization).await,
             Step::Fold(days) => run.fold(*days).await,
             Step::Score(instant) => run.score(case.instants[*instant]).await,
         }
     }
-    run.arrive(left).await;
+    run.arrive(left, RollUp::Later).await;
     // The instants of the case, and midnight and noon of the middle's day and of a day far back.
     let midnight = |days: i32| {
         let day = run.middle.to_zoned(run.zone.clone()).date() - days.days();
@@ -348,6 +353,9 @@ async fn figures_are_those_of_the_list(store: &Database, case: Case) -> Result<(
         }
     }
     run.compare_stale().await?;
+    assert_eq!(verify(store, run.organization).await.0, []);
+    gather(store, run.organization).await;
+    run.compare(noon(0), true).await?;
     assert_honest(store, run.organization).await;
     Ok(())
 }

@@ -14,7 +14,10 @@ use crate::{
 };
 
 /// All differences of an organization, and how many rows agreed.
-async fn verify(store: &Database, organization: OrganizationId) -> (Vec<Difference>, u64) {
+pub(crate) async fn verify(
+    store: &Database,
+    organization: OrganizationId,
+) -> (Vec<Difference>, u64) {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
     let (mut differences, mut agreed) = (Vec::new(), 0);
@@ -36,9 +39,14 @@ async fn verify(store: &Database, organization: OrganizationId) -> (Vec<Differen
 pub(crate) async fn assert_honest(store: &Database, organization: OrganizationId) {
     let (differences, agreed) = verify(store, organization).await;
     assert_eq!(differences, []);
-    let rows = store.rows_of("daily_activity", organization.uuid()).await.len()
-        + store.rows_of("client_activity_totals", organization.uuid()).await.len();
-    assert_eq!(agreed, rows as u64);
+    let of = |table: &str| {
+        let id = store.id(organization.uuid());
+        format!("SELECT day, client_id, event_type FROM {table} WHERE organization_id = {id}")
+    };
+    let keys = format!("{} UNION {}", of("daily_activity"), of("pending_activity"));
+    let keys = store.number(&format!("SELECT COUNT(*) FROM ({keys}) AS keys")).await;
+    let totals = store.rows_of("client_activity_totals", organization.uuid()).await.len();
+    assert_eq!(agreed, keys.unsigned_abs() + totals as u64);
 }
 
 /// Two clients with a month of days, half of them folded.
@@ -118,10 +126,10 @@ on_both_databases!(an_event_that_was_tampered_with_is_named, async |store| {
         ),
         (
             format!(
-                "INSERT INTO client_engagement_events (organization_id, hour, client_id, message_id, \
-                 client_timestamp, event_type, name, occurred_at, received_at) \
-                 SELECT organization_id, hour, client_id, 'forged', client_timestamp, event_type, \
-                 name, occurred_at, received_at FROM client_engagement_events WHERE {key}"
+                "INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
+                 message_id, client_timestamp, event_type, name, received_at) \
+                 SELECT organization_id, occurred_at, client_id, 'forged', client_timestamp, \
+                 event_type, name, received_at FROM client_engagement_events WHERE {key}"
             ),
             count,
             ("1", "2"),
@@ -137,7 +145,7 @@ on_both_databases!(a_roll_up_that_was_tampered_with_is_named, async |store| {
     let key = format!("day = {date} AND event_type = 'content_generated'");
     let earlier = store.instant(at("2026-03-24T22:00:00Z"));
     let added = format!(
-        "INSERT INTO daily_activity SELECT organization_id, {date}, client_id, 'login', 3, last_at \
+        "INSERT INTO daily_activity SELECT organization_id, {date}, client_id, 'login', 3, last_at, instants \
          FROM daily_activity WHERE {key}"
     );
     for (sql, place, figures) in [
@@ -148,6 +156,11 @@ on_both_databases!(a_roll_up_that_was_tampered_with_is_named, async |store| {
             format!("UPDATE daily_activity SET last_at = {earlier} WHERE {key}"),
             ("daily_activity.last_at (content_generated)", LATE),
             ("2026-03-24T22:00:00Z", "2026-03-24T22:30:00Z"),
+        ),
+        (
+            format!("UPDATE daily_activity SET instants = '26f9d14a01' WHERE {key}"),
+            ("daily_activity.instants (content_generated)", LATE),
+            ("2026-03-24T22:30:00.000001Z", "2026-03-24T22:30:00Z"),
         ),
     ] {
         assert_named(store, &sql, place, figures).await;

@@ -41,9 +41,10 @@ impl StaffTaskRow {
             client: None,
             due: if is_open { due(view, task.due_on) } else { finished(view, people, task) },
             late,
-            owner: task
-                .owner
-                .map_or_else(|| "Nobody’s".to_owned(), |owner| format!("for {}", Isolated(&people.name(Some(owner))))),
+            owner: task.owner.map_or_else(
+                || "Nobody’s".to_owned(),
+                |owner| format!("for {}", Isolated(&people.name(Some(owner)))),
+            ),
             from: task.run.map(|_| "made by a playbook".to_owned()),
             is_open,
             action: format!("/tasks/{}", task.id),

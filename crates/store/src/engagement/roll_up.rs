@@ -1,0 +1,233 @@
+//! What is rolled up from events by local day, and how it is kept.
+
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use mainstay_core::{
+    engagement::EventType,
+    id::{ClientId, OrganizationId},
+    time::{add_days, start_of_day},
+};
+
+use uuid::Uuid;
+
+use super::instants;
+use crate::{
+    Result, Tx,
+    dialect::{
+        Connection, Day, Instant, execute, fetch_all, fetch_one, insert_rows, instant_digits,
+    },
+    new_id,
+    pool::Lock,
+};
+
+/// A query's `FROM` for what is rolled up of `days`, as `a`: what is in its place in
+/// `daily_activity`, and what still lies beside it. Says which clients of `a` it is about.
+macro_rules! activity_on_days {
+    ($clients:literal) => {
+        concat!(
+            "(SELECT a.day, a.client_id, a.event_type, a.event_count, a.last_at, a.instants \
+             FROM days CROSS JOIN [daily_activity a WHERE a.organization_id = $1 \
+             AND a.day = days.day AND ",
+            $clients,
+            "] UNION ALL \
+             SELECT a.day, a.client_id, a.event_type, a.event_count, a.last_at, a.instants \
+             FROM pending_activity a WHERE a.organization_id = $1 \
+             AND a.day IN (SELECT day FROM days) AND ",
+            $clients,
+            ") AS a"
+        )
+    };
+}
+pub(crate) use activity_on_days;
+
+/// When what is rolled up from events is put in its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RollUp {
+    /// With the events: the cheaper way for thousands at a time.
+    AtOnce,
+    /// It is written beside with the events, in one piece, and counts from then on;
+    /// [`Tx::gather_activity`] puts it in its place. A few hundred events are of almost as many
+    /// clients, each on another page: to put them in place at once costs several times what the events
+    /// cost.
+    Later,
+}
+
+/// What is rolled up into one figure: a local day's events of a client and type.
+pub(crate) type RolledKey = (Date, ClientId, EventType);
+
+/// How many events of a key there are, when the last of them happened, and when each.
+pub(crate) struct Rolled {
+    pub(crate) count: i64,
+    pub(crate) last_at: Timestamp,
+    instants: String,
+}
+
+/// Rolls events up, given when each happened; in the order of the keys.
+pub(crate) fn rolled(mut events: Vec<(RolledKey, Timestamp)>) -> Vec<(RolledKey, Rolled)> {
+    events.sort_unstable();
+    events
+        .chunk_by(|one, next| one.0 == next.0)
+        .filter_map(|same| {
+            let (key, last_at) = *same.last()?;
+            let mut at = String::with_capacity(same.len() * instants::DIGITS);
+            for (_, one) in same {
+                instants::push(&mut at, key.0, *one);
+            }
+            let count = i64::try_from(same.len()).unwrap_or(i64::MAX);
+            Some((key, Rolled { count, last_at, instants: at }))
+        })
+        .collect()
+}
+
+impl Tx {
+    /// Adds to what is rolled up of these days.
+    pub(crate) async fn add_to_days(&mut self, rolled: &[(RolledKey, Rolled)]) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        insert_rows!(
+            self,
+            "INSERT INTO daily_activity \
+             (organization_id, day, client_id, event_type, event_count, last_at, instants)",
+            rolled,
+            "ON CONFLICT (organization_id, day, client_id, event_type) DO UPDATE SET \
+             event_count = daily_activity.event_count + excluded.event_count, last_at = CASE \
+             WHEN excluded.last_at > daily_activity.last_at THEN excluded.last_at \
+             ELSE daily_activity.last_at END, \
+             instants = daily_activity.instants || excluded.instants",
+            |row| [
+                organization,
+                Day(row.0.0),
+                row.0.1.uuid(),
+                row.0.2.as_str(),
+                row.1.count,
+                Instant(row.1.last_at),
+                &row.1.instants
+            ]
+        );
+        Ok(())
+    }
+
+    /// Writes what is rolled up beside its place, where it counts just as well.
+    /// `now` orders what is written one after another.
+    pub(crate) async fn add_pending(
+        &mut self,
+        rolled: &[(RolledKey, Rolled)],
+        now: Timestamp,
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let batch: Uuid = new_id(now);
+        insert_rows!(
+            self,
+            "INSERT INTO pending_activity \
+             (organization_id, batch, day, client_id, event_type, event_count, last_at, instants)",
+            rolled,
+            "",
+            |row| [
+                organization,
+                batch,
+                Day(row.0.0),
+                row.0.1.uuid(),
+                row.0.2.as_str(),
+                row.1.count,
+                Instant(row.1.last_at),
+                &row.1.instants
+            ]
+        );
+        Ok(())
+    }
+
+    /// Puts everything in its place that was stored with [`RollUp::Later`]. Changes no figure.
+    pub async fn gather_activity(&mut self) -> Result<()> {
+        // Nothing may come between the two statements.
+        self.lock_organization(Lock::SettleEvents).await?;
+        let organization = self.scope.organization_uuid();
+        let gathered = execute!(
+            self,
+            "INSERT INTO daily_activity \
+             (organization_id, day, client_id, event_type, event_count, last_at, instants) \
+             SELECT organization_id, day, client_id, event_type, CAST(SUM(event_count) AS BIGINT), \
+             MAX(last_at), string_agg(instants, '') FROM pending_activity \
+             WHERE organization_id = $1 GROUP BY organization_id, day, client_id, event_type \
+             ON CONFLICT (organization_id, day, client_id, event_type) DO UPDATE SET \
+             event_count = daily_activity.event_count + excluded.event_count, last_at = CASE \
+             WHEN excluded.last_at > daily_activity.last_at THEN excluded.last_at \
+             ELSE daily_activity.last_at END, \
+             instants = daily_activity.instants || excluded.instants",
+            organization
+        )?;
+        if gathered > 0 {
+            execute!(
+                self,
+                "DELETE FROM pending_activity WHERE organization_id = $1",
+                organization
+            )?;
+        }
+        Ok(())
+    }
+
+    /// The organizations that have something to gather; for [`crate::Scope::System`].
+    pub async fn organizations_with_pending_activity(&mut self) -> Result<Vec<OrganizationId>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid,),
+            "SELECT DISTINCT organization_id FROM pending_activity ORDER BY organization_id"
+        )?;
+        Ok(rows.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    /// First local day with an event.
+    pub(crate) async fn first_active_day(&mut self) -> Result<Option<Date>> {
+        self.next_active_day(Date::MIN).await
+    }
+
+    /// The next local day with an event.
+    pub(crate) async fn next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
+        let (day,) = fetch_one!(
+            self,
+            (Option<Day>,),
+            "SELECT MIN(day) FROM (SELECT MIN(day) AS day FROM daily_activity \
+             WHERE organization_id = $1 AND day > $2 \
+             UNION ALL SELECT MIN(day) FROM pending_activity \
+             WHERE organization_id = $1 AND day > $2) AS first",
+            self.scope.organization_uuid(),
+            Day(after)
+        )?;
+        Ok(day.map(|day| day.0))
+    }
+
+    /// Rolls all events up again by the calendar days of another zone. Called in the transaction
+    /// that changes an organization's zone, in the scope of the service, since nobody else may write
+    /// what is rolled up; takes as long as there are events.
+    pub async fn rebuild_daily_activity(&mut self, zone: &TimeZone) -> Result<()> {
+        self.lock_organization(Lock::SettleEvents).await?;
+        let organization = self.scope.organization_uuid();
+        for table in ["daily_activity", "pending_activity", "client_activity_totals"] {
+            let sql = format!("DELETE FROM {table} WHERE organization_id = $1");
+            execute!(self, sqlx::AssertSqlSafe(sql.clone()), organization)?;
+        }
+        execute!(self, "UPDATE organizations SET folded_until = NULL WHERE id = $1", organization)?;
+        let Some((first, last)) = self.event_days().await? else { return Ok(()) };
+        let postgres = matches!(self.connection, Connection::Postgres(_));
+        let sql = format!(
+            "INSERT INTO daily_activity \
+             (organization_id, day, client_id, event_type, event_count, last_at, instants) \
+             SELECT organization_id, CAST($2 AS DATE), client_id, event_type, COUNT(*), \
+             MAX(occurred_at), string_agg({}, '') FROM client_engagement_events \
+             WHERE organization_id = $1 AND occurred_at >= $3 AND occurred_at < $4 \
+             GROUP BY organization_id, client_id, event_type",
+            instant_digits("$5", postgres)
+        );
+        let mut day = add_days(first, -1);
+        while day <= add_days(last, 1) {
+            execute!(
+                self,
+                sqlx::AssertSqlSafe(sql.clone()),
+                organization,
+                Day(day),
+                Instant(start_of_day(day, zone)),
+                Instant(start_of_day(add_days(day, 1), zone)),
+                Instant(instants::counted_from(day))
+            )?;
+            day = add_days(day, 1);
+        }
+        Ok(())
+    }
+}
