@@ -69,6 +69,13 @@ id! {
     EmailId;
     /// One note of a member on a client.
     NoteId;
+    /// A rule of an organization that says what follows from an alert or a change of the band.
+    PlaybookId;
+    /// One time that a playbook did what it says.
+    PlaybookRunId;
+    /// Something that staff are to do for a client. No task of the client's own: those are
+    /// [`TaskId`].
+    StaffTaskId;
     /// A place outside that notices are sent to.
     WebhookId;
     /// One message to such a place: the same however often it is sent.

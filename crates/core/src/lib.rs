@@ -2,7 +2,8 @@
 //!
 //! Nothing here reads a clock, a database, a file or a random number: the instant a figure is
 //! computed for is always an argument. An event's way is the way through the modules:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`] and [`notice`]; [`job`] says when.
+//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`] and [`notice`]; [`job`] says when,
+//! and [`playbook`] what else follows from an alert.
 //!
 //! All arithmetic is integer or rational and rounds half up, so that a figure is the same bit for
 //! bit wherever and whenever it is recomputed.
@@ -14,6 +15,7 @@ pub mod id;
 pub mod insight;
 pub mod job;
 pub mod notice;
+pub mod playbook;
 pub mod portfolio;
 pub mod score;
 pub mod text;

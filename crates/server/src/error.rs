@@ -1,6 +1,8 @@
 //! What can go wrong in a service. It knows no HTTP; [`crate::api`] turns it into problem details.
 
-use mainstay_core::{engagement::EventError, health::ActionError, score::FeedbackError};
+use mainstay_core::{
+    engagement::EventError, health::ActionError, playbook::PlaybookError, score::FeedbackError,
+};
 use mainstay_store::StoreError;
 
 /// Why a service did not do what it was asked.
@@ -76,6 +78,12 @@ impl Error {
 
 impl From<EventError> for Error {
     fn from(error: EventError) -> Self {
+        Self::invalid(error.field, error.reason)
+    }
+}
+
+impl From<PlaybookError> for Error {
+    fn from(error: PlaybookError) -> Self {
         Self::invalid(error.field, error.reason)
     }
 }

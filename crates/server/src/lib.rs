@@ -3,7 +3,7 @@
 //! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
 //! beside what they are about, in folders named like the stages of an event's way:
 //! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`] and [`notice`]; [`job`] makes them
-//! happen.
+//! happen, and [`playbook`] what else follows.
 
 pub mod access;
 pub mod api;
@@ -24,6 +24,7 @@ mod limit;
 pub mod live;
 pub mod notice;
 pub mod organization;
+pub mod playbook;
 pub mod portfolio;
 pub mod score;
 pub mod verify;

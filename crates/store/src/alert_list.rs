@@ -49,7 +49,7 @@ impl Tx {
             AlertRow,
             "WITH wanted (organization_id, client_id) AS (",
             clients,
-            ") SELECT c.external_id, c.name AS client_name, a.id, a.client_id, a.alert_type, \
+            ") SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
              a.snoozed_until, a.ended_at, a.condition_ended_at \
              FROM wanted w CROSS JOIN client_momentum_alerts a \
@@ -78,7 +78,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             AlertRow,
-            "SELECT c.external_id, c.name AS client_name, a.id, a.client_id, a.alert_type, \
+            "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
              a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \

@@ -217,6 +217,11 @@ impl Tx {
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
+    /// Keeps every client from being deleted until this transaction ends.
+    pub async fn lock_known_clients(&mut self) -> Result<()> {
+        self.lock_organization(Lock::KnowClients).await
+    }
+
     /// The next clients in the order of their ids that existed before `as_of`. Empty at the end. In
     /// a transaction that writes, none of them is deleted before it ends.
     pub async fn client_chunk(

@@ -527,7 +527,7 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 47] = [
+pub const TENANT_TABLES: [&str; 50] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -575,4 +575,7 @@ pub const TENANT_TABLES: [&str; 47] = [
     "webhook_attempts",
     "notification_settings",
     "staff_emails",
+    "playbooks",
+    "playbook_runs",
+    "staff_tasks",
 ];

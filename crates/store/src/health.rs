@@ -28,6 +28,8 @@ pub struct Alert {
     pub changed_at: Timestamp,
     /// When it ended.
     pub ended_at: Option<Timestamp>,
+    /// When the client had recovered, if it did within 14 days.
+    pub recovered_at: Option<Timestamp>,
 }
 
 /// Which alerts to list.
@@ -95,6 +97,7 @@ pub(crate) struct Row {
 pub(crate) struct AlertRow {
     external_id: String,
     client_name: Option<String>,
+    recovered_at: Option<Instant>,
     #[sqlx(flatten)]
     pub(crate) row: Row,
 }
@@ -124,6 +127,7 @@ impl AlertRow {
             client_name: self.client_name,
             changed_at: self.row.changed_at.0,
             ended_at: self.row.ended_at.map(|at| at.0),
+            recovered_at: self.recovered_at.map(|at| at.0),
             episode: self.row.episode().1,
         }
     }
@@ -187,11 +191,12 @@ impl Tx {
         note: &str,
         held: bool,
     ) -> Result<()> {
+        let figure = |name| episode.figures.get(name).and_then(Value::as_i64);
         execute!(
             self,
             "INSERT INTO client_momentum_alerts (organization_id, id, client_id, alert_type, \
-             severity, status, message, figures, opened_at, changed_at, held_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10)",
+             severity, status, message, figures, opened_at, changed_at, held_at, score_then, \
+             score_before) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $9, $10, $11, $12)",
             self.scope.organization_uuid(),
             episode.id.uuid(),
             client.uuid(),
@@ -201,7 +206,9 @@ impl Tx {
             &episode.message,
             Json(&episode.figures),
             Instant(episode.opened_at),
-            held.then_some(Instant(episode.opened_at))
+            held.then_some(Instant(episode.opened_at)),
+            figure("overall"),
+            figure("previous")
         )
         .map_err(|error| error.taken("open alert of this type"))?;
         self.stands_otherwise(ClientRange::of(client));
@@ -277,7 +284,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             AlertRow,
-            "SELECT c.external_id, c.name AS client_name, a.id, a.client_id, a.alert_type, \
+            "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
              a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
@@ -303,7 +310,7 @@ impl Tx {
         let row = fetch_optional!(
             self,
             AlertRow,
-            "SELECT c.external_id, c.name AS client_name, a.id, a.client_id, a.alert_type, \
+            "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
              a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \

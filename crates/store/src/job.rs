@@ -13,7 +13,7 @@ use crate::{
     pool::Lock,
 };
 
-/// Claiming is over in milliseconds.
+/// Claiming a run, keeping it and ending it are over in milliseconds.
 const MOST_IDLE_IN_CLAIM_SECONDS: i64 = 10;
 
 /// When a job runs, as an organization changed it.
@@ -407,6 +407,7 @@ impl Tx {
         lease_until: Timestamp,
         progress: &RunProgress,
     ) -> Result<()> {
+        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
         let renewed = execute!(
             self,
             "UPDATE job_runs SET lease_until = $4, step = $5, done = $6, total = $7, counts = $8 \
@@ -434,6 +435,7 @@ impl Tx {
         progress: &RunProgress,
         now: Timestamp,
     ) -> Result<()> {
+        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
         let (state, error, due_at) = match end {
             RunEnd::Succeeded => (RunState::Succeeded, None, None),
             RunEnd::Failed { error, again_at: Some(at) } => {

@@ -5,7 +5,8 @@
 //! hide a mistake behind row-level security, SQLite would not.
 //!
 //! The methods of [`Tx`] live beside what they are about, in modules named like the stages of an
-//! event's way: `engagement`, `score`, `insight`, `health`, `email`; `job` is when they run.
+//! event's way: `engagement`, `score`, `insight`, `health`, `email`; `job` is when they run, `playbook` what
+//! else follows.
 
 mod access;
 mod alert_list;
@@ -25,9 +26,11 @@ mod migrate;
 mod note;
 mod onboarding;
 mod organization;
+mod playbook;
 mod pool;
 mod portfolio;
 mod profile;
+mod recovery;
 mod refused;
 mod scope;
 mod score;
@@ -35,6 +38,7 @@ mod seen_names;
 mod sign_in;
 mod silence;
 mod staff_email;
+mod staff_task;
 mod subscription;
 mod verify;
 mod webhook;
@@ -66,16 +70,18 @@ pub use migrate::MigrationState;
 pub use note::ClientNote;
 pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
+pub use playbook::{NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook};
 pub use pool::{Store, new_id};
 pub use portfolio::{AlertFlow, ClientRange, PortfolioChanges};
 pub use profile::AccountUser;
 pub use refused::{NewRefusal, RefusedEvent};
 pub use scope::Scope;
-pub use score::{ClientFacts, ScoreRow, StaleClient};
+pub use score::{ClientFacts, LatestScore, ScoreRow, StaleClient};
 pub use seen_names::SeenName;
 pub use sign_in::{FoundPassword, FoundSession, LinkKind, MemberAccess, NewSignInLink, SignInLink};
 pub use silence::DataSilence;
 pub use staff_email::{NewStaffEmail, StaffEmail};
+pub use staff_task::{DuePlace, StaffTask, StaffTaskFilter};
 pub use subscription::{Subscriber, Subscription, Suppression};
 pub use verify::Difference;
 pub use webhook::{NewWebhook, Webhook, WebhookPatch};

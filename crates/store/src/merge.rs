@@ -292,6 +292,11 @@ impl Tx {
              (organization_id, client_id, id, state, address, source, at) \
              SELECT organization_id, $3, id, state, address, source, at \
              FROM email_consents WHERE organization_id = $1 AND client_id = $2",
+            "UPDATE staff_tasks SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
+            "UPDATE playbook_runs SET client_id = $3 \
+             WHERE organization_id = $1 AND client_id = $2 AND NOT EXISTS \
+             (SELECT 1 FROM playbook_runs k WHERE k.organization_id = $1 AND k.client_id = $3 \
+             AND k.playbook_id = playbook_runs.playbook_id AND k.day = playbook_runs.day)",
             "UPDATE client_aliases SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
             "UPDATE account_users SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
         ] {

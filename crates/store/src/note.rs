@@ -1,12 +1,14 @@
 //! What staff keep of a client for themselves: notes, and who looks after it.
 
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use mainstay_core::id::{ClientId, MemberId, NoteId};
 use uuid::Uuid;
 
 use crate::{
     ClientRange, Result, Tx,
-    dialect::{Instant, execute, fetch_all},
+    dialect::{Instant, execute, fetch_all, fetch_for_rows},
 };
 
 /// Something that a member wrote down about a client. No client sees it.
@@ -98,13 +100,36 @@ impl Tx {
         Ok(())
     }
 
-    /// Takes a member's clients from it, before it is removed.
+    /// Who looks after these clients; one that nobody looks after is left out.
+    pub async fn owners_of(&mut self, clients: &[ClientId]) -> Result<HashMap<ClientId, MemberId>> {
+        let organization = self.scope.organization_uuid();
+        let rows: Vec<(Uuid, Uuid)> = fetch_for_rows!(
+            self,
+            (Uuid, Uuid),
+            "WITH wanted (organization_id, client_id) AS (",
+            clients,
+            ") SELECT c.id, c.owner_member_id FROM wanted w CROSS JOIN clients c \
+             WHERE c.organization_id = w.organization_id AND c.id = w.client_id \
+             AND c.owner_member_id IS NOT NULL",
+            |client| [organization, client.uuid()]
+        );
+        Ok(rows.into_iter().map(|(client, owner)| (client.into(), owner.into())).collect())
+    }
+
+    /// Takes a member's clients and open tasks from it, before it is removed.
     pub(crate) async fn give_clients_up(&mut self, member: MemberId) -> Result<()> {
         self.owned_stand_otherwise(member).await?;
         execute!(
             self,
             "UPDATE clients SET owner_member_id = NULL \
              WHERE organization_id = $1 AND owner_member_id = $2",
+            self.scope.organization_uuid(),
+            member.uuid()
+        )?;
+        execute!(
+            self,
+            "UPDATE staff_tasks SET owner_member_id = NULL \
+             WHERE organization_id = $1 AND owner_member_id = $2 AND state = 'open'",
             self.scope.organization_uuid(),
             member.uuid()
         )?;

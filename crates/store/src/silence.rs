@@ -93,9 +93,10 @@ impl Tx {
         )?;
         let released = execute!(
             self,
-            "UPDATE client_momentum_alerts SET held_at = NULL \
+            "UPDATE client_momentum_alerts SET held_at = NULL, released_at = $2 \
              WHERE organization_id = $1 AND held_at IS NOT NULL",
-            organization
+            organization,
+            Instant(at)
         )?;
         if released > 0 {
             self.stands_otherwise(ClientRange::ALL);

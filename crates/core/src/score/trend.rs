@@ -3,34 +3,24 @@ use std::fmt;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Components, Evidence, ScoreInputs, ScoreModel};
-use crate::time::days_before;
+use super::{Components, Evidence, ScoreInputs, ScoreModel, model::BandFloors};
+use crate::{insight::named::named, time::days_before};
 
-/// How well a client does, in a word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Band {
-    /// 0–39 in the standard model.
-    AtRisk,
-    /// 40–59 in the standard model.
-    NeedsAttention,
-    /// 60–79 in the standard model.
-    Good,
-    /// 80–100 in the standard model.
-    Excellent,
+named! {
+    /// How well a client does, in a word; a later one is better.
+    Band, "band" {
+        /// 0–39 in the standard model.
+        AtRisk = "at_risk",
+        /// 40–59 in the standard model.
+        NeedsAttention = "needs_attention",
+        /// 60–79 in the standard model.
+        Good = "good",
+        /// 80–100 in the standard model.
+        Excellent = "excellent",
+    }
 }
 
 impl Band {
-    /// The name used in every API.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::AtRisk => "at_risk",
-            Self::NeedsAttention => "needs_attention",
-            Self::Good => "good",
-            Self::Excellent => "excellent",
-        }
-    }
-
     /// The name as people read it.
     pub const fn words(self) -> &'static str {
         match self {
@@ -39,12 +29,6 @@ impl Band {
             Self::Good => "good",
             Self::Excellent => "excellent",
         }
-    }
-}
-
-impl fmt::Display for Band {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
     }
 }
 
@@ -77,18 +61,25 @@ impl fmt::Display for Trend {
     }
 }
 
-impl ScoreModel {
+impl BandFloors {
     /// The band of an overall score.
     pub const fn band(&self, overall: i64) -> Band {
-        if overall >= self.bands.excellent {
+        if overall >= self.excellent {
             Band::Excellent
-        } else if overall >= self.bands.good {
+        } else if overall >= self.good {
             Band::Good
-        } else if overall >= self.bands.needs_attention {
+        } else if overall >= self.needs_attention {
             Band::NeedsAttention
         } else {
             Band::AtRisk
         }
+    }
+}
+
+impl ScoreModel {
+    /// The band of an overall score.
+    pub const fn band(&self, overall: i64) -> Band {
+        self.bands.band(overall)
     }
 
     /// The trend of a change; no change to speak of when there is no previous score.

@@ -9,6 +9,7 @@ mod insight;
 mod job;
 mod model;
 mod notice;
+mod playbook;
 mod portfolio;
 mod score;
 mod segment;

@@ -10,7 +10,10 @@ use axum::{
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{MAX_CLIENT_ID_CHARS, check_required, parse_timestamp},
-    id::{AlertId, ApiKeyId, EmailId, InsightId, MemberId, TaskId, WebhookId, WebhookMessageId},
+    id::{
+        AlertId, ApiKeyId, EmailId, InsightId, MemberId, PlaybookId, StaffTaskId, TaskId,
+        WebhookId, WebhookMessageId,
+    },
     job::Job,
 };
 use serde::de::DeserializeOwned;
@@ -77,6 +80,8 @@ path_ids! {
     EmailId = "email_id", "GET /api/v1/emails";
     ApiKeyId = "key_id", "GET /api/v1/keys";
     MemberId = "member_id", "GET /api/v1/members";
+    PlaybookId = "playbook_id", "GET /api/v1/playbooks";
+    StaffTaskId = "staff_task_id", "GET /api/v1/staff-tasks";
     WebhookId = "webhook_id", "GET /api/v1/webhooks";
     WebhookMessageId = "message_id", "GET /api/v1/webhooks/{webhook_id}/deliveries";
 }

@@ -1,7 +1,7 @@
 //! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
 //! document cannot lag behind them. None of these types has a value.
 
-use mainstay_core::{email, engagement, health, insight, job, notice, score};
+use mainstay_core::{email, engagement, health, insight, job, notice, playbook, score};
 use mainstay_store::{KeyKind as Key, Role as MemberRole, RunState as Run, TaskStatus as Task};
 use utoipa::{
     PartialSchema, ToSchema,
@@ -43,9 +43,7 @@ names! {
     ];
     LaunchKitState, "How far a client got with its launch kit.",
         [score::LaunchKit::Unopened, score::LaunchKit::Viewed, score::LaunchKit::Completed];
-    Band, "How well a client does.", [
-        score::Band::AtRisk, score::Band::NeedsAttention, score::Band::Good, score::Band::Excellent,
-    ];
+    Band, "How well a client does.", score::Band::ALL;
     Trend, "Where a score is going.",
         [score::Trend::Rising, score::Trend::Stable, score::Trend::Declining];
     InsightType, "What kind of thing an insight says.", insight::InsightType::ALL;
@@ -67,6 +65,7 @@ names! {
     Job, "What runs by itself.", job::Job::ALL;
     JobRunState, "What is so about a run.",
         [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];
+    StaffTaskState, "What became of a task of the staff's.", playbook::StaffTaskState::ALL;
     Role, "What a member may do.", [MemberRole::Owner, MemberRole::Admin, MemberRole::Staff];
     KeyKind, "What a key opens.", [Key::Secret, Key::Write, Key::Member];
 }

@@ -87,7 +87,7 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
     }
     let mainstay = open::open(settings).await?;
     let done = match command {
-        Command::Demo(_) => demo::run(&mainstay, settings, out).await,
+        Command::Demo(_) => Box::pin(demo::run(&mainstay, settings, out)).await,
         Command::Serve(_) => serve::run(&mainstay, settings, out).await,
         Command::Org(command) => org::run(&mainstay, settings, command, out).await,
         Command::Key(command) => key::run(&mainstay, command, out).await,

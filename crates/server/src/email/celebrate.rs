@@ -1,4 +1,4 @@
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use mainstay_core::{
@@ -7,11 +7,13 @@ use mainstay_core::{
         momentum_nudge,
     },
     id::ClientId,
-    insight::InsightType,
-    score::Score,
+    insight::{InsightType, PendingTask, step_words},
+    playbook::PlaybookDeed,
+    score::{Score, ScoreModel, improvements},
+    text::points,
     time::local_day,
 };
-use mainstay_store::{ClientChunk, ClientFacts, NewEmail, NewInsight, Subscriber, Tx};
+use mainstay_store::{ClientChunk, NewEmail, NewInsight, OnboardingTask, Subscriber, Tx};
 
 use super::{Draft, ago, called, queued};
 use crate::{Mainstay, Result, organization::Context};
@@ -28,11 +30,34 @@ pub(crate) struct Occasion {
     pub(crate) weekly_follows: bool,
 }
 
-/// A client that has just fallen silent.
-pub(crate) struct Silent<'a> {
-    pub(crate) facts: &'a ClientFacts,
+/// A client that is to be asked back.
+pub(crate) struct Nudge {
+    pub(crate) client: ClientId,
     pub(crate) score: Score,
+    /// What would raise its score most.
     pub(crate) step: Option<Item>,
+}
+
+impl Nudge {
+    /// The nudge of a client with a score by a model and open onboarding tasks.
+    pub(crate) fn new(
+        client: ClientId,
+        score: Score,
+        model: &ScoreModel,
+        tasks: &[OnboardingTask],
+    ) -> Self {
+        let step = improvements(&score.inputs, model).into_iter().next().map(|best| {
+            let pending: Vec<PendingTask> = tasks
+                .iter()
+                .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
+                .collect();
+            let words = step_words(&best, &score.inputs, model, &pending);
+            let worth = points(best.gain_hundredths);
+            let message = format!("{} It is worth {worth} points.", words.fact);
+            Item::of_insight(InsightType::Recommendation, &words.title, &message)
+        });
+        Self { client, score, step }
+    }
 }
 
 impl Mainstay {
@@ -82,37 +107,52 @@ impl Mainstay {
         Ok(())
     }
 
-    /// Queues a mail for each client that has fallen silent, in the transaction that opens its alert;
-    /// not for those that had one lately.
+    /// Queues a mail for each client that is to be asked back, in the transaction of what asks for it;
+    /// answers which mail, or why there is none. A client that had one lately gets no other.
     pub(crate) async fn queue_nudges(
         &self,
         tx: &mut Tx,
         context: &Context,
         chunk: &ClientChunk,
-        silent: Vec<Silent<'_>>,
-    ) -> Result<()> {
+        nudges: Vec<Nudge>,
+    ) -> Result<HashMap<ClientId, PlaybookDeed>> {
         let kind = EmailType::MomentumNudge;
-        if silent.is_empty() || !tx.email_settings().await?.sends(kind) {
-            return Ok(());
+        let not = |reason: &str| PlaybookDeed::NotNudged { reason: reason.to_owned() };
+        if nudges.is_empty() {
+            return Ok(HashMap::new());
+        }
+        if !tx.email_settings().await?.sends(kind) {
+            let off = |nudge: Nudge| (nudge.client, not("these mails are switched off"));
+            return Ok(nudges.into_iter().map(off).collect());
         }
         let subscribers = tx.subscribers_of(chunk).await?;
         let now = self.now();
-        let nudged = tx.last_written(kind, ago(now, NUDGE_EVERY)).await?;
+        let lately = tx.last_written(kind, ago(now, NUDGE_EVERY)).await?;
         let mut emails = Vec::new();
-        for Silent { facts, score, step } in silent {
-            let Some(to) = subscribers.get(&facts.client) else { continue };
-            if nudged.contains_key(&facts.client) {
+        let mut deeds = HashMap::new();
+        for Nudge { client, score, step } in nudges {
+            let Some(to) = subscribers.get(&client) else {
+                deeds.insert(client, not("the client has not asked for mails"));
+                continue;
+            };
+            if lately.contains_key(&client) {
+                deeds.insert(client, not("the client was sent one in the last 14 days"));
                 continue;
             }
-            let last = facts.activity.last_event_at;
             let recipient = recipient(context, to, now);
-            let (subject, says) = momentum_nudge(&recipient, last, &score, step);
+            let (subject, says) = momentum_nudge(&recipient, score.inputs.last, &score, step);
             let period = local_day(now, &context.zone);
             let draft = Draft { kind, period, subject, content: says };
-            emails.push(queued(draft, &context.organization, to, now, now));
+            let email = queued(draft, &context.organization, to, now, now);
+            let deed = match &email.reason {
+                Some(reason) => not(reason),
+                None => PlaybookDeed::Nudged { email: email.id },
+            };
+            deeds.insert(client, deed);
+            emails.push(email);
         }
         tx.queue_emails(&emails, now).await?;
-        Ok(())
+        Ok(deeds)
     }
 }
 

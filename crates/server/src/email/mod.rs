@@ -20,7 +20,7 @@ use mainstay_store::{
     Subscriber, Suppression, WholeEmail, new_id,
 };
 
-pub(crate) use celebrate::{Occasion, Silent};
+pub(crate) use celebrate::{Nudge, Occasion};
 pub use deliver::Delivery;
 pub use render::{Rendered, links, preview_links, render};
 pub use sender::{Sender, start};

@@ -1,9 +1,14 @@
+use std::collections::HashMap;
+
 use jiff::Timestamp;
 use mainstay_core::{
     health::{Action, Severity, act},
     id::{AlertId, MemberId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, AlertFilter, AlertNews, Scope, Told, Tx};
+use mainstay_store::{
+    Alert, AlertAction, AlertChange, AlertFilter, AlertNews, PlaybookRun, Scope, StaffTask, Told,
+    Tx,
+};
 
 use crate::{Error, Mainstay, Result, notice::resolved_by};
 
@@ -14,11 +19,37 @@ pub struct AlertHistory {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What else followed from it.
+    pub followed: Followed,
     /// What was told of it outside, oldest first.
     pub told: Vec<Told>,
 }
 
-fn no_alert(id: AlertId) -> Error {
+/// What followed from an alert besides what members did with it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Followed {
+    /// The playbooks that it started, in that order.
+    pub runs: Vec<PlaybookRun>,
+    /// The tasks that it led to, the one that is due first first.
+    pub tasks: Vec<StaffTask>,
+}
+
+/// What followed from some alerts.
+pub(super) async fn followed(
+    tx: &mut Tx,
+    alerts: &[AlertId],
+) -> Result<HashMap<AlertId, Followed>> {
+    let mut followed: HashMap<AlertId, Followed> = HashMap::new();
+    for (alert, runs) in tx.playbook_runs_of(alerts).await? {
+        followed.entry(alert).or_default().runs = runs;
+    }
+    for (alert, tasks) in tx.staff_tasks_of(alerts).await? {
+        followed.entry(alert).or_default().tasks = tasks;
+    }
+    Ok(followed)
+}
+
+pub(crate) fn no_alert(id: AlertId) -> Error {
     Error::NotFound {
         what: "alert",
         id: id.to_string(),
@@ -77,12 +108,13 @@ impl Mainstay {
         let mut tx = self.store().read(scope).await?;
         let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
         let actions = tx.alert_actions(id).await?;
+        let followed = followed(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
         drop(tx);
         let told = match scope.organization() {
             Some(organization) => self.told_of(organization, &[id]).await?.remove(&id),
             None => None,
         };
-        Ok(AlertHistory { alert, actions, told: told.unwrap_or_default() })
+        Ok(AlertHistory { alert, actions, followed, told: told.unwrap_or_default() })
     }
 
     /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.

@@ -7,7 +7,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope, Told};
 
-use super::alerts::ended_by;
+use super::alerts::{Followed, ended_by, followed};
 use crate::{Error, Mainstay, Result};
 
 /// Alerts that are acted on together at most.
@@ -40,6 +40,8 @@ pub struct ListedAlert {
     pub alert: Alert,
     /// What was done with it, oldest first.
     pub actions: Vec<AlertAction>,
+    /// What else followed from it.
+    pub followed: Followed,
     /// What was told of it outside, oldest first.
     pub told: Vec<Told>,
 }
@@ -101,6 +103,7 @@ impl Mainstay {
         let open = tx.open_alerts_of(clients).await?;
         let ids: Vec<AlertId> = open.values().flatten().map(|alert| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut followed = followed(&mut tx, &ids).await?;
         let mut told = tx.told_of(&ids).await?;
         Ok(open
             .into_iter()
@@ -108,6 +111,7 @@ impl Mainstay {
                 let listed = alerts.into_iter().map(|alert| ListedAlert {
                     client,
                     actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+                    followed: followed.remove(&alert.episode.id).unwrap_or_default(),
                     told: told.remove(&alert.episode.id).unwrap_or_default(),
                     alert,
                 });
@@ -131,10 +135,12 @@ impl Mainstay {
         let next = last.and_then(|(_, alert)| Some((alert.ended_at?, alert.episode.id)));
         let ids: Vec<AlertId> = ended.iter().map(|(_, alert)| alert.episode.id).collect();
         let mut actions = tx.actions_of(&ids).await?;
+        let mut followed = followed(&mut tx, &ids).await?;
         let mut told = tx.told_of(&ids).await?;
         let listed = ended.into_iter().map(|(client, alert)| ListedAlert {
             client,
             actions: actions.remove(&alert.episode.id).unwrap_or_default(),
+            followed: followed.remove(&alert.episode.id).unwrap_or_default(),
             told: told.remove(&alert.episode.id).unwrap_or_default(),
             alert,
         });

@@ -2,33 +2,34 @@
 
 mod alerts;
 mod bulk;
+mod recovery;
 mod silence;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    email::Item,
     health::{
         AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
         check, is_held_in_silence,
     },
     id::{AlertId, OrganizationId},
-    insight::{InsightType, PendingTask, contributions, step_words},
-    score::improvements,
-    text::points,
+    insight::contributions,
 };
 use mainstay_store::{
     AlertChange, AlertNews, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
 };
 
-pub use alerts::AlertHistory;
+pub(crate) use alerts::no_alert;
+pub use alerts::{AlertHistory, Followed};
 pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
+use recovery::Setbacks;
 use silence::settle_silence;
 
 use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
-    email::Silent,
+    email::Nudge,
     organization::{Context, check_as_of},
+    playbook::AlertPlaybooks,
     score::Moment,
 };
 
@@ -179,6 +180,12 @@ impl Mainstay {
         let mut tasks = tx.open_tasks(chunk, as_of).await?;
         let mut episodes = tx.live_episodes(chunk).await?;
         let mut fallen_silent = Vec::new();
+        let mut setbacks = Setbacks::default();
+        let mut playbooks = AlertPlaybooks::none();
+        if !dry_run {
+            setbacks = Setbacks::load(tx, chunk, as_of).await?;
+            playbooks = self.alert_playbooks(tx, chunk, as_of, silent).await?;
+        }
         let mut news = Vec::new();
         let told = !dry_run && tx.any_webhook().await?;
         for client in &facts {
@@ -192,27 +199,32 @@ impl Mainstay {
                 continue;
             }
             let health = health_facts(context, &moment, client, &tasks);
+            let nudge = || Nudge::new(client.client, moment.score(client), &moment.model, &tasks);
             let transitions = check(&episodes, &health);
+            playbooks.release(client.client, &episodes, &transitions, nudge);
             // Where the data are silent, nobody can tell whether the client is.
             if !dry_run && !silent && transitions.iter().any(falls_silent) {
-                let (score, step) = (moment.score(client), next_step(client, &moment, &tasks));
-                fallen_silent.push(Silent { facts: client, score, step });
+                fallen_silent.push(nudge());
             }
             for transition in transitions {
+                let met = playbooks.met_by(&transition);
                 // Nothing is written when looking only: an episode that is not there yet would be in
                 // the way of the one that a look into the past finds.
                 let writer = if dry_run { None } else { Some(&mut *tx) };
                 let change =
                     carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
                 let Some((alert, change)) = change else { continue };
+                playbooks.start(met, client.client, (alert, change.held), nudge);
                 if told {
                     news.push(change.news_of(alert, as_of));
                 }
                 changes.push(change);
             }
+            setbacks.settle(tx, client.client, &health).await?;
         }
         tx.keep_alert_news(&news).await?;
-        self.queue_nudges(tx, context, chunk, fallen_silent).await
+        self.queue_nudges(tx, context, chunk, fallen_silent).await?;
+        self.start_playbooks(tx, context, chunk, playbooks.starting()).await
     }
 }
 
@@ -220,19 +232,6 @@ impl Mainstay {
 fn falls_silent(transition: &Transition) -> bool {
     let silence = |kind| matches!(kind, AlertType::Inactivity | AlertType::ZeroActivity);
     matches!(transition, Transition::Opened(finding) if silence(finding.kind))
-}
-
-/// What would raise a client's score most, as a mail to it says it.
-fn next_step(facts: &ClientFacts, moment: &Moment, tasks: &[OnboardingTask]) -> Option<Item> {
-    let inputs = moment.inputs(facts);
-    let best = improvements(&inputs, &moment.model).into_iter().next()?;
-    let pending: Vec<PendingTask> = tasks
-        .iter()
-        .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
-        .collect();
-    let words = step_words(&best, &inputs, &moment.model, &pending);
-    let message = format!("{} It is worth {} points.", words.fact, points(best.gain_hundredths));
-    Some(Item::of_insight(InsightType::Recommendation, &words.title, &message))
 }
 
 fn health_facts(

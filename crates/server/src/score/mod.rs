@@ -12,8 +12,8 @@ use mainstay_core::{
 use mainstay_store::{ActivityRange, ClientFacts};
 
 pub use preview::{ModelPreview, Move};
-pub(crate) use run::scores_of;
 pub use run::{ClientScore, ScoreRun};
+pub(crate) use run::{Scores, scores_of};
 pub use single::Explained;
 
 use crate::organization::Context;

@@ -11,6 +11,7 @@ use crate::{
     Mainstay, Result,
     client::next_chunk,
     organization::{Context, check_as_of},
+    playbook::BandPlaybooks,
 };
 
 /// Days that stay out of the folded totals: the two weeks that scores tell apart, and a day for
@@ -68,6 +69,7 @@ impl Mainstay {
         }
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         self.prepare_scores(&mut tx, run.as_of).await?;
+        let bands = self.band_playbooks(&mut tx, run.as_of).await?;
         tx.commit().await?;
         self.mend_scores(organization).await?;
 
@@ -79,7 +81,7 @@ impl Mainstay {
             // Summing up two weeks of activity takes longest: of two chunks at a time, while those
             // before them are written.
             let (written, first, second) = tokio::join!(
-                self.save_chunks(organization, &scored),
+                self.save_chunks(organization, &scored, bands.as_ref()),
                 self.score_chunk(organization, run, &one),
                 self.score_chunk(organization, run, &other),
             );
@@ -133,9 +135,13 @@ impl Mainstay {
         &self,
         organization: OrganizationId,
         scored: &[ScoredChunk],
+        bands: Option<&BandPlaybooks>,
     ) -> Result<()> {
-        for ScoredChunk { day, scores, .. } in scored {
+        for ScoredChunk { day, chunk, scores } in scored {
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+            if let Some(bands) = bands {
+                self.answer_bands(&mut tx, bands, chunk, scores).await?;
+            }
             tx.save_scores(*day, scores, self.now()).await?;
             tx.commit().await?;
         }

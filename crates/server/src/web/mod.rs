@@ -28,6 +28,7 @@ mod session;
 mod settings;
 mod shell;
 mod sign_in;
+mod tasks;
 mod text;
 mod widgets;
 
@@ -82,6 +83,7 @@ fn pages() -> Pages {
         .and(client::pages())
         .and(portfolio::pages())
         .and(alerts::pages())
+        .and(tasks::pages())
         .and(live::pages())
         .and(clients::pages())
         .and(emails::pages())

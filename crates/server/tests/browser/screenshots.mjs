@@ -37,7 +37,7 @@ try {
       // Whoever needs a person most.
       await staff.locator("main a[href^='/clients/']").first().click();
       await take(staff, "client");
-      for (const name of ["alerts", "emails", "jobs", "live"]) {
+      for (const name of ["alerts", "tasks", "emails", "jobs", "live"]) {
         await staff.goto(`${site.url}/${name}`);
         await take(staff, name);
       }

@@ -8,6 +8,7 @@ mod figures;
 mod health;
 mod import;
 mod killed;
+mod nodes;
 pub(crate) mod sandbox;
 mod serving;
 mod settings;

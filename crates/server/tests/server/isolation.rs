@@ -6,11 +6,15 @@ use std::{
 };
 
 use jiff::ToSpan as _;
-use mainstay::notice::CreateWebhook;
+use mainstay::{
+    notice::CreateWebhook,
+    playbook::{NewStaffTask, TaskOwner},
+};
 use mainstay_core::{
     email::EmailType,
     engagement::EventType,
     notice::{EndpointKind, Route},
+    playbook::suggestions,
 };
 use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};
 use serde_json::{Value, json};
@@ -184,6 +188,26 @@ fn table() -> Vec<Row> {
         asked("/api/v1/email/suppressions", "",         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         Row { method: "DELETE", path: "/api/v1/email/suppressions", query: "?address={address}", body: nothing,
               expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
+        asked("/api/v1/playbooks", "",                  [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/playbooks", || json!({"name": "Call", "enabled": false, "trigger": {"on": "band", "to": "at_risk"}, "actions": [{"do": "nudge"}]}),
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        asked("/api/v1/playbooks/{playbook_id}", "",    [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("PUT", "/api/v1/playbooks/{playbook_id}", || json!({"name": "Call", "enabled": false, "trigger": {"on": "band", "to": "at_risk"}, "actions": [{"do": "nudge"}]}),
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("DELETE", "/api/v1/playbooks/{playbook_id}", nothing,
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/outcomes", "",                   [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/staff-tasks", "?state=open",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/staff-tasks", "?client_id=ada-of-acme",
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/staff-tasks", || json!({"client_id": ADA, "title": "Call", "due_on": "2026-05-04"}),
+                                                        [201, 201, 201, 201, 403, 403, 403, 404, 401]),
+        asked("/api/v1/staff-tasks/{staff_task_id}", "",
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("PATCH", "/api/v1/staff-tasks/{staff_task_id}", || json!({"state": "done"}),
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("DELETE", "/api/v1/staff-tasks/{staff_task_id}", nothing,
+                                                        [204, 204, 204, 204, 403, 403, 403, 404, 401]),
         asked("/api/v1/webhooks", "",                   [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/webhooks", || json!({"name": "Hook", "url": "https://example.com/hooks"}),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
@@ -293,6 +317,12 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     if path.contains("{alert_id}") {
         path = path.replace("{alert_id}", &fresh_alert(world).await);
     }
+    if path.contains("{playbook_id}") {
+        path = path.replace("{playbook_id}", &fresh_playbook(world).await);
+    }
+    if path.contains("{staff_task_id}") {
+        path = path.replace("{staff_task_id}", &fresh_staff_task(world, ADA).await);
+    }
     if path.contains("{webhook_id}") {
         let (webhook, message) = fresh_webhook(world).await;
         path = path.replace("{webhook_id}", &webhook).replace("{message_id}", &message);
@@ -356,6 +386,27 @@ async fn fresh_alert(world: &World) -> String {
     let client = mainstay.client(scope, &client_id).await.unwrap();
     let filter = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
+}
+
+/// A playbook of Acme's, as they are suggested, that nothing starts.
+pub(crate) async fn fresh_playbook(world: &World) -> String {
+    let suggested = suggestions().remove(0);
+    let kept = world.mainstay.create_playbook(world.acme.id, suggested, false).await.unwrap();
+    kept.id.to_string()
+}
+
+/// Something that Acme's staff are to do for a client.
+pub(crate) async fn fresh_staff_task(world: &World, client_id: &str) -> String {
+    let new = NewStaffTask {
+        client_id: client_id.to_owned(),
+        title: "Call of-acme".to_owned(),
+        text: String::new(),
+        due_on: "2026-05-04".parse().unwrap(),
+        owner: TaskOwner::Unsaid,
+        alert: None,
+    };
+    let scope = Scope::Service(world.acme.id);
+    world.mainstay.create_staff_task(scope, None, new).await.unwrap().id.to_string()
 }
 
 /// A webhook of Acme's with a message to it.

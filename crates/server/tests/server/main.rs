@@ -14,4 +14,5 @@ mod jobs;
 mod notices;
 mod openapi;
 mod order;
+mod playbooks;
 mod web;

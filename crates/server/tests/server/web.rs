@@ -10,7 +10,7 @@ mod components;
 mod contrast;
 mod cross_site;
 mod headers;
-mod hostile;
+pub(crate) mod hostile;
 mod link;
 mod live;
 mod notifications;

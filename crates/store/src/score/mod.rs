@@ -49,6 +49,17 @@ pub struct ScoreRow {
     pub computed_at: Timestamp,
 }
 
+/// A client's latest stored score, as far as its band is told by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatestScore {
+    /// The instant that it is for.
+    pub as_of: Timestamp,
+    /// 0–100.
+    pub overall: i64,
+    /// The version of the model that made it.
+    pub model: i64,
+}
+
 /// A client whose stored scores are out of date.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StaleClient {

@@ -9,14 +9,49 @@ use mainstay_core::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::ClientFacts;
+use super::{ClientFacts, LatestScore};
 use crate::{
-    ActivityRange, Result, Tx,
+    ActivityRange, ClientChunk, Result, Tx,
     client::ClientIds,
-    dialect::{Day, Instant, fetch_all, fetch_packed},
+    dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
 };
 
 impl Tx {
+    /// The latest score that is stored of each client on the days `[first, last]`.
+    pub async fn latest_scores(
+        &mut self,
+        chunk: &ClientChunk,
+        (first, last): (Date, Date),
+    ) -> Result<HashMap<ClientId, LatestScore>> {
+        let mut latest = HashMap::new();
+        let postgres = matches!(self.connection, Connection::Postgres(_));
+        let Some(ids) = chunk.named(postgres) else { return Ok(latest) };
+        let days = self.score_days().await?;
+        for day in days.into_iter().rev().filter(|day| (first..=last).contains(day)) {
+            let rows = fetch_packed!(
+                self,
+                (Uuid, Instant, i64, i64),
+                "hex(client_id), as_of, overall, model_version",
+                &ids.named_in(
+                    "SELECT client_id, as_of, overall, model_version FROM client_success_scores \
+                     WHERE organization_id = $1 AND day = $4 AND {client_id}"
+                ),
+                self.scope.organization_uuid(),
+                ids.low,
+                ids.high,
+                Day(day)
+            )?;
+            for (client, as_of, overall, model) in rows {
+                let score = LatestScore { as_of: as_of.0, overall, model };
+                latest.entry(client.into()).or_insert(score);
+            }
+            if latest.len() >= chunk.clients.len() {
+                break;
+            }
+        }
+        Ok(latest)
+    }
+
     /// Finds each client's previous score. Scores are keyed by day, so this steps from day to day:
     /// with daily scores the first step finds nearly every client.
     pub(super) async fn add_previous(

@@ -69,6 +69,7 @@ on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action
         client_name: Some("Ada".to_owned()),
         changed_at: opened.opened_at,
         ended_at: None,
+        recovered_at: None,
         episode: opened.clone(),
     };
     assert_eq!(read(store, ours, opened.id).await, expected);

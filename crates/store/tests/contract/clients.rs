@@ -315,6 +315,7 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "webhook_message_alerts"
                 | "webhook_attempts"
                 | "notification_settings"
+                | "playbooks"
                 | "staff_emails"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");

@@ -5,7 +5,7 @@ use mainstay_core::{
     email::{EmailSettings, EmailState, SubscriptionState},
     engagement::{EventType, Windows},
     health::{AlertType, Change, Severity},
-    id::{ClientId, OrganizationId},
+    id::{AlertId, ClientId, OrganizationId},
     insight::{InsightStatus, Rule},
     notice::{MessageState, NotificationSettings},
     score::{FeedbackKind, Score, ScoreInputs, ScoreModel},
@@ -14,8 +14,9 @@ use mainstay_core::{
 use mainstay_store::{
     AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
     ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
-    LinkKind, NewApiKey, NewMember, NewSignInLink, OnboardingTask, OrganizationPatch, Role, RollUp,
-    RunEnd, RunProgress, Scope, SendEnd, StaleClient, Store, TaskStatus,
+    LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
+    Role, RollUp, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store,
+    TaskStatus,
 };
 
 use crate::{
@@ -26,7 +27,9 @@ use crate::{
     insights::insight,
     jobs::new_run,
     organizations::everything,
+    playbooks::{fall, playbook, run},
     portfolio::refusal,
+    staff_tasks::staff_task,
     webhooks::{attempt, digest, ended, message, new_webhook, news, touch_notices_of_others},
 };
 
@@ -123,8 +126,19 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     tx.queue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
+    fill_playbooks(&mut tx, &clients).await;
     tx.commit().await.unwrap();
     ours
+}
+
+async fn fill_playbooks(tx: &mut mainstay_store::Tx, clients: &[Client]) {
+    let kept = playbook("Call");
+    tx.save_playbook(&kept).await.unwrap();
+    for client in clients {
+        let fell = Occasion::Band { day: day("2026-05-19"), change: fall() };
+        tx.begin_playbook_runs(&[run(&kept, client.id, fell)]).await.unwrap();
+        tx.create_staff_tasks(&[staff_task(client, "2026-05-21")]).await.unwrap();
+    }
 }
 
 async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
@@ -247,6 +261,7 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.job_schedules().await.unwrap(), []);
     assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
+    no_playbooks_are_seen(&mut tx, &ada, alert).await;
     assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
     assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
     assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
@@ -278,6 +293,31 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert!(tx.alert(alert).await.unwrap().is_some());
 });
 
+async fn no_playbooks_are_seen(tx: &mut mainstay_store::Tx, ada: &Client, alert: AlertId) {
+    assert_eq!(tx.playbooks().await.unwrap(), []);
+    assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
+    assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
+    assert!(tx.waiting_playbook_runs(&ClientChunk::of(ada)).await.unwrap().is_empty());
+    assert!(
+        tx.unrecovered_alerts(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+    );
+    assert!(
+        tx.unrecovered_falls(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+    );
+    assert_eq!(tx.alert_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap(), []);
+    assert!(tx.playbook_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap().is_empty());
+    assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
+    assert!(tx.staff_tasks_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.count_due_staff_tasks(None, day("2026-12-31")).await.unwrap(), 0);
+    assert!(tx.owners_of(&[ada.id]).await.unwrap().is_empty());
+    assert!(
+        tx.latest_scores(&ClientChunk::of(ada), (day("2026-01-01"), day("2026-12-31")))
+            .await
+            .unwrap()
+            .is_empty()
+    );
+}
+
 on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let (ours, theirs) = (filled(store, "UTC").await, filled(store, "UTC").await);
     let before = everything(store, ours).await;
@@ -290,6 +330,9 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let alert = tx.alert(alert).await.unwrap().unwrap();
     let mail = tx.client_emails(ada.id, 1).await.unwrap()[0].id;
     let run = tx.job_runs(None, 1).await.unwrap()[0].id;
+    let playbook = tx.playbooks().await.unwrap().remove(0);
+    let started = tx.client_playbook_runs(ada.id, 1).await.unwrap().remove(0).id;
+    let todo = tx.staff_tasks(&StaffTaskFilter::default(), 1).await.unwrap().remove(0);
     let webhook = tx.webhooks().await.unwrap()[0].id;
     let told = tx.webhook_messages(webhook, None, 1).await.unwrap().remove(0);
     let letter = tx.staff_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
@@ -329,6 +372,14 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     assert!(tx.renew_lease(lease, now(), &nothing).await.is_err());
     assert!(tx.end_job_run(lease, &RunEnd::Succeeded, &nothing, now()).await.is_err());
     tx.forget_job_runs(at("2030-01-01")).await.unwrap();
+    assert!(!tx.delete_playbook(playbook.id).await.unwrap());
+    assert!(!tx.start_waiting_run(started, now()).await.unwrap());
+    tx.forget_waiting_run(started).await.unwrap();
+    tx.set_playbook_deeds(started, &[]).await.unwrap();
+    tx.set_run_recovered(started, now()).await.unwrap();
+    tx.set_alert_recovered(alert.episode.id, now()).await.unwrap();
+    assert!(!tx.update_staff_task(&todo).await.unwrap());
+    assert!(!tx.delete_staff_task(todo.id).await.unwrap());
     touch_notices_of_others(&mut tx, webhook, told, letter, member).await;
     let touched = tx.update_task(ada.id, task, None, Some(TaskStatus::Deleted), now()).await;
     assert_eq!(touched.unwrap(), None);
@@ -372,7 +423,7 @@ async fn ids_of(
     store: &Store,
     organization: OrganizationId,
     client: ClientId,
-) -> (mainstay_core::id::TaskId, mainstay_core::id::InsightId, mainstay_core::id::AlertId) {
+) -> (mainstay_core::id::TaskId, mainstay_core::id::InsightId, AlertId) {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     let filter = AlertFilter { client: Some(client), ..AlertFilter::default() };
     (

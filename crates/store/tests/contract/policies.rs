@@ -75,6 +75,9 @@ webhook_message_alerts    aaaa    a---  a---  a---  ----   ****
 webhook_attempts          aaaa    a---  a---  a---  ----   ****
 notification_settings     aaaa    a---  a---  a---  ----   ****
 staff_emails              aaaa    ----  ----  ----  ----   ****
+playbooks                 aaaa    aaaa  aaaa  a---  ----   ****
+playbook_runs             aaaa    a---  a---  a---  ----   ****
+staff_tasks               aaaa    aaaa  aaaa  aaaa  ----   ****
 ";
 
 /// A row as JSON, with whose it is.

@@ -10,7 +10,9 @@ mod jobs;
 mod keys;
 mod members;
 mod organization;
+mod playbooks;
 mod score_models;
+mod staff_tasks;
 pub(crate) mod webhooks;
 
 use utoipa_axum::router::OpenApiRouter;
@@ -23,6 +25,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(cloud_events::routes())
         .merge(clients::routes())
         .merge(alerts::routes())
+        .merge(playbooks::routes())
+        .merge(staff_tasks::routes())
         .merge(emails::routes())
         .merge(webhooks::routes())
         .merge(jobs::routes())

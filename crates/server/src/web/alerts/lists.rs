@@ -11,7 +11,7 @@ use crate::{
     health::ListedAlert,
     web::{
         StaffSession, Web,
-        components::{AlertRow, AlertSubject, View, display_name},
+        components::{AlertRow, AlertSubject, View, display_name, followed},
         people::People,
     },
 };
@@ -120,6 +120,7 @@ impl Lists<'_> {
         let view = self.view(&alert.client_id);
         let back = Some(self.back.clone());
         let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
+            .followed(followed(&view, self.people, &listed.followed))
             .told(&view, &listed.told);
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
@@ -149,6 +150,7 @@ impl Lists<'_> {
                     client: ClientId::new(uuid::Uuid::nil()),
                     alert: found.alert,
                     actions: found.actions,
+                    followed: found.followed,
                     told: found.told,
                 }),
                 Err(Error::NotFound { .. }) => {}

@@ -3,12 +3,14 @@ use axum::extract::State;
 use mainstay_core::{
     email::{ConsentSource, SubscriptionState},
     health::Severity,
-    id::{EmailId, MemberId, NoteId},
+    id::{ClientId, EmailId, MemberId, NoteId},
+    playbook::StaffTaskState,
     text::counted,
     time::{days_before, local_day},
 };
 use mainstay_store::{
-    Alert, AlertFilter, ClientEmail, ClientNote, Member, StoredEvent, Subscription,
+    Alert, AlertFilter, ClientEmail, ClientNote, Member, StaffTask, StaffTaskFilter, StoredEvent,
+    Subscription,
 };
 use serde_json::Value;
 
@@ -19,8 +21,8 @@ use crate::{
         Answer, Place, StaffSession, StaffShell, Web,
         components::{
             AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
-            LaunchKitCard, OnboardingTasks, ScoreHistory, SuccessScoreCard, Timeline, TimelineMark,
-            View, WeeklyInsightsCard, display_name,
+            LaunchKitCard, OnboardingTasks, ScoreHistory, StaffTaskRow, SuccessScoreCard, Timeline,
+            TimelineMark, View, WeeklyInsightsCard, display_name, followed,
         },
         emails::told,
         overview::Overview,
@@ -35,6 +37,9 @@ const MOST_ALERTS: i64 = 100;
 /// Ended alerts that are listed.
 const ENDED_SHOWN: usize = 5;
 const MOST_NOTES: i64 = 50;
+const MOST_TASKS: i64 = 50;
+/// Finished tasks that are listed.
+const DONE_TASKS: i64 = 5;
 const MOST_EMAILS: i64 = 20;
 /// Events that are shown before the page of all of them.
 const EVENTS_SHOWN: i64 = 20;
@@ -70,6 +75,9 @@ struct ClientPage {
     owner: Option<MemberId>,
     members: Vec<Choice>,
     notes: Vec<Note>,
+    staff_tasks: Vec<StaffTaskRow>,
+    finished_tasks: Vec<StaffTaskRow>,
+    today: String,
     emails: Vec<Email>,
     subscription: String,
 }
@@ -118,6 +126,8 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     let alerts = mainstay.alerts(scope, &of_client, MOST_ALERTS).await?;
     let people = People::load(mainstay, &session).await?;
     let rows = Rows::load(mainstay, &session, &view, &people, &alerts).await?;
+    let (staff_tasks, finished_tasks) =
+        staff_tasks(mainstay, &session, &view, &people, client.id).await?;
     let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
     let emails = mainstay.client_emails(scope, client.id, MOST_EMAILS).await?;
     let subscription = mainstay.subscription(scope, client.id).await?;
@@ -164,6 +174,9 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
         facts: facts(&view, &overview),
         traits: traits(&overview),
         owner: client.owner,
+        staff_tasks,
+        finished_tasks,
+        today: view.today().to_string(),
         notes: notes.iter().map(|note| Note::new(&view, &people, note)).collect(),
         emails: emails.iter().map(|email| shown_email(&view, email)).collect(),
         subscription: subscription_words(&view, subscription.as_ref()),
@@ -193,8 +206,9 @@ impl Rows {
             }
             let history = mainstay.alert(session.scope, alert.episode.id).await?;
             let last = people.last_action(&history.actions);
-            let row =
-                AlertRow::new(view, alert, last.as_ref(), None, None).told(view, &history.told);
+            let row = AlertRow::new(view, alert, last.as_ref(), None, None)
+                .followed(followed(view, people, &history.followed))
+                .told(view, &history.told);
             if is_open {
                 rows.open.push((alert.clone(), row));
             } else {
@@ -204,6 +218,29 @@ impl Rows {
         rows.open.sort_by_key(|(alert, _)| std::cmp::Reverse(alert.episode.severity));
         Ok(rows)
     }
+}
+
+/// What staff are to do for the client, and what they have done lately.
+async fn staff_tasks(
+    mainstay: &Mainstay,
+    session: &StaffSession,
+    view: &View,
+    people: &People,
+    client: ClientId,
+) -> Result<(Vec<StaffTaskRow>, Vec<StaffTaskRow>), Error> {
+    let of_client = StaffTaskFilter { client: Some(client), ..StaffTaskFilter::default() };
+    let back = view.part("staff-tasks-h");
+    let rows = |tasks: Vec<StaffTask>| {
+        let row = |task: &StaffTask| StaffTaskRow::new(view, people, task, back.clone());
+        tasks.iter().map(row).collect()
+    };
+    let open = StaffTaskFilter { state: Some(StaffTaskState::Open), ..of_client };
+    let done =
+        StaffTaskFilter { state: Some(StaffTaskState::Done), latest_first: true, ..of_client };
+    Ok((
+        rows(mainstay.staff_tasks(session.scope, &open, MOST_TASKS).await?),
+        rows(mainstay.staff_tasks(session.scope, &done, DONE_TASKS).await?),
+    ))
 }
 
 /// What is the matter, before anything else.

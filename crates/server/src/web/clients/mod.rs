@@ -32,6 +32,7 @@ pub(super) fn pages() -> Pages {
         .post("/clients/{client_id}/notes/{note_id}", record::delete_note)
         .post("/clients/{client_id}/tasks", record::add_task)
         .post("/clients/{client_id}/tasks/{task_id}", record::set_task)
+        .post("/clients/{client_id}/staff-tasks", record::add_staff_task)
         .post("/clients/{client_id}/launch-kit", record::set_launch_kit)
         .post("/clients/{client_id}/page", link::open_page)
         .post("/clients/{client_id}/link", link::make_link)

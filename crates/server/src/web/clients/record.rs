@@ -11,7 +11,7 @@ use serde::Deserialize;
 use super::{StaffClient, Subject};
 use crate::{
     Error,
-    web::{Answer, Sent, Web},
+    web::{Answer, Sent, Web, tasks::NewTaskForm},
 };
 
 pub(super) async fn recompute(asked: StaffClient, State(web): State<Web>) -> Answer {
@@ -86,6 +86,17 @@ pub(super) async fn add_task(
         )
         .await?;
     Ok(asked.back_to("tasks-h"))
+}
+
+pub(super) async fn add_staff_task(
+    asked: StaffClient,
+    State(web): State<Web>,
+    Sent(sent): Sent<NewTaskForm>,
+) -> Answer {
+    let new = sent.task(&asked.client.external_id)?;
+    let member = Some(asked.session.member_id());
+    web.mainstay.create_staff_task(asked.session.scope, member, new).await?;
+    Ok(asked.back_to("staff-tasks-h"))
 }
 
 #[derive(Deserialize)]

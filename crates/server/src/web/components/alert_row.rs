@@ -45,6 +45,8 @@ pub(crate) struct AlertRow {
     rest: String,
     meta: String,
     note: Option<String>,
+    /// What followed from it, each in a sentence.
+    followed: Vec<String>,
     status: AlertStatus,
     about: String,
     action: String,
@@ -82,6 +84,7 @@ impl AlertRow {
             rest: rest.to_owned(),
             meta: meta(view, alert, last),
             note: last.map(|last| last.note.clone()).filter(|note| !note.is_empty()),
+            followed: Vec::new(),
             status: episode.status,
             about,
             action: view.link(&format!("/alerts/{}", episode.id)),
@@ -100,6 +103,11 @@ impl AlertRow {
     /// Below another one of the same client, whose name stands there.
     pub(crate) fn again(self, again: bool) -> Self {
         Self { again, ..self }
+    }
+
+    /// With what followed from it.
+    pub(crate) fn followed(self, followed: Vec<String>) -> Self {
+        Self { followed, ..self }
     }
 
     /// With the reason why it ended by itself.
@@ -179,7 +187,10 @@ fn meta(view: &View, alert: &Alert, last: Option<&LastAction>) -> String {
     let lasted = alert.ended_at.map_or_else(String::new, |ended| {
         format!(", open for {}", length(episode.opened_at, ended))
     });
-    format!("{opened}{done}{lasted}")
+    let recovered = alert
+        .recovered_at
+        .map_or_else(String::new, |at| format!(". The client recovered {}", view.moment(at)));
+    format!("{opened}{done}{lasted}{recovered}")
 }
 
 /// `7 hours`, `3 days`.

@@ -72,6 +72,7 @@ fn alert(kind: AlertType, severity: Severity, status: AlertStatus, message: &str
         client_name: Some("Larkspur Books".to_owned()),
         changed_at: opened,
         ended_at: (!status.is_open()).then_some(NOW),
+        recovered_at: None,
         episode: Episode {
             id: new_id(opened),
             kind,

@@ -7,6 +7,7 @@ mod keys;
 mod members;
 mod notifications;
 mod organization;
+mod playbooks;
 mod profile;
 mod score_model;
 mod sites;
@@ -25,6 +26,7 @@ pub(super) fn pages() -> Pages {
         .and(keys::pages())
         .and(event_names::pages())
         .and(score_model::pages())
+        .and(playbooks::pages())
         .and(emails::pages())
         .and(notifications::pages())
         .and(sites::pages())
@@ -43,6 +45,7 @@ enum Tab {
     Keys,
     EventNames,
     ScoreModel,
+    Playbooks,
     Emails,
     Notifications,
     Sites,
@@ -50,12 +53,13 @@ enum Tab {
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 9] = [
+    const ALL: [(Self, &'static str, &'static str); 10] = [
         (Self::Organization, "/settings/organization", "Organization"),
         (Self::Members, "/settings/members", "Members"),
         (Self::Keys, "/settings/keys", "Keys"),
         (Self::EventNames, "/settings/event-names", "Event names"),
         (Self::ScoreModel, "/settings/score-model", "Score model"),
+        (Self::Playbooks, "/settings/playbooks", "Playbooks"),
         (Self::Emails, "/settings/emails", "E-mails"),
         (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
@@ -120,6 +124,9 @@ fn told(done: &str) -> Option<&'static str> {
         "mapped" => "Saved. Events from now on count as that; stored ones keep what they were.",
         "unmapped" => "Removed. Events of that name from now on count as custom.",
         "published" => "Published. Scores from now on are made with it; stored ones keep theirs.",
+        "playbook-on" => "It is on. It answers what happens from now on.",
+        "playbook-off" => "It is off. Nothing starts it until it is switched on again.",
+        "playbook-deleted" => "Deleted. The tasks that it made and what it did stay.",
         "added" => "Added.",
         "unsuppressed" => "Mails are sent to this address again.",
         "webhook-on" => "Switched on. It gets messages from now on.",

@@ -17,6 +17,8 @@ pub(crate) enum Place {
     Portfolio,
     /// Alerts.
     Alerts,
+    /// What staff are to do for clients.
+    Tasks,
     /// Mails to clients.
     Emails,
     /// Events as they arrive.
@@ -29,9 +31,10 @@ pub(crate) enum Place {
 
 impl Place {
     /// Each with its path, icon and name.
-    pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 6] = [
+    pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 7] = [
         (Self::Portfolio, "/portfolio", "list", "Portfolio"),
         (Self::Alerts, "/alerts", "bell", "Alerts"),
+        (Self::Tasks, "/tasks", "task", "Tasks"),
         (Self::Emails, "/emails", "mail", "E-mails"),
         (Self::Live, "/live", "live", "Live events"),
         (Self::Jobs, "/jobs", "clock", "Jobs"),
@@ -55,6 +58,8 @@ pub(crate) struct StaffShell {
     pub(crate) clients: Option<i64>,
     /// How many alerts are open, where that is known anyway.
     pub(crate) alerts: Option<i64>,
+    /// How many tasks of the member's are late, where that is known anyway.
+    pub(crate) late_tasks: Option<i64>,
     /// What there is to say of a silence of the data.
     pub(crate) silence: Option<String>,
 }
@@ -71,6 +76,7 @@ impl StaffShell {
             role: member.role,
             clients: None,
             alerts: None,
+            late_tasks: None,
             silence: session.silence.map(|silence| told(&silence, &session.zone)),
         }
     }
@@ -81,6 +87,7 @@ impl StaffShell {
         let count = match place {
             Place::Portfolio => self.clients,
             Place::Alerts => self.alerts,
+            Place::Tasks => self.late_tasks,
             Place::Emails | Place::Live | Place::Jobs | Place::Settings => None,
         };
         count.map(grouped)

@@ -76,9 +76,8 @@ impl Sandbox {
                 command.env_remove(name);
             }
         }
-        if let Some((server, name)) = &self.postgres {
-            let (host, _) = server.rsplit_once('/').unwrap();
-            command.env("MAINSTAY_DATABASE_URL", format!("{host}/{name}"));
+        if self.postgres.is_some() {
+            command.env("MAINSTAY_DATABASE_URL", self.postgres_url());
         }
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
@@ -108,10 +107,7 @@ impl Sandbox {
     /// Changes the database past the program, as nothing in it can.
     pub(crate) fn tamper(&self, sql: &str) {
         match &self.postgres {
-            Some((server, name)) => {
-                let (host, _) = server.rsplit_once('/').unwrap();
-                raw_postgres(&format!("{host}/{name}"), sql);
-            }
+            Some(_) => raw_postgres(&self.postgres_url(), sql),
             None => block_on(async {
                 let url = format!("sqlite:{}", self.path("mainstay.db").display());
                 let mut connection = SqliteConnection::connect(&url).await.unwrap();
@@ -120,6 +116,13 @@ impl Sandbox {
                 connection.close().await.unwrap();
             }),
         }
+    }
+
+    /// The URL of this one's own database on PostgreSQL.
+    pub(crate) fn postgres_url(&self) -> String {
+        let (server, name) = self.postgres.as_ref().expect("a sandbox on PostgreSQL");
+        let (host, _) = server.rsplit_once('/').unwrap();
+        format!("{host}/{name}")
     }
 
     /// Starts a server and waits until it says where it listens.
@@ -165,11 +168,16 @@ impl Served {
         self.child.id()
     }
 
-    /// Sends a signal by its name and answers how the server ended.
-    pub(crate) fn stop(mut self, signal: &str) -> Ran {
+    /// Sends a signal by its name.
+    pub(crate) fn signal(&self, signal: &str) {
         let mut kill = Command::new("kill");
         kill.arg(format!("-{signal}")).arg(self.pid().to_string());
         assert!(kill.status().unwrap().success());
+    }
+
+    /// Sends a signal by its name and answers how the server ended.
+    pub(crate) fn stop(mut self, signal: &str) -> Ran {
+        self.signal(signal);
         let err = self.errors();
         let status = self.child.wait().unwrap();
         Ran { code: status.code().unwrap_or(-1), out: String::new(), err }

@@ -5,7 +5,7 @@ use serde_json::json;
 
 use super::{browser::Browser, live::Stream};
 
-const HOSTILE: [&str; 6] = [
+pub(crate) const HOSTILE: [&str; 6] = [
     "<script>alert(1)</script>",
     "\"><img src=x onerror=alert(1)>",
     "Ada \u{202e}txt.exe",
@@ -27,7 +27,7 @@ fn is_held(html: &str, at: usize) -> bool {
         || last("<pre") > last("</pre>")
 }
 
-fn assert_harmless(html: &str, page: &str) {
+pub(crate) fn assert_harmless(html: &str, page: &str) {
     for broken in ["<script>alert", "<img", "onerror=alert(1)>\"", "{{ 7*7 }} &amp;\u{a0}", " 49 "]
     {
         assert!(!html.contains(broken), "{page} has {broken}: {html}");

@@ -1,10 +1,11 @@
-use jiff::Timestamp;
+use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     health::{AlertStatus, AlertType, Severity},
-    id::MemberId,
+    id::{MemberId, PlaybookRunId},
     notice::{MessageState, NoticeType},
+    playbook::{PlaybookDeed, StaffTaskState},
 };
-use mainstay_store::{Alert, AlertAction, Told};
+use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask, Told};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -50,6 +51,10 @@ pub(super) struct AlertBody {
     ended_at: Option<Timestamp>,
     /// When its condition ended; until then, one that was resolved or dismissed keeps it quiet.
     condition_ended_at: Option<Timestamp>,
+    /// When the client had recovered, if it did within 14 days. After a silence: something came from it
+    /// again. After a stalled task: none is stalled any more. After a fall of the score: it stands in a
+    /// better band, or has regained at least half of what it had lost.
+    recovered_at: Option<Timestamp>,
 }
 
 impl From<Alert> for AlertBody {
@@ -69,6 +74,7 @@ impl From<Alert> for AlertBody {
             snoozed_until: episode.snoozed_until,
             ended_at: alert.ended_at,
             condition_ended_at: episode.condition_ended_at,
+            recovered_at: alert.recovered_at,
         }
     }
 }
@@ -89,8 +95,94 @@ pub(super) struct AlertWithActions {
     alert: AlertBody,
     /// What was done with it, oldest first.
     actions: Vec<AlertActionBody>,
+    /// The playbooks that it started, in that order.
+    playbooks: Vec<PlaybookRunBody>,
+    /// The staff tasks that it led to, the one that is due first first.
+    tasks: Vec<AlertTaskBody>,
     /// What was told of it by webhook, oldest first.
     told: Vec<ToldBody>,
+}
+
+/// A playbook that an alert started.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = PlaybookRun)]
+struct PlaybookRunBody {
+    /// Of this run.
+    id: Uuid,
+    /// The playbook's; it may be deleted since.
+    playbook_id: Uuid,
+    /// What the playbook was called then.
+    #[schema(example = "Call a client that has gone quiet")]
+    name: String,
+    /// When; null while it waits because no client at all sends events.
+    started_at: Option<Timestamp>,
+    /// The mail that it wrote to the client.
+    nudge_email_id: Option<Uuid>,
+    /// Why it wrote none, where it should have.
+    #[schema(example = "the client has not asked for mails")]
+    not_nudged_because: Option<String>,
+    /// What the webhooks are called that it called.
+    called: Vec<String>,
+    /// How many webhooks it could not call: they are gone or switched off.
+    not_called: usize,
+}
+
+/// A staff task that an alert led to.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = AlertTask)]
+struct AlertTaskBody {
+    /// Its id.
+    id: Uuid,
+    /// What to do.
+    #[schema(example = "Call the client")]
+    title: String,
+    /// What became of it.
+    #[schema(value_type = names::StaffTaskState)]
+    state: StaffTaskState,
+    /// Whose it is.
+    owner_id: Option<Uuid>,
+    /// The local day at whose end it is late.
+    #[schema(value_type = String, format = Date)]
+    due_on: Date,
+    /// The run of a playbook that made it; null when somebody did.
+    playbook_run_id: Option<Uuid>,
+}
+
+impl From<PlaybookRun> for PlaybookRunBody {
+    fn from(run: PlaybookRun) -> Self {
+        let mut body = Self {
+            id: run.id.uuid(),
+            playbook_id: run.playbook.uuid(),
+            name: run.name,
+            started_at: run.started_at,
+            nudge_email_id: None,
+            not_nudged_because: None,
+            called: Vec::new(),
+            not_called: 0,
+        };
+        for deed in run.deeds {
+            match deed {
+                PlaybookDeed::Nudged { email } => body.nudge_email_id = Some(email.uuid()),
+                PlaybookDeed::NotNudged { reason } => body.not_nudged_because = Some(reason),
+                PlaybookDeed::Called { webhook } => body.called.push(webhook),
+                PlaybookDeed::NotCalled => body.not_called += 1,
+            }
+        }
+        body
+    }
+}
+
+impl From<StaffTask> for AlertTaskBody {
+    fn from(task: StaffTask) -> Self {
+        Self {
+            id: task.id.uuid(),
+            title: task.title,
+            state: task.state,
+            owner_id: task.owner.map(MemberId::uuid),
+            due_on: task.due_on,
+            playbook_run_id: task.run.map(PlaybookRunId::uuid),
+        }
+    }
 }
 
 /// What was told of an alert to one webhook.
@@ -149,6 +241,8 @@ impl From<AlertHistory> for AlertWithActions {
         Self {
             alert: history.alert.into(),
             actions: history.actions.into_iter().map(Into::into).collect(),
+            playbooks: history.followed.runs.into_iter().map(Into::into).collect(),
+            tasks: history.followed.tasks.into_iter().map(Into::into).collect(),
             told: history.told.into_iter().map(Into::into).collect(),
         }
     }

@@ -14,7 +14,11 @@ use mainstay_store::{
 use serde_json::json;
 
 use super::{ADA, table::Row};
-use crate::{isolation::fresh_webhook, support::World, web::browser::path_of};
+use crate::{
+    isolation::{fresh_playbook, fresh_staff_task, fresh_webhook},
+    support::World,
+    web::browser::path_of,
+};
 
 /// What stands for the names in braces.
 pub(super) struct Needs {
@@ -90,6 +94,12 @@ impl Needs {
             tx.suppress_address(&address, "550", mainstay.now()).await.unwrap();
             tx.commit().await.unwrap();
             replaced.push(("{address}", address));
+        }
+        if needs("{playbook_id}") {
+            replaced.push(("{playbook_id}", fresh_playbook(world).await));
+        }
+        if needs("{staff_task_id}") {
+            replaced.push(("{staff_task_id}", fresh_staff_task(world, ADA).await));
         }
         if needs("{email_id}") || needs("{token}") {
             let kind = if row.path.contains("/confirm/") {
