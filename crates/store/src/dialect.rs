@@ -415,18 +415,23 @@ pub(crate) use {
 
 /// The text of a query that looks at a table day by day, for one of the databases.
 pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
-    let Some((before, (table, after))) =
-        sql.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)))
-    else {
-        return sql.to_owned();
-    };
-    if postgres {
-        let name = table.split_whitespace().nth(1).unwrap_or_default();
-        // OFFSET 0 keeps the planner from taking the subquery apart again.
-        format!("{before}LATERAL (SELECT * FROM {table} OFFSET 0) {name}{after}")
-    } else {
-        format!("{before}{table}{after}")
+    let mut whole = String::with_capacity(sql.len() + 100);
+    let mut rest = sql;
+    while let Some((before, (table, after))) =
+        rest.split_once('[').and_then(|(before, rest)| Some((before, rest.split_once(']')?)))
+    {
+        whole.push_str(before);
+        if postgres {
+            let name = table.split_whitespace().nth(1).unwrap_or_default();
+            // OFFSET 0 keeps the planner from taking the subquery apart again.
+            whole.extend(["LATERAL (SELECT * FROM ", table, " OFFSET 0) ", name]);
+        } else {
+            whole.push_str(table);
+        }
+        rest = after;
     }
+    whole.push_str(rest);
+    whole
 }
 
 /// An event's instant in fixed-width hexadecimal digits, in microseconds since `from`: how many there
@@ -527,7 +532,7 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
 }
 
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 50] = [
+pub const TENANT_TABLES: [&str; 51] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -542,6 +547,7 @@ pub const TENANT_TABLES: [&str; 50] = [
     "event_moves",
     "untimed_messages",
     "daily_activity",
+    "activity_parts",
     "pending_activity",
     "client_activity_totals",
     "client_success_scores",

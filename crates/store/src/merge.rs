@@ -12,8 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     ClientRange, ResolvedClient, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, insert_rows},
-    engagement::{Additions, rolled},
+    dialect::{
+        Day, Instant, execute, fetch_day_by_day, fetch_for_rows, fetch_optional, insert_rows,
+    },
+    engagement::{Additions, activity_on_days, rolled},
     pool::Lock,
 };
 
@@ -186,8 +188,9 @@ impl Tx {
         for client in [gone, kept] {
             execute!(
                 self,
-                "DELETE FROM daily_activity \
-                 WHERE organization_id = $1 AND day = $2 AND client_id = $3",
+                "DELETE FROM daily_activity WHERE organization_id = $1 AND day = $2 \
+                 AND part IN (SELECT part FROM activity_parts \
+                 WHERE organization_id = $1 AND day = $2 UNION SELECT 0) AND client_id = $3",
                 organization,
                 Day(day),
                 client.uuid()
@@ -209,14 +212,15 @@ impl Tx {
             organization.id.uuid(),
             client.uuid()
         )?;
-        let rows = fetch_all!(
+        let rows = fetch_day_by_day!(
             self,
             (Day, String, i64, Instant),
-            "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
-             SELECT day + 1 FROM days WHERE day < $4) \
-             SELECT a.day, a.event_type, a.event_count, a.last_at \
-             FROM days CROSS JOIN daily_activity a \
-             WHERE a.organization_id = $1 AND a.day = days.day AND a.client_id = $2",
+            concat!(
+                "WITH RECURSIVE days (day) AS (SELECT CAST($3 AS DATE) WHERE $3 <= $4 UNION ALL \
+                 SELECT day + 1 FROM days WHERE day < $4) \
+                 SELECT a.day, a.event_type, a.event_count, a.last_at FROM ",
+                activity_on_days!("a.client_id = $2")
+            ),
             organization.id.uuid(),
             client.uuid(),
             Day(first),

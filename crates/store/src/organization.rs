@@ -228,6 +228,7 @@ impl Tx {
             "DELETE FROM event_moves WHERE organization_id = $1",
             "DELETE FROM untimed_messages WHERE organization_id = $1",
             "DELETE FROM daily_activity WHERE organization_id = $1",
+            "DELETE FROM activity_parts WHERE organization_id = $1",
             "DELETE FROM pending_activity WHERE organization_id = $1",
             "DELETE FROM client_activity_totals WHERE organization_id = $1",
             "DELETE FROM client_success_scores WHERE organization_id = $1",

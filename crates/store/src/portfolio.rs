@@ -379,7 +379,13 @@ impl Tx {
              WHERE t.organization_id = w.organization_id AND t.client_id = w.client_id \
              UNION ALL SELECT a.client_id, a.last_at FROM wanted w CROSS JOIN recent \
              CROSS JOIN daily_activity a WHERE a.organization_id = w.organization_id \
-             AND a.day = recent.day AND a.client_id = w.client_id) AS seen GROUP BY client_id",
+             AND a.day = recent.day AND a.part = 0 AND a.client_id = w.client_id \
+             UNION ALL SELECT a.client_id, a.last_at FROM wanted w CROSS JOIN recent \
+             JOIN activity_parts p ON p.organization_id = w.organization_id \
+             AND p.day = recent.day AND p.part > 0 \
+             CROSS JOIN daily_activity a WHERE a.organization_id = w.organization_id \
+             AND a.day = p.day AND a.part = p.part AND a.client_id = w.client_id) \
+             AS seen GROUP BY client_id",
             |client| [organization, Day(today), Day(first), client.uuid()]
         );
         let pending = fetch_packed!(

@@ -44,6 +44,12 @@ AND a.client_id = known.client_id AND a.event_type = known.event_type;
 DROP INDEX days_of_clients;
 ALTER TABLE daily_activity ALTER COLUMN instants DROP DEFAULT;
 
+-- 0, and on days with more events than are kept together also those in activity_parts.
+ALTER TABLE daily_activity ADD COLUMN part INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE daily_activity ALTER COLUMN part DROP DEFAULT;
+ALTER TABLE daily_activity DROP CONSTRAINT daily_activity_pkey;
+ALTER TABLE daily_activity ADD PRIMARY KEY (organization_id, day, part, client_id, event_type);
+
 ALTER TABLE client_engagement_events FORCE ROW LEVEL SECURITY;
 ALTER TABLE event_moves FORCE ROW LEVEL SECURITY;
 ALTER TABLE daily_activity FORCE ROW LEVEL SECURITY;
@@ -63,6 +69,16 @@ CREATE TABLE pending_activity (
   PRIMARY KEY (organization_id, batch, day, client_id, event_type)
 );
 
+-- How many events each part of a day has taken: the rows of a part grow with every event, and what is
+-- added to is written again.
+CREATE TABLE activity_parts (
+  organization_id UUID NOT NULL,
+  day DATE NOT NULL,
+  part INTEGER NOT NULL,
+  events BIGINT NOT NULL,
+  PRIMARY KEY (organization_id, day, part)
+);
+
 DO $$
 DECLARE
   organization CONSTANT text := 'organization_id = NULLIF(current_setting(''mainstay.organization_id'', true), '''')::uuid';
@@ -76,4 +92,11 @@ BEGIN
   EXECUTE format('CREATE POLICY service ON pending_activity USING (%s = ''service'' AND %s)', role, organization);
   EXECUTE format('CREATE POLICY member_read ON pending_activity FOR SELECT USING (%s IN (''owner'', ''admin'', ''staff'') AND %s)', role, organization);
   EXECUTE format('CREATE POLICY client_read ON pending_activity FOR SELECT USING (%s = ''client'' AND %s AND %s)', role, organization, own);
+
+  ALTER TABLE activity_parts ENABLE ROW LEVEL SECURITY;
+  ALTER TABLE activity_parts FORCE ROW LEVEL SECURITY;
+  GRANT SELECT, INSERT, UPDATE, DELETE ON activity_parts TO mainstay_app;
+  EXECUTE format('CREATE POLICY system ON activity_parts USING (%s = ''system'')', role);
+  EXECUTE format('CREATE POLICY service ON activity_parts USING (%s = ''service'' AND %s)', role, organization);
+  EXECUTE format('CREATE POLICY reader ON activity_parts FOR SELECT USING (%s IN (''owner'', ''admin'', ''staff'', ''client'') AND %s)', role, organization);
 END $$;

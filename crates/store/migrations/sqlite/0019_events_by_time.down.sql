@@ -1,12 +1,22 @@
 -- Nothing may be left beside its place.
-INSERT INTO daily_activity
-  (organization_id, day, client_id, event_type, event_count, last_at, instants)
-SELECT organization_id, day, client_id, event_type, SUM(event_count), MAX(last_at), ''
-FROM pending_activity WHERE true GROUP BY organization_id, day, client_id, event_type
-ON CONFLICT (organization_id, day, client_id, event_type) DO UPDATE SET
-  event_count = daily_activity.event_count + excluded.event_count,
-  last_at = CASE WHEN excluded.last_at > daily_activity.last_at
-    THEN excluded.last_at ELSE daily_activity.last_at END;
+ALTER TABLE daily_activity RENAME TO activity_in_parts;
+CREATE TABLE daily_activity (
+  organization_id BLOB NOT NULL,
+  day INTEGER NOT NULL,
+  client_id BLOB NOT NULL,
+  event_type TEXT NOT NULL,
+  event_count INTEGER NOT NULL,
+  last_at INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, day, client_id, event_type)
+) STRICT, WITHOUT ROWID;
+INSERT INTO daily_activity (organization_id, day, client_id, event_type, event_count, last_at)
+SELECT organization_id, day, client_id, event_type, SUM(event_count), MAX(last_at) FROM (
+  SELECT organization_id, day, client_id, event_type, event_count, last_at FROM activity_in_parts
+  UNION ALL
+  SELECT organization_id, day, client_id, event_type, event_count, last_at FROM pending_activity)
+GROUP BY organization_id, day, client_id, event_type;
+DROP TABLE activity_in_parts;
+DROP TABLE activity_parts;
 DROP TABLE pending_activity;
 
 ALTER TABLE client_engagement_events RENAME TO events_by_time;
@@ -55,5 +65,3 @@ SELECT organization_id, client_hour, client_id, message_id, client_timestamp FRO
     AS client_hour
   FROM client_engagement_events)
 WHERE client_hour <> hour;
-
-ALTER TABLE daily_activity DROP COLUMN instants;

@@ -54,6 +54,8 @@ CREATE TABLE daily_activity (
   organization_id BLOB NOT NULL,
   -- Calendar day in the organization's time zone.
   day INTEGER NOT NULL,
+  -- 0, and on days with more events than are kept together also those in activity_parts.
+  part INTEGER NOT NULL,
   client_id BLOB NOT NULL,
   event_type TEXT NOT NULL,
   event_count INTEGER NOT NULL,
@@ -61,7 +63,7 @@ CREATE TABLE daily_activity (
   -- When each of the events happened: ten hexadecimal digits an event, in no order, of the
   -- microseconds since the day before began in UTC (so that no zone makes them negative).
   instants TEXT NOT NULL,
-  PRIMARY KEY (organization_id, day, client_id, event_type)
+  PRIMARY KEY (organization_id, day, part, client_id, event_type)
 ) STRICT, WITHOUT ROWID;
 
 -- Of one client and type, the events of a day are those up to the day's last and after the last of the
@@ -69,8 +71,8 @@ CREATE TABLE daily_activity (
 CREATE INDEX days_of_clients
   ON activity_without_instants (organization_id, client_id, event_type, last_at, day);
 INSERT INTO daily_activity
-  (organization_id, day, client_id, event_type, event_count, last_at, instants)
-SELECT organization_id, day, client_id, event_type, COUNT(*), MAX(occurred_at),
+  (organization_id, day, part, client_id, event_type, event_count, last_at, instants)
+SELECT organization_id, day, 0, client_id, event_type, COUNT(*), MAX(occurred_at),
   group_concat(printf('%010x', occurred_at - (day - 1) * 86400000000), '')
 FROM (SELECT e.organization_id, e.client_id, e.event_type, e.occurred_at,
   (SELECT a.day FROM activity_without_instants a WHERE a.organization_id = e.organization_id
@@ -95,4 +97,14 @@ CREATE TABLE pending_activity (
   last_at INTEGER NOT NULL,
   instants TEXT NOT NULL,
   PRIMARY KEY (organization_id, batch, day, client_id, event_type)
+) STRICT, WITHOUT ROWID;
+
+-- How many events each part of a day has taken: the rows of a part grow with every event, and what is
+-- added to is written again.
+CREATE TABLE activity_parts (
+  organization_id BLOB NOT NULL,
+  day INTEGER NOT NULL,
+  part INTEGER NOT NULL,
+  events INTEGER NOT NULL,
+  PRIMARY KEY (organization_id, day, part)
 ) STRICT, WITHOUT ROWID;

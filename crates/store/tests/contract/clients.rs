@@ -309,6 +309,7 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "email_settings"
                 | "email_suppressions"
                 | "email_events"
+                | "activity_parts"
                 | "webhook_endpoints"
                 | "alert_news"
                 | "webhook_messages"

@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use crate::harness::Database;
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{Event, EventType, Windows},
@@ -166,6 +167,13 @@ pub(crate) async fn found(
 ) -> Client {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     tx.client(external_id).await.unwrap().unwrap()
+}
+
+/// Makes the parts of an organization's days full, as after half a million events each.
+pub(crate) async fn fill_days(store: &Database, organization: OrganizationId) {
+    let id = store.id(organization.uuid());
+    let sql = format!("UPDATE activity_parts SET events = 500000 WHERE organization_id = {id}");
+    store.raw(&sql).await;
 }
 
 /// Puts what was rolled up later in its place.

@@ -15,7 +15,9 @@ use mainstay_store::{ClientFacts, Outcome, RollUp, Scope};
 use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
-    fixtures::{at, event_at, facts, facts_in, found, gather, organization, send_to_roll_up},
+    fixtures::{
+        at, event_at, facts, facts_in, fill_days, found, gather, organization, send_to_roll_up,
+    },
     harness::Database,
     property::for_all,
     verify::{assert_honest, verify},
@@ -51,6 +53,8 @@ enum Step {
     Arrive(usize, RollUp),
     /// What was to be rolled up later is put in its place.
     Gather,
+    /// So much happened on these days that what comes from now on goes to another part of them.
+    FillDays,
     /// Activity is folded up to so many days before the middle.
     Fold(i32),
     /// Everybody's scores at one of the instants are computed and stored.
@@ -100,6 +104,7 @@ fn cases() -> impl Strategy<Value = Case> {
             3 => (1..12_usize, select(vec![RollUp::AtOnce, RollUp::Later]))
                 .prop_map(|(events, roll_up)| Step::Arrive(events, roll_up)),
             1 => Just(Step::Gather),
+            1 => Just(Step::FillDays),
             1 => (-2..40_i32).prop_map(Step::Fold),
             1 => (0..6_usize).prop_map(Step::Score),
         ];
@@ -335,6 +340,7 @@ async fn figures_are_those_of_the_list(store: &Database, case: Case) -> Result<(
                 left = later;
             }
             Step::Gather => gather(store, run.organization).await,
+            Step::FillDays => fill_days(store, run.organization).await,
             Step::Fold(days) => run.fold(*days).await,
             Step::Score(instant) => run.score(case.instants[*instant]).await,
         }

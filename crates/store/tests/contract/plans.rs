@@ -32,10 +32,11 @@ async fn busy(database: &Database) -> OrganizationId {
             "INSERT INTO clients (organization_id, id, external_id, traits, created_at) \
              SELECT '{id}', md5('client' || n)::uuid, 'client ' || n, '{{}}', '2026-01-01T00:00:00Z' \
              FROM generate_series(1, {CLIENTS}) n; \
-             INSERT INTO daily_activity \
+             INSERT INTO daily_activity (organization_id, day, client_id, event_type, event_count, \
+             last_at, instants, part) \
              SELECT '{id}', DATE '2026-02-10' + d, md5('client' || n)::uuid, 'login', 1, \
              TIMESTAMPTZ '2026-02-10T10:00:00Z' + d * INTERVAL '1 day', \
-             lpad(to_hex(34::bigint * 3600000000), 10, '0') \
+             lpad(to_hex(34::bigint * 3600000000), 10, '0'), 0 \
              FROM generate_series(1, {CLIENTS}) n, generate_series(0, {DAYS} - 1) d; \
              INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
              message_id, client_timestamp, event_type, name, received_at) \

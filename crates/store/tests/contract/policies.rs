@@ -42,6 +42,7 @@ client_engagement_events  aaaa    a---  a---  a---  o---   ****
 event_moves               aaaa    a---  a---  a---  ----   ****
 untimed_messages          aaaa    a---  a---  a---  ----   ****
 daily_activity            aaaa    a---  a---  a---  o---   ****
+activity_parts            aaaa    a---  a---  a---  a---   ****
 pending_activity          aaaa    a---  a---  a---  o---   ****
 client_activity_totals    aaaa    a---  a---  a---  o---   ****
 client_success_scores     aaaa    a---  a---  a---  o---   ****

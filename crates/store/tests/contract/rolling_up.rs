@@ -8,7 +8,10 @@ use mainstay_core::{
 use mainstay_store::{ClientFacts, DayActivity, Outcome, RollUp, Scope, StoredEvent, TypeCounts};
 
 use crate::{
-    fixtures::{at, day, event_at, facts, found, gather, now, organization, send, send_to_roll_up},
+    fixtures::{
+        at, day, event_at, facts, fill_days, found, gather, now, organization, send,
+        send_to_roll_up,
+    },
     harness::Database,
     verify::{assert_honest, verify},
 };
@@ -42,6 +45,14 @@ async fn figures(store: &Database, organization: OrganizationId) -> Figures {
     }
 }
 
+/// Without the id, which is another one in each organization.
+fn strip(mut figures: Figures) -> Figures {
+    for facts in &mut figures.facts {
+        facts.client = mainstay_core::id::ClientId::from(uuid::Uuid::nil());
+    }
+    figures
+}
+
 /// Ten weeks of something every five hours, the last just before now.
 fn weeks() -> Vec<Event> {
     (0..336)
@@ -60,12 +71,6 @@ on_both_databases!(the_figures_are_the_same_however_events_are_rolled_up, async 
         send(store, at_once, events).await;
         send_to_roll_up(store, later, events, RollUp::Later).await;
     }
-    let strip = |mut figures: Figures| {
-        for facts in &mut figures.facts {
-            facts.client = mainstay_core::id::ClientId::from(uuid::Uuid::nil());
-        }
-        figures
-    };
     let expected = strip(figures(store, at_once).await);
     assert_eq!(expected.events.len(), 336);
     assert_eq!(strip(figures(store, later).await), expected);
@@ -75,6 +80,30 @@ on_both_databases!(the_figures_are_the_same_however_events_are_rolled_up, async 
     assert_eq!(strip(figures(store, later).await), expected);
     assert_honest(store, later).await;
     assert!(store.rows_of("pending_activity", later.uuid()).await.is_empty());
+});
+
+on_both_databases!(a_day_that_is_full_goes_on_in_another_part, async |store| {
+    let whole = organization(store, "UTC").await;
+    let parts = organization(store, "UTC").await;
+    for events in weeks().chunks(112) {
+        send(store, whole, events).await;
+    }
+    // Each part has events of all days.
+    let third = |nth: usize| -> Vec<Event> { weeks().into_iter().skip(nth).step_by(3).collect() };
+    send(store, parts, &third(0)).await;
+    fill_days(store, parts).await;
+    send_to_roll_up(store, parts, &third(1), RollUp::Later).await;
+    gather(store, parts).await;
+    fill_days(store, parts).await;
+    send(store, parts, &third(2)).await;
+    assert_eq!(strip(figures(store, parts).await), strip(figures(store, whole).await));
+    assert_honest(store, parts).await;
+    let mut tx = store.begin(Scope::Service(parts)).await.unwrap();
+    tx.fold_activity(day("2026-05-01")).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_honest(store, parts).await;
+    crate::merging::merge(store, parts, "ada", "bob").await;
+    assert_eq!(verify(store, parts).await.0, []);
 });
 
 on_both_databases!(sending_again_adds_nothing_to_what_is_still_to_be_gathered, async |store| {

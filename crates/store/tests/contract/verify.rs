@@ -145,8 +145,9 @@ on_both_databases!(a_roll_up_that_was_tampered_with_is_named, async |store| {
     let key = format!("day = {date} AND event_type = 'content_generated'");
     let earlier = store.instant(at("2026-03-24T22:00:00Z"));
     let added = format!(
-        "INSERT INTO daily_activity SELECT organization_id, {date}, client_id, 'login', 3, last_at, instants \
-         FROM daily_activity WHERE {key}"
+        "INSERT INTO daily_activity (organization_id, day, part, client_id, event_type, event_count, \
+         last_at, instants) SELECT organization_id, {date}, part, client_id, 'login', 3, last_at, \
+         instants FROM daily_activity WHERE {key}"
     );
     for (sql, place, figures) in [
         (format!("UPDATE daily_activity SET event_count = 7 WHERE {key}"), count, ("7", "1")),
