@@ -25,9 +25,10 @@ fn wait(refused: &Answer) -> i64 {
 }
 
 async fn stored(world: &World) -> u64 {
-    let path = "/api/v1/clients/ada/success";
-    let success = world.get(&world.acme.owner, path).await.json(200);
-    success["inputs"]["events_this_week"].as_u64().unwrap()
+    let path = "/api/v1/clients/ada/activity";
+    let activity = world.get(&world.acme.owner, path).await.json(200);
+    let days = activity["days"].as_array().unwrap();
+    days.iter().map(|day| day["events"].as_u64().unwrap()).sum()
 }
 
 #[tokio::test]
