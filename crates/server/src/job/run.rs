@@ -123,7 +123,7 @@ impl Mainstay {
         tx.end_job_run(lease, &end, &progress.snapshot(), now).await?;
         tx.forget_job_runs(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
         tx.commit().await?;
-        tracing::info!(job = run.job, run = %run.id, ?end, "a run ended");
+        tracing::debug!(job = run.job, run = %run.id, ?end, "a run ended");
         Ok(())
     }
 
