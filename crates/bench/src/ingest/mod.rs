@@ -25,8 +25,8 @@ use crate::{
 
 /// How much more than it can take a server is sent when it is overloaded.
 const OVERLOAD: f64 = 3.0;
-/// Connections that overload a server: more than those that can be answered in time.
-const OVERLOAD_CONNECTIONS: usize = 512;
+/// Connections that overload a server: more than the requests that its memory has room for.
+const OVERLOAD_CONNECTIONS: usize = 4_096;
 /// Events by which it is found out what a server can take.
 const PROBED: u64 = 60_000;
 
