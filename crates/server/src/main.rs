@@ -3,7 +3,7 @@
 
 use std::process::ExitCode;
 
-// Taking events in over HTTP is an eighth faster than with the allocator of the C library.
+// By profile, taking events in over HTTP spends about an eighth of its time in the C library's allocator.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
