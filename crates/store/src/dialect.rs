@@ -368,6 +368,30 @@ macro_rules! fetch_for_rows {
     }};
 }
 
+/// Like `fetch_for_rows` for a look-up that gives many rows for each key: on SQLite they come packed, as
+/// from `fetch_packed`, whose `$columns` these are.
+macro_rules! fetch_packed_for_rows {
+    ($tx:expr, $returned:ty, $columns:literal, $wanted:expr, $rows:expr, $query:expr, |$row:ident| [$($bind:expr),+ $(,)?]) => {{
+        let mut returned: Vec<$returned> = Vec::new();
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => {
+                type Packed<T> = (sqlx::types::Json<Vec<T>>,);
+                $crate::dialect::for_statements!(
+                    connection, values_query, fetch_one, sqlx::query_as::<_, Packed<$returned>>,
+                    concat!("SELECT json_group_array(json_array(", $columns, ")) FROM (", $wanted),
+                    $rows, concat!($query, ")"), |$row| [$($bind),+],
+                    |_chunk, rows| returned.extend(rows?.0.0)
+                )
+            }
+            $crate::dialect::Connection::Postgres(connection) => $crate::dialect::for_statements!(
+                connection, columns_query, fetch_all, sqlx::query_as::<_, $returned>, $wanted, $rows,
+                $query, |$row| [$($bind),+], |_chunk, rows| returned.extend(rows?)
+            ),
+        }
+        returned
+    }};
+}
+
 /// Inserts rows of which hardly any is there already; answers, piece by piece, how many rows it was
 /// and which of them are new: `None` for all.
 ///
@@ -410,7 +434,8 @@ macro_rules! insert_new_rows {
 
 pub(crate) use {
     columns_query, execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional,
-    fetch_packed, for_statements, insert_new_rows, insert_rows, run, values_query,
+    fetch_packed, fetch_packed_for_rows, for_statements, insert_new_rows, insert_rows, run,
+    values_query,
 };
 
 /// The text of a query that looks at a table day by day, for one of the databases.

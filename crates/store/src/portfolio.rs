@@ -16,7 +16,10 @@ use uuid::Uuid;
 
 use crate::{
     Result, Scope, StoredModel, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed},
+    dialect::{
+        Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
+        fetch_packed_for_rows,
+    },
     pool::Lock,
 };
 
@@ -327,9 +330,10 @@ impl Tx {
     ) -> Result<HashMap<ClientId, [Option<i64>; WEEKS]>> {
         let organization = self.scope.organization_uuid();
         let weeks = i64::try_from(WEEKS).unwrap_or(i64::MAX);
-        let rows: Vec<(Uuid, i64, Option<i64>)> = fetch_for_rows!(
+        let rows: Vec<(Uuid, i64, Option<i64>)> = fetch_packed_for_rows!(
             self,
             (Uuid, i64, Option<i64>),
+            "hex(client_id), week, overall",
             "WITH RECURSIVE wanted (organization_id, today, weeks, client_id) AS (",
             clients,
             "), ago (week) AS (SELECT CAST(0 AS BIGINT) UNION ALL SELECT week + 1 FROM ago \
@@ -339,7 +343,7 @@ impl Tx {
              AND d.day > w.today - CAST(7 * ago.week + 7 AS INTEGER) \
              AND d.day <= w.today - CAST(7 * ago.week AS INTEGER) \
              AND s.organization_id = w.organization_id AND s.day = d.day \
-             AND s.client_id = w.client_id ORDER BY d.day DESC LIMIT 1) \
+             AND s.client_id = w.client_id ORDER BY d.day DESC LIMIT 1) AS overall \
              FROM wanted w CROSS JOIN ago",
             |client| [organization, Day(today), weeks, client.uuid()]
         );

@@ -11,6 +11,7 @@ mod order;
 mod page;
 mod standing;
 mod summary;
+mod tally;
 mod texts;
 
 pub use filter::{AlertChoice, AlertLike, Filter, OwnerChoice};
@@ -26,6 +27,7 @@ use std::{
 
 use crate::id::ClientId;
 use facts::Facts;
+use tally::Tally;
 use texts::Texts;
 
 /// Every client of an organization, as it stands.
@@ -37,6 +39,7 @@ pub struct Portfolio {
     facts: Vec<Facts>,
     /// What searches read, made by the first one after a change.
     texts: OnceLock<Texts>,
+    tally: OnceLock<Tally>,
     summary: OnceLock<Arc<Summary>>,
 }
 
@@ -76,6 +79,7 @@ impl Portfolio {
         self.facts.splice(range.clone(), facts);
         self.entries.splice(range, entries);
         self.texts = OnceLock::new();
+        self.tally = OnceLock::new();
         self.summary = OnceLock::new();
     }
 
@@ -115,6 +119,10 @@ impl Portfolio {
     /// What they come to together.
     pub fn summary(&self) -> &Arc<Summary> {
         self.summary.get_or_init(|| Arc::new(Summary::of(self.standings())))
+    }
+
+    fn tally(&self) -> &Tally {
+        self.tally.get_or_init(|| Tally::of(self.standings()))
     }
 
     fn texts(&self) -> &Texts {

@@ -78,9 +78,12 @@ impl<C: Fn(&Key, &Key) -> Ordering> First<C> {
 }
 
 impl Portfolio {
-    /// How many clients each of some filters lets through.
+    /// How many clients each of some filters lets through. Of an owner, or of who came to be since an
+    /// instant, that is known without looking through them.
     pub fn counts(&self, filters: &[Filter]) -> Vec<usize> {
-        filters.iter().map(|filter| self.matching(filter).count()).collect()
+        let tally = self.tally();
+        let count = |filter| tally.count(filter).unwrap_or_else(|| self.matching(filter).count());
+        filters.iter().map(count).collect()
     }
 
     /// The first page, or the one after or before a place; `after` goes before `before`.
