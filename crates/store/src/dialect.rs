@@ -432,10 +432,37 @@ macro_rules! insert_new_rows {
     }};
 }
 
+/// Moves an organization's rows of a table into what they come to: `$sql` is an `INSERT` that sums
+/// `{rows}` up.
+///
+/// PostgreSQL takes the rows out and sums the very same ones up in one statement, so that rows which
+/// others add meanwhile stay for the next time. SQLite has no such statement, and nobody who could add
+/// any between two.
+macro_rules! move_rows {
+    ($tx:expr, $table:literal, $sql:expr, $organization:expr $(,)?) => {{
+        const DELETE: &str = concat!("DELETE FROM ", $table, " WHERE organization_id = $1");
+        match &mut $tx.connection {
+            $crate::dialect::Connection::Sqlite(connection) => {
+                let sql = sqlx::AssertSqlSafe($sql.replace("{rows}", $table));
+                sqlx::query(sql).bind($organization).execute(&mut **connection).await?;
+                sqlx::query(DELETE).bind($organization).execute(&mut **connection).await?;
+            }
+            $crate::dialect::Connection::Postgres(connection) => {
+                let sql = format!(
+                    "WITH taken AS ({DELETE} RETURNING *) {}",
+                    $sql.replace("{rows}", "taken")
+                );
+                let sql = sqlx::AssertSqlSafe(sql);
+                sqlx::query(sql).bind($organization).execute(&mut **connection).await?;
+            }
+        }
+    }};
+}
+
 pub(crate) use {
     columns_query, execute, fetch_all, fetch_day_by_day, fetch_for_rows, fetch_one, fetch_optional,
-    fetch_packed, fetch_packed_for_rows, for_statements, insert_new_rows, insert_rows, run,
-    values_query,
+    fetch_packed, fetch_packed_for_rows, for_statements, insert_new_rows, insert_rows, move_rows,
+    run, values_query,
 };
 
 /// The text of a query that looks at a table day by day, for one of the databases.

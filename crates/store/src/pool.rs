@@ -334,6 +334,7 @@ impl Tx {
         let sql = match lock {
             Lock::StoreEvents | Lock::KnowClients => "SELECT pg_advisory_xact_lock_shared($1, $2)",
             Lock::SettleEvents
+            | Lock::GatherActivity
             | Lock::CheckHealth
             | Lock::DeleteClients
             | Lock::TellStandings
@@ -345,6 +346,7 @@ impl Tx {
             Lock::KnowClients | Lock::DeleteClients => 3,
             Lock::TellStandings => 4,
             Lock::ClaimRuns => 5,
+            Lock::GatherActivity => 6,
         };
         // The random half of a UUIDv7. A collision makes two organizations wait for each other.
         let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
@@ -362,6 +364,9 @@ pub(crate) enum Lock {
     /// Something that no event may be stored beside: filing a message whose duplicate may be under
     /// another day, folding, moving `scored_until`.
     SettleEvents,
+    /// Gathering what is rolled up: one at a time, so that nothing is counted into a day's parts twice.
+    /// Taken after those of events.
+    GatherActivity,
     /// Checking health: one at a time, so that each transition happens once.
     CheckHealth,
     /// Storing something of clients by ids that were looked up: many at a time.

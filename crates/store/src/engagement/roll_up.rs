@@ -16,6 +16,7 @@ use crate::{
     Result, Tx,
     dialect::{
         Connection, Day, Instant, execute, fetch_all, fetch_one, insert_rows, instant_digits,
+        move_rows,
     },
     new_id,
     pool::Lock,
@@ -194,8 +195,9 @@ impl Tx {
 
     /// Puts everything in its place that was stored with [`RollUp::Later`]. Changes no figure.
     pub async fn gather_activity(&mut self) -> Result<()> {
-        // Nothing may come between the two statements.
-        self.lock_organization(Lock::SettleEvents).await?;
+        // Events go on being stored meanwhile: what comes after the rows were taken is gathered next.
+        self.lock_organization(Lock::StoreEvents).await?;
+        self.lock_organization(Lock::GatherActivity).await?;
         let organization = self.scope.organization_uuid();
         let days = fetch_all!(
             self,
@@ -208,23 +210,23 @@ impl Tx {
             return Ok(());
         }
         self.parts_of(&days.into_iter().map(|(day, events)| (day.0, events)).collect()).await?;
-        execute!(
+        move_rows!(
             self,
+            "pending_activity",
             "INSERT INTO daily_activity \
              (organization_id, day, part, client_id, event_type, event_count, last_at, instants) \
-             SELECT organization_id, day, (SELECT MAX(p.part) FROM activity_parts p \
-             WHERE p.organization_id = $1 AND p.day = pending_activity.day), client_id, event_type, \
-             CAST(SUM(event_count) AS BIGINT), MAX(last_at), string_agg(instants, '') \
-             FROM pending_activity \
+             SELECT organization_id, day, COALESCE((SELECT MAX(p.part) FROM activity_parts p \
+             WHERE p.organization_id = $1 AND p.day = {rows}.day), 0), client_id, event_type, \
+             CAST(SUM(event_count) AS BIGINT), MAX(last_at), string_agg(instants, '') FROM {rows} \
              WHERE organization_id = $1 GROUP BY organization_id, day, client_id, event_type \
+             ORDER BY day, client_id, event_type \
              ON CONFLICT (organization_id, day, part, client_id, event_type) DO UPDATE SET \
              event_count = daily_activity.event_count + excluded.event_count, last_at = CASE \
              WHEN excluded.last_at > daily_activity.last_at THEN excluded.last_at \
              ELSE daily_activity.last_at END, \
              instants = daily_activity.instants || excluded.instants",
             organization
-        )?;
-        execute!(self, "DELETE FROM pending_activity WHERE organization_id = $1", organization)?;
+        );
         Ok(())
     }
 

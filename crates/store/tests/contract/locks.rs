@@ -9,14 +9,17 @@ use mainstay_core::{
     score::FeedbackKind,
 };
 use mainstay_store::{
-    ClientPatch, Feedback, OrganizationPatch, Outcome, Scope, Seen, Store, StoreError,
+    ClientPatch, Feedback, OrganizationPatch, Outcome, RollUp, Scope, Seen, Store, StoreError,
 };
 use serde_json::json;
 use tokio::task::{JoinHandle, JoinSet, yield_now};
 
 use crate::{
     alerts::episode,
-    fixtures::{at, client, day, event, facts, found, fresh, now, organization, send, store_in},
+    fixtures::{
+        at, client, day, event, facts, found, fresh, gather, now, organization, send,
+        send_to_roll_up, store_in,
+    },
     harness::Database,
     verify::assert_honest,
 };
@@ -91,6 +94,35 @@ at_the_same_time!(what_is_told_while_scores_are_announced_makes_them_stale, asyn
     task.await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.stale_clients(None, 10).await.unwrap()[0].since, at("2026-05-02"));
+});
+
+at_the_same_time!(events_are_stored_while_others_are_gathered_and_all_count_once, async |store| {
+    let ours = organization(store, "UTC").await;
+    let login = |id: &str| event("ada", id, EventType::Login, "2026-05-18T10:00:00Z");
+    send_to_roll_up(store, ours, &[login("m1"), login("m2")], RollUp::Later).await;
+    let mut gathering = store.begin(Scope::Service(ours)).await.unwrap();
+    gathering.gather_activity().await.unwrap();
+    let other = store.reopened().await;
+    let mut tasks = JoinSet::new();
+    let storing = other.clone();
+    tasks.spawn(async move {
+        send_to_roll_up(&storing, ours, &[login("m3")], RollUp::Later).await;
+    });
+    if store.is_postgres() {
+        // Without waiting for who gathers.
+        tasks.join_next().await.unwrap().unwrap();
+    }
+    let gathering_too = other.clone();
+    tasks.spawn(async move { gather(&gathering_too, ours).await });
+    gathering.commit().await.unwrap();
+    while let Some(done) = tasks.join_next().await {
+        done.unwrap();
+    }
+    other.close().await;
+    gather(store, ours).await;
+    assert!(store.rows_of("pending_activity", ours.uuid()).await.is_empty());
+    assert_eq!(facts(store, ours, now(), false).await[0].activity.events_this_week, 3);
+    assert_honest(store, ours).await;
 });
 
 at_the_same_time!(a_client_deleted_while_its_events_come_in_leaves_nothing_behind, async |store| {
