@@ -94,7 +94,8 @@ pub(crate) async fn organization(store: &Store, now: Timestamp) -> Result<Organi
         slug: format!("bench-{id}"),
         name: "Benchmark".to_owned(),
         time_zone: "UTC".to_owned(),
-        sample: true,
+        // Nothing is written to clients of a sample.
+        sample: false,
         token_secret: "none".to_owned(),
         created_at: now,
     })

@@ -10,7 +10,7 @@ use mainstay::{
 };
 use mainstay_core::{
     email::{ConsentSource, EmailType, SubscriptionState},
-    id::{ClientId, EmailId, OrganizationId},
+    id::{ClientId, OrganizationId},
     job::Job,
 };
 use mainstay_store::{EmailFilter, Scope, Store, Subscription};
@@ -23,8 +23,8 @@ use crate::{
 
 const BATCH: usize = 5_000;
 const CHUNK: i64 = 5_000;
-/// Mails that are made into HTML to tell how long that takes.
-const RENDERED: i64 = 2_000;
+/// Mails of each kind that are looked at.
+const LOOKED_AT: i64 = 2_000;
 
 /// Fills a database in which everybody asked for mails, and runs the weekly job in a process of its
 /// own, for its memory.
@@ -96,28 +96,37 @@ pub(crate) async fn run_filled(url: &str) -> Result<()> {
     }
     let memory = peak_memory_mib().map_or(String::new(), |mib| format!(", peak memory {mib} MiB"));
     say(format_args!("the weekly job: {:.1} s{memory}, {:?}", took.as_secs_f64(), run.counts));
-    render_some(&mainstay, scope).await
+    look_into_outbox(&mainstay, scope).await
 }
 
-/// Makes some of the mails into HTML, as the sender does one by one.
-async fn render_some(mainstay: &Mainstay, scope: Scope) -> Result<()> {
-    let which = EmailFilter { kind: Some(EmailType::WeeklyInsights), ..EmailFilter::default() };
-    let emails = mainstay.emails(scope, &which, RENDERED).await?;
-    let ids: Vec<EmailId> = emails.iter().map(|email| email.id).collect();
-    let mut contents = Vec::new();
-    for id in ids {
-        contents.push(mainstay.email(scope, id).await?.whole.content);
+/// Tells what stands in the outbox, and what making one of its mails takes.
+async fn look_into_outbox(mainstay: &Mainstay, scope: Scope) -> Result<()> {
+    let (states, _) = mainstay.email_summary(scope).await?;
+    say(format_args!("in the outbox: {states:?}"));
+    for kind in EmailType::ALL {
+        let which = EmailFilter { kind: Some(*kind), ..EmailFilter::default() };
+        let emails = mainstay.emails(scope, &which, LOOKED_AT).await?;
+        let mut contents = Vec::new();
+        let mut packed = 0;
+        for email in &emails {
+            let whole = mainstay.email(scope, email.id).await?.whole;
+            packed += whole.body.ok_or("a queued mail was not made")?.len();
+            contents.push(whole.content);
+        }
+        let watch = Stopwatch::start();
+        let mut largest = 0;
+        for content in &contents {
+            let rendered = render(content, None, &preview_links(*kind))?;
+            largest = largest.max(rendered.html.len());
+        }
+        let took = watch.elapsed();
+        if let Some(average) = packed.checked_div(contents.len()) {
+            say(format_args!(
+                "  {kind}: HTML of up to {largest} bytes, {average} with its text as packed on average; \
+                 without packing, one core makes {}",
+                thousands(rate(contents.len() as u64, took))
+            ));
+        }
     }
-    let watch = Stopwatch::start();
-    let mut largest = 0;
-    for content in &contents {
-        let rendered = render(content, None, &preview_links(EmailType::WeeklyInsights))?;
-        largest = largest.max(rendered.html.len());
-    }
-    let took = watch.elapsed();
-    say(format_args!(
-        "made into HTML and text when they are sent, on one core: {}, the largest {largest} bytes",
-        thousands(rate(contents.len() as u64, took))
-    ));
     Ok(())
 }

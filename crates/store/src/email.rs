@@ -37,6 +37,8 @@ pub struct NewEmail {
     pub subject: String,
     /// What it says.
     pub content: EmailContent,
+    /// The mail that is made of it, as whoever sends it packs it; of one that is not to be sent, nothing.
+    pub body: Option<Vec<u8>>,
     /// Where to.
     pub address: String,
     /// What names it in its links.
@@ -95,6 +97,8 @@ pub struct WholeEmail {
     pub email: ClientEmail,
     /// What it says.
     pub content: EmailContent,
+    /// The mail that is made of it, as it was packed, while it is to be sent.
+    pub body: Option<Vec<u8>>,
     /// What names it in its links.
     pub token: EmailToken,
 }
@@ -165,6 +169,7 @@ struct WholeRow {
     organization_id: Uuid,
     client_id: Uuid,
     content: Json<EmailContent>,
+    body: Option<Vec<u8>>,
     token: Vec<u8>,
 }
 
@@ -198,6 +203,7 @@ impl From<WholeRow> for WholeEmail {
             client: row.client_id.into(),
             email: row.row.into(),
             content: row.content.0,
+            body: row.body,
             token: row.token.try_into().unwrap_or_default(),
         }
     }
@@ -225,7 +231,7 @@ impl Tx {
         let queued = insert_rows!(
             self,
             "INSERT INTO client_success_emails (organization_id, id, client_id, email_type, period, \
-             subject, created_at, state, reason, address, token, content, attempts, due_at)",
+             subject, created_at, state, reason, address, token, content, attempts, due_at, body)",
             emails,
             "ON CONFLICT (organization_id, client_id, email_type, period) DO NOTHING",
             |row| [
@@ -242,7 +248,8 @@ impl Tx {
                 row.token.as_slice(),
                 Json(&row.content),
                 0_i64,
-                Instant(row.due_at)
+                Instant(row.due_at),
+                &row.body
             ]
         );
         Ok(queued)
@@ -300,7 +307,7 @@ impl Tx {
             self,
             WholeRow,
             select_emails!(
-                ", e.organization_id, e.client_id, e.content, e.token",
+                ", e.organization_id, e.client_id, e.content, e.body, e.token",
                 "WHERE e.organization_id = $1 AND e.id = $2"
             ),
             self.scope.organization_uuid(),
@@ -315,7 +322,7 @@ impl Tx {
             self,
             WholeRow,
             select_emails!(
-                ", e.organization_id, e.client_id, e.content, e.token",
+                ", e.organization_id, e.client_id, e.content, e.body, e.token",
                 "WHERE e.token = $1"
             ),
             token.as_slice()
@@ -374,6 +381,7 @@ impl Tx {
         execute!(
             self,
             "UPDATE client_success_emails SET state = $3, reason = $4, \
+             body = CASE WHEN $3 = 'queued' THEN body END, \
              due_at = COALESCE($5, due_at), sent_at = $6, attempts = attempts + $7, \
              sending_since = NULL \
              WHERE organization_id = $1 AND id = $2 AND state = 'sending'",
@@ -393,7 +401,8 @@ impl Tx {
     pub async fn give_lost_emails_up(&mut self, before: Timestamp, reason: &str) -> Result<u64> {
         execute!(
             self,
-            "UPDATE client_success_emails SET state = 'unknown', reason = $3, sending_since = NULL \
+            "UPDATE client_success_emails SET state = 'unknown', reason = $3, body = NULL, \
+             sending_since = NULL \
              WHERE organization_id = $1 AND state IN ('queued', 'sending') AND state = 'sending' \
              AND sending_since < $2",
             self.scope.organization_uuid(),

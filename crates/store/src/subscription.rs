@@ -126,6 +126,7 @@ impl Tx {
         settings: &EmailSettings,
         now: Timestamp,
     ) -> Result<()> {
+        let before = self.email_settings().await?;
         execute!(
             self,
             "INSERT INTO email_settings (organization_id, settings, changed_at) VALUES ($1, $2, $3) \
@@ -135,6 +136,15 @@ impl Tx {
             Json(settings),
             Instant(now)
         )?;
+        if settings.postal_address != before.postal_address {
+            // It stands in every mail: those that wait are made again when they are sent.
+            execute!(
+                self,
+                "UPDATE client_success_emails SET body = NULL \
+                 WHERE organization_id = $1 AND state IN ('queued', 'sending') AND state = 'queued'",
+                self.scope.organization_uuid()
+            )?;
+        }
         Ok(())
     }
 

@@ -15,7 +15,7 @@ use mainstay_core::{
 };
 use mainstay_store::{ClientChunk, NewEmail, NewInsight, OnboardingTask, Subscriber, Tx};
 
-use super::{Draft, ago, called, queued};
+use super::{Draft, ago, called, outbox::made, queued};
 use crate::{Mainstay, Result, organization::Context};
 
 /// How long after the weekly mail, which tells of it too, a mail of its own waits.
@@ -103,6 +103,7 @@ impl Mainstay {
             let draft = Draft { kind, period: occasion.period, subject, content: says };
             emails.push(queued(draft, &context.organization, to, now, due_at));
         }
+        let emails = made(emails, settings.postal_address.as_deref()).await?;
         tx.queue_emails(&emails, now).await?;
         Ok(())
     }
@@ -121,7 +122,8 @@ impl Mainstay {
         if nudges.is_empty() {
             return Ok(HashMap::new());
         }
-        if !tx.email_settings().await?.sends(kind) {
+        let settings = tx.email_settings().await?;
+        if !settings.sends(kind) {
             let off = |nudge: Nudge| (nudge.client, not("these mails are switched off"));
             return Ok(nudges.into_iter().map(off).collect());
         }
@@ -151,6 +153,7 @@ impl Mainstay {
             deeds.insert(client, deed);
             emails.push(email);
         }
+        let emails = made(emails, settings.postal_address.as_deref()).await?;
         tx.queue_emails(&emails, now).await?;
         Ok(deeds)
     }

@@ -3,6 +3,8 @@
 
 mod celebrate;
 mod deliver;
+mod frame;
+mod outbox;
 mod render;
 mod sender;
 mod smtp;
@@ -145,6 +147,7 @@ fn queued(
         period: draft.period,
         subject: draft.subject,
         content: draft.content,
+        body: None,
         address: to.address.clone(),
         token: new_token(),
         state: if reason.is_some() { EmailState::Suppressed } else { EmailState::Queued },

@@ -1,5 +1,3 @@
-use std::collections::HashMap;
-
 use askama::Template;
 use mainstay_core::{
     email::{EmailContent, EmailLinks, EmailType, PartLine, ScoreLine, plain_text},
@@ -7,9 +5,11 @@ use mainstay_core::{
     score::{Band, Trend},
 };
 use mainstay_store::EmailToken;
-use mrml::prelude::render::RenderOptions;
 
-use super::track::written;
+use super::{
+    frame::{Frame, Piece},
+    track::written,
+};
 use crate::{Error, Result, http::Site};
 
 /// A mail in both its forms.
@@ -21,27 +21,37 @@ pub struct Rendered {
     pub text: String,
 }
 
-/// The mail as MJML, the language of mails that look alike everywhere.
+/// What fills the holes of a mail's frame.
 #[derive(Template)]
-#[template(path = "mail.mjml", escape = "html")]
+#[template(
+    path = "mail.html",
+    blocks = [
+        "heading", "preview", "organization", "about", "lead", "overall", "standing", "change", "parts",
+        "stats", "items", "action", "button", "foot",
+    ]
+)]
 struct Mail<'a> {
     content: &'a EmailContent,
     links: &'a EmailLinks,
     postal_address: Option<&'a str>,
-    font: &'static str,
 }
 
 /// The links of a mail.
 pub fn links(kind: EmailType, token: EmailToken, site: &Site) -> EmailLinks {
+    links_at(kind, token, &site.link(""))
+}
+
+/// The links of a mail to a server that is reached at an address without a slash at its end.
+pub(super) fn links_at(kind: EmailType, token: EmailToken, address: &str) -> EmailLinks {
     let token = written(token);
+    let link = |what: &str| format!("{address}/email/{what}/{token}");
     if kind == EmailType::SubscriptionRequest {
-        let button = site.link(&format!("/email/confirm/{token}"));
-        return EmailLinks { button, unsubscribe: None, pixel: None };
+        return EmailLinks { button: link("confirm"), unsubscribe: None, pixel: None };
     }
     EmailLinks {
-        button: site.link(&format!("/email/click/{token}")),
-        unsubscribe: Some(site.link(&format!("/email/unsubscribe/{token}"))),
-        pixel: Some(site.link(&format!("/email/open/{token}"))),
+        button: link("click"),
+        unsubscribe: Some(link("unsubscribe")),
+        pixel: Some(link("open")),
     }
 }
 
@@ -62,20 +72,41 @@ pub fn render(
     postal_address: Option<&str>,
     links: &EmailLinks,
 ) -> Result<Rendered> {
-    const FONT: &str = "system-ui,-apple-system,Segoe UI,Roboto,Helvetica,Arial,sans-serif";
-    let broken = |error: String| Error::invalid("email", format!("cannot be made: {error}"));
-    let mjml = Mail { content, links, postal_address, font: FONT }
-        .render()
-        .map_err(|error| broken(error.to_string()))?;
-    let parsed = mrml::parse(&mjml).map_err(|error| broken(error.to_string()))?;
-    // No fonts: it would load those that it knows from others, which then learn who reads.
-    let options =
-        RenderOptions { disable_comments: true, fonts: HashMap::new(), ..RenderOptions::default() };
-    let html = parsed.element.render(&options).map_err(|error| broken(error.to_string()))?;
+    let frame = Frame::of(content)?;
+    let mail = Mail { content, links, postal_address };
+    let mut html = String::with_capacity(frame.len() + 8 * 1024);
+    for piece in frame.pieces() {
+        match piece {
+            Piece::Html(as_it_is) => html.push_str(as_it_is),
+            Piece::Hole(name) => mail.fill(name, &mut html).map_err(|error| {
+                Error::invalid("email", format!("cannot be made: {name}: {error}"))
+            })?,
+        }
+    }
     Ok(Rendered { html, text: plain_text(content, postal_address, links) })
 }
 
 impl Mail<'_> {
+    fn fill(&self, hole: &str, html: &mut String) -> askama::Result<()> {
+        match hole {
+            "heading" => self.as_heading().render_into(html),
+            "preview" => self.as_preview().render_into(html),
+            "organization" => self.as_organization().render_into(html),
+            "about" => self.as_about().render_into(html),
+            "lead" => self.as_lead().render_into(html),
+            "overall" => self.as_overall().render_into(html),
+            "standing" => self.as_standing().render_into(html),
+            "change" => self.as_change().render_into(html),
+            "parts" => self.as_parts().render_into(html),
+            "stats" => self.as_stats().render_into(html),
+            "items" => self.as_items().render_into(html),
+            "action" => self.as_action().render_into(html),
+            "button" => self.as_button().render_into(html),
+            "foot" => self.as_foot().render_into(html),
+            _ => Err(askama::Error::Fmt),
+        }
+    }
+
     fn width_of_a_stat(&self) -> usize {
         100 / self.content.stats.len().max(1)
     }

@@ -22,7 +22,8 @@ use tokio::{
 
 use super::{
     Delivery,
-    render::{links, render},
+    outbox::unpack,
+    render::{Rendered, links, render},
     smtp::{Outcome, SmtpServer, send},
 };
 use crate::{Error, Mainstay, Result, http::Site};
@@ -41,8 +42,15 @@ struct Letter<'a> {
     from_name: &'a str,
     to: &'a str,
     subject: &'a str,
-    content: &'a EmailContent,
-    postal_address: Option<&'a str>,
+    rendered: Rendered,
+}
+
+fn made(
+    content: &EmailContent,
+    postal_address: Option<&str>,
+    links: &EmailLinks,
+) -> std::result::Result<Rendered, String> {
+    render(content, postal_address, links).map_err(|error: Error| error.to_string())
 }
 
 /// Sends what is due, until it is told to stop. It finishes the mail that is under way.
@@ -198,37 +206,41 @@ impl Sender {
     fn message(&self, delivery: &Delivery) -> std::result::Result<Message, String> {
         let Delivery { email, from_name, postal_address, .. } = delivery;
         let links = links(email.email.kind, email.token, &self.site);
+        let kept = email.body.as_deref();
+        let kept = kept.and_then(|body| unpack(body, email.email.kind, email.token, &self.site));
+        let rendered = match kept {
+            Some(kept) => kept,
+            // An earlier version has queued it, or what stands in each mail was changed since.
+            None => made(&email.content, postal_address.as_deref(), &links)?,
+        };
         let letter = Letter {
             id: email.email.id.to_string(),
             from_name,
             to: &email.email.address,
             subject: &email.email.subject,
-            content: &email.content,
-            postal_address: postal_address.as_deref(),
+            rendered,
         };
-        self.written(&letter, &links)
+        self.written(letter, &links)
     }
 
     fn digest(&self, email: &StaffEmail) -> std::result::Result<Message, String> {
         let button = self.site.link("/alerts");
+        let links = EmailLinks { button, unsubscribe: None, pixel: None };
         let letter = Letter {
             id: email.id.to_string(),
             from_name: FROM_OURSELVES,
             to: &email.address,
             subject: &email.subject,
-            content: &email.content,
-            postal_address: None,
+            rendered: made(&email.content, None, &links)?,
         };
-        self.written(&letter, &EmailLinks { button, unsubscribe: None, pixel: None })
+        self.written(letter, &links)
     }
 
     fn written(
         &self,
-        letter: &Letter<'_>,
+        letter: Letter<'_>,
         links: &EmailLinks,
     ) -> std::result::Result<Message, String> {
-        let rendered = render(letter.content, letter.postal_address, links)
-            .map_err(|error: Error| error.to_string())?;
         let to = letter.to.parse().map_err(|_| "a bad address".to_owned())?;
         let host = self.site.public_url.host_str().unwrap_or("localhost");
         let mut message = Message::builder()
@@ -252,7 +264,10 @@ impl Sender {
             "auto-generated".to_owned(),
         ));
         message
-            .multipart(MultiPart::alternative_plain_html(rendered.text, rendered.html))
+            .multipart(MultiPart::alternative_plain_html(
+                letter.rendered.text,
+                letter.rendered.html,
+            ))
             .map_err(|error| error.to_string())
     }
 

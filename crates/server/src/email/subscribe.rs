@@ -5,7 +5,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Client, NewEmail, Scope, Subscription, WholeEmail, new_id};
 
-use super::{SAMPLE, called, new_token};
+use super::{SAMPLE, called, new_token, outbox::made};
 use crate::{
     Error, Mainstay, Result,
     access::{check_email, normal_email},
@@ -111,13 +111,16 @@ impl Mainstay {
                 period: local_day(now, &context.zone),
                 subject,
                 content: says,
+                body: None,
                 address: new.address.clone(),
                 token: new_token(),
                 state: if sample { EmailState::Suppressed } else { EmailState::Queued },
                 reason: sample.then(|| SAMPLE.to_owned()),
                 due_at: now,
             };
-            tx.queue_emails(&[request], now).await?;
+            let settings = tx.email_settings().await?;
+            let request = made(vec![request], settings.postal_address.as_deref()).await?;
+            tx.queue_emails(&request, now).await?;
         }
         tx.commit().await?;
         Ok(new)

@@ -6,7 +6,7 @@ use mainstay_core::{
 };
 use mainstay_store::{ClientChunk, NewEmail, Scope, Subscriber, TypeCounts};
 
-use super::{Draft, called, queued};
+use super::{Draft, called, outbox::made, queued};
 use crate::{Mainstay, Result, organization::Context, score::Moment};
 
 /// Mails that are written at a time: few enough that nobody else waits long to write.
@@ -23,11 +23,8 @@ impl Mainstay {
     ) -> Result<u64> {
         let mut count = 0;
         let mut last: Option<ClientId> = None;
-        if !self
-            .email_settings(Scope::Service(organization))
-            .await?
-            .sends(EmailType::WeeklyInsights)
-        {
+        let settings = self.email_settings(Scope::Service(organization)).await?;
+        if !settings.sends(EmailType::WeeklyInsights) {
             return Ok(0);
         }
         loop {
@@ -37,6 +34,7 @@ impl Mainstay {
             let Some(latest) = subscribers.last() else { return Ok(count) };
             last = Some(latest.client.id);
             let emails = self.write_weekly_emails(organization, &subscribers, as_of).await?;
+            let emails = made(emails, settings.postal_address.as_deref()).await?;
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
             count += tx.queue_emails(&emails, self.now()).await?;
             tx.commit().await?;

@@ -92,8 +92,14 @@ on_both_databases!(exactly_those_who_asked_get_exactly_one_weekly_mail, async |w
     // Again for the same days: nobody gets another.
     run_weekly(world).await;
     let (mut sender, _stop) = sender(world, &server);
+    let weekly = EmailFilter { kind: Some(EmailType::WeeklyInsights), ..EmailFilter::default() };
+    let scope = Scope::Service(world.acme.id);
+    let first = world.mainstay.emails(scope, &weekly, 1).await.unwrap()[0].id;
+    let body = async || world.mainstay.email(scope, first).await.unwrap().whole.body;
+    assert!(body().await.is_some(), "mails are made by the job that queues them");
     sender.send_due().await.unwrap();
     sender.send_due().await.unwrap();
+    assert_eq!(body().await, None, "what was sent is kept as what it says");
     let mut got: BTreeMap<String, usize> = BTreeMap::new();
     for mail in server.mails() {
         if mail.header("subject").starts_with("Confirm") {

@@ -24,6 +24,7 @@ pub(crate) fn email(client: ClientId, period: &str, token: EmailToken) -> NewEma
         period: day(period),
         subject: format!("Week to {period}"),
         content: EmailContent { heading: "Ünïcode '\"\\".to_owned(), ..EmailContent::default() },
+        body: Some(vec![0, 0xff, 1]),
         address: "ada@example.com".to_owned(),
         token,
         state: EmailState::Queued,
@@ -121,13 +122,43 @@ on_both_databases!(a_mail_is_taken_by_one, async |store| {
     assert_eq!(tx.emails_since(ada, later(6)).await.unwrap(), []);
 });
 
+on_both_databases!(
+    what_was_made_of_a_mail_is_kept_until_it_is_sent_or_would_be_another,
+    async |store| {
+        let (ours, ada, first) = with_email(store).await;
+        let mut tx = service(store, ours).await;
+        let next = email(ada, "2026-05-23", [2; 16]);
+        let body = next.body.clone();
+        let second = next.id;
+        tx.queue_emails(&[next], now()).await.unwrap();
+        let again = SendEnd { due_at: Some(now()), ..end(EmailState::Queued) };
+        assert!(tx.begin_sending(first, now()).await.unwrap());
+        tx.end_sending(first, &again, now()).await.unwrap();
+        let named =
+            EmailSettings { from_name: Some("Studio".to_owned()), ..EmailSettings::default() };
+        tx.set_email_settings(&named, now()).await.unwrap();
+        for id in [first, second] {
+            assert_eq!(tx.email(id).await.unwrap().unwrap().body, body);
+        }
+        assert!(tx.begin_sending(first, now()).await.unwrap());
+        tx.end_sending(first, &end(EmailState::Sent), now()).await.unwrap();
+        assert_eq!(tx.email(first).await.unwrap().unwrap().body, None);
+        assert_eq!(tx.email(second).await.unwrap().unwrap().body, body);
+        let moved = EmailSettings { postal_address: Some("1 Road".to_owned()), ..named };
+        tx.set_email_settings(&moved, now()).await.unwrap();
+        assert_eq!(tx.email(second).await.unwrap().unwrap().body, None);
+    }
+);
+
 on_both_databases!(a_mail_whose_sender_is_gone_is_given_up, async |store| {
     let (ours, _, id) = with_email(store).await;
     let mut tx = service(store, ours).await;
     assert!(tx.begin_sending(id, now()).await.unwrap());
     assert_eq!(tx.give_lost_emails_up(now(), "gone").await.unwrap(), 0);
     assert_eq!(tx.give_lost_emails_up(later(1), "gone").await.unwrap(), 1);
-    let lost = tx.email(id).await.unwrap().unwrap().email;
+    let lost = tx.email(id).await.unwrap().unwrap();
+    assert_eq!(lost.body, None);
+    let lost = lost.email;
     assert_eq!((lost.state, lost.reason.as_deref()), (EmailState::Unknown, Some("gone")));
     assert!(!tx.begin_sending(id, later(2)).await.unwrap(), "it is never sent again");
 });

@@ -14,8 +14,8 @@ use crate::{
 };
 
 /// Every migration there is.
-const VERSIONS: [i64; 21] =
-    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21];
+const VERSIONS: [i64; 22] =
+    [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22];
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1];
 
 fn count() -> i64 {

@@ -1,0 +1,212 @@
+//! Mails as the outbox keeps them until they are sent: made, and packed.
+//!
+//! A mail is mostly its frame, which is the same in all of them: it is what they are packed with, so
+//! that a mail of 30 KB takes one or two. A server with another frame cannot unpack them any more, and
+//! makes them again of what they say.
+
+use std::{fmt::Write as _, thread::available_parallelism};
+
+use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
+use mainstay_core::email::{EmailState, EmailType};
+use mainstay_store::{EmailToken, NewEmail};
+
+use super::{
+    frame::Frame,
+    render::{Rendered, links_at, render},
+};
+use crate::{Error, Result, http::Site};
+
+/// Mails that are not worth another thread.
+const FEW: usize = 32;
+/// How much room a packed mail gets at first, and then again and again.
+const ROOM: usize = 4 * 1024;
+/// Nothing that is unpacked is larger.
+const MOST_UNPACKED: usize = 1024 * 1024;
+
+/// Makes the mails that are to be sent. They are made on all cores, and not on those threads that
+/// answer requests: thousands of them take seconds.
+///
+/// # Errors
+/// When the template does not make one: a mistake in the code.
+pub(super) async fn made(
+    emails: Vec<NewEmail>,
+    postal_address: Option<&str>,
+) -> Result<Vec<NewEmail>> {
+    let threads = available_parallelism().map_or(1, usize::from);
+    let share = emails.len().div_ceil(threads).max(FEW);
+    let mut shares = Vec::with_capacity(threads);
+    let mut emails = emails.into_iter();
+    loop {
+        let mut some: Vec<NewEmail> = emails.by_ref().take(share).collect();
+        if some.is_empty() {
+            break;
+        }
+        let postal_address = postal_address.map(str::to_owned);
+        shares.push(tokio::task::spawn_blocking(move || {
+            for email in some.iter_mut().filter(|email| email.state == EmailState::Queued) {
+                email.body = Some(pack(email, postal_address.as_deref())?);
+            }
+            Ok::<_, Error>(some)
+        }));
+    }
+    let mut all = Vec::with_capacity(share * shares.len());
+    for share in shares {
+        all.extend(share.await.map_err(|error| broken("made", error))??);
+    }
+    Ok(all)
+}
+
+fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
+    let links = links_at(email.kind, email.token, &stand_in(email.token));
+    let Rendered { html, text } = render(&email.content, postal_address, &links)?;
+    let mut unpacked = Vec::with_capacity(html.len() + text.len() + size_of::<u32>());
+    let length = u32::try_from(html.len()).map_err(|error| broken("packed", error))?;
+    unpacked.extend_from_slice(&length.to_le_bytes());
+    unpacked.extend_from_slice(html.as_bytes());
+    unpacked.extend_from_slice(text.as_bytes());
+
+    let mut compress = Compress::new(Compression::fast(), true);
+    compress
+        .set_dictionary(Frame::whole()?.as_str().as_bytes())
+        .map_err(|error| broken("packed", error))?;
+    let mut packed = Vec::new();
+    loop {
+        packed.reserve(ROOM);
+        let rest = &unpacked[usize::try_from(compress.total_in()).unwrap_or(unpacked.len())..];
+        let status = compress
+            .compress_vec(rest, &mut packed, FlushCompress::Finish)
+            .map_err(|error| broken("packed", error))?;
+        if status == Status::StreamEnd {
+            packed.shrink_to_fit();
+            return Ok(packed);
+        }
+    }
+}
+
+/// The mail of a packed one, with its links to a site; `None` when another version has packed it.
+pub(super) fn unpack(
+    packed: &[u8],
+    kind: EmailType,
+    token: EmailToken,
+    site: &Site,
+) -> Option<Rendered> {
+    let unpacked = inflate(packed)?;
+    let (length, rest) = unpacked.split_first_chunk()?;
+    let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
+    let (html, text) = rest.split_at_checked(length)?;
+    let (from, to) = (stand_in(token), site.link(""));
+    debug_assert!(links_at(kind, token, &from).button.starts_with(&from));
+    let led = |bytes: &[u8]| Some(std::str::from_utf8(bytes).ok()?.replace(&from, &to));
+    Some(Rendered { html: led(html)?, text: led(text)? })
+}
+
+fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut decompress = Decompress::new(true);
+    let mut unpacked = Vec::new();
+    while unpacked.len() < MOST_UNPACKED {
+        unpacked.reserve(8 * ROOM);
+        let rest = packed.get(usize::try_from(decompress.total_in()).ok()?..)?;
+        match decompress.decompress_vec(rest, &mut unpacked, FlushDecompress::Finish) {
+            Ok(Status::StreamEnd) => return Some(unpacked),
+            Ok(_) if rest.is_empty() => return None,
+            Ok(_) => {}
+            // It says which one by a checksum, and another one is refused.
+            Err(error) if error.needs_dictionary().is_some() => {
+                decompress.set_dictionary(Frame::whole().ok()?.as_str().as_bytes()).ok()?;
+            }
+            Err(_) => return None,
+        }
+    }
+    None
+}
+
+/// Where a mail's links lead while it waits: which address people will reach the server at is known
+/// when it is sent. Made of what is random in each mail, so that nothing a client is called can hold it.
+fn stand_in(token: EmailToken) -> String {
+    let mut address = "https://".to_owned();
+    for byte in token {
+        // Writing to a String cannot fail.
+        let _ = write!(address, "{byte:02x}");
+    }
+    address + ".invalid"
+}
+
+fn broken(what: &str, error: impl std::fmt::Display) -> Error {
+    Error::invalid("email", format!("cannot be {what}: {error}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::{Ipv4Addr, SocketAddr};
+
+    use jiff::{Timestamp, civil::Date};
+    use mainstay_core::email::{EmailContent, subscription_request};
+    use mainstay_store::new_id;
+
+    use super::*;
+
+    const TOKEN: EmailToken = [0xa7; 16];
+
+    fn email(content: EmailContent) -> NewEmail {
+        NewEmail {
+            id: new_id(Timestamp::UNIX_EPOCH),
+            client: new_id(Timestamp::UNIX_EPOCH),
+            kind: EmailType::WeeklyInsights,
+            period: Date::constant(2026, 11, 29),
+            subject: String::new(),
+            content,
+            body: None,
+            address: "ada@example.com".to_owned(),
+            token: TOKEN,
+            state: EmailState::Queued,
+            reason: None,
+            due_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    fn hostile() -> EmailContent {
+        subscription_request("Acme", "<b>[[foot]]</b> https://a7a7.invalid {{ content }}").1
+    }
+
+    #[tokio::test]
+    async fn a_mail_is_unpacked_as_it_would_be_made_for_the_site_that_sends_it() {
+        let made = made(vec![email(hostile())], Some("1 Road, Town")).await.unwrap().remove(0);
+        let site = Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let body = made.body.unwrap();
+        assert!(body.len() < 3 * 1024, "{} bytes", body.len());
+        let unpacked = unpack(&body, made.kind, TOKEN, &site).unwrap();
+        let links = super::super::links(made.kind, TOKEN, &site);
+        assert_eq!(unpacked, render(&made.content, Some("1 Road, Town"), &links).unwrap());
+        assert!(unpacked.html.contains("http://127.0.0.1:8080/email/click/"), "{unpacked:?}");
+    }
+
+    #[tokio::test]
+    async fn what_was_packed_otherwise_is_not_unpacked() {
+        let made = made(vec![email(hostile())], None).await.unwrap().remove(0);
+        let site = Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
+        let unpacked = |body: &[u8]| unpack(body, EmailType::WeeklyInsights, TOKEN, &site);
+        let body = made.body.unwrap();
+        for length in 0..body.len() {
+            assert_eq!(unpacked(&body[..length]), None, "{length} bytes of {}", body.len());
+        }
+        // The checksum of what it was packed with.
+        let mut of_another_version = body.clone();
+        of_another_version[3] ^= 1;
+        assert_eq!(unpacked(&of_another_version), None);
+    }
+
+    #[tokio::test]
+    async fn mails_keep_their_order_and_those_that_are_not_sent_are_not_made() {
+        let emails: Vec<NewEmail> = (0..100_u8)
+            .map(|number| NewEmail {
+                state: if number % 3 == 0 { EmailState::Suppressed } else { EmailState::Queued },
+                token: [number; 16],
+                ..email(hostile())
+            })
+            .collect();
+        for (number, email) in (0..).zip(made(emails, None).await.unwrap()) {
+            assert_eq!(email.token, [number; 16]);
+            assert_eq!(email.body.is_some(), email.state == EmailState::Queued);
+        }
+    }
+}

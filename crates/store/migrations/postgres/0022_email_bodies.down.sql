@@ -1,0 +1,1 @@
+ALTER TABLE client_success_emails DROP COLUMN body;
