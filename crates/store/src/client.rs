@@ -463,47 +463,6 @@ impl Tx {
         Ok(())
     }
 
-    /// Deletes a client and everything known of it, for good.
-    pub async fn delete_client(&mut self, client: ClientId) -> Result<()> {
-        self.lock_organization(Lock::DeleteClients).await?;
-        self.lock_organization(Lock::SettleEvents).await?;
-        // No index leads to these by client alone: each is a scan of the organization's rows, the
-        // price of storing events fast. Deleting is rare.
-        for sql in [
-            // What was told of it outside names it.
-            "DELETE FROM webhook_messages WHERE organization_id = $1 AND id IN \
-             (SELECT t.message_id FROM webhook_message_alerts t JOIN client_momentum_alerts a \
-             ON a.organization_id = t.organization_id AND a.id = t.alert_id \
-             WHERE t.organization_id = $1 AND a.client_id = $2)",
-            "DELETE FROM webhook_messages WHERE organization_id = $1 AND about_client IN \
-             (SELECT external_id FROM clients WHERE organization_id = $1 AND id = $2 UNION ALL \
-             SELECT external_id FROM client_aliases WHERE organization_id = $1 AND client_id = $2)",
-            "DELETE FROM client_engagement_events WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM event_moves WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM daily_activity WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM pending_activity WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM client_success_scores WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM stale_scores WHERE organization_id = $1 AND client_id = $2",
-            "DELETE FROM clients WHERE organization_id = $1 AND id = $2",
-        ] {
-            execute!(self, sql, self.scope.organization_uuid(), client.uuid())?;
-        }
-        self.stands_otherwise(ClientRange::of(client));
-        self.forget_known_clients().await
-    }
-
-    /// Makes worthless what is kept in mind of the organization's clients, here and elsewhere.
-    pub(crate) async fn forget_known_clients(&mut self) -> Result<()> {
-        execute!(
-            self,
-            "UPDATE organizations SET client_deletions = client_deletions + 1 WHERE id = $1",
-            self.scope.organization_uuid()
-        )?;
-        Ok(())
-    }
-
     /// Creates a client with a profile.
     ///
     /// # Errors

@@ -505,6 +505,27 @@ pub(crate) fn id_list(ids: impl Iterator<Item = Uuid>, postgres: bool) -> String
     ids.map(literal).collect::<Vec<_>>().join(",")
 }
 
+/// The end of a statement that begins with `WITH wanted (organization_id, client_id, at) AS (`: deletes
+/// what clients have of a table at these instants, by the column that tells the instant.
+///
+/// SQLite looks each of them up. PostgreSQL may rather read all of the organization's rows; so there the
+/// rows are looked up one by one first, and deleted by where they lie.
+pub(crate) fn delete_wanted(table: &str, column: &str, postgres: bool) -> String {
+    if postgres {
+        format!(
+            ") DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM wanted w \
+             CROSS JOIN LATERAL (SELECT t.ctid FROM {table} t \
+             WHERE t.organization_id = w.organization_id AND t.{column} = w.at \
+             AND t.client_id = w.client_id OFFSET 0) found))"
+        )
+    } else {
+        format!(
+            ") DELETE FROM {table} WHERE (organization_id, {column}, client_id) IN \
+             (SELECT organization_id, at, client_id FROM wanted)"
+        )
+    }
+}
+
 /// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
 /// and stays in the connection's cache of prepared statements.
 pub(crate) fn statement_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {

@@ -13,6 +13,7 @@ mod alert_list;
 mod alert_news;
 mod arrived;
 mod client;
+mod delete_client;
 mod dialect;
 mod email;
 mod engagement;

@@ -104,13 +104,14 @@ impl Tx {
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<()> {
-        // Events can lie a day ahead, and an event may be earlier than a client that was created.
+        // No event is earlier than its client; events can lie a day ahead.
         let first = local_day(gone.created_at.min(kept.created_at), zone);
         let (first, last) = (add_days(first, -1), add_days(local_day(now, zone), 2));
-        let first = self.first_active_day().await?.map_or(first, |active| first.min(active));
         self.gather_activity().await?;
         let moved = self.client_instants(gone.id, first, last).await?;
         self.move_events(gone.id, kept.id, &moved).await?;
+        // Now, while it is known when they were.
+        self.delete_events(gone.id, &moved).await?;
         let days: BTreeSet<Date> = moved.iter().map(|at| local_day(*at, zone)).collect();
         for day in &days {
             self.roll_up_again((gone.id, kept.id), *day).await?;
@@ -123,7 +124,7 @@ impl Tx {
             self.mark_stale(organization.scored_until, &[(kept.id, earliest)]).await?;
         }
         self.move_clients_back(&[(kept.id, gone.created_at)]).await?;
-        self.delete_client(gone.id).await?;
+        self.delete_client(gone.id, now).await?;
         self.stands_otherwise(ClientRange::of(kept.id));
         Ok(())
     }
@@ -186,15 +187,7 @@ impl Tx {
             |at| [organization, kept.uuid(), Instant(*at)]
         );
         for client in [gone, kept] {
-            execute!(
-                self,
-                "DELETE FROM daily_activity WHERE organization_id = $1 AND day = $2 \
-                 AND part IN (SELECT part FROM activity_parts \
-                 WHERE organization_id = $1 AND day = $2 UNION SELECT 0) AND client_id = $3",
-                organization,
-                Day(day),
-                client.uuid()
-            )?;
+            self.delete_day(client, day).await?;
         }
         let events = events
             .into_iter()

@@ -135,7 +135,7 @@ impl Mainstay {
         let scope = Scope::Service(organization);
         let client = self.client(scope, external_id).await?;
         let mut tx = self.store().begin(scope).await?;
-        tx.delete_client(client.id).await?;
+        tx.delete_client(client.id, self.now()).await?;
         tx.commit().await?;
         Ok(())
     }

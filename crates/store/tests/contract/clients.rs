@@ -181,7 +181,7 @@ on_both_databases!(a_client_that_another_process_deleted_is_not_kept_in_mind, as
     assert_eq!(resolve().await, first);
     let other = store.reopened().await;
     let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(first.id).await.unwrap();
+    tx.delete_client(first.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     other.close().await;
     let again = resolve().await;
@@ -275,7 +275,7 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
     let ours = crate::isolation::filled(store, "UTC").await;
     let (ada, bob) = (found(store, ours, "ada").await, found(store, ours, "bob").await);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(ada.id).await.unwrap();
+    tx.delete_client(ada.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     for (table, rows) in crate::organizations::everything(store, ours).await {
         let mentions = |id: ClientId| {

@@ -271,7 +271,7 @@ on_both_databases!(mails_and_consent_go_with_their_client, async |store| {
     tx.set_subscription(ada, &subscribed(SubscriptionState::Subscribed)).await.unwrap();
     let event = EmailEvent { link: None, at: now(), suspected: false };
     tx.keep_email_event(id, &event).await.unwrap();
-    tx.delete_client(ada).await.unwrap();
+    tx.delete_client(ada, now()).await.unwrap();
     assert_eq!(tx.email(id).await.unwrap(), None);
     assert_eq!(tx.email_events(id).await.unwrap(), []);
     assert_eq!(tx.subscription(ada).await.unwrap(), None);

@@ -402,7 +402,7 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.advance_scored_until(at("2026-05-30")).await.unwrap();
     tx.advance_health_checked_until(at("2026-05-30")).await.unwrap();
     tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();
-    tx.delete_client(ada.id).await.unwrap();
+    tx.delete_client(ada.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(everything(store, ours).await, before);
 

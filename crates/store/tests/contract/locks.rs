@@ -136,7 +136,7 @@ at_the_same_time!(a_client_deleted_while_its_events_come_in_leaves_nothing_behin
     let other = store.reopened().await;
     let task = tokio::spawn(async move {
         let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
-        tx.delete_client(ada.id).await.unwrap();
+        tx.delete_client(ada.id, now()).await.unwrap();
         tx.commit().await.unwrap();
         other.close().await;
     });

@@ -70,7 +70,7 @@ on_both_databases!(notes_outlive_their_writer_but_not_their_client, async |store
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert!(tx.delete_member(ines).await.unwrap());
     assert_eq!(tx.notes(ada, 10).await.unwrap(), [written]);
-    tx.delete_client(ada).await.unwrap();
+    tx.delete_client(ada, now()).await.unwrap();
     assert_eq!(tx.notes(ada, 10).await.unwrap(), []);
 });
 

@@ -104,7 +104,7 @@ on_both_databases!(a_playbook_starts_once_for_an_episode_and_once_for_a_day, asy
     let bands: Vec<_> = runs.iter().map(|run| run.occasion).collect();
     assert!(bands.contains(&band("2026-05-20")));
     assert_eq!(tx.client_playbook_runs(ada, 2).await.unwrap().len(), 2);
-    tx.delete_client(ada).await.unwrap();
+    tx.delete_client(ada, now()).await.unwrap();
     assert_eq!(tx.client_playbook_runs(ada, 100).await.unwrap(), []);
     assert_eq!(tx.client_playbook_runs(bob, 100).await.unwrap().len(), 1);
 });

@@ -447,7 +447,7 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
     // Only the service deletes clients, for good.
     let ada = found(&database, ours, "ada").await;
     let mut tx = database.begin(Scope::Member(ours, Role::Owner)).await.unwrap();
-    tx.delete_client(ada.id).await.unwrap();
+    tx.delete_client(ada.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(found(&database, ours, "ada").await.id, ada.id);
     database.close().await;

@@ -169,11 +169,11 @@ on_both_databases!(every_change_of_a_standing_is_told_once_it_is_committed, asyn
     assert_eq!(changed(store, ours, version + 1).await, (version + 2, vec![ClientRange::of(bob)]));
 
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(ada.id).await.unwrap();
+    tx.delete_client(ada.id, now()).await.unwrap();
     tx.rollback().await.unwrap();
     assert_eq!(changed(store, ours, version + 2).await, (version + 2, Vec::new()));
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(ada.id).await.unwrap();
+    tx.delete_client(ada.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(changed(store, ours, version + 2).await, (version + 3, only));
 });
@@ -277,7 +277,7 @@ async fn carry_out(
         Step::Deleted(client) => {
             let Some(one) = find(client) else { return };
             let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-            tx.delete_client(one.client).await.unwrap();
+            tx.delete_client(one.client, now()).await.unwrap();
             tx.commit().await.unwrap();
         }
     }

@@ -152,7 +152,7 @@ on_both_databases!(what_is_to_be_gathered_moves_and_goes_with_its_client, async 
     );
     let cleo = found(store, ours, "cleo").await.id;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(cleo).await.unwrap();
+    tx.delete_client(cleo, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(verify(store, ours).await.0, []);
 

@@ -179,7 +179,7 @@ on_both_databases!(a_score_of_a_client_deleted_meanwhile_is_left_out, async |sto
     let scores: Vec<_> =
         [ada, bob].map(|client| (client, score("2026-05-19T10:00:00Z", 50, None))).into();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.delete_client(ada).await.unwrap();
+    tx.delete_client(ada, now()).await.unwrap();
     tx.commit().await.unwrap();
     save(store, ours, "2026-05-19", &scores, now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();

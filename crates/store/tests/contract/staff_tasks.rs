@@ -151,7 +151,7 @@ on_both_databases!(
         assert_eq!(tx.owners_of(&[ada.id]).await.unwrap(), [].into());
         assert_eq!(tx.staff_task(open.id).await.unwrap().unwrap().owner, None);
         assert_eq!(tx.staff_task(done.id).await.unwrap().unwrap().owner, Some(ines));
-        tx.delete_client(ada.id).await.unwrap();
+        tx.delete_client(ada.id, now()).await.unwrap();
         assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 10).await.unwrap(), []);
     }
 );

@@ -383,7 +383,7 @@ on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
     // One that no alert leads to.
     tx.queue_webhook_messages(&[about(id, "ada")], now()).await.unwrap();
     tx.keep_alert_news(&[news(alert, Change::Opened, false)]).await.unwrap();
-    tx.delete_client(ada).await.unwrap();
+    tx.delete_client(ada, now()).await.unwrap();
     let left = tx.webhook_messages(id, None, 9).await.unwrap();
     assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [messages[1].id]);
     assert_eq!(tx.take_alert_news(false).await.unwrap(), []);
