@@ -79,8 +79,8 @@ impl Store {
             // A day's pages are written again with every batch: copying them from the log into the
             // file less often (every 64 MB instead of 4) copies each of them once for many batches.
             .pragma("wal_autocheckpoint", "16384")
-            // Pages, in KiB when negative: holds the region that a day's batches write to.
-            .pragma("cache_size", "-65536")
+            // In KiB when negative. Every commit walks through all of it, and every connection has one.
+            .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory")
             // Statements for many rows have a text for each number of rows and set of equal columns.
             .statement_cache_capacity(400);

@@ -178,7 +178,7 @@ async fn when_too_much_is_waiting_senders_are_told_to_come_again() {
         let event = validate(incoming, NOW).unwrap();
         let writer = world.writer.clone();
         tokio::spawn(async move {
-            let admission = writer.admit(1024 * 1024)?;
+            let admission = writer.admit(128 * 1024)?;
             writer.store(acme, vec![Said::Did(event)], admission).await
         })
     };
@@ -187,7 +187,7 @@ async fn when_too_much_is_waiting_senders_are_told_to_come_again() {
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
-    let waiting: Vec<_> = (1..60).map(wait).collect();
+    let waiting: Vec<_> = (1..80).map(wait).collect();
     for _ in 0..100 {
         tokio::task::yield_now().await;
     }
