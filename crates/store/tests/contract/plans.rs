@@ -8,7 +8,7 @@ use mainstay_core::{
     id::OrganizationId,
     score::ScoreModel,
 };
-use mainstay_store::{ActivityRange, Outcome, Scope, Store, TENANT_TABLES};
+use mainstay_store::{ActivityRange, ClientChunk, Outcome, Scope, Store, TENANT_TABLES};
 
 use crate::{
     fixtures::{at, day, event_at, now, organization, send},
@@ -159,31 +159,7 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
         let (read, _) = cost(&database, "client_success_scores", history).await;
         assert!(read <= rounds * 2, "analyzed {analyzed}: {read} scores of one client");
 
-        let last = chunk.clients[49].0.id;
-        let deletion = async |store: &Store| {
-            let mut tx = store.begin(scope).await.unwrap();
-            tx.delete_client(last, now()).await.unwrap();
-            // For the next round.
-            tx.rollback().await.unwrap();
-        };
-        let (one, other) = (&chunk.clients[7].1, &chunk.clients[8].1);
-        let merging = async |store: &Store| {
-            let zone = mainstay_core::time::time_zone("Europe/Berlin").unwrap();
-            let mut tx = store.begin(scope).await.unwrap();
-            tx.merge_client(one, other, &zone, now()).await.unwrap();
-            tx.rollback().await.unwrap();
-        };
-        for table in ["client_engagement_events", "daily_activity", "client_success_scores"] {
-            let (read, scans) = cost(&database, table, deletion).await;
-            assert!(read <= DAYS * 10, "analyzed {analyzed}: {read} of {table} to delete a client");
-            assert_eq!(scans, 0, "analyzed {analyzed}: {table} to delete a client");
-            let (read, scans) = cost(&database, table, merging).await;
-            assert!(
-                read <= DAYS * 30,
-                "analyzed {analyzed}: {read} of {table} to merge two clients"
-            );
-            assert_eq!(scans, 0, "analyzed {analyzed}: {table} to merge two clients");
-        }
+        deletion_and_merging(&database, ours, &chunk, analyzed).await;
 
         // Half of them have no timestamp, so they may be known from the week before; the clock of
         // the others was corrected over midnight.
@@ -208,4 +184,36 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
         assert_eq!(scans, 0, "analyzed {analyzed}");
     }
     database.close().await;
+}
+
+/// Neither deleting a client nor merging two reads what others did.
+async fn deletion_and_merging(
+    database: &Database,
+    ours: OrganizationId,
+    chunk: &ClientChunk,
+    analyzed: bool,
+) {
+    let scope = Scope::Service(ours);
+    let last = chunk.clients[49].0.id;
+    let deletion = async |store: &Store| {
+        let mut tx = store.begin(scope).await.unwrap();
+        tx.delete_client(last, now()).await.unwrap();
+        // For the next round.
+        tx.rollback().await.unwrap();
+    };
+    let (one, other) = (&chunk.clients[7].1, &chunk.clients[8].1);
+    let merging = async |store: &Store| {
+        let zone = mainstay_core::time::time_zone("Europe/Berlin").unwrap();
+        let mut tx = store.begin(scope).await.unwrap();
+        tx.merge_client(one, other, &zone, now()).await.unwrap();
+        tx.rollback().await.unwrap();
+    };
+    for table in ["client_engagement_events", "daily_activity", "client_success_scores"] {
+        let (read, scans) = cost(database, table, deletion).await;
+        assert!(read <= DAYS * 10, "analyzed {analyzed}: {read} of {table} to delete a client");
+        assert_eq!(scans, 0, "analyzed {analyzed}: {table} to delete a client");
+        let (read, scans) = cost(database, table, merging).await;
+        assert!(read <= DAYS * 30, "analyzed {analyzed}: {read} of {table} to merge two clients");
+        assert_eq!(scans, 0, "analyzed {analyzed}: {table} to merge two clients");
+    }
 }
