@@ -7,12 +7,12 @@
 use std::{fmt::Write as _, thread::available_parallelism};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use mainstay_core::email::{EmailState, EmailType};
-use mainstay_store::{EmailToken, NewEmail};
+use mainstay_core::email::EmailState;
+use mainstay_store::{EmailToken, NewEmail, WholeEmail};
 
 use super::{
     frame::Frame,
-    render::{Rendered, links_at, render},
+    render::{Rendered, links, links_at, render},
 };
 use crate::{Error, Result, http::Site};
 
@@ -83,19 +83,31 @@ fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
     }
 }
 
-/// The mail of a packed one, with its links to a site; `None` when another version has packed it.
-pub(super) fn unpack(
-    packed: &[u8],
-    kind: EmailType,
-    token: EmailToken,
+/// A mail as it is sent from a site: as it was made, or made now when an earlier version has queued it, or
+/// what stands in every mail was changed since.
+///
+/// # Errors
+/// As [`made`].
+pub(super) fn ready(
+    email: &WholeEmail,
+    postal_address: Option<&str>,
     site: &Site,
-) -> Option<Rendered> {
+) -> Result<Rendered> {
+    let kept = email.body.as_deref();
+    if let Some(as_made) = kept.and_then(|packed| unpack(packed, email.token, site)) {
+        return Ok(as_made);
+    }
+    let links = links(email.email.kind, email.token, site);
+    render(&email.content, postal_address, &links)
+}
+
+/// The mail of a packed one, with its links to a site; `None` when another version has packed it.
+fn unpack(packed: &[u8], token: EmailToken, site: &Site) -> Option<Rendered> {
     let unpacked = inflate(packed)?;
     let (length, rest) = unpacked.split_first_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let (html, text) = rest.split_at_checked(length)?;
     let (from, to) = (stand_in(token), site.link(""));
-    debug_assert!(links_at(kind, token, &from).button.starts_with(&from));
     let led = |bytes: &[u8]| Some(std::str::from_utf8(bytes).ok()?.replace(&from, &to));
     Some(Rendered { html: led(html)?, text: led(text)? })
 }
@@ -140,8 +152,11 @@ mod tests {
     use std::net::{Ipv4Addr, SocketAddr};
 
     use jiff::{Timestamp, civil::Date};
-    use mainstay_core::email::{EmailContent, subscription_request};
-    use mainstay_store::new_id;
+    use mainstay_core::{
+        email::{EmailContent, EmailType, subscription_request},
+        id::OrganizationId,
+    };
+    use mainstay_store::{ClientEmail, new_id};
 
     use super::*;
 
@@ -168,23 +183,65 @@ mod tests {
         subscription_request("Acme", "<b>[[foot]]</b> https://a7a7.invalid {{ content }}").1
     }
 
+    fn site() -> Site {
+        Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))
+    }
+
+    /// A mail as it comes out of the outbox.
+    fn taken(email: NewEmail) -> WholeEmail {
+        WholeEmail {
+            organization: OrganizationId::from(uuid::Uuid::nil()),
+            client: email.client,
+            email: ClientEmail {
+                id: email.id,
+                client_id: "ada".to_owned(),
+                client_name: None,
+                kind: email.kind,
+                period: email.period,
+                subject: email.subject,
+                state: email.state,
+                reason: email.reason,
+                address: email.address,
+                attempts: 0,
+                due_at: email.due_at,
+                created_at: email.due_at,
+                sent_at: None,
+                opened_at: None,
+                clicked_at: None,
+            },
+            content: email.content,
+            body: email.body,
+            token: email.token,
+        }
+    }
+
     #[tokio::test]
-    async fn a_mail_is_unpacked_as_it_would_be_made_for_the_site_that_sends_it() {
+    async fn a_mail_is_sent_as_it_was_made_with_its_links_to_the_site_that_sends_it() {
         let made = made(vec![email(hostile())], Some("1 Road, Town")).await.unwrap().remove(0);
-        let site = Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-        let body = made.body.unwrap();
-        assert!(body.len() < 3 * 1024, "{} bytes", body.len());
-        let unpacked = unpack(&body, made.kind, TOKEN, &site).unwrap();
-        let links = super::super::links(made.kind, TOKEN, &site);
-        assert_eq!(unpacked, render(&made.content, Some("1 Road, Town"), &links).unwrap());
-        assert!(unpacked.html.contains("http://127.0.0.1:8080/email/click/"), "{unpacked:?}");
+        let links = links(made.kind, TOKEN, &site());
+        let expected = render(&made.content, Some("1 Road, Town"), &links).unwrap();
+        assert!(expected.html.contains("http://127.0.0.1:8080/email/click/"), "{expected:?}");
+        let size = made.body.as_ref().unwrap().len();
+        assert!(size < 3 * 1024, "{size} bytes");
+        // Neither of these would be in it if it were made now.
+        let changed = NewEmail { content: subscription_request("Other", "Bob").1, ..made };
+        assert_eq!(ready(&taken(changed), Some("2 Lane"), &site()).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_mail_that_was_not_made_is_made_when_it_is_sent() {
+        let links = links(EmailType::WeeklyInsights, TOKEN, &site());
+        let expected = render(&hostile(), Some("2 Lane"), &links).unwrap();
+        for body in [None, Some(vec![1, 2, 3])] {
+            let queued = NewEmail { body, ..email(hostile()) };
+            assert_eq!(ready(&taken(queued), Some("2 Lane"), &site()).unwrap(), expected);
+        }
     }
 
     #[tokio::test]
     async fn what_was_packed_otherwise_is_not_unpacked() {
         let made = made(vec![email(hostile())], None).await.unwrap().remove(0);
-        let site = Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)));
-        let unpacked = |body: &[u8]| unpack(body, EmailType::WeeklyInsights, TOKEN, &site);
+        let unpacked = |body: &[u8]| unpack(body, TOKEN, &site());
         let body = made.body.unwrap();
         for length in 0..body.len() {
             assert_eq!(unpacked(&body[..length]), None, "{length} bytes of {}", body.len());

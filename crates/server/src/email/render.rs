@@ -168,3 +168,101 @@ fn shares(part: &PartLine) -> (i64, i64) {
     let filled = part.points.clamp(0, 100);
     (filled, 100 - filled)
 }
+
+#[cfg(test)]
+mod tests {
+    use mainstay_core::email::{Change, Item, Stat};
+
+    use super::*;
+
+    /// A mail with everything that one can have, each text of its own and hostile.
+    fn full() -> EmailContent {
+        let text = |name: &str| format!("<{name}> [[foot]]");
+        let part = |name: &str, measured| PartLine {
+            name: text(name),
+            points: if measured { 61 } else { 50 },
+            band: Band::Good,
+            measured,
+        };
+        EmailContent {
+            organization: text("organization"),
+            about: text("about"),
+            preview: text("preview"),
+            heading: text("heading"),
+            lead: text("lead"),
+            score: Some(ScoreLine {
+                overall: 73,
+                band: Band::Good,
+                trend: Trend::Rising,
+                change: Some(Change { points: 12, since: text("since"), before: 61 }),
+                parts: vec![part("measured", true), part("assumed", false)],
+            }),
+            stats: vec![Stat { figure: text("figure"), label: text("label") }],
+            items: vec![Item {
+                label: text("item-label"),
+                title: text("item-title"),
+                message: text("message"),
+            }],
+            button: text("button"),
+            notes: vec![text("note")],
+        }
+    }
+
+    #[test]
+    fn all_that_a_mail_says_stands_in_its_html_and_none_of_it_is_markup() {
+        let links = EmailLinks {
+            button: "https://a.test/button".to_owned(),
+            unsubscribe: Some("https://a.test/unsubscribe".to_owned()),
+            pixel: Some("https://a.test/pixel".to_owned()),
+        };
+        let html = render(&full(), Some("<postal>"), &links).unwrap().html;
+        for name in [
+            "organization",
+            "about",
+            "preview",
+            "heading",
+            "lead",
+            "since",
+            "measured",
+            "assumed",
+            "figure",
+            "label",
+            "item-label",
+            "item-title",
+            "message",
+            "button",
+            "note",
+        ] {
+            let escaped = format!("&#60;{name}&#62; [[foot]]");
+            assert!(html.contains(&escaped), "{name}: {html}");
+            assert!(!html.contains(&format!("<{name}>")), "{name}: {html}");
+        }
+        for said in [
+            "&#60;postal&#62;",
+            "73<span",
+            ">Good</td>",
+            "\u{25b2}\u{fe0e} +12</span> since",
+            "(61)",
+            "(assumed)</span>",
+            "<td width=\"61%\"",
+            "href=\"https://a.test/button\"",
+            "href=\"https://a.test/unsubscribe\"",
+            "src=\"https://a.test/pixel\"",
+        ] {
+            assert!(html.contains(said), "{said}: {html}");
+        }
+        // What is left of holes is what the texts say themselves.
+        assert_eq!(html.matches("[[").count(), html.matches("&#62; [[foot]]").count());
+    }
+
+    #[test]
+    fn a_mail_without_sections_has_none_of_them() {
+        let bare = EmailContent { score: None, stats: Vec::new(), items: Vec::new(), ..full() };
+        let html =
+            render(&bare, None, &preview_links(EmailType::SubscriptionRequest)).unwrap().html;
+        for gone in ["of 100", "(assumed)", "figure", "item-label", "Unsubscribe", "<img"] {
+            assert!(!html.contains(gone), "{gone}: {html}");
+        }
+        assert!(html.contains("&#60;lead&#62;"), "{html}");
+    }
+}

@@ -10,7 +10,7 @@ use lettre::{
     transport::smtp::client::AsyncSmtpConnection,
 };
 use mainstay_core::{
-    email::{EmailContent, EmailLinks, next_try},
+    email::{EmailLinks, next_try},
     id::OrganizationId,
 };
 use mainstay_store::StaffEmail;
@@ -22,11 +22,11 @@ use tokio::{
 
 use super::{
     Delivery,
-    outbox::unpack,
+    outbox::ready,
     render::{Rendered, links, render},
     smtp::{Outcome, SmtpServer, send},
 };
-use crate::{Error, Mainstay, Result, http::Site};
+use crate::{Mainstay, Result, http::Site};
 
 /// How often it is looked whether a mail is to be sent.
 const TICK: Duration = Duration::from_secs(1);
@@ -43,14 +43,6 @@ struct Letter<'a> {
     to: &'a str,
     subject: &'a str,
     rendered: Rendered,
-}
-
-fn made(
-    content: &EmailContent,
-    postal_address: Option<&str>,
-    links: &EmailLinks,
-) -> std::result::Result<Rendered, String> {
-    render(content, postal_address, links).map_err(|error: Error| error.to_string())
 }
 
 /// Sends what is due, until it is told to stop. It finishes the mail that is under way.
@@ -206,19 +198,13 @@ impl Sender {
     fn message(&self, delivery: &Delivery) -> std::result::Result<Message, String> {
         let Delivery { email, from_name, postal_address, .. } = delivery;
         let links = links(email.email.kind, email.token, &self.site);
-        let kept = email.body.as_deref();
-        let kept = kept.and_then(|body| unpack(body, email.email.kind, email.token, &self.site));
-        let rendered = match kept {
-            Some(kept) => kept,
-            // An earlier version has queued it, or what stands in each mail was changed since.
-            None => made(&email.content, postal_address.as_deref(), &links)?,
-        };
         let letter = Letter {
             id: email.email.id.to_string(),
             from_name,
             to: &email.email.address,
             subject: &email.email.subject,
-            rendered,
+            rendered: ready(email, postal_address.as_deref(), &self.site)
+                .map_err(|error| error.to_string())?,
         };
         self.written(letter, &links)
     }
@@ -231,7 +217,7 @@ impl Sender {
             from_name: FROM_OURSELVES,
             to: &email.address,
             subject: &email.subject,
-            rendered: made(&email.content, None, &links)?,
+            rendered: render(&email.content, None, &links).map_err(|error| error.to_string())?,
         };
         self.written(letter, &links)
     }
