@@ -27,8 +27,10 @@ use crate::{
 const OVERLOAD: f64 = 3.0;
 /// Connections that overload a server: more than the requests that its memory has room for.
 const OVERLOAD_CONNECTIONS: usize = 4_096;
-/// Events by which it is found out what a server can take.
-const PROBED: u64 = 60_000;
+/// Events after which a server that has just begun is as fast as it gets.
+const WARMING: u64 = 60_000;
+/// Requests by which it is found out then what it can take.
+const PROBED_REQUESTS: u64 = 5_000;
 
 /// A server and a key to send with.
 #[derive(Clone, Debug)]
@@ -186,8 +188,10 @@ async fn tell_ceiling(options: &Options, folder: &Path) -> Result<()> {
 
 /// Sends three times what the server can take; answers how many events were acknowledged in all.
 async fn overload(load: &Load, target: &Target, seconds: u64) -> Result<u64> {
-    let probe = Load { events: 0..PROBED, requests_a_second: None, ..load.clone() };
-    let probed = probe.run(target).await?;
+    let closed = |events| Load { events, requests_a_second: None, ..load.clone() };
+    let warmed = closed(0..WARMING).run(target).await?;
+    let begin = WARMING + PROBED_REQUESTS * load.batch;
+    let probed = closed(WARMING..begin).run(target).await?;
     let capacity = rate(probed.accepted, probed.time);
     say(format_args!("it can take {capacity:.0} requests/s; now {OVERLOAD} times that"));
     let requests = capacity * OVERLOAD;
@@ -200,7 +204,7 @@ async fn overload(load: &Load, target: &Target, seconds: u64) -> Result<u64> {
     let events = (requests * seconds as f64) as u64 * load.batch;
     let over = Load {
         connections: OVERLOAD_CONNECTIONS,
-        events: PROBED..PROBED + events,
+        events: begin..begin + events,
         requests_a_second: Some(requests),
         ..load.clone()
     };
@@ -215,5 +219,5 @@ async fn overload(load: &Load, target: &Target, seconds: u64) -> Result<u64> {
         outcome.failed
     ));
     tell_latency(&outcome, " of those taken, from when it was due");
-    Ok(probed.acknowledged + outcome.acknowledged)
+    Ok(warmed.acknowledged + probed.acknowledged + outcome.acknowledged)
 }
