@@ -1,12 +1,16 @@
 //! Clients: found, created, changed, deleted.
 
+use jiff::SignedDuration;
 use mainstay_core::{engagement::EventType, id::ClientId};
 use mainstay_store::{
-    Client, ClientChunk, ClientPatch, Profile, ResolvedClient, Scope, Seen, StoreError, new_id,
+    Client, ClientChunk, ClientPatch, Profile, ResolvedClient, RollUp, Scope, Seen, StoreError,
+    new_id,
 };
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::{at, client, event, everybody, found, fresh, now, organization, send};
+use crate::fixtures::{
+    at, client, event, event_at, everybody, found, fresh, now, organization, send, send_to_roll_up,
+};
 
 fn object(value: Value) -> Map<String, Value> {
     match value {
@@ -270,6 +274,31 @@ on_both_databases!(a_client_exists_since_its_earliest_stored_event, async |store
     send(store, ours, &[login("bob", "m4", "2026-05-15")]).await;
     assert_eq!(created("bob").await, at("2026-05-08"));
 });
+
+on_both_databases!(
+    a_deleted_client_leaves_nothing_of_the_first_day_there_is_nor_of_tomorrow,
+    async |store| {
+        for zone in ["America/New_York", "Pacific/Kiritimati"] {
+            let ours = organization(store, zone).await;
+            let tomorrow = now() + SignedDuration::from_hours(24);
+            for (roll_up, id) in [(RollUp::AtOnce, "m1"), (RollUp::Later, "m2")] {
+                let happened = [at("2000-01-01T00:00:00Z"), now(), tomorrow];
+                let events = happened.map(|when| event_at("ada", id, EventType::Login, when));
+                send_to_roll_up(store, ours, &events, roll_up).await;
+            }
+            let ada = found(store, ours, "ada").await;
+            let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+            tx.delete_client(ada.id, now()).await.unwrap();
+            tx.commit().await.unwrap();
+            for table in
+                ["client_engagement_events", "daily_activity", "pending_activity", "clients"]
+            {
+                let left = store.rows_of(table, ours.uuid()).await;
+                assert_eq!(left, Vec::<String>::new(), "{zone}: {table}");
+            }
+        }
+    }
+);
 
 on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async |store| {
     let ours = crate::isolation::filled(store, "UTC").await;
