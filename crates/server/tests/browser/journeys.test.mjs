@@ -90,9 +90,7 @@ test("a client reads an insight, gives feedback and sees satisfaction become mea
 test("an event that is posted, and one that is refused, appear on Live without reloading", async () => {
   const page = await open(chromium);
   await signIn(page, site);
-  const listening = page.waitForResponse((answer) => answer.url().endsWith("/live/stream"));
   await page.goto(`${site.url}/live`);
-  await listening;
   // Rows do not move under a pointer: away from the list.
   await page.mouse.move(0, 0);
   let loads = 0;
@@ -111,6 +109,35 @@ test("an event that is posted, and one that is refused, appear on Live without r
   assert.deepEqual(page.wrong, []);
 });
 
+test("what happens before a page has begun to listen is seen on it", async () => {
+  const client = `early-${Date.now()}`;
+  const event = (name) => api(site, site.writeKey, "/api/v1/events", { clientId: client, event: name });
+  await event("login");
+  const page = await open(chromium);
+  await signIn(page, site);
+  // A page that does not listen, so that only those below are held up.
+  await page.goto(`${site.url}/settings`);
+  let listen;
+  await page.route("**/live/stream", (route) => { listen = () => route.continue(); });
+  const begins = async () => {
+    await assertSoon(() => listen);
+    listen();
+    listen = undefined;
+  };
+  await page.goto(`${site.url}/live`);
+  await page.mouse.move(0, 0);
+  await event("Signed early");
+  await begins();
+  await page.getByText("Signed early").first().waitFor({ timeout: 10_000 });
+
+  await page.goto(`${site.url}/clients/${client}`);
+  const before = await shown(page);
+  for (let done = 0; done < 5; done += 1) await event("content_generated");
+  await begins();
+  await assertSoon(async () => (await shown(page)).score > before.score);
+  assert.deepEqual(page.wrong, []);
+});
+
 test("an event that is posted moves the score on pages that are open, without reloading", async () => {
   const client = `mover-${Date.now()}`;
   const event = (name) => api(site, site.writeKey, "/api/v1/events", { clientId: client, event: name });
@@ -121,14 +148,12 @@ test("an event that is posted moves the score on pages that are open, without re
   const own = await open(chromium);
   await own.goto(url);
   const pages = [
-    { page: staff, address: `${site.url}/clients/${client}`, stream: "/live/stream" },
-    { page: own, address: `${site.url}/client/dashboard/success`, stream: "/client/stream" },
+    { page: staff, address: `${site.url}/clients/${client}` },
+    { page: own, address: `${site.url}/client/dashboard/success` },
   ];
   const before = [];
-  for (const { page, address, stream } of pages) {
-    const listening = page.waitForResponse((answer) => answer.url().endsWith(stream));
+  for (const { page, address } of pages) {
     await page.goto(address);
-    await listening;
     page.loads = 0;
     page.on("framenavigated", () => (page.loads += 1));
     // Somebody is reading: what is open stays open, and the keyboard stays where it is.
@@ -161,10 +186,8 @@ test("the first event of a client brings its waiting page to life", async () => 
   await api(site, site.secretKey, "/api/v1/clients", { client_id: client });
   const { url } = await api(site, site.secretKey, `/api/v1/clients/${client}/links`, {});
   const page = await open(chromium);
-  const listening = page.waitForResponse((answer) => answer.url().endsWith("/client/stream"));
   await page.goto(url);
   await page.getByText("Nothing to score yet.").waitFor();
-  await listening;
   await api(site, site.writeKey, "/api/v1/events", { clientId: client, event: "content_generated" });
   await page.locator("#live-score .ring b").waitFor();
   assert.deepEqual(page.wrong, []);

@@ -7,7 +7,8 @@ const SETTLE_MS = 400;
 const PAUSE_MS = 1500;
 
 let source;
-let lost = false;
+// Whether nobody told what happened in a while: until the first stream opens, and between two.
+let missed = true;
 let timer;
 // The client that the page is about, if it is about one.
 const subject = document.querySelector("[data-live-client]");
@@ -68,13 +69,20 @@ const addIcons = (page) => {
   }
 };
 
-// Asks for this page again and takes over what changed. Rows stay where they are: those that are new,
-// or stand elsewhere now, wait for a button.
-async function refresh() {
+// This page as it is now, if it can be had.
+async function pageNow() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
-  if (!answer?.ok || answer.redirected) return;
+  if (!answer?.ok || answer.redirected) return null;
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   addIcons(page);
+  return page;
+}
+
+// Takes over what changed. Rows stay where they are: those that are new, or stand elsewhere now, wait
+// for a button.
+async function refresh() {
+  const page = await pageNow();
+  if (!page) return;
   const ids = (root) => [...parts(root)].map((part) => part.id).join(" ");
   // What was an empty page has other parts now.
   if (about !== undefined && ids(page) !== ids(document) && !isUsed(document.body)) return location.reload();
@@ -134,13 +142,14 @@ function showNew() {
   held = [];
   offer("");
 }
+const isListed = (key) => list.querySelector(`[data-key="${CSS.escape(key)}"]`) !== null;
 function put(html) {
   document.querySelector("[data-live-waiting]")?.remove();
   list.hidden = false;
   const template = document.createElement("template");
   template.innerHTML = html;
   for (const row of [...template.content.children].reverse()) {
-    if (row.dataset.key && list.querySelector(`[data-key="${CSS.escape(row.dataset.key)}"]`)) continue;
+    if (isListed(row.dataset.key)) continue;
     list.prepend(row);
     lightUp(row);
   }
@@ -153,6 +162,19 @@ function arrive({ html, kind }) {
   if (held.length > MOST_EVENTS) held.shift();
   const count = held.reduce((sum, one) => sum + (one.match(/<li/g)?.length ?? 0), 0);
   offer(`Show ${count} new`);
+}
+
+// What happened while nobody told, as far as the page has it. That is one request more for each page,
+// a few milliseconds after it: without it, what comes in just then is not seen until the next news.
+async function catchUp() {
+  if (!list) return again();
+  const listed = (root) => [...root.querySelectorAll("[data-live-events] > [data-key]")];
+  const page = await pageNow();
+  const coming = page ? listed(page) : [];
+  const unseen = coming.filter((row) => !isListed(row.dataset.key));
+  // More may have come than the page shows at a time: what is between would be missing unseen.
+  if (unseen.length && unseen.length === coming.length && list.children.length) return location.reload();
+  if (unseen.length) arrive({ html: unseen.map((row) => row.outerHTML).join(""), kind: list.dataset.liveEvents });
 }
 
 const isShown = (clients) => !clients || clients.includes(about) || clients.some((id) => document.querySelector(`[data-live-list] > [data-key="${CSS.escape(id)}"]`));
@@ -185,18 +207,17 @@ function listen() {
     source.addEventListener(name, (event) => hear(JSON.parse(event.data)));
   }
   source.addEventListener("open", () => {
-    // What happened in between was told to nobody.
-    if (lost) list ? location.reload() : again();
-    lost = false;
+    if (missed) catchUp();
+    missed = false;
   });
-  source.addEventListener("error", () => { lost = true; });
+  source.addEventListener("error", () => { missed = true; });
 }
 // A tab that nobody sees keeps no connection: browsers have few of them for one server.
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) {
     source?.close();
     source = undefined;
-    lost = true;
+    missed = true;
   } else if (!source) listen();
 });
 if (!document.hidden) listen();
