@@ -268,12 +268,7 @@ impl Tx {
         }
         self.lock_organization(Lock::KnowClients).await?;
         let organization = self.scope.organization_uuid();
-        let (deletions,) = fetch_one!(
-            self,
-            (i64,),
-            "SELECT client_deletions FROM organizations WHERE id = $1",
-            organization
-        )?;
+        let (_, deletions) = self.organization_and_deletions().await?;
         let known: Vec<Option<ResolvedClient>> = seen
             .iter()
             .map(|client| self.known.get(organization.into(), client.external_id, deletions))

@@ -8,8 +8,8 @@ mod types;
 
 pub(crate) use rows::{
     COLUMN_ROWS, columns_query, columns_sql, fetch_for_rows, fetch_packed_for_rows, for_statements,
-    insert_new_rows, insert_rows, is_constant, some_varying, statement_chunks, values_query,
-    values_sql,
+    insert_new_rows, insert_rows, is_constant, some_varying, statement_chunks, statement_rows,
+    values_query, values_sql,
 };
 pub(crate) use types::{Day, EARLIEST, Instant};
 
@@ -109,7 +109,9 @@ macro_rules! fetch_one {
 
 /// Runs a statement and tells how many rows it touched.
 macro_rules! execute {
-    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {
+    ($tx:expr, $sql:expr $(, $bind:expr)* $(,)?) => {{
+        // It may be the organization that this changes.
+        $tx.organization = None;
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => sqlx::query($sql)
                 $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
@@ -117,7 +119,7 @@ macro_rules! execute {
                 $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
         }
         .map_err($crate::StoreError::from)
-    };
+    }};
 }
 
 /// Moves an organization's rows of a table into what they come to: `$sql` is an `INSERT` that sums

@@ -99,6 +99,9 @@ pub struct Tx {
     known: Arc<known_clients::KnownClients>,
     learned: known_clients::Learned,
     changed_standings: Vec<ClientRange>,
+    /// The organization as it was read last, with the number of its deletions, while nothing but this
+    /// transaction can change it.
+    organization: Option<(Organization, i64)>,
 }
 
 /// What every method of the store answers.

@@ -85,7 +85,8 @@ impl Store {
             // Statements for many rows have a text for each number of rows and set of equal columns.
             .statement_cache_capacity(400);
         check_file(url, options.get_filename())?;
-        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE);
+        // A file does not hang up: to ask each time whether it is still there costs as long as a statement.
+        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false);
         let writer = pool
             .clone()
             .max_connections(1)
@@ -163,6 +164,7 @@ impl Store {
             known: Arc::clone(&self.known),
             learned: Learned::default(),
             changed_standings: Vec::new(),
+            organization: None,
         }
     }
 
@@ -324,6 +326,11 @@ impl Tx {
             Connection::Postgres(transaction) => transaction.rollback().await?,
         }
         Ok(())
+    }
+
+    /// Whether nobody else can write before this transaction ends: SQLite has one writer.
+    pub(crate) const fn writes_alone(&self) -> bool {
+        self.writes && matches!(self.connection, Connection::Sqlite(_))
     }
 
     /// Waits until no other transaction holds a lock that excludes this one; held until the end.

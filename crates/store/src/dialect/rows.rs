@@ -46,7 +46,8 @@ macro_rules! values_query {
                 one == $bind
             })),+
         ]);
-        let sql = $crate::dialect::values_sql($insert, $chunk.len(), &constant, $conflict);
+        let rows = $crate::dialect::statement_rows($chunk.len());
+        let sql = $crate::dialect::values_sql($insert, rows, &constant, $conflict);
         let mut query = $start(sqlx::AssertSqlSafe(sql)).bind($shared);
         if let Some($row) = $chunk.first() {
             let mut constant = constant.iter();
@@ -56,7 +57,12 @@ macro_rules! values_query {
             let mut constant = constant.iter();
             $(if constant.next() == Some(&false) { query = query.bind($bind); })+
         }
-        query
+        for _ in $chunk.len()..rows {
+            for _ in constant.iter().filter(|constant| !**constant) {
+                query = query.bind(None::<i64>);
+            }
+        }
+        query.bind(i64::try_from($chunk.len()).unwrap_or(i64::MAX))
     }};
 }
 
@@ -191,16 +197,19 @@ pub(crate) use {
     insert_rows, values_query,
 };
 
-/// Cuts rows into pieces of few different sizes, so that each statement's text is one of a handful
-/// and stays in the connection's cache of prepared statements.
-pub(crate) fn statement_chunks<T>(mut rows: &[T]) -> impl Iterator<Item = &[T]> {
-    const SIZES: [usize; 9] = [256, 128, 64, 32, 16, 8, 4, 2, 1];
-    std::iter::from_fn(move || {
-        let size = SIZES.into_iter().find(|size| *size <= rows.len())?;
-        let (chunk, rest) = rows.split_at(size);
-        rows = rest;
-        Some(chunk)
-    })
+/// How many rows a statement of SQLite's has room for: few different numbers, so that its text is one
+/// of a handful and stays in the connection's cache of prepared statements.
+const ROOMS: [usize; 15] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+
+/// Cuts rows into pieces that one statement has room for.
+pub(crate) fn statement_chunks<T>(rows: &[T]) -> std::slice::Chunks<'_, T> {
+    rows.chunks(ROOMS[ROOMS.len() - 1])
+}
+
+/// The room of the smallest statement for so many rows. What is left of it stays empty: that costs
+/// less than a statement more, for which two threads wake one another.
+pub(crate) fn statement_rows(rows: usize) -> usize {
+    ROOMS.into_iter().find(|room| *room >= rows).unwrap_or(rows)
 }
 
 /// Whether a column is the same in all rows. In a single row none is: a list of statements with
@@ -234,8 +243,9 @@ pub(crate) fn columns_sql(insert: &str, columns: usize, conflict: &str) -> Strin
     )
 }
 
-/// `insert SELECT ?, column1, ?, column2 FROM (VALUES (?,?),(?,?)) … conflict` for a number of rows:
-/// the first column and the constant ones have one parameter for all rows, the others one for each.
+/// `insert SELECT ?, column1, ?, column2 FROM (VALUES (?,?),(?,?)) LIMIT ? … conflict` with room for a
+/// number of rows: the first column and the constant ones have one parameter for all rows, the others
+/// one for each; the last says how many rows there are.
 ///
 /// Parameters have no numbers: SQLite looks the name of every numbered one up in a list, from its
 /// start, and with three thousand of them binding took two thirds of the time that it takes to store
@@ -265,6 +275,6 @@ pub(crate) fn values_sql(insert: &str, rows: usize, constant: &[bool], conflict:
         sql.push(')');
     }
     // WHERE: without it, SQLite takes the ON of ON CONFLICT for a join's.
-    let _ = write!(sql, ") AS given WHERE true {}", day_by_day(conflict, false));
+    let _ = write!(sql, ") AS given WHERE true LIMIT ? {}", day_by_day(conflict, false));
     sql
 }

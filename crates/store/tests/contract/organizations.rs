@@ -102,6 +102,22 @@ on_both_databases!(a_patch_changes_what_it_names_and_nothing_else, async |store|
     assert_eq!(read(store, ours).await, expected);
 });
 
+on_both_databases!(a_transaction_sees_what_it_changed_of_its_organization, async |store| {
+    let ours = organization(store, "UTC").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().time_zone, "UTC");
+    let patch = OrganizationPatch {
+        time_zone: Some("Asia/Kathmandu".to_owned()),
+        ..OrganizationPatch::default()
+    };
+    tx.update_organization(&patch).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().time_zone, "Asia/Kathmandu");
+    tx.advance_scored_until(at("2026-05-01")).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-01")));
+    tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().model_version, 2);
+});
+
 on_both_databases!(marks_of_progress_only_move_forward, async |store| {
     let ours = organization(store, "UTC").await;
     let (early, late) = (at("2026-05-01T00:00:00Z"), at("2026-05-02T00:00:00Z"));
