@@ -19,10 +19,10 @@ pub(super) async fn run(
     let server = Server::bind(settings).await?;
     let bar = progress::steps();
     bar.set_message("sample data");
-    let prepared = prepare(mainstay, |done, total| {
+    let prepared = Box::pin(prepare(mainstay, |done, total| {
         bar.set_length(total);
         bar.set_position(done);
-    })
+    }))
     .await;
     bar.finish_and_clear();
     let site = Site { demo: true, ..server.site(settings) };

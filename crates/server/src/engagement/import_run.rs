@@ -91,8 +91,8 @@ impl Mainstay {
             if batch.is_empty() {
                 break;
             }
-            let (_, fates) = match &mut dry {
-                Some(tx) => self.store_said_in(tx, &batch, RollUp::AtOnce).await?,
+            let fates = match &mut dry {
+                Some(tx) => self.store_said_in(tx, &batch, RollUp::AtOnce).await?.1,
                 None => self.import_batch(organization, &batch).await?,
             };
             for fate in fates {
@@ -120,7 +120,7 @@ impl Mainstay {
         &self,
         organization: OrganizationId,
         batch: &[Said],
-    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
+    ) -> Result<Vec<Fate>> {
         let mut tries = Tries::default();
         loop {
             let stored = self.try_import(organization, batch).await;
@@ -130,15 +130,11 @@ impl Mainstay {
         }
     }
 
-    async fn try_import(
-        &self,
-        organization: OrganizationId,
-        batch: &[Said],
-    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
+    async fn try_import(&self, organization: OrganizationId, batch: &[Said]) -> Result<Vec<Fate>> {
         let mut tx = self.begin(organization).await?;
-        let stored = self.store_said_in(&mut tx, batch, RollUp::AtOnce).await?;
+        let (_, fates) = self.store_said_in(&mut tx, batch, RollUp::AtOnce).await?;
         tx.commit().await?;
-        Ok(stored)
+        Ok(fates)
     }
 }
 

@@ -1,6 +1,6 @@
 //! Storing what was said of clients: what they did, who they are, and who belongs to whom.
 
-use std::collections::HashMap;
+use std::{borrow::Cow, collections::HashMap};
 
 use mainstay_core::{
     engagement::{Event, EventError, ProfileChange, segment::Said},
@@ -30,6 +30,9 @@ pub enum Fate {
     /// It cannot be kept.
     Refused(EventError),
 }
+
+/// The host app's id of the client that each of what was said is about, if it is about one.
+pub(crate) type Names<'a> = Vec<Option<Cow<'a, str>>>;
 
 impl From<Outcome> for Fate {
     fn from(outcome: Outcome) -> Self {
@@ -74,11 +77,11 @@ impl Mainstay {
         Ok(fates)
     }
 
-    async fn try_store(
+    async fn try_store<'a>(
         &self,
         organization: OrganizationId,
-        said: &[Said],
-    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
+        said: &'a [Said],
+    ) -> Result<(Names<'a>, Vec<Fate>)> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         let roll_up = if said.len() < MANY { RollUp::Later } else { RollUp::AtOnce };
         let stored = self.store_said_in(&mut tx, said, roll_up).await?;
@@ -115,12 +118,12 @@ impl Mainstay {
 
     /// Stores what was said within a transaction of its organization; answers whose each of it is and
     /// what became of it. Ids that mean the same client are left alone.
-    pub(crate) async fn store_said_in(
+    pub(crate) async fn store_said_in<'a>(
         &self,
         tx: &mut Tx,
-        said: &[Said],
+        said: &'a [Said],
         roll_up: RollUp,
-    ) -> Result<(Vec<Option<String>>, Vec<Fate>)> {
+    ) -> Result<(Names<'a>, Vec<Fate>)> {
         let zone = zone_of(tx).await?;
         let names = whose(tx, said).await?;
         let seen: Vec<Seen<'_>> = said
@@ -200,7 +203,7 @@ fn told_at(said: &Said) -> Option<jiff::Timestamp> {
 
 /// The client that each of it is about. A user's is the account it was last said to belong to: before
 /// it in the same batch, else before the batch, else after it in the batch.
-async fn whose(tx: &mut Tx, said: &[Said]) -> Result<Vec<Option<String>>> {
+async fn whose<'a>(tx: &mut Tx, said: &'a [Said]) -> Result<Names<'a>> {
     let mut users: Vec<&str> = said
         .iter()
         .filter_map(|said| match said {
@@ -220,12 +223,12 @@ async fn whose(tx: &mut Tx, said: &[Said]) -> Result<Vec<Option<String>>> {
         .iter()
         .map(|said| match said {
             Said::Did(Event { client_id, .. }) | Said::Told(ProfileChange { client_id, .. }) => {
-                Some(client_id.clone())
+                Some(Cow::from(client_id))
             }
-            Said::DidForAccount(event) => accounts.get(&event.client_id).cloned(),
+            Said::DidForAccount(event) => accounts.get(&event.client_id).cloned().map(Cow::from),
             Said::Joined { user, account } => {
                 accounts.insert(user.clone(), account.client_id.clone());
-                Some(account.client_id.clone())
+                Some(Cow::from(&account.client_id))
             }
             Said::Alias { .. } | Said::Nothing => None,
         })

@@ -214,11 +214,15 @@ async fn store_group(
     match mainstay.store_said(organization, &said).await {
         Ok(fates) => {
             gatherer.note(organization, said.len());
-            let mut fates = fates.into_iter();
-            for (count, answer, _memory) in answers {
-                // The sender may have gone; its events are stored all the same.
-                let _ = answer.send(Ok(fates.by_ref().take(count).collect()));
-            }
+            // Beside the next group, which need not wait until everybody is answered and all is freed.
+            tokio::spawn(async move {
+                let mut fates = fates.into_iter();
+                for (count, answer, _memory) in answers {
+                    // The sender may have gone; its events are stored all the same.
+                    let _ = answer.send(Ok(fates.by_ref().take(count).collect()));
+                }
+                drop(said);
+            });
         }
         Err(error) => {
             tracing::error!(%error, events = said.len(), "events were not stored");

@@ -9,7 +9,11 @@ use serde_json::{Map, Value};
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{Outcome, RollUp, StorableEvent, fold::Additions, roll_up::rolled};
+use super::{
+    Outcome, RollUp, StorableEvent,
+    fold::Additions,
+    roll_up::{Rolled, RolledKey, rolled},
+};
 use crate::{
     Organization, Result, StoreError, Tx,
     dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
@@ -80,26 +84,30 @@ impl Tx {
             .await?;
         // Read again within the lock: nobody folds, announces scores or changes the zone from here on.
         let organization = self.organization().await?;
-        check_days(events, &organization)?;
-
-        let mut fresh: Vec<usize> = if own_times_only {
-            // Of equal messages in one batch, the table's key lets one in.
-            (0..events.len()).collect()
-        } else {
-            without_repetitions(events, &filings)
-        };
-        self.drop_known_elsewhere(events, &filings, &mut fresh).await?;
-        // The key's order: one pass through the tree, and the same order of locks for everybody.
-        fresh.sort_by_cached_key(|index| key_of(&events[*index]));
-        let stored = self.insert_events(events, &fresh).await?;
+        // What can be worked out is worked out while the database is busy, here and below.
+        let (elsewhere, fresh) = tokio::join!(self.moved_messages(events), async {
+            check_days(events, &organization)?;
+            Ok::<_, StoreError>(to_insert(events, &filings, own_times_only))
+        });
+        let (elsewhere, mut fresh) = (elsewhere?, fresh?);
+        self.drop_known_elsewhere(events, &filings, &elsewhere, &mut fresh).await?;
+        let (stored, rolled) = tokio::join!(self.insert_events(events, &fresh), async {
+            rolled_up(fresh.iter().map(|index| &events[*index]))
+        });
+        let stored = stored?;
 
         let mut outcomes = vec![Outcome::Duplicate; events.len()];
         for index in &stored {
             outcomes[*index] = Outcome::Stored;
         }
+        let rolled = if stored.len() == fresh.len() {
+            rolled
+        } else {
+            rolled_up(stored.iter().map(|index| &events[*index]))
+        };
         let stored: Vec<&StorableEvent<'_>> =
             stored.into_iter().map(|index| &events[index]).collect();
-        self.roll_up(&stored, &organization, roll_up).await?;
+        self.keep_rolled(rolled, &stored, &organization, roll_up).await?;
         if let Some(scored_until) = organization.scored_until {
             let late = stored.iter().filter(|event| event.event.occurred_at < scored_until);
             self.mark_stale(Some(scored_until), &earliest(late.copied())).await?;
@@ -116,9 +124,9 @@ impl Tx {
         &mut self,
         events: &[StorableEvent<'_>],
         filings: &[Filing],
+        elsewhere: &HashSet<Identity>,
         fresh: &mut Vec<usize>,
     ) -> Result<()> {
-        let elsewhere = self.moved_messages(events).await?;
         if !elsewhere.is_empty() {
             fresh.retain(|index| {
                 let event = &events[*index];
@@ -343,21 +351,13 @@ impl Tx {
         Ok(stored)
     }
 
-    async fn roll_up(
+    async fn keep_rolled(
         &mut self,
+        rolled: Vec<(RolledKey, Rolled)>,
         stored: &[&StorableEvent<'_>],
         organization: &Organization,
         roll_up: RollUp,
     ) -> Result<()> {
-        let rolled = rolled(
-            stored
-                .iter()
-                .map(|event| {
-                    let key = (event.local_day, event.client.id, event.event.event_type);
-                    (key, event.event.occurred_at)
-                })
-                .collect(),
-        );
         match roll_up {
             RollUp::AtOnce => self.add_to_days(&rolled).await?,
             RollUp::Later => {
@@ -376,6 +376,28 @@ impl Tx {
         }
         Ok(())
     }
+}
+
+/// What is rolled up from these events.
+fn rolled_up<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(RolledKey, Rolled)> {
+    let one = |event: &StorableEvent<'_>| {
+        let key = (event.local_day, event.client.id, event.event.event_type);
+        (key, event.event.occurred_at)
+    };
+    rolled(events.map(one).collect())
+}
+
+/// Indexes of the events that are no repetition of another one of the batch, in the order of the key
+/// that they are filed under: one pass through the tree, and the same order of locks for everybody.
+fn to_insert(events: &[StorableEvent<'_>], filings: &[Filing], own_times_only: bool) -> Vec<usize> {
+    let mut fresh: Vec<usize> = if own_times_only {
+        // Of equal messages in one batch, the table's key lets one in.
+        (0..events.len()).collect()
+    } else {
+        without_repetitions(events, filings)
+    };
+    fresh.sort_by_cached_key(|index| key_of(&events[*index]));
+    fresh
 }
 
 /// The earliest of these events of each client, in the order of the clients' ids.
