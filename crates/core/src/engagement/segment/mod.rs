@@ -195,8 +195,17 @@ impl SegmentMessage<'_> {
         })
     }
 
+    /// Whether the message has an id of its own, so that it needs none from [`Reading`].
+    pub fn has_id(&self) -> bool {
+        self.own_id().is_some()
+    }
+
+    fn own_id(&self) -> Option<&str> {
+        self.message_id.as_deref().filter(|id| !id.is_empty())
+    }
+
     fn id<'s>(&'s self, reading: &Reading<'s>) -> &'s str {
-        self.message_id.as_deref().filter(|id| !id.is_empty()).unwrap_or(reading.fallback_id)
+        self.own_id().unwrap_or(reading.fallback_id)
     }
 
     /// When it was told, corrected like an event's time.

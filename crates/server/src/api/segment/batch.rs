@@ -110,14 +110,20 @@ impl Batch<'_> {
         let texts: Vec<&str> = self.messages.iter().map(|message| message.json).collect();
         let type_of = |name: &str| naming.types.get(name).copied();
         let read = self.messages.into_iter().map(|message| {
-            let fallback_id = new_id::<Uuid>(received_at).to_string();
+            let message = message.read()?;
+            // One costs a call of the system, and hardly any message needs it.
+            let fallback_id = if message.has_id() {
+                String::new()
+            } else {
+                new_id::<Uuid>(received_at).to_string()
+            };
             let reading = Reading {
                 clients_are: naming.clients_are,
                 received_at,
                 sent_at: self.sent_at.as_deref(),
                 fallback_id: &fallback_id,
             };
-            message.read()?.said(&reading, type_of)
+            message.said(&reading, type_of)
         });
         let sent = |index: usize| {
             let text = texts.get(index).filter(|text| text.len() <= MAX_MESSAGE_BYTES)?;
