@@ -81,7 +81,7 @@ enum Benchmark {
         #[arg(long, default_value_t = 100_000)]
         clients: u64,
         /// How often each page is asked for.
-        #[arg(long, default_value_t = 200)]
+        #[arg(long, default_value_t = 800)]
         requests: usize,
     },
     /// Run the weekly job of an organization whose clients all asked for mails.
