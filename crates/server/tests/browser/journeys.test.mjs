@@ -105,6 +105,7 @@ test("an event that is posted, and one that is refused, appear on Live without r
   });
   assert.match(await refused.text(), /timestamp/);
   await page.locator("[data-key]").getByText(/timestamp/).first().waitFor({ timeout: 10_000 });
+  await assertSoon(() => page.evaluate(() => [...document.querySelectorAll("main use")].every((use) => document.querySelector(use.getAttribute("href")))));
   assert.equal(loads, 0, "the page was loaded again");
   assert.deepEqual(page.wrong, []);
 });

@@ -69,6 +69,9 @@ const addIcons = (page) => {
   }
 };
 
+// What a stream brings may show an icon that the page did not need before: the page as it is now has it.
+const lacksIcons = (root) => [...root.querySelectorAll("use")].some((use) => !document.querySelector(use.getAttribute("href")));
+
 // This page as it is now, if it can be had.
 async function pageNow() {
   const answer = await fetch(location.href, { headers: { accept: "text/html" } }).catch(() => null);
@@ -154,6 +157,7 @@ function put(html) {
     lightUp(row);
   }
   while (list.children.length > MOST_EVENTS) list.lastElementChild.remove();
+  if (lacksIcons(list)) pageNow();
 }
 function arrive({ html, kind }) {
   if (!list || (list.dataset.liveEvents && list.dataset.liveEvents !== kind)) return;
@@ -193,7 +197,10 @@ const heard = {
     const count = document.querySelector('.nav a[href="/alerts"] .count');
     if (count) count.textContent = news.open;
     const badge = document.querySelector("a.badge");
-    if (badge && badge !== document.activeElement && badge.outerHTML !== news.badge) badge.outerHTML = news.badge;
+    if (badge && badge !== document.activeElement && badge.outerHTML !== news.badge) {
+      badge.outerHTML = news.badge;
+      if (lacksIcons(document.querySelector("a.badge"))) pageNow();
+    }
   },
   standings(news) {
     const listed = document.querySelector("[data-live-list], #live-head");
