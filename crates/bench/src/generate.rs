@@ -71,6 +71,7 @@ impl Iterator for Events {
         };
         Some(Event {
             client_id: format!("client-{}", self.random.u64(..self.clients)),
+            person: None,
             event_type,
             name: event_type.as_str().to_owned(),
             occurred_at,
@@ -81,6 +82,7 @@ impl Iterator for Events {
             page_path: None,
             duration_seconds: None,
             data: serde_json::Map::new(),
+            self_told: false,
         })
     }
 }

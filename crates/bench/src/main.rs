@@ -66,6 +66,12 @@ enum Benchmark {
     },
     /// Send events over HTTP, and count what arrived.
     Ingest(ingest::Options),
+    /// Send events while others hold connections and send nothing, and compare with an idle server.
+    Stalled {
+        /// How often each kind is measured.
+        #[arg(long, default_value_t = 3)]
+        rounds: usize,
+    },
     /// Kill a server that is being sent events, again and again, and look for what it acknowledged.
     Crash {
         /// An empty database; a new SQLite file when absent.
@@ -123,6 +129,7 @@ async fn main() -> Result<()> {
         Benchmark::Weekly { shape } => weekly::run(&shape).await,
         Benchmark::WeeklyFilled { database } => weekly::run_filled(&database).await,
         Benchmark::Ingest(options) => ingest::run(&options).await,
+        Benchmark::Stalled { rounds } => ingest::stalled(rounds).await,
         Benchmark::Crash { database, rounds } => ingest::crash(database.as_deref(), rounds).await,
         Benchmark::IngestServe { database } => ingest::serve(&database).await,
         Benchmark::ScoreFilled { database, runs } => score::run_filled(&database, runs).await,

@@ -6,13 +6,13 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
     engagement::{EventWriter, Rates},
-    http::{self, Site},
+    http::{self, Limits, Site},
 };
 use mainstay_core::{
     health::{AlertType, Episode, Finding, Severity},
     id::{ClientId, OrganizationId},
     score::{Components, LaunchKit, Previous, Score, ScoreInputs, ScoreModel},
-    time::{add_days, local_day},
+    time::{add_days, local_day, start_of_day},
 };
 use mainstay_store::{ClientRange, Role, Scope, Store, new_id};
 use reqwest::redirect::Policy;
@@ -24,8 +24,8 @@ use crate::{
     generate::{Shape, create_clients, organization},
 };
 
-const EMAIL: &str = "owner@bench.example";
-const PASSWORD: &str = "a password of the benchmark";
+pub(crate) const EMAIL: &str = "owner@bench.example";
+pub(crate) const PASSWORD: &str = "a password of the benchmark";
 const WEEKS: i64 = 8;
 /// One client of so many has an open alert.
 const ALERT_EVERY: usize = 10;
@@ -76,8 +76,13 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
     let (writer, _) = EventWriter::start(&mainstay, Rates::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    let service = http::service(mainstay, writer, Site::local(address));
-    let server = tokio::spawn(async move { axum::serve(listener, service).await });
+    let server = tokio::spawn(http::serve(
+        listener,
+        mainstay,
+        writer,
+        Site::local(address),
+        Limits::default(),
+    ));
     let browser = Browser::sign_in(&format!("http://{address}")).await?;
 
     let watch = Stopwatch::start();
@@ -95,14 +100,15 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
     Ok(())
 }
 
-struct Browser {
+/// A member who signed in.
+pub(crate) struct Browser {
     http: reqwest::Client,
     url: String,
-    cookie: String,
+    pub(crate) cookie: String,
 }
 
 impl Browser {
-    async fn sign_in(url: &str) -> Result<Self> {
+    pub(crate) async fn sign_in(url: &str) -> Result<Self> {
         let http = reqwest::Client::builder().redirect(Policy::none()).build()?;
         let form =
             format!("email={}&password={}", EMAIL.replace('@', "%40"), PASSWORD.replace(' ', "+"));
@@ -168,8 +174,10 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
         .map(|standing| standing.client)
         .collect();
     let mut before = vec![50; clients.len()];
+    // As the job of the night left them: nothing is brought up to date while pages are asked for.
+    let midnight = start_of_day(local_day(now, &TimeZone::UTC), &TimeZone::UTC);
     for week in (0..WEEKS).rev() {
-        let as_of = now - SignedDuration::from_hours(week * 7 * 24);
+        let as_of = midnight - SignedDuration::from_hours(week * 7 * 24);
         for (chunk, before) in clients.chunks(CHUNK).zip(before.chunks_mut(CHUNK)) {
             let scores: Vec<(ClientId, Score)> = chunk
                 .iter()
@@ -200,7 +208,6 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
                 severity: Severity::ALL[random.usize(..Severity::ALL.len())],
                 message: "Quiet for 6 days, usual gap 1. Last event Wed 18 Nov, 09:12.".to_owned(),
                 figures: serde_json::Map::new(),
-                by_silence: false,
             };
             tx.open_alert(**client, &Episode::open(new_id(now), finding, now), "", false).await?;
         }
@@ -234,11 +241,13 @@ fn made_up(
             ratings: 0,
             rating_sum: 0,
             last: Some(as_of - SignedDuration::from_mins(random.i64(0..20_000))),
+            known_at: None,
         },
         overall,
         components: Components::from_fn(|_| overall),
         coverage: 85,
         previous: Some(previous),
+        incomparable: None,
         change,
         trend: model.trend(change),
         band: model.band(overall),

@@ -50,7 +50,7 @@ macro_rules! id {
 id! {
     /// A tenant: the company that sends events and owns everything they lead to.
     OrganizationId;
-    /// A user of an organization: owner, admin or staff.
+    /// A user of an organization: owner, admin, staff or viewer.
     MemberId;
     /// A customer of an organization. In every API clients are named by their `external_id`
     /// instead, which the host app chose.
@@ -82,6 +82,10 @@ id! {
     WebhookMessageId;
     /// One mail to a member.
     StaffEmailId;
+    /// One transactional email.
+    TransactionalEmailId;
+    /// One merge of two clients.
+    MergeId;
     /// A secret, write or member key. The key's text itself is never stored.
     ApiKeyId;
 }

@@ -14,6 +14,7 @@ pub mod health;
 pub mod id;
 pub mod insight;
 pub mod job;
+pub mod member;
 pub mod notice;
 pub mod playbook;
 pub mod portfolio;

@@ -1,34 +1,42 @@
 //! Keys, members and tokens: who is asking.
 
+use std::fmt;
+
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
-use jiff::Timestamp;
-use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
-use mainstay_store::{
-    ApiKey, KeyKind, Member, MemberAccess, NewApiKey, NewMember, Organization, Role, Scope,
-    StoreError, Tx, new_id,
+use mainstay_core::{
+    id::{MemberId, OrganizationId},
+    member::Role,
 };
+use mainstay_store::{KeyKind, KeySource, Organization, Scope};
 use sha2::{Digest as _, Sha256};
 
-use crate::{Error, Mainstay, Result, organization::check_name};
+use crate::{Error, Mainstay, Result};
 
+mod actor;
+mod badge;
 mod client_session;
 mod client_token;
+mod key;
 mod link;
+mod member;
 mod password;
 pub(crate) mod session;
 mod sign_in;
 
+pub use actor::Actor;
+pub use badge::{Badge, BadgeToken, MAX_BADGE_TTL};
 pub use client_session::{ClientLink, ClientSignedIn, NewClientSession};
 pub use client_token::{ClientClaims, sign_client_token};
+pub(crate) use key::create_first_keys;
+pub use key::{CreatedKey, NewKeys};
 pub use link::{LinkForm, OneTimeLink, OpenedLink};
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
 pub use session::SignedIn;
+pub(crate) use sign_in::MIN_FAILURES;
 pub use sign_in::{Choice, SignIn};
 
 /// Bytes of randomness in a key: twice the 128 bits that cannot be guessed.
 const SECRET_BYTES: usize = 32;
-/// Characters of a key that are kept in the clear to tell keys apart: the kind and four more.
-const PREFIX_CHARS: usize = 8;
 
 /// The SHA-256 of a key, by which it is known.
 pub(crate) type KeyHash = [u8; 32];
@@ -42,6 +50,11 @@ impl CallerKey {
     pub fn of(credential: &str) -> Self {
         Self(hash_of(credential))
     }
+
+    /// What the key is known by.
+    pub(crate) const fn hash(&self) -> &KeyHash {
+        &self.0
+    }
 }
 
 /// Who is asking, and for which organization.
@@ -49,19 +62,36 @@ impl CallerKey {
 pub enum Principal {
     /// A secret key: everything of its organization.
     Secret(OrganizationId),
-    /// A write key: sending events.
-    Write(OrganizationId),
+    /// A write key: sending events, from servers or from browsers.
+    Write(OrganizationId, KeySource),
     /// A member.
     Member(OrganizationId, MemberId, Role),
     /// A client, by its `external_id`; it may not have sent an event yet.
     Client(OrganizationId, String),
 }
 
+/// For the log: which kind, and ids, which tell nobody else who it is. A client's own id may be an
+/// e-mail address and is left out.
+impl fmt::Display for Principal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Secret(organization) => write!(f, "secret key of {organization}"),
+            Self::Write(organization, _) => write!(f, "write key of {organization}"),
+            Self::Member(organization, member, role) => {
+                write!(f, "{role} {member} of {organization}")
+            }
+            Self::Client(organization, _) => write!(f, "a client of {organization}"),
+        }
+    }
+}
+
 impl Principal {
     /// The organization it belongs to.
     pub const fn organization(&self) -> OrganizationId {
         match self {
-            Self::Secret(id) | Self::Write(id) | Self::Member(id, ..) | Self::Client(id, _) => *id,
+            Self::Secret(id) | Self::Write(id, _) | Self::Member(id, ..) | Self::Client(id, _) => {
+                *id
+            }
         }
     }
 
@@ -72,26 +102,6 @@ impl Principal {
             _ => None,
         }
     }
-}
-
-/// The keys of a new organization, shown this once.
-#[derive(Clone, Debug)]
-pub struct NewKeys {
-    /// `msk_…`.
-    pub secret_key: String,
-    /// `mwk_…`.
-    pub write_key: String,
-}
-
-/// A key that was just made, shown this once.
-#[derive(Clone, Debug)]
-pub struct CreatedKey {
-    /// Its id, to revoke it by.
-    pub id: ApiKeyId,
-    /// Its text.
-    pub key: String,
-    /// What it opens.
-    pub kind: KeyKind,
 }
 
 /// Randomness from the operating system as text.
@@ -116,202 +126,7 @@ const fn prefix_of(kind: KeyKind) -> &'static str {
     }
 }
 
-async fn create_key(
-    tx: &mut Tx,
-    kind: KeyKind,
-    member: Option<MemberId>,
-    now: Timestamp,
-) -> Result<CreatedKey> {
-    let key = format!("{}{}", prefix_of(kind), random_secret());
-    let id: ApiKeyId = new_id(now);
-    let new =
-        NewApiKey { id, kind, hash: hash_of(&key), prefix: key[..PREFIX_CHARS].to_owned(), member };
-    tx.create_api_key(&new, now).await?;
-    Ok(CreatedKey { id, key, kind })
-}
-
-pub(crate) async fn create_first_keys(tx: &mut Tx, now: Timestamp) -> Result<NewKeys> {
-    Ok(NewKeys {
-        secret_key: create_key(tx, KeyKind::Secret, None, now).await?.key,
-        write_key: create_key(tx, KeyKind::Write, None, now).await?.key,
-    })
-}
-
 impl Mainstay {
-    /// Makes a key. A member's key needs the member's address, the others have none.
-    ///
-    /// # Errors
-    /// When the member is missing, unknown or superfluous.
-    pub async fn create_key(
-        &self,
-        organization: OrganizationId,
-        kind: KeyKind,
-        member_email: Option<&str>,
-    ) -> Result<CreatedKey> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let member = match (kind, member_email) {
-            (KeyKind::Member, Some(email)) => {
-                let email = normal_email(email);
-                let members = tx.members().await?;
-                Some(
-                    members
-                        .iter()
-                        .find(|member| member.email == email)
-                        .map(|member| member.id)
-                        .ok_or(Error::NotFound {
-                            what: "member",
-                            id: email,
-                            remedy: "add it first: mainstay member add, or POST /api/v1/members",
-                        })?,
-                )
-            }
-            (KeyKind::Member, None) => {
-                return Err(Error::invalid(
-                    "member",
-                    "is missing; a member key needs a member's e-mail address",
-                ));
-            }
-            (_, Some(_)) => {
-                return Err(Error::invalid(
-                    "member",
-                    format!("does not go with a {kind} key; leave it out"),
-                ));
-            }
-            (_, None) => None,
-        };
-        let created = create_key(&mut tx, kind, member, self.now()).await?;
-        tx.commit().await?;
-        Ok(created)
-    }
-
-    /// An organization's keys, newest first.
-    pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>> {
-        self.keys_in(Scope::Service(organization)).await
-    }
-
-    /// The same as somebody sees them.
-    pub async fn keys_in(&self, scope: Scope) -> Result<Vec<ApiKey>> {
-        Ok(self.store().read(scope).await?.api_keys().await?)
-    }
-
-    /// Makes a key open nothing any more, from the next request on.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`] when there is no such open key.
-    pub async fn revoke_key(&self, organization: OrganizationId, key: ApiKeyId) -> Result<()> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if !tx.revoke_api_key(key, self.now()).await? {
-            return Err(Error::NotFound {
-                what: "open key",
-                id: key.to_string(),
-                remedy: "GET /api/v1/keys lists them with their ids",
-            });
-        }
-        tx.commit().await?;
-        self.callers().clear();
-        Ok(())
-    }
-
-    /// Adds a member.
-    ///
-    /// # Errors
-    /// When the address cannot be used or is a member's already.
-    pub async fn add_member(
-        &self,
-        organization: OrganizationId,
-        email: &str,
-        name: Option<&str>,
-        role: Role,
-    ) -> Result<Member> {
-        let email = normal_email(email);
-        check_email(&email)?;
-        let name = name.unwrap_or(&email);
-        check_name("name", name)?;
-        let now = self.now();
-        let new = NewMember { id: new_id(now), email: email.clone(), name: name.to_owned(), role };
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        tx.create_member(&new, now).await.map_err(|error| match error {
-            StoreError::Taken(_) => taken(&email),
-            other => other.into(),
-        })?;
-        tx.commit().await?;
-        Ok(Member { id: new.id, email: new.email, name: new.name, role, created_at: now })
-    }
-
-    /// An organization's members, by address.
-    pub async fn members(&self, organization: OrganizationId) -> Result<Vec<Member>> {
-        self.members_in(Scope::Service(organization)).await
-    }
-
-    /// The same as somebody sees them.
-    pub async fn members_in(&self, scope: Scope) -> Result<Vec<Member>> {
-        Ok(self.store().read(scope).await?.members().await?)
-    }
-
-    /// Removes a member, its keys and its sessions. The last owner stays: nobody could let it in again.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], or [`Error::Conflict`] for the last owner.
-    pub async fn remove_member(
-        &self,
-        organization: OrganizationId,
-        member: MemberId,
-    ) -> Result<()> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        check_not_last_owner(&mut tx, member).await?;
-        tx.delete_member(member).await?;
-        tx.commit().await?;
-        self.callers().clear();
-        Ok(())
-    }
-
-    /// Changes what a member may do, and ends its sessions. The last owner stays owner.
-    ///
-    /// # Errors
-    /// [`Error::NotFound`], or [`Error::Conflict`] for the last owner.
-    pub async fn set_role(
-        &self,
-        organization: OrganizationId,
-        member: MemberId,
-        role: Role,
-    ) -> Result<()> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if role == Role::Owner {
-            find_member(&mut tx, member).await?;
-        } else {
-            check_not_last_owner(&mut tx, member).await?;
-        }
-        tx.set_member_role(member, role).await?;
-        tx.delete_sessions_of(member, None).await?;
-        tx.commit().await?;
-        self.callers().clear();
-        Ok(())
-    }
-
-    /// Changes what people call a member.
-    ///
-    /// # Errors
-    /// When the name cannot be used or there is no such member.
-    pub async fn rename_member(
-        &self,
-        organization: OrganizationId,
-        member: MemberId,
-        name: &str,
-    ) -> Result<()> {
-        check_name("name", name)?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        find_member(&mut tx, member).await?;
-        tx.set_member_name(member, name).await?;
-        tx.commit().await?;
-        Ok(())
-    }
-
-    /// How each member gets in.
-    pub async fn member_access(&self, organization: OrganizationId) -> Result<Vec<MemberAccess>> {
-        let mut tx = self.store().read(Scope::Service(organization)).await?;
-        Ok(tx.member_access(self.now()).await?)
-    }
-
     /// Finds out who presents a key or a client token. `None` when nobody does that we know. A key that
     /// another process revoked opens doors here for less than a second more.
     pub async fn authenticate(&self, credential: &str) -> Result<Option<Principal>> {
@@ -325,9 +140,10 @@ impl Mainstay {
         }
         let mut tx = self.store().read(Scope::System).await?;
         let found = tx.find_api_key(hash).await?;
+        let found = found.filter(|key| key.expires_at.is_none_or(|at| now < at));
         let found = found.and_then(|key| match (key.kind, key.member) {
             (KeyKind::Secret, _) => Some(Principal::Secret(key.organization)),
-            (KeyKind::Write, _) => Some(Principal::Write(key.organization)),
+            (KeyKind::Write, _) => Some(Principal::Write(key.organization, key.source)),
             (KeyKind::Member, Some((member, role))) => {
                 Some(Principal::Member(key.organization, member, role))
             }
@@ -345,17 +161,29 @@ impl Mainstay {
         Ok(verified.map(|(organization, claims)| Principal::Client(organization.id, claims.sub)))
     }
 
+    /// A key, if it is in force and one of the organization's: whoever keeps it in a browser may have been
+    /// given somebody else's there.
+    pub(crate) async fn new_key_of(
+        &self,
+        organization: OrganizationId,
+        kept: Option<String>,
+    ) -> Result<Option<String>> {
+        let Some(key) = kept else { return Ok(None) };
+        let principal = self.authenticate(&key).await?;
+        Ok(principal.filter(|it| it.organization() == organization).map(|_| key))
+    }
+
     /// Replaces the secret that signs an organization's client tokens. Tokens, links and sessions of
     /// clients that were signed with the old one are worth nothing from then on. Answers the new one,
     /// which is shown this once.
-    pub async fn replace_client_token_secret(
-        &self,
-        organization: OrganizationId,
-    ) -> Result<String> {
+    pub async fn replace_client_token_secret(&self, by: impl Into<Actor>) -> Result<String> {
+        let by = by.into();
         let secret = random_secret();
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(by.scope()).await?;
         tx.set_client_token_secret(&secret, self.now()).await?;
         tx.commit().await?;
+        tracing::info!(organization = %by.organization(), %by, "the token secret was replaced");
+        self.hub().sessions_changed();
         Ok(secret)
     }
 
@@ -369,32 +197,6 @@ impl Mainstay {
 /// An address as it is stored and looked up.
 pub(crate) fn normal_email(email: &str) -> String {
     email.trim().to_lowercase()
-}
-
-fn taken(email: &str) -> Error {
-    Error::Conflict(format!("email: {email} is a member of this organization already"))
-}
-
-/// Refuses to take the only owner away, while nobody else changes roles.
-async fn check_not_last_owner(tx: &mut Tx, member: MemberId) -> Result<()> {
-    tx.lock_roles().await?;
-    let owner = find_member(tx, member).await?.role == Role::Owner;
-    let owners = tx.members().await?.iter().filter(|one| one.role == Role::Owner).count();
-    if owner && owners == 1 {
-        return Err(Error::Conflict(
-            "this is the organization's only owner; make another member owner first".to_owned(),
-        ));
-    }
-    Ok(())
-}
-
-async fn find_member(tx: &mut Tx, member: MemberId) -> Result<Member> {
-    let members = tx.members().await?;
-    members.into_iter().find(|one| one.id == member).ok_or_else(|| Error::NotFound {
-        what: "member",
-        id: member.to_string(),
-        remedy: "GET /api/v1/members lists them with their ids",
-    })
 }
 
 pub(crate) fn check_email(email: &str) -> Result<()> {

@@ -1,6 +1,9 @@
 //! The clock as a value, so that a test can move it.
 
-use std::sync::Mutex;
+use std::{
+    sync::{LazyLock, Mutex, MutexGuard, PoisonError},
+    time::{Duration, Instant},
+};
 
 use jiff::{Timestamp, ToSpan};
 
@@ -8,11 +11,18 @@ use jiff::{Timestamp, ToSpan};
 pub trait Clock: Send + Sync + 'static {
     /// The instant it is.
     fn now(&self) -> Timestamp;
+
+    /// How long the process has been counting: it never goes back, and does not move when somebody sets the
+    /// clock. For whatever measures how long something takes.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The machine's clock.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
+
+/// When the process began to count.
+static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -22,36 +32,57 @@ impl Clock for SystemClock {
         )]
         Timestamp::now()
     }
+
+    fn monotonic(&self) -> Duration {
+        BEGAN.elapsed()
+    }
 }
 
 /// A clock that stands until it is moved.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<Timestamp>);
+pub struct ManualClock(Mutex<Standing>);
+
+#[derive(Clone, Copy, Debug)]
+struct Standing {
+    now: Timestamp,
+    monotonic: Duration,
+}
 
 impl ManualClock {
     /// A clock that stands at an instant.
     pub const fn new(at: Timestamp) -> Self {
-        Self(Mutex::new(at))
+        Self(Mutex::new(Standing { now: at, monotonic: Duration::ZERO }))
     }
 
-    /// Moves it to an instant.
+    /// Moves it to an instant: so much time passes. Back, none does.
     pub fn set(&self, at: Timestamp) {
-        *self.lock() = at;
+        let mut standing = self.lock();
+        let passed = Duration::try_from(at.duration_since(standing.now)).unwrap_or_default();
+        *standing = Standing { now: at, monotonic: standing.monotonic + passed };
+    }
+
+    /// Sets it to an instant, as somebody sets a clock: no time passes.
+    pub fn jump(&self, at: Timestamp) {
+        self.lock().now = at;
     }
 
     /// Moves it on by so many hours.
     pub fn advance_hours(&self, hours: i64) {
-        let mut now = self.lock();
-        *now = now.saturating_add(hours.hours()).unwrap_or(*now);
+        let now = self.lock().now;
+        self.set(now.saturating_add(hours.hours()).unwrap_or(now));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Timestamp> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Standing> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        *self.lock()
+        self.lock().now
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.lock().monotonic
     }
 }

@@ -1,6 +1,9 @@
 //! Where settings come from: options, then the environment, then `mainstay.toml`, then what is
 //! built in.
 
+mod limits;
+mod password;
+
 use std::{
     ffi::OsString,
     fs, io,
@@ -14,10 +17,12 @@ use mainstay_core::notice::{AddressRange, Outgoing};
 use serde::Deserialize;
 use url::Url;
 
+use self::limits::LimitsTable;
 use crate::{
     email::{SmtpServer, SmtpUrlError},
     engagement::Rates,
-    http::Site,
+    http::{Limits, Site},
+    secrets::{KeySource, SecretSettings},
 };
 
 /// The database when nobody says otherwise: a file in the current directory.
@@ -38,7 +43,15 @@ const ENV_MAIL_FROM: &str = "MAINSTAY_MAIL_FROM";
 const ENV_JOB_LEASE: &str = "MAINSTAY_JOB_LEASE_SECONDS";
 const ENV_ORGANIZATION_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND";
 const ENV_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_KEY";
+const ENV_WRITE_KEY_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_WRITE_KEY";
+const ENV_CLIENT_TOKEN_RATE: &str = "MAINSTAY_EVENTS_PER_SECOND_PER_CLIENT_TOKEN";
+const ENV_CLIENT_DAY: &str = "MAINSTAY_SELF_TOLD_EVENTS_PER_DAY";
 const ENV_WEBHOOK_ALLOW: &str = "MAINSTAY_WEBHOOK_ALLOW";
+const ENV_KEY: &str = "MAINSTAY_KEY";
+const ENV_KEY_FILE: &str = "MAINSTAY_KEY_FILE";
+const ENV_SECRETS_AT_REST: &str = "MAINSTAY_SECRETS_AT_REST";
+const ENV_DATABASE_PASSWORD_FILE: &str = "MAINSTAY_DATABASE_PASSWORD_FILE";
+const ENV_SMTP_PASSWORD_FILE: &str = "MAINSTAY_SMTP_PASSWORD_FILE";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
 /// Settings as options of the command line gave them.
@@ -48,6 +61,8 @@ pub struct Given {
     pub database: Option<String>,
     /// `--listen`.
     pub listen: Option<String>,
+    /// `--public-url`.
+    pub public_url: Option<String>,
     /// `--config`.
     pub config: Option<PathBuf>,
 }
@@ -59,6 +74,8 @@ pub struct Settings {
     pub database: String,
     /// `HOST:PORT`.
     pub listen: String,
+    /// Whether that is what somebody chose, rather than what is built in.
+    pub listen_chosen: bool,
     /// Where people reach the server, when that is not where it listens.
     pub public_url: Option<Url>,
     /// Whether every request comes through a proxy whose `X-Forwarded-*` headers are to be believed.
@@ -71,6 +88,14 @@ pub struct Settings {
     pub rates: Rates,
     /// Where notices may be sent to.
     pub outgoing: Outgoing,
+    /// How secrets in the database are stored.
+    pub secrets: SecretSettings,
+    /// The configuration file, when it holds a password.
+    pub secret_file: Option<PathBuf>,
+    /// Whether the options of the command line hold a password.
+    pub password_in_arguments: bool,
+    /// How many connections and streams there may be, and how long they may wait.
+    pub limits: Limits,
 }
 
 /// How mails are sent.
@@ -119,6 +144,16 @@ pub enum ConfigError {
         /// What is wrong with it and what to do.
         reason: &'static str,
     },
+    /// A file that holds a password cannot be read.
+    #[error("{name} {}: {error}; check the path and its permissions", path.display())]
+    PasswordFile {
+        /// The setting.
+        name: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        error: io::Error,
+    },
     /// An environment variable that is not text.
     #[error("environment variable {0} is not UTF-8; set it again")]
     NotText(&'static str),
@@ -130,6 +165,7 @@ fn at_line(line: Option<usize>) -> String {
 
 /// What `mainstay.toml` may say. An unknown key is an error: a typo would otherwise quietly leave
 /// the built-in value in force, and data in a database that nobody meant.
+#[expect(clippy::struct_field_names, reason = "they are named like the keys of the file")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
@@ -142,7 +178,22 @@ struct File {
     job_lease_seconds: Option<i64>,
     events_per_second: Option<NonZeroU32>,
     events_per_second_per_key: Option<NonZeroU32>,
+    events_per_second_per_write_key: Option<u32>,
+    events_per_second_per_client_token: Option<u32>,
+    self_told_events_per_day: Option<u32>,
     webhook_allow: Option<String>,
+    key_file: Option<PathBuf>,
+    secrets_at_rest: Option<String>,
+    database_password_file: Option<PathBuf>,
+    smtp_password_file: Option<PathBuf>,
+    #[serde(default)]
+    limits: LimitsTable,
+}
+
+impl File {
+    fn holds_password(&self) -> bool {
+        [&self.database, &self.smtp_url].into_iter().flatten().any(|url| password::is_in(url))
+    }
 }
 
 impl Settings {
@@ -160,20 +211,35 @@ impl Settings {
         let text = |name| {
             env(name).map(|value| value.into_string().map_err(|_| ConfigError::NotText(name)))
         };
-        let file = match given.config.or_else(|| env(ENV_CONFIG).map(PathBuf::from)) {
-            Some(path) => read(&path)?.ok_or(ConfigError::Missing(path))?,
-            None => read(Path::new(DEFAULT_CONFIG))?.unwrap_or_default(),
+        let named = given.config.or_else(|| env(ENV_CONFIG).map(PathBuf::from));
+        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+        let file = match (read(&path)?, named) {
+            (Some(file), _) => file,
+            (None, Some(path)) => return Err(ConfigError::Missing(path)),
+            (None, None) => File::default(),
         };
+        let secret_file = file.holds_password().then_some(path);
+        let password_in_arguments = given.database.as_deref().is_some_and(password::is_in);
+        let path_of = |name| env(name).map(PathBuf::from);
+        let secrets = secrets_of(
+            text(ENV_KEY).transpose()?,
+            path_of(ENV_KEY_FILE).or(file.key_file),
+            text(ENV_SECRETS_AT_REST).transpose()?.or(file.secrets_at_rest).as_deref(),
+        )?;
         let database =
             given.database.map_or_else(|| text(ENV_DATABASE).transpose(), |it| Ok(Some(it)));
         let listen = given.listen.map_or_else(|| text(ENV_LISTEN).transpose(), |it| Ok(Some(it)));
-        let public_url = text(ENV_PUBLIC_URL).transpose()?.or(file.public_url);
+        let public_url =
+            given.public_url.map_or_else(|| text(ENV_PUBLIC_URL).transpose(), |it| Ok(Some(it)));
+        let public_url = public_url?.or(file.public_url);
         let behind_proxy =
             text(ENV_BEHIND_PROXY).transpose()?.map(|text| flag(&text)).transpose()?;
-        let mail = mail_of(
+        let smtp_url = password::added(
+            "smtp_password_file",
             text(ENV_SMTP_URL).transpose()?.or(file.smtp_url),
-            text(ENV_MAIL_FROM).transpose()?.or(file.mail_from),
+            path_of(ENV_SMTP_PASSWORD_FILE).or(file.smtp_password_file),
         )?;
+        let mail = mail_of(smtp_url, text(ENV_MAIL_FROM).transpose()?.or(file.mail_from))?;
         let lease = text(ENV_JOB_LEASE).transpose()?.map(|text| lease_of(&text)).transpose()?;
         let lease = match (lease, file.job_lease_seconds) {
             (None, Some(seconds)) => Some(lease_of(&seconds.to_string())?),
@@ -182,23 +248,70 @@ impl Settings {
         let rate = |name, variable| {
             text(variable).transpose()?.map(|text| rate_of(name, &text)).transpose()
         };
+        let quota = |name, variable, file: Option<u32>, standard| {
+            let chosen =
+                text(variable).transpose()?.map(|text| quota_of(name, &text)).transpose()?;
+            // 0 is a choice: no quota.
+            Ok::<_, ConfigError>(chosen.or(file).map_or(standard, NonZeroU32::new))
+        };
+        let key =
+            rate("events_per_second_per_key", ENV_KEY_RATE)?.or(file.events_per_second_per_key);
         let rates = Rates {
+            write_key: quota(
+                "events_per_second_per_write_key",
+                ENV_WRITE_KEY_RATE,
+                file.events_per_second_per_write_key,
+                // Whoever chose a rate for every key has chosen this one too.
+                Rates::STANDARD.write_key.filter(|_| key.is_none()),
+            )?,
+            client_token: quota(
+                "events_per_second_per_client_token",
+                ENV_CLIENT_TOKEN_RATE,
+                file.events_per_second_per_client_token,
+                Rates::STANDARD.client_token,
+            )?,
+            client_day: quota(
+                "self_told_events_per_day",
+                ENV_CLIENT_DAY,
+                file.self_told_events_per_day,
+                Rates::STANDARD.client_day,
+            )?,
             organization: rate("events_per_second", ENV_ORGANIZATION_RATE)?
                 .or(file.events_per_second),
-            key: rate("events_per_second_per_key", ENV_KEY_RATE)?
-                .or(file.events_per_second_per_key),
+            key,
         };
+        let listen = listen?.or(file.listen);
         let allow = text(ENV_WEBHOOK_ALLOW).transpose()?.or(file.webhook_allow);
+        let database = password::added(
+            "database_password_file",
+            database?.or(file.database),
+            path_of(ENV_DATABASE_PASSWORD_FILE).or(file.database_password_file),
+        )?;
         Ok(Self {
+            limits: file.limits.resolve(text)?,
             mail,
+            secrets,
+            secret_file,
+            password_in_arguments,
             outgoing: outgoing_of(allow.as_deref().unwrap_or_default())?,
             job_lease_seconds: lease.unwrap_or(DEFAULT_JOB_LEASE_SECONDS),
-            database: database?.or(file.database).unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
-            listen: listen?.or(file.listen).unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
+            database: database.unwrap_or_else(|| DEFAULT_DATABASE.to_owned()),
+            listen_chosen: listen.is_some(),
+            listen: listen.unwrap_or_else(|| DEFAULT_LISTEN.to_owned()),
             public_url: public_url.as_deref().map(public_url_of).transpose()?,
             behind_proxy: behind_proxy.or(file.behind_proxy).unwrap_or(false),
             rates,
         })
+    }
+
+    /// A link as it is printed: only its path where nobody has said how the server is reached. The
+    /// address that is built in may be somebody else's, who would be handed the link.
+    pub fn printed_link<'a>(&self, url: &'a str) -> &'a str {
+        if self.public_url.is_some() || self.listen_chosen {
+            return url;
+        }
+        let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
+        path.unwrap_or(url)
     }
 
     /// How the server is reached. `bound` is the address that it really listens on, where it does.
@@ -264,6 +377,30 @@ fn mail_of(url: Option<String>, from: Option<String>) -> Result<Option<MailSetti
     Ok(Some(MailSettings { server, from }))
 }
 
+fn secrets_of(
+    key: Option<String>,
+    file: Option<PathBuf>,
+    at_rest: Option<&str>,
+) -> Result<SecretSettings, ConfigError> {
+    let plain = match at_rest {
+        None | Some("encrypted") => false,
+        Some("plain") => true,
+        Some(other) => {
+            return Err(ConfigError::Value {
+                name: "secrets_at_rest",
+                value: other.to_owned(),
+                reason: "use encrypted, or plain to store secrets as they are",
+            });
+        }
+    };
+    let source = match (key, file) {
+        (Some(key), _) => KeySource::Text(key),
+        (None, Some(path)) => KeySource::File(path),
+        (None, None) => KeySource::Default,
+    };
+    Ok(SecretSettings { source, plain })
+}
+
 fn lease_of(text: &str) -> Result<i64, ConfigError> {
     text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds)).ok_or_else(|| {
         ConfigError::Value {
@@ -308,6 +445,14 @@ fn rate_of(name: &'static str, text: &str) -> Result<NonZeroU32, ConfigError> {
     })
 }
 
+fn quota_of(name: &'static str, text: &str) -> Result<u32, ConfigError> {
+    text.parse().map_err(|_| ConfigError::Value {
+        name,
+        value: text.to_owned(),
+        reason: "use a whole number of events, or 0 for no quota",
+    })
+}
+
 /// Reads a configuration file; `None` when there is none.
 fn read(path: &Path) -> Result<Option<File>, ConfigError> {
     let text = match fs::read_to_string(path) {
@@ -327,7 +472,10 @@ fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
         let line = error.span().map(|span| line_of(text, span.start));
         let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
                      `mail_from`, `job_lease_seconds`, `events_per_second`, \
-                     `events_per_second_per_key` and `webhook_allow`, for example listen = \"127.0.0.1:8080\"";
+                     `events_per_second_per_key`, `events_per_second_per_write_key`, \
+                     `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, \
+                     `key_file`, `secrets_at_rest`, `database_password_file`, `smtp_password_file` and the table `limits`, \
+                     for example listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
         (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
     })
@@ -389,9 +537,14 @@ mod tests {
             reason,
             "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
              `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
-             `events_per_second_per_key`, `webhook_allow`; the keys are `database`, `listen`, `public_url`, \
+             `events_per_second_per_key`, `events_per_second_per_write_key`, \
+             `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, `key_file`, `secrets_at_rest`, \
+             `database_password_file`, `smtp_password_file`, `limits`; the keys are `database`, `listen`, `public_url`, \
              `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
-             `events_per_second_per_key` and `webhook_allow`, for example listen = \"127.0.0.1:8080\""
+             `events_per_second_per_key`, `events_per_second_per_write_key`, \
+             `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, \
+             `key_file`, `secrets_at_rest`, `database_password_file`, `smtp_password_file` and the table `limits`, \
+             for example listen = \"127.0.0.1:8080\""
         );
         assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
         assert!(parse("listen = ").is_err());
@@ -450,6 +603,27 @@ mod tests {
         assert!(!reaches(&allowed, "192.168.1.1"));
         let error = outgoing_of("10.0.0.0/40").unwrap_err().to_string();
         assert!(error.starts_with("webhook_allow \"10.0.0.0/40\": use ranges"), "{error}");
+    }
+
+    #[test]
+    fn quotas_are_in_force_unless_the_operator_lifts_them() {
+        let rates = |env: &[(&str, &str)]| resolve(Given::default(), env, false).rates;
+        assert_eq!(rates(&[]), Rates::STANDARD);
+        let chosen =
+            [(ENV_WRITE_KEY_RATE, "0"), (ENV_CLIENT_TOKEN_RATE, "3"), (ENV_CLIENT_DAY, "0")];
+        let lifted = Rates {
+            write_key: None,
+            client_token: NonZeroU32::new(3),
+            client_day: None,
+            ..Rates::STANDARD
+        };
+        assert_eq!(rates(&chosen), lifted);
+        let env = |name: &str| (name == ENV_CLIENT_DAY).then(|| "many".into());
+        let error = Settings::resolve(Given::default(), env).unwrap_err().to_string();
+        assert!(
+            error.starts_with("self_told_events_per_day \"many\": use a whole number"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -5,6 +5,8 @@ use mainstay_core::{
 };
 use mainstay_store::StoreError;
 
+use crate::supervise::Panicked;
+
 /// Why a service did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -27,6 +29,9 @@ pub enum Error {
         /// Where to find the ones there are.
         remedy: &'static str,
     },
+    /// Whoever asks may not, and who may.
+    #[error("{0}")]
+    Forbidden(String),
     /// It is there already, or no longer in a state for this.
     #[error("{0}")]
     Conflict(String),
@@ -36,13 +41,13 @@ pub enum Error {
         /// How long to wait.
         retry_after_seconds: u64,
     },
-    /// More comes in a second than is allowed.
+    /// More comes in a second or a day than is allowed.
     #[error(
-        "more events come with this {of} than it may send in a second; send this again in \
-         {retry_after_seconds} s, in larger batches or less often, or ask for a higher rate"
+        "this {of} sends more than it may; send this again in {retry_after_seconds} s, or ask whoever \
+         runs this server for a higher quota"
     )]
     TooFast {
-        /// What sends too fast: a key or an organization.
+        /// What sends too fast: a key, a client's token, a client or an organization.
         of: &'static str,
         /// How long to wait.
         retry_after_seconds: u64,
@@ -55,6 +60,9 @@ pub enum Error {
         /// How long to wait.
         retry_after_seconds: u64,
     },
+    /// A fault in Mainstay itself.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -99,7 +107,7 @@ impl From<FeedbackError> for Error {
 impl From<ActionError> for Error {
     fn from(error: ActionError) -> Self {
         let text = error.to_string();
-        if let ActionError::NotOpen { .. } = error {
+        if matches!(error, ActionError::NotOpen { .. } | ActionError::ConditionEnded) {
             return Self::Conflict(text);
         }
         let (field, reason) = text.split_once(": ").unwrap_or(("until", &text));

@@ -16,6 +16,7 @@ pub mod email;
 pub mod engagement;
 pub mod error;
 mod fresh;
+mod gate;
 pub mod health;
 pub mod http;
 pub mod insight;
@@ -26,7 +27,12 @@ pub mod notice;
 pub mod organization;
 pub mod playbook;
 pub mod portfolio;
+mod private_file;
 pub mod score;
+pub mod secrets;
+mod spreadsheet;
+mod steps;
+pub mod supervise;
 pub mod verify;
 pub mod web;
 
@@ -54,8 +60,11 @@ pub struct Mainstay {
     clock: Arc<dyn Clock>,
     boards: Arc<portfolio::Boards>,
     hub: Arc<live::Hub>,
+    mail_status: Arc<email::MailStatus>,
     lease: Option<Lease>,
     known: Arc<Known>,
+    supervisor: Arc<supervise::Supervisor>,
+    scrubbing: Arc<client::Scrubbing>,
 }
 
 /// What every request asks for, kept for a moment.
@@ -63,11 +72,20 @@ pub struct Mainstay {
 struct Known {
     callers: fresh::Fresh<access::KeyHash, Option<access::Principal>>,
     namings: fresh::Fresh<OrganizationId, Arc<engagement::Naming>>,
+    returned: health::Returned,
+    keys: engagement::KeysSeen,
+    samples: fresh::Fresh<OrganizationId, bool>,
 }
 
 impl Default for Known {
     fn default() -> Self {
-        Self { callers: fresh::Fresh::new(MOST_KEYS), namings: fresh::Fresh::new(MOST_NAMINGS) }
+        Self {
+            callers: fresh::Fresh::new(MOST_KEYS),
+            namings: fresh::Fresh::new(MOST_NAMINGS),
+            returned: health::Returned::default(),
+            keys: engagement::KeysSeen::default(),
+            samples: fresh::Fresh::new(MOST_NAMINGS),
+        }
     }
 }
 
@@ -79,8 +97,11 @@ impl Mainstay {
             clock,
             boards: Arc::default(),
             hub: Arc::default(),
+            mail_status: Arc::default(),
             known: Arc::default(),
+            scrubbing: Arc::default(),
             lease: None,
+            supervisor: Arc::default(),
         }
     }
 
@@ -115,6 +136,32 @@ impl Mainstay {
         &self.known.namings
     }
 
+    fn scrubbing(&self) -> &client::Scrubbing {
+        &self.scrubbing
+    }
+
+    /// The clients that something came from a moment ago.
+    fn returned(&self) -> &health::Returned {
+        &self.known.returned
+    }
+
+    /// Whether an organization is sample data, looked up a moment ago.
+    pub(crate) async fn is_sample(&self, organization: OrganizationId) -> Result<bool> {
+        let now = self.now();
+        if let Some(known) = self.known.samples.get(&organization, now) {
+            return Ok(known);
+        }
+        let mut tx = self.store.read(Scope::Service(organization)).await?;
+        let sample = tx.organization().await?.sample;
+        self.known.samples.keep(organization, sample, now);
+        Ok(sample)
+    }
+
+    /// With which keys events came a moment ago.
+    fn keys_seen(&self) -> &engagement::KeysSeen {
+        &self.known.keys
+    }
+
     fn boards(&self) -> &portfolio::Boards {
         &self.boards
     }
@@ -122,6 +169,21 @@ impl Mainstay {
     /// What tells pages that are open of what happens.
     pub fn hub(&self) -> &live::Hub {
         &self.hub
+    }
+
+    /// What starts background loops and knows which of them run.
+    pub const fn supervisor(&self) -> &Arc<supervise::Supervisor> {
+        &self.supervisor
+    }
+
+    /// Whether mails can leave, and what keeps them.
+    pub fn mail_status(&self) -> &email::MailStatus {
+        &self.mail_status
+    }
+
+    /// The instant it is, and the time that has passed, whatever the clock was set to.
+    fn both_clocks(&self) -> (Timestamp, std::time::Duration) {
+        (self.now(), self.clock.monotonic())
     }
 
     /// The instant it is, by this process's clock, to the microsecond.

@@ -1,7 +1,8 @@
-//! Rate limits that count by the server's clock. In memory: whoever waits out a restart has waited.
+//! Rate limits that count the time that passes, whatever the clock is set to. In memory: whoever waits out a restart has waited.
 
 use std::{hash::Hash, ops::Add, sync::Arc, time::Duration};
 
+use crate::{Clock, Mainstay};
 use governor::{
     NotUntil, Quota, RateLimiter,
     clock::{Clock as _, Reference},
@@ -9,9 +10,6 @@ use governor::{
     nanos::Nanos,
     state::keyed::HashMapStateStore,
 };
-use jiff::Timestamp;
-
-use crate::{Clock, Mainstay};
 
 /// Counts by key.
 pub(crate) type Limiter<K> =
@@ -23,7 +21,7 @@ pub(crate) struct LimitClock(Arc<dyn Clock>);
 
 /// An instant, as the limiter counts with it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct LimitInstant(Timestamp);
+pub(crate) struct LimitInstant(Duration);
 
 impl LimitClock {
     /// The clock of the services.
@@ -47,7 +45,7 @@ impl governor::clock::Clock for LimitClock {
     type Instant = LimitInstant;
 
     fn now(&self) -> LimitInstant {
-        LimitInstant(self.0.now())
+        LimitInstant(self.0.monotonic())
     }
 }
 
@@ -55,20 +53,17 @@ impl Add<Nanos> for LimitInstant {
     type Output = Self;
 
     fn add(self, nanos: Nanos) -> Self {
-        let duration = Duration::from_nanos(nanos.as_u64());
-        Self(self.0.checked_add(duration).unwrap_or(Timestamp::MAX))
+        Self(self.0.saturating_add(Duration::from_nanos(nanos.as_u64())))
     }
 }
 
 impl Reference for LimitInstant {
     fn duration_since(&self, earlier: Self) -> Nanos {
-        let since = self.0.duration_since(earlier.0);
-        // A clock that was set back has not moved.
-        Nanos::from(u64::try_from(since.as_nanos()).unwrap_or(0))
+        let since = self.0.saturating_sub(earlier.0);
+        Nanos::from(u64::try_from(since.as_nanos()).unwrap_or(u64::MAX))
     }
 
     fn saturating_sub(&self, nanos: Nanos) -> Self {
-        let duration = Duration::from_nanos(nanos.as_u64());
-        Self(self.0.checked_sub(duration).unwrap_or(Timestamp::MIN))
+        Self(self.0.saturating_sub(Duration::from_nanos(nanos.as_u64())))
     }
 }

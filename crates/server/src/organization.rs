@@ -1,12 +1,13 @@
 //! Organizations and their settings.
 
 mod sites;
+mod zone_change;
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::LazyLock};
 
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::{
-    engagement::check_text,
+    engagement::check_line,
     id::OrganizationId,
     score::ScoreModel,
     time::{add_days, local_day, time_zone},
@@ -15,6 +16,8 @@ use mainstay_store::{
     EventName, NewOrganization, Organization, OrganizationPatch, Scope, SeenName, StoreError,
     StoredModel, Tx, new_id,
 };
+
+pub(crate) use zone_change::start as start_zone_changes;
 
 use crate::{
     Error, Mainstay, Result,
@@ -57,10 +60,16 @@ impl Context {
 
     /// The model of a version.
     pub fn model_of(&self, version: i64) -> ScoreModel {
+        self.model_ref(version).clone()
+    }
+
+    /// The model of a version, to look at.
+    pub(crate) fn model_ref(&self, version: i64) -> &ScoreModel {
+        static STANDARD: LazyLock<ScoreModel> = LazyLock::new(ScoreModel::standard);
         self.models
             .iter()
             .find(|stored| stored.version == version)
-            .map_or_else(ScoreModel::standard, |stored| stored.model.clone())
+            .map_or(&STANDARD, |stored| &stored.model)
     }
 }
 
@@ -172,35 +181,45 @@ impl Mainstay {
         Context::load(&mut self.store().read(scope).await?).await
     }
 
-    /// Changes an organization's name or time zone. A new zone rolls all events up again by its
-    /// days; scores stored before keep the zone that they were made in.
+    /// Changes an organization's name or time zone. A new zone has everything that is rolled up move
+    /// to its days: a small organization's has when this returns, a large one's goes on in the
+    /// background. Scores stored before keep the zone that they were made in.
     ///
     /// # Errors
     /// When a value cannot be used.
     pub async fn update_organization(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         patch: OrganizationPatch,
     ) -> Result<Organization> {
         if let Some(name) = &patch.name {
             check_name("name", name)?;
         }
-        let zone = patch
-            .time_zone
-            .as_deref()
-            .map(|name| time_zone(name).map_err(|reason| Error::invalid("time_zone", reason)))
-            .transpose()?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let before = tx.organization().await?;
-        tx.update_organization(&patch).await?;
-        if let (Some(zone), Some(name)) = (zone, &patch.time_zone)
-            && *name != before.time_zone
-        {
-            tx.rebuild_daily_activity(&zone).await?;
+        if let Some(name) = &patch.time_zone {
+            time_zone(name).map_err(|reason| Error::invalid("time_zone", reason))?;
         }
-        let after = tx.organization().await?;
+        let scope = match (scope.into(), &patch.time_zone) {
+            // Every day of every client is rolled up again, which is the service's work alone.
+            (Scope::Member(organization, _), Some(_)) => Scope::Service(organization),
+            (scope, _) => scope,
+        };
+        let mut tx = self.store().begin(scope).await?;
+        let before = tx.update_organization(&patch).await?;
+        let changes_zone = patch.time_zone.is_some_and(|name| name != before.time_zone);
+        if changes_zone {
+            tx.begin_zone_change(self.now()).await?;
+        }
+        let mut after = tx.organization().await?;
         tx.commit().await?;
         self.namings().clear();
+        if changes_zone {
+            if let Err(error) = self.take_zone_steps(after.id, zone_change::STEPS_PER_REQUEST).await
+            {
+                // The zone is changed; the background goes on.
+                tracing::warn!(%error, organization = %after.id, "a change of the time zone waits");
+            }
+            after = self.store().read(scope).await?.organization().await?;
+        }
         Ok(after)
     }
 
@@ -233,7 +252,7 @@ impl Mainstay {
     /// When a name cannot be used or is given twice.
     pub async fn set_event_names(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         names: &[EventName],
     ) -> Result<()> {
         let mut seen = HashSet::new();
@@ -247,7 +266,7 @@ impl Mainstay {
                 ));
             }
         }
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         tx.set_event_names(names).await?;
         tx.commit().await?;
         self.namings().clear();
@@ -258,9 +277,9 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is none, or when it could not be one.
-    pub async fn delete_event_name(&self, organization: OrganizationId, name: &str) -> Result<()> {
+    pub async fn delete_event_name(&self, scope: impl Into<Scope>, name: &str) -> Result<()> {
         check_name("name", name)?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         if !tx.delete_event_name(name).await? {
             return Err(Error::NotFound {
                 what: "event name",
@@ -285,19 +304,41 @@ impl Mainstay {
         Ok(seen)
     }
 
-    /// Publishes a score model as the next version. Scores from now on are made with it; stored ones
-    /// keep theirs.
+    /// Publishes an earlier version of the score model once more, as the next one: so the versions are
+    /// in the order in which they were in force.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such version, [`Error::Conflict`] when it is in force.
+    pub async fn republish_score_model(&self, scope: Scope, version: i64) -> Result<i64> {
+        let context = self.context_in(scope).await?;
+        let stored = context.models.iter().find(|stored| stored.version == version);
+        let stored = stored.ok_or_else(|| Error::NotFound {
+            what: "score model version",
+            id: version.to_string(),
+            remedy: "GET /api/v1/score-models lists them",
+        })?;
+        if version == context.organization.model_version {
+            return Err(Error::Conflict(format!(
+                "version: {version} is in force already; nothing was changed"
+            )));
+        }
+        self.publish_score_model(scope, &stored.model).await
+    }
+
+    /// Publishes a score model as the next version. Each client's score is made with it from its next
+    /// event on, everybody's from the next local midnight on; stored ones keep theirs. So publishing
+    /// itself moves no score, no trend and no alert.
     ///
     /// # Errors
     /// When the model would not make scores of 0–100 that add up.
     pub async fn publish_score_model(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         model: &ScoreModel,
     ) -> Result<i64> {
         model.check().map_err(|error| Error::invalid(error.field, error.reason))?;
         check_name("name", &model.name)?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         let version = tx.publish_score_model(model, self.now()).await?;
         tx.commit().await?;
         Ok(version)
@@ -336,7 +377,7 @@ pub(crate) fn check_name(field: &'static str, name: &str) -> Result<()> {
             format!("is empty; send 1 to {MAX_NAME_CHARS} characters"),
         ));
     }
-    Ok(check_text(field, name, MAX_NAME_CHARS)?)
+    Ok(check_line(field, name, MAX_NAME_CHARS)?)
 }
 
 pub(crate) fn check_slug(slug: &str) -> Result<()> {

@@ -1,20 +1,27 @@
 //! Proving that every stored figure follows from the events.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::Timestamp;
 use mainstay_core::{
+    engagement::Windows,
     id::{ClientId, OrganizationId},
-    score::Score,
-    time::{add_days, days_between},
+    score::{Comparison, Score},
+    time::{add_days, days_between, local_day, start_of_day, time_zone},
 };
-use mainstay_store::{ClientChunk, Difference, ResolvedClient, Scope, ScoreRow, Tx};
+use mainstay_store::{ClientChunk, ClientFacts, Difference, ResolvedClient, Scope, ScoreRow, Tx};
 use uuid::Uuid;
 
-use crate::{Mainstay, Result, organization::Context, score::Moment};
+use crate::{
+    Error, Mainstay, Result,
+    organization::Context,
+    score::{DAYS, Moment},
+};
 
 /// Scores that are compared at a time.
 const PAGE: i64 = 5_000;
+/// Clients whose histories are read at a time.
+const OWN: usize = 1_000;
 
 /// What a verification found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,6 +63,13 @@ impl Mainstay {
         // One transaction: every figure of the report is of the same moment.
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let context = Context::load(&mut tx).await?;
+        if context.organization.zone_change_since.is_some() {
+            return Err(Error::Conflict(
+                "time_zone: activity is being moved to the days of another time zone; verify again when \
+                 that is done (a running server does it)"
+                    .to_owned(),
+            ));
+        }
         let mut report = VerifyReport::default();
 
         let days = tx.days_to_verify().await?;
@@ -81,12 +95,7 @@ impl Mainstay {
         report.differences.extend(differences);
         report.totals = agreed;
 
-        let stale: BTreeMap<ClientId, Timestamp> = tx
-            .stale_clients(None, i64::MAX)
-            .await?
-            .into_iter()
-            .map(|stale| (stale.client, stale.since))
-            .collect();
+        let known = Known::load(&mut tx, &context, self.now()).await?;
         for day in score_days {
             step("scores");
             let mut after = None;
@@ -94,10 +103,41 @@ impl Mainstay {
                 let rows = tx.scores_of_day(day, after, PAGE).await?;
                 let Some(last) = rows.last() else { break };
                 after = Some(last.client);
-                verify_scores(&mut tx, &context, &stale, rows, &mut report).await?;
+                verify_scores(&mut tx, &context, &known, rows, &mut report).await?;
             }
         }
         Ok(report)
+    }
+}
+
+/// What a verification looks scores up in.
+struct Known {
+    /// Since when clients' scores are out of date.
+    stale: BTreeMap<ClientId, Timestamp>,
+    /// When something last came of clients for the time after which late events are not on that list yet.
+    arrivals: HashMap<ClientId, Timestamp>,
+    scored_until: Option<Timestamp>,
+}
+
+impl Known {
+    async fn load(tx: &mut Tx, context: &Context, now: Timestamp) -> Result<Self> {
+        let stale = tx.stale_clients(None, i64::MAX).await?;
+        let scored_until = context.organization.scored_until;
+        let arrivals = match scored_until {
+            Some(since) if since < now => tx.arrivals((since, now)).await?,
+            _ => HashMap::new(),
+        };
+        let stale = stale.into_iter().map(|stale| (stale.client, stale.since)).collect();
+        Ok(Self { stale, arrivals, scored_until })
+    }
+
+    /// Whether a score is known to be out of date.
+    fn awaits(&self, row: &ScoreRow) -> bool {
+        let inputs = &row.score.inputs;
+        let until = inputs.as_of.max(inputs.known_until());
+        self.stale.get(&row.client).is_some_and(|since| *since < until)
+            || (Some(inputs.as_of) > self.scored_until
+                && self.arrivals.get(&row.client).is_some_and(|at| *at >= row.computed_at))
     }
 }
 
@@ -105,43 +145,112 @@ impl Mainstay {
 async fn verify_scores(
     tx: &mut Tx,
     context: &Context,
-    stale: &BTreeMap<ClientId, Timestamp>,
+    known: &Known,
     rows: Vec<ScoreRow>,
     report: &mut VerifyReport,
 ) -> Result<()> {
-    let mut moments: BTreeMap<(Timestamp, i64), Vec<ScoreRow>> = BTreeMap::new();
+    // Most scores of a day are for the same instant, and are summed up together.
+    let mut together: BTreeMap<(Timestamp, i64), Vec<ScoreRow>> = BTreeMap::new();
+    let mut own: Vec<ScoreRow> = Vec::new();
     for row in rows {
         let inputs = &row.score.inputs;
-        if stale.get(&row.client).is_some_and(|since| *since < inputs.as_of) {
+        if known.awaits(&row) {
             report.awaiting += 1;
-        } else if inputs.zone == context.organization.time_zone {
-            moments.entry((inputs.as_of, inputs.model)).or_default().push(row);
-        } else {
-            let model = context.model_of(inputs.model);
-            let computed = Score::compute(inputs.clone(), &model, row.score.previous);
+        } else if let Some(difference) = recorded_otherwise(context, &row) {
+            tell(tx, &row, difference, report).await?;
+        } else if inputs.zone != context.organization.time_zone {
+            let model = context.model_ref(inputs.model);
+            let compared = match (row.score.previous, row.score.incomparable) {
+                (Some(previous), _) => Comparison::With(previous),
+                (None, Some(as_of)) => Comparison::Impossible(as_of),
+                (None, None) => Comparison::Nothing,
+            };
+            let computed = Score::compute(inputs.clone(), model, compared);
             if compare(tx, &row, &computed, report).await? {
                 report.other_zone += 1;
             }
+        } else if inputs.known_at.is_none() && is_start_of_day(inputs.as_of, context) {
+            together.entry((inputs.as_of, inputs.model)).or_default().push(row);
+        } else {
+            own.push(row);
         }
     }
-    for ((as_of, version), rows) in moments {
+    for ((as_of, version), rows) in together {
         let moment = Moment::with_model(context, as_of, false, version);
-        // Created "now", so that no previous score is looked for: the one that a score was compared
-        // with is part of what is stored, not something that events decide.
-        let chunk = ClientChunk::stretch(
-            rows.iter()
-                .map(|row| (ResolvedClient { id: row.client, created_at: as_of }, String::new()))
-                .collect(),
-        );
-        let facts = tx.client_facts(&chunk, &moment.range, &moment.model).await?;
+        let chunk = ClientChunk::stretch(rows.iter().map(client_of).collect());
+        let model = (version, &moment.model);
+        let facts = tx.client_facts(&chunk, &moment.range, model).await?;
         for (row, facts) in rows.iter().zip(&facts) {
-            let computed = Score::compute(moment.inputs(facts), &moment.model, row.score.previous);
-            if compare(tx, row, &computed, report).await? {
+            if compare(tx, row, &moment.score(facts), report).await? {
                 report.scores += 1;
             }
         }
     }
+    for rows in own.chunks(OWN) {
+        verify_single_scores(tx, context, rows, report).await?;
+    }
     Ok(())
+}
+
+/// Compares scores of one day that are each for an instant of its own.
+async fn verify_single_scores(
+    tx: &mut Tx,
+    context: &Context,
+    rows: &[ScoreRow],
+    report: &mut VerifyReport,
+) -> Result<()> {
+    let days = rows.iter().map(|row| row.day);
+    let Some((first, last)) = days.clone().min().zip(days.max()) else { return Ok(()) };
+    let chunk = ClientChunk::picked(rows.iter().map(client_of).collect());
+    // An instant that somebody moved to another day is found by the day that it is stored for.
+    let days = (add_days(first, -DAYS), add_days(last, 1));
+    let histories = tx.client_histories(&chunk, days).await?;
+    let mut facts: Vec<ClientFacts> = histories
+        .iter()
+        .zip(rows)
+        .map(|(history, row)| {
+            let inputs = &row.score.inputs;
+            let windows = Windows::at(inputs.as_of, context.zone.clone());
+            let model = context.model_ref(inputs.model);
+            history.facts(&windows, inputs.known_at, model.satisfaction.days)
+        })
+        .collect();
+    tx.add_earlier_scores(&mut facts, &context.zone).await?;
+    for (row, facts) in rows.iter().zip(&facts) {
+        let computed = context.score(facts, row.score.inputs.model);
+        if compare(tx, row, &computed, report).await? {
+            report.scores += 1;
+        }
+    }
+    Ok(())
+}
+
+/// Created before anything, so that whichever earlier score is stored is found.
+fn client_of(row: &ScoreRow) -> (ResolvedClient, String) {
+    (ResolvedClient { id: row.client, created_at: Timestamp::UNIX_EPOCH }, String::new())
+}
+
+fn is_start_of_day(at: Timestamp, context: &Context) -> bool {
+    start_of_day(local_day(at, &context.zone), &context.zone) == at
+}
+
+/// What the columns of a score say otherwise than the inputs that are stored with it, or than can be.
+fn recorded_otherwise(context: &Context, row: &ScoreRow) -> Option<(&'static str, String, String)> {
+    let inputs = &row.score.inputs;
+    if row.recorded.as_of != inputs.as_of {
+        return Some(("as_of", inputs.as_of.to_string(), row.recorded.as_of.to_string()));
+    }
+    if row.recorded.model != inputs.model {
+        let (stored, recorded) = (inputs.model.to_string(), row.recorded.model.to_string());
+        return Some(("model_version", stored, recorded));
+    }
+    if !context.models.iter().any(|stored| stored.version == inputs.model) {
+        return Some(("model_version", inputs.model.to_string(), "a published version".to_owned()));
+    }
+    let day = time_zone(&inputs.zone).ok().map(|zone| local_day(inputs.as_of, &zone));
+    day.filter(|day| *day != row.day).map(|day| {
+        ("as_of", inputs.as_of.to_string(), format!("an instant of {}, not {day}", row.day))
+    })
 }
 
 /// Whether a stored score is what was computed; a difference goes into the report.
@@ -151,10 +260,22 @@ async fn compare(
     computed: &Score,
     report: &mut VerifyReport,
 ) -> Result<bool> {
-    let stored = &row.score;
-    let Some((column, stored, computed)) = first_difference(stored, computed) else {
-        return Ok(true);
-    };
+    match first_difference(&row.score, computed) {
+        None => Ok(true),
+        Some(difference) => {
+            tell(tx, row, difference, report).await?;
+            Ok(false)
+        }
+    }
+}
+
+/// Puts a difference into the report: the column, what is stored and what it should be.
+async fn tell(
+    tx: &mut Tx,
+    row: &ScoreRow,
+    (column, stored, computed): (&'static str, String, String),
+    report: &mut VerifyReport,
+) -> Result<()> {
     report.differences.push(Difference {
         place: format!("client_success_scores.{column}"),
         client_id: external_id(tx, row.client).await?,
@@ -162,7 +283,7 @@ async fn compare(
         stored,
         computed,
     });
-    Ok(false)
+    Ok(())
 }
 
 /// The first column in which two scores differ, with both values.
@@ -176,6 +297,7 @@ fn first_difference(stored: &Score, computed: &Score) -> Option<(&'static str, S
             ("satisfaction", Some(score.components.satisfaction)),
             ("momentum", Some(score.components.momentum)),
             ("coverage", Some(score.coverage)),
+            ("previous", score.previous.map(|previous| previous.overall)),
             ("change", score.change),
         ]
     };
@@ -185,8 +307,14 @@ fn first_difference(stored: &Score, computed: &Score) -> Option<(&'static str, S
         .zip(number(computed))
         .find(|((_, stored), (_, computed))| stored != computed)
         .map(|((column, stored), (_, computed))| (column, shown(stored), shown(computed)));
+    let instant = |score: &Score| {
+        let as_of = score.previous.map(|previous| previous.as_of).or(score.incomparable);
+        as_of.map_or_else(|| "none".to_owned(), |as_of| as_of.to_string())
+    };
     numbers.or_else(|| {
-        if stored.trend != computed.trend {
+        if instant(stored) != instant(computed) {
+            Some(("previous_as_of", instant(stored), instant(computed)))
+        } else if stored.trend != computed.trend {
             Some(("trend", stored.trend.to_string(), computed.trend.to_string()))
         } else if stored.inputs == computed.inputs {
             None

@@ -1,7 +1,10 @@
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
-use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
+use mainstay_core::{
+    id::{ApiKeyId, MemberId, OrganizationId},
+    member::Role,
+};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -9,18 +12,6 @@ use crate::{
     Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
 };
-
-/// What a member may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Role {
-    /// Everything.
-    Owner,
-    /// Everything that the owner may.
-    Admin,
-    /// See everything, act on alerts, keep clients' records; no settings, keys or members.
-    Staff,
-}
 
 /// What a key opens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -32,6 +23,17 @@ pub enum KeyKind {
     Write,
     /// `mmt_…`: what one member may do.
     Member,
+}
+
+/// Where a write key is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    /// By the organization's servers, which nobody else can read.
+    #[default]
+    Server,
+    /// In web pages and apps, where anybody can read it: what it sends is self-told.
+    Browser,
 }
 
 macro_rules! names {
@@ -65,8 +67,8 @@ macro_rules! names {
     };
 }
 
-names!(Role, "role", Owner => "owner", Admin => "admin", Staff => "staff");
 names!(KeyKind, "kind of key", Secret => "secret", Write => "write", Member => "member");
+names!(KeySource, "source", Server => "server", Browser => "browser");
 
 /// A user of an organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,8 +109,12 @@ pub struct ApiKey {
     pub prefix: String,
     /// Whose it is, for a member's key.
     pub member: Option<MemberId>,
+    /// Where it is used, for a write key.
+    pub source: Option<KeySource>,
     /// Since when.
     pub created_at: Timestamp,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
     /// Since when it opens nothing any more.
     pub revoked_at: Option<Timestamp>,
 }
@@ -126,6 +132,10 @@ pub struct NewApiKey {
     pub prefix: String,
     /// Whose it is, for a member's key.
     pub member: Option<MemberId>,
+    /// Where it is used, for a write key.
+    pub source: Option<KeySource>,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
 }
 
 /// Whom a key speaks for.
@@ -137,6 +147,10 @@ pub struct FoundKey {
     pub kind: KeyKind,
     /// The member and its role, for a member's key.
     pub member: Option<(MemberId, Role)>,
+    /// Where it is used, for a write key.
+    pub source: KeySource,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -154,10 +168,16 @@ impl From<MemberRow> for Member {
             id: row.id.into(),
             email: row.email,
             name: row.name,
-            role: stored(&row.role, Role::Staff),
+            role: stored(&row.role, Role::Viewer),
             created_at: row.created_at.0,
         }
     }
+}
+
+/// Where a key is used, if it is a write key. Those made before there was a choice are servers'.
+fn source_of(kind: &str, source: Option<&str>) -> Option<KeySource> {
+    let write = kind == KeyKind::Write.as_str();
+    write.then(|| source.map_or(KeySource::Server, |source| stored(source, KeySource::Browser)))
 }
 
 /// A name that a CHECK constraint has let in; the fallback is the one that may do least.
@@ -214,8 +234,9 @@ impl Tx {
     pub async fn create_api_key(&mut self, new: &NewApiKey, now: Timestamp) -> Result<()> {
         execute!(
             self,
-            "INSERT INTO api_keys (organization_id, id, kind, member_id, hash, prefix, created_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7)",
+            "INSERT INTO api_keys \
+             (organization_id, id, kind, member_id, hash, prefix, created_at, source, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             self.scope.organization_uuid(),
             new.id.uuid(),
             new.kind.as_str(),
@@ -223,6 +244,8 @@ impl Tx {
             new.hash.as_slice(),
             &new.prefix,
             Instant(now),
+            new.source.map(KeySource::as_str),
+            new.expires_at.map(Instant),
         )?;
         Ok(())
     }
@@ -235,13 +258,15 @@ impl Tx {
             kind: String,
             prefix: String,
             member_id: Option<Uuid>,
+            source: Option<String>,
             created_at: Instant,
+            expires_at: Option<Instant>,
             revoked_at: Option<Instant>,
         }
         let rows = fetch_all!(
             self,
             Row,
-            "SELECT id, kind, prefix, member_id, created_at, revoked_at FROM api_keys \
+            "SELECT id, kind, prefix, member_id, source, created_at, expires_at, revoked_at FROM api_keys \
              WHERE organization_id = $1 ORDER BY id DESC",
             self.scope.organization_uuid()
         )?;
@@ -249,10 +274,12 @@ impl Tx {
             .into_iter()
             .map(|row| ApiKey {
                 id: row.id.into(),
+                source: source_of(&row.kind, row.source.as_deref()),
                 kind: stored(&row.kind, KeyKind::Write),
                 prefix: row.prefix,
                 member: row.member_id.map(Into::into),
                 created_at: row.created_at.0,
+                expires_at: row.expires_at.map(|at| at.0),
                 revoked_at: row.revoked_at.map(|at| at.0),
             })
             .collect())
@@ -271,20 +298,36 @@ impl Tx {
         Ok(revoked > 0)
     }
 
-    /// Whom the key with this SHA-256 speaks for, unless it is revoked. System scope.
+    /// Revokes all keys of a member; returns how many were open.
+    pub async fn revoke_member_keys(&mut self, member: MemberId, now: Timestamp) -> Result<u64> {
+        execute!(
+            self,
+            "UPDATE api_keys SET revoked_at = $3 \
+             WHERE organization_id = $1 AND member_id = $2 AND revoked_at IS NULL",
+            self.scope.organization_uuid(),
+            member.uuid(),
+            Instant(now)
+        )
+    }
+
+    /// Whom the key with this SHA-256 speaks for, unless it is revoked; whether it has expired is for
+    /// the caller to say. System scope.
     pub async fn find_api_key(&mut self, hash: [u8; 32]) -> Result<Option<FoundKey>> {
         let row = fetch_optional!(
             self,
-            (Uuid, String, Option<Uuid>, Option<String>),
-            "SELECT k.organization_id, k.kind, k.member_id, m.role FROM api_keys k \
+            (Uuid, String, Option<Uuid>, Option<String>, Option<String>, Option<Instant>),
+            "SELECT k.organization_id, k.kind, k.member_id, m.role, k.source, k.expires_at \
+             FROM api_keys k \
              LEFT JOIN members m ON m.organization_id = k.organization_id AND m.id = k.member_id \
              WHERE k.hash = $1 AND k.revoked_at IS NULL",
             hash.as_slice()
         )?;
-        Ok(row.map(|(organization, kind, member, role)| FoundKey {
+        Ok(row.map(|(organization, kind, member, role, source, expires_at)| FoundKey {
             organization: organization.into(),
+            source: source_of(&kind, source.as_deref()).unwrap_or_default(),
             kind: stored(&kind, KeyKind::Write),
-            member: member.zip(role).map(|(id, role)| (id.into(), stored(&role, Role::Staff))),
+            member: member.zip(role).map(|(id, role)| (id.into(), stored(&role, Role::Viewer))),
+            expires_at: expires_at.map(|at| at.0),
         }))
     }
 }

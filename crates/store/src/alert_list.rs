@@ -51,7 +51,7 @@ impl Tx {
             clients,
             ") SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
-             a.snoozed_until, a.ended_at, a.condition_ended_at \
+             a.snoozed_until, a.ended_at, a.condition_ended_at, a.ending \
              FROM wanted w CROSS JOIN client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
              WHERE a.organization_id = w.organization_id AND a.client_id = w.client_id \
@@ -80,9 +80,9 @@ impl Tx {
             AlertRow,
             "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
-             a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
+             a.snoozed_until, a.ended_at, a.condition_ended_at, a.ending FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
-             WHERE a.organization_id = $1 AND a.ended_at IS NOT NULL \
+             WHERE a.organization_id = $1 AND a.ended_at IS NOT NULL AND a.held_at IS NULL \
              AND a.status IN ('resolved', 'dismissed') \
              AND ($2 IS NULL OR a.status = $2) AND ($3 IS NULL OR a.alert_type = $3) \
              AND ($4 IS NULL OR a.severity = $4) AND ($5 IS NULL OR c.owner_member_id = $5) \

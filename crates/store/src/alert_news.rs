@@ -29,7 +29,7 @@ pub struct AlertNews {
     pub severity: Severity,
     /// What it says, or why it ended.
     pub message: String,
-    /// Whether it is told to nobody while the data are silent.
+    /// Whether it is told to nobody until the alert is released.
     pub held: bool,
     /// When.
     pub at: Timestamp,
@@ -120,8 +120,8 @@ impl Tx {
     }
 
     /// Takes the news that can be told, oldest first: whoever takes it tells it in this transaction,
-    /// which has to hold [`Tx::lock_health_check`]. While the data are `silent`, what is held stays.
-    pub async fn take_alert_news(&mut self, silent: bool) -> Result<Vec<(News, String)>> {
+    /// which has to hold [`Tx::lock_health_check`]. What is held back stays.
+    pub async fn take_alert_news(&mut self) -> Result<Vec<(News, String)>> {
         let organization = self.scope.organization_uuid();
         let rows = fetch_all!(
             self,
@@ -131,27 +131,21 @@ impl Tx {
              JOIN client_momentum_alerts a \
              ON a.organization_id = n.organization_id AND a.id = n.alert_id \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
-             WHERE n.organization_id = $1 AND NOT ($2 AND EXISTS (SELECT 1 FROM alert_news h \
-             WHERE h.organization_id = n.organization_id AND h.alert_id = n.alert_id AND h.held)) \
-             ORDER BY n.at, n.id",
-            organization,
-            silent
+             WHERE n.organization_id = $1 AND NOT n.held ORDER BY n.at, n.id",
+            organization
         )?;
         if !rows.is_empty() {
             execute!(
                 self,
-                "DELETE FROM alert_news WHERE organization_id = $1 AND NOT ($2 AND EXISTS \
-                 (SELECT 1 FROM alert_news h WHERE h.organization_id = alert_news.organization_id \
-                 AND h.alert_id = alert_news.alert_id AND h.held))",
-                organization,
-                silent
+                "DELETE FROM alert_news WHERE organization_id = $1 AND NOT held",
+                organization
             )?;
         }
         Ok(rows.into_iter().map(Into::into).collect())
     }
 
-    /// The organizations with news that nobody has taken, all of it from before an instant: whoever
-    /// made it is gone. System scope.
+    /// The organizations with news that could be told and that nobody has taken, all of it from before
+    /// an instant: whoever made it is gone. System scope.
     pub async fn organizations_with_old_news(
         &mut self,
         before: Timestamp,
@@ -159,7 +153,8 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid,),
-            "SELECT organization_id FROM alert_news GROUP BY organization_id HAVING MAX(at) < $1",
+            "SELECT organization_id FROM alert_news WHERE NOT held \
+             GROUP BY organization_id HAVING MAX(at) < $1",
             Instant(before)
         )?;
         Ok(rows.into_iter().map(|(id,)| id.into()).collect())

@@ -1,8 +1,8 @@
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::Profile,
+    engagement::{EventError, Profile, ProfileField, ProfilePatch, ProfileTimes, normalize_id},
     id::{ClientId, MemberId},
 };
 use serde_json::{Map, Value};
@@ -15,7 +15,8 @@ use crate::{
         Connection, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
         fetch_packed, id_list, insert_rows,
     },
-    pool::{Lock, new_id},
+    lock::Lock,
+    pool::new_id,
 };
 
 /// A customer of the organization.
@@ -44,8 +45,38 @@ pub struct ClientPatch {
     pub plan: Option<String>,
     /// The account it belongs to.
     pub group_id: Option<String>,
-    /// Traits to add or replace, one by one.
+    /// Traits to add or replace, one by one; null takes one away.
     pub traits: Map<String, Value>,
+    /// Fields to empty.
+    pub clear: Vec<ProfileField>,
+}
+
+impl ClientPatch {
+    /// What a field is changed to.
+    pub const fn field_mut(&mut self, field: ProfileField) -> &mut Option<String> {
+        match field {
+            ProfileField::Name => &mut self.name,
+            // The organization's word confirms an address.
+            ProfileField::Email | ProfileField::UnconfirmedEmail => &mut self.email,
+            ProfileField::Plan => &mut self.plan,
+            ProfileField::Group => &mut self.group_id,
+        }
+    }
+}
+
+impl From<&ClientPatch> for ProfilePatch {
+    fn from(patch: &ClientPatch) -> Self {
+        let set = [
+            (ProfileField::Name, &patch.name),
+            (ProfileField::Email, &patch.email),
+            (ProfileField::Plan, &patch.plan),
+            (ProfileField::Group, &patch.group_id),
+        ];
+        let cleared = patch.clear.iter().map(|field| (*field, None));
+        let set = set.into_iter().filter(|(_, value)| value.is_some());
+        let fields = cleared.chain(set.map(|(field, value)| (field, value.clone()))).collect();
+        Self { fields, traits: patch.traits.clone() }
+    }
 }
 
 /// A client that is named by something that happened.
@@ -149,6 +180,7 @@ struct ClientRow {
     external_id: String,
     name: Option<String>,
     email: Option<String>,
+    unconfirmed_email: Option<String>,
     plan: Option<String>,
     group_id: Option<String>,
     traits: Json<Map<String, Value>>,
@@ -164,6 +196,7 @@ impl From<ClientRow> for Client {
             profile: Profile {
                 name: row.name,
                 email: row.email,
+                unconfirmed_email: row.unconfirmed_email,
                 plan: row.plan,
                 group_id: row.group_id,
                 traits: row.traits.0,
@@ -177,16 +210,17 @@ impl From<ClientRow> for Client {
 type ResolvedRow = (Uuid, String, Instant);
 
 impl Tx {
-    /// The client with an `external_id`, or that it is another name of.
+    /// The client with an `external_id`, or that it is another name of, however the id is spelled.
     pub async fn client(&mut self, external_id: &str) -> Result<Option<Client>> {
+        let external_id = normalize_id(external_id);
         let row = fetch_optional!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, plan, group_id, traits, created_at, \
-             owner_member_id FROM clients WHERE organization_id = $1 AND (external_id = $2 OR id = \
+            "SELECT id, external_id, name, email, unconfirmed_email, plan, group_id, traits, \
+             created_at, owner_member_id FROM clients WHERE organization_id = $1 AND (external_id = $2 OR id = \
              (SELECT client_id FROM client_aliases WHERE organization_id = $1 AND external_id = $2))",
             self.scope.organization_uuid(),
-            external_id
+            &*external_id
         )?;
         Ok(row.map(Into::into))
     }
@@ -207,8 +241,8 @@ impl Tx {
         let rows = fetch_all!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, plan, group_id, traits, created_at, \
-             owner_member_id FROM clients WHERE organization_id = $1 AND external_id > $2 \
+            "SELECT id, external_id, name, email, unconfirmed_email, plan, group_id, traits, \
+             created_at, owner_member_id FROM clients WHERE organization_id = $1 AND external_id > $2 \
              ORDER BY external_id LIMIT $3",
             self.scope.organization_uuid(),
             after.unwrap_or_default(),
@@ -256,13 +290,28 @@ impl Tx {
 
     /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`.
     ///
-    /// `created_at` of an existing client is left alone here: only an event that is really stored
-    /// may move it, see [`Tx::store_events`]. None of them is deleted before this transaction ends.
+    /// # Errors
+    /// [`crate::StoreError::KeptOut`] when one of them was deleted and is kept out; see
+    /// [`Tx::admit_clients`].
     pub async fn resolve_clients(
         &mut self,
         seen: &[Seen<'_>],
         now: Timestamp,
     ) -> Result<Vec<ResolvedClient>> {
+        let admitted = self.admit_clients(seen, now).await?;
+        admitted.into_iter().map(|client| client.ok_or(crate::StoreError::KeptOut)).collect()
+    }
+
+    /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`, with
+    /// `None` for those that were deleted and are kept out.
+    ///
+    /// `created_at` of an existing client is left alone here: only an event that is really stored
+    /// may move it, see [`Tx::store_events`]. None of them is deleted before this transaction ends.
+    pub async fn admit_clients(
+        &mut self,
+        seen: &[Seen<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<Option<ResolvedClient>>> {
         if seen.is_empty() {
             return Ok(Vec::new());
         }
@@ -279,27 +328,30 @@ impl Tx {
             .filter(|(_, known)| known.is_none())
             .map(|(seen, _)| seen)
             .collect();
-        let resolved = self.find_or_create(&unknown, now).await?;
+        let (resolved, kept_out) = self.find_or_create(&unknown, now).await?;
         for (name, client) in &resolved {
             self.learned.client(organization.into(), name, *client, deletions);
         }
         seen.iter()
             .zip(known)
             .map(|(seen, known)| {
-                // Whoever was created by somebody else and deleted again within this transaction's
-                // sight has lost a race.
-                known
-                    .or_else(|| resolved.get(seen.external_id).copied())
-                    .ok_or(crate::StoreError::Conflict)
+                let client = known.or_else(|| resolved.get(seen.external_id).copied());
+                if client.is_none() && !kept_out.contains(seen.external_id) {
+                    // Whoever was created by somebody else and deleted again within this
+                    // transaction's sight has lost a race.
+                    return Err(crate::StoreError::Conflict);
+                }
+                Ok(client)
             })
             .collect()
     }
 
+    /// Finds or creates clients; the second of what it returns are those that are kept out.
     async fn find_or_create(
         &mut self,
         seen: &[&Seen<'_>],
         now: Timestamp,
-    ) -> Result<HashMap<String, ResolvedClient>> {
+    ) -> Result<(HashMap<String, ResolvedClient>, HashSet<String>)> {
         let mut resolved = self.clients_by_name(seen).await?;
         let mut unknown: Vec<&str> = seen
             .iter()
@@ -309,22 +361,32 @@ impl Tx {
         unknown.sort_unstable();
         unknown.dedup();
         resolved.extend(self.aliased(&unknown).await?);
-        let mut missing: HashMap<&str, Timestamp> = HashMap::new();
+        // Since when each has existed, and how often it is named.
+        let mut missing: BTreeMap<&str, (Timestamp, i64)> = BTreeMap::new();
         for client in seen {
             if !resolved.contains_key(client.external_id) {
                 missing
                     .entry(client.external_id)
-                    .and_modify(|first| *first = (*first).min(client.first_at))
-                    .or_insert(client.first_at);
+                    .and_modify(|(first, times)| {
+                        *first = (*first).min(client.first_at);
+                        *times += 1;
+                    })
+                    .or_insert((client.first_at, 1));
             }
         }
         if missing.is_empty() {
-            return Ok(resolved);
+            return Ok((resolved, HashSet::new()));
         }
-        let mut missing: Vec<(&str, Timestamp)> = missing.into_iter().collect();
+        let named: Vec<(&str, i64)> =
+            missing.iter().map(|(name, (_, times))| (*name, *times)).collect();
+        let kept_out = self.kept_out(&named, now).await?;
         // Ids are handed out in this order; and two transactions that create the same clients
         // must take their locks in the same one.
-        missing.sort_unstable();
+        let missing: Vec<(&str, Timestamp)> = missing
+            .into_iter()
+            .filter(|(name, _)| !kept_out.contains(*name))
+            .map(|(name, (first, _))| (name, first))
+            .collect();
         let organization = self.scope.organization_uuid();
         let created: Vec<ResolvedRow> = fetch_for_rows!(
             self,
@@ -345,12 +407,32 @@ impl Tx {
         if let Some((low, high)) = ids().min().zip(ids().max()) {
             self.stands_otherwise(ClientRange { low, high });
         }
-        resolved.extend(created.into_iter().map(named));
+        resolved.extend(created.into_iter().map(named_client));
         if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
             // Another transaction created them in between; now they can be seen.
             resolved.extend(self.clients_by_name(seen).await?);
         }
-        Ok(resolved)
+        Ok((resolved, kept_out))
+    }
+
+    /// Finds clients by `external_id` or another name, creating none. The second of what it returns are
+    /// those ids that nobody has and that are kept out. Writes and locks nothing.
+    pub async fn find_clients(
+        &mut self,
+        external_ids: &[&str],
+        now: Timestamp,
+    ) -> Result<(HashMap<String, ResolvedClient>, HashSet<String>)> {
+        let seen: Vec<Seen<'_>> =
+            external_ids.iter().map(|id| Seen { external_id: id, first_at: now }).collect();
+        let mut found = self.clients_by_name(&seen.iter().collect::<Vec<_>>()).await?;
+        let mut unknown: Vec<&str> =
+            external_ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
+        unknown.sort_unstable();
+        unknown.dedup();
+        found.extend(self.aliased(&unknown).await?);
+        unknown.retain(|id| !found.contains_key(*id));
+        let kept_out = self.find_kept_out(&unknown, now).await?;
+        Ok((found, kept_out))
     }
 
     async fn clients_by_name(
@@ -399,41 +481,26 @@ impl Tx {
                 .bind(&names)
                 .fetch_all(&mut **connection)
                 .await?;
-                Ok(rows.into_iter().map(named).collect())
+                Ok(rows.into_iter().map(named_client).collect())
             }
         }
     }
 
-    /// Changes a client's profile; the given traits are added to those it has.
-    pub async fn update_client(&mut self, client: ClientId, patch: &ClientPatch) -> Result<()> {
-        let organization = self.scope.organization_uuid();
+    /// Changes a client's profile; the given traits are added to those it has. It counts whatever was
+    /// told until now. Returns why it is refused, if it is.
+    pub async fn update_client(
+        &mut self,
+        client: ClientId,
+        patch: &ClientPatch,
+        now: Timestamp,
+    ) -> Result<Option<EventError>> {
         self.stands_otherwise(ClientRange::of(client));
-        // The update takes the row's lock, so that merging the traits here loses nobody else's.
-        let (Json(mut traits),) = fetch_one!(
-            self,
-            (Json<Map<String, Value>>,),
-            "UPDATE clients SET name = COALESCE($3, name), email = COALESCE($4, email), \
-             plan = COALESCE($5, plan), group_id = COALESCE($6, group_id) \
-             WHERE organization_id = $1 AND id = $2 RETURNING traits",
-            organization,
-            client.uuid(),
-            &patch.name,
-            &patch.email,
-            &patch.plan,
-            &patch.group_id
-        )?;
-        if patch.traits.is_empty() {
-            return Ok(());
+        let (mut profile, mut times) = self.locked_profile(client).await?.into_parts();
+        if let Err(refused) = profile.set(&patch.into(), now, &mut times) {
+            return Ok(Some(refused));
         }
-        traits.extend(patch.traits.clone());
-        execute!(
-            self,
-            "UPDATE clients SET traits = $3 WHERE organization_id = $1 AND id = $2",
-            organization,
-            client.uuid(),
-            Json(&traits)
-        )?;
-        Ok(())
+        self.save_profile(client, &profile, &times).await?;
+        Ok(None)
     }
 
     /// Moves clients' `created_at` back to an earlier event.
@@ -472,8 +539,8 @@ impl Tx {
         execute!(
             self,
             "INSERT INTO clients (organization_id, id, external_id, name, email, plan, group_id, \
-             traits, created_at, owner_member_id) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)",
+             traits, profile_times, created_at, told_at, owner_member_id, unconfirmed_email) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
             organization,
             client.id.uuid(),
             &client.external_id,
@@ -482,8 +549,11 @@ impl Tx {
             &profile.plan,
             &profile.group_id,
             Json(&profile.traits),
+            Json(ProfileTimes::all_at(profile, client.created_at)),
             Instant(client.created_at),
-            client.owner.map(MemberId::uuid)
+            Instant(client.created_at),
+            client.owner.map(MemberId::uuid),
+            &profile.unconfirmed_email
         )
         .map_err(|error| error.taken("client_id"))?;
         self.stands_otherwise(ClientRange::of(client.id));
@@ -492,18 +562,23 @@ impl Tx {
 
     /// Remembers that something about clients came late, so that their stored scores after it are
     /// computed again. Nothing to do for what is later than every stored score.
-    pub(crate) async fn mark_stale(
+    pub(crate) async fn mark_late(
         &mut self,
         scored_until: Option<Timestamp>,
         changes: &[(ClientId, Timestamp)],
     ) -> Result<()> {
         let Some(scored_until) = scored_until else { return Ok(()) };
         let late: Vec<_> = changes.iter().filter(|(_, at)| *at < scored_until).copied().collect();
+        self.mark_stale(&late).await
+    }
+
+    /// Remembers that clients' scores after an instant are to be computed again.
+    pub(crate) async fn mark_stale(&mut self, changes: &[(ClientId, Timestamp)]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,
             "INSERT INTO stale_scores (organization_id, client_id, since)",
-            &late,
+            changes,
             "ON CONFLICT (organization_id, client_id) DO UPDATE SET since = CASE \
              WHEN excluded.since < stale_scores.since THEN excluded.since ELSE stale_scores.since END",
             |row| [organization, row.0.uuid(), Instant(row.1)]
@@ -512,6 +587,6 @@ impl Tx {
     }
 }
 
-fn named((id, external_id, created_at): ResolvedRow) -> (String, ResolvedClient) {
+fn named_client((id, external_id, created_at): ResolvedRow) -> (String, ResolvedClient) {
     (external_id, ResolvedClient { id: id.into(), created_at: created_at.0 })
 }

@@ -11,10 +11,10 @@ use mainstay_core::{
 use crate::{
     ClientRange, Result, Tx,
     dialect::{
-        Connection, Day, Instant, delete_wanted, execute, fetch_for_rows, fetch_optional,
-        insert_rows,
+        Connection, Day, Instant, delete_keys, delete_wanted, execute, fetch_for_rows,
+        fetch_optional, insert_rows,
     },
-    pool::Lock,
+    lock::Lock,
 };
 
 impl Tx {
@@ -26,7 +26,25 @@ impl Tx {
     pub async fn delete_client(&mut self, client: ClientId, now: Timestamp) -> Result<()> {
         self.lock_organization(Lock::DeleteClients).await?;
         self.lock_organization(Lock::SettleEvents).await?;
+        // With what is kept of the clients that were merged into it.
+        execute!(
+            self,
+            "WITH RECURSIVE gone (id) AS (SELECT id FROM clients \
+             WHERE organization_id = $1 AND id = $2 UNION SELECT m.previous_client \
+             FROM client_merges m JOIN gone ON m.client_id = gone.id \
+             WHERE m.organization_id = $1 AND m.previous_client IS NOT NULL) \
+             DELETE FROM client_merges WHERE organization_id = $1 \
+             AND (client_id IN (SELECT id FROM gone) OR previous_client = $2)",
+            self.scope.organization_uuid(),
+            client.uuid()
+        )?;
+        self.remove_client(client, now).await
+    }
+
+    /// Deletes a client, but not how it came to be merged into another one.
+    pub(crate) async fn remove_client(&mut self, client: ClientId, now: Timestamp) -> Result<()> {
         self.delete_activity(client, now).await?;
+        self.forget_people_of(client).await?;
         for day in self.score_days().await? {
             execute!(
                 self,
@@ -70,6 +88,7 @@ impl Tx {
             let day = |at| local_day(at, &TimeZone::UTC);
             let (first, last) = (add_days(day(created_at.0), -1), add_days(day(now), 3));
             let instants = self.client_instants(client, first, last).await?;
+            self.forget_untimed_messages(client, &instants).await?;
             self.delete_events(client, &instants).await?;
             for active in self.day_activity(client, first, last).await? {
                 self.delete_day(client, active.day).await?;
@@ -78,8 +97,6 @@ impl Tx {
         for sql in [
             "DELETE FROM pending_activity WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM client_activity_totals WHERE organization_id = $1 AND client_id = $2",
-            // Those of a week.
-            "DELETE FROM untimed_messages WHERE organization_id = $1 AND client_id = $2",
         ] {
             execute!(self, sql, organization, client.uuid())?;
         }
@@ -87,7 +104,7 @@ impl Tx {
     }
 
     /// Deletes the events that a client had at these instants, and under which other times they are
-    /// known.
+    /// known; the ids of those without a timestamp stay known.
     pub(crate) async fn delete_events(
         &mut self,
         client: ClientId,
@@ -119,6 +136,42 @@ impl Tx {
                 |at| [organization, client.uuid(), Instant(*at)]
             );
         }
+        Ok(())
+    }
+
+    /// Forgets the ids of messages without a timestamp that a client's events at these instants are known
+    /// by; called before the events are deleted, which tell the ids.
+    async fn forget_untimed_messages(
+        &mut self,
+        client: ClientId,
+        instants: &BTreeSet<Timestamp>,
+    ) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let postgres = matches!(self.connection, Connection::Postgres(_));
+        let instants: Vec<Timestamp> = instants.iter().copied().collect();
+        let received: Vec<(String, Instant)> = fetch_for_rows!(
+            self,
+            (String, Instant),
+            "WITH wanted (organization_id, client_id, at) AS (",
+            &instants,
+            ") SELECT e.message_id, e.received_at FROM wanted w \
+             CROSS JOIN [client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.at \
+             AND e.client_id = w.client_id AND e.received_at = e.occurred_at \
+             AND e.client_timestamp = e.occurred_at]",
+            |at| [organization, client.uuid(), Instant(*at)]
+        );
+        let known: Vec<(Date, String)> = received
+            .into_iter()
+            .map(|(message_id, at)| (local_day(at.0, &TimeZone::UTC), message_id))
+            .collect();
+        insert_rows!(
+            self,
+            "WITH wanted (organization_id, client_id, day, message_id) AS (",
+            &known,
+            &delete_keys("untimed_messages", &["client_id", "day", "message_id"], postgres),
+            |row| [organization, client.uuid(), Day(row.0), &row.1]
+        );
         Ok(())
     }
 

@@ -13,7 +13,10 @@ pub(crate) use rows::{
 };
 pub(crate) use types::{Day, EARLIEST, Instant};
 
+use std::{io, time::Duration};
+
 use sqlx::{Postgres, Sqlite};
+use tokio::time::timeout;
 use uuid::Uuid;
 
 /// One transaction on either database.
@@ -30,7 +33,7 @@ macro_rules! run {
                 $build$(.bind($bind))*.$method(&mut **connection).await
             }
             $crate::dialect::Connection::Postgres(connection) => {
-                $build$(.bind($bind))*.$method(&mut **connection).await
+                $crate::dialect::answered($build$(.bind($bind))*.$method(&mut **connection)).await
             }
         }
     };
@@ -59,7 +62,8 @@ macro_rules! fetch_day_by_day {
             }
             $crate::dialect::Connection::Postgres(connection) => {
                 let sql = sqlx::AssertSqlSafe($crate::dialect::day_by_day($sql, true));
-                sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+                let query = sqlx::query_as::<_, $row>(sql)$(.bind($bind))*;
+                $crate::dialect::answered(query.fetch_all(&mut **connection)).await
             }
         }
         .map_err($crate::StoreError::from)
@@ -84,7 +88,8 @@ macro_rules! fetch_packed {
             }
             $crate::dialect::Connection::Postgres(connection) => {
                 let sql = sqlx::AssertSqlSafe($crate::dialect::day_by_day($sql, true));
-                sqlx::query_as::<_, $row>(sql)$(.bind($bind))*.fetch_all(&mut **connection).await
+                let query = sqlx::query_as::<_, $row>(sql)$(.bind($bind))*;
+                $crate::dialect::answered(query.fetch_all(&mut **connection)).await
             }
         }
         .map_err($crate::StoreError::from)
@@ -115,8 +120,12 @@ macro_rules! execute {
         match &mut $tx.connection {
             $crate::dialect::Connection::Sqlite(connection) => sqlx::query($sql)
                 $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
-            $crate::dialect::Connection::Postgres(connection) => sqlx::query($sql)
-                $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
+            $crate::dialect::Connection::Postgres(connection) => {
+                let query = sqlx::query($sql)$(.bind($bind))*;
+                $crate::dialect::answered(query.execute(&mut **connection))
+                    .await
+                    .map(|done| done.rows_affected())
+            }
         }
         .map_err($crate::StoreError::from)
     }};
@@ -142,8 +151,8 @@ macro_rules! move_rows {
                     "WITH taken AS ({DELETE} RETURNING *) {}",
                     $sql.replace("{rows}", "taken")
                 );
-                let sql = sqlx::AssertSqlSafe(sql);
-                sqlx::query(sql).bind($organization).execute(&mut **connection).await?;
+                let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind($organization);
+                $crate::dialect::answered(query.execute(&mut **connection)).await?;
             }
         }
     }};
@@ -152,6 +161,26 @@ macro_rules! move_rows {
 pub(crate) use {
     execute, fetch_all, fetch_day_by_day, fetch_one, fetch_optional, fetch_packed, move_rows, run,
 };
+
+/// What PostgreSQL may take for an answer: a little more than what it allows itself for a statement. A server
+/// that is gone without a word answers never, and the operating system notices after hours.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(330);
+
+/// Waits for PostgreSQL's answer, and not for ever. The connection is not used again after that.
+///
+/// # Errors
+/// When none came, or the statement failed.
+pub(crate) async fn answered<T>(
+    statement: impl Future<Output = sqlx::Result<T>>,
+) -> sqlx::Result<T> {
+    // Boxed: whoever waits would hold it twice.
+    timeout(ANSWER_TIMEOUT, Box::pin(statement)).await.unwrap_or_else(|_| Err(no_answer()))
+}
+
+/// PostgreSQL is silent.
+pub(crate) fn no_answer() -> sqlx::Error {
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time"))
+}
 
 /// The text of a query that looks at a table day by day, for one of the databases.
 pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
@@ -174,23 +203,66 @@ pub(crate) fn day_by_day(sql: &str, postgres: bool) -> String {
     whole
 }
 
-/// An event's instant in fixed-width hexadecimal digits, in microseconds since `from`: how many there
-/// are, `crate::engagement::instants` says.
-pub(crate) fn instant_digits(from: &str, postgres: bool) -> String {
-    if postgres {
-        let micros = format!("extract(epoch FROM occurred_at - {from}) * 1000000");
-        format!("lpad(to_hex(({micros})::bigint), 10, '0')")
-    } else {
-        format!("printf('%010x', occurred_at - {from})")
-    }
-}
-
 /// Ids as a list of literals. Of ids only: they have no text that could end the literal.
 pub(crate) fn id_list(ids: impl Iterator<Item = Uuid>, postgres: bool) -> String {
     let literal = |id: Uuid| {
         if postgres { format!("'{id}'::uuid") } else { format!("x'{}'", id.simple()) }
     };
     ids.map(literal).collect::<Vec<_>>().join(",")
+}
+
+/// An expression that writes a column as an SQL literal, which can stand in a statement again.
+pub(crate) fn literal_of(column: &str, postgres: bool) -> String {
+    if postgres {
+        format!("quote_nullable(CAST({column} AS TEXT))")
+    } else {
+        format!("quote({column})")
+    }
+}
+
+/// The names of a table's columns, in their order.
+pub(crate) const fn columns_of(postgres: bool) -> &'static str {
+    if postgres {
+        "SELECT CAST(column_name AS TEXT) FROM information_schema.columns \
+         WHERE table_schema = current_schema() AND table_name = $1 ORDER BY ordinal_position"
+    } else {
+        "SELECT name FROM pragma_table_info($1) ORDER BY cid"
+    }
+}
+
+/// An expression that writes some columns of `t` as a JSON object of SQL literals.
+pub(crate) fn row_of_literals(columns: &[String], postgres: bool) -> String {
+    let pairs: Vec<String> = columns
+        .iter()
+        .map(|column| format!("'{column}', {}", literal_of(&format!("t.{column}"), postgres)))
+        .collect();
+    let pairs = pairs.join(", ");
+    if postgres {
+        format!("CAST(jsonb_build_object({pairs}) AS TEXT)")
+    } else {
+        format!("json_object({pairs})")
+    }
+}
+
+/// The end of a statement that begins with `WITH wanted (organization_id, …) AS (`, whose columns are
+/// called as those of the table: deletes the rows that have these values, each looked up by itself.
+pub(crate) fn delete_keyed(table: &str, columns: &[&str], postgres: bool) -> String {
+    if postgres {
+        let equal: Vec<String> =
+            columns.iter().map(|column| format!("t.{column} = w.{column}")).collect();
+        format!(
+            ") DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM wanted w \
+             CROSS JOIN LATERAL (SELECT t.ctid FROM {table} t \
+             WHERE t.organization_id = w.organization_id AND {} OFFSET 0) found))",
+            equal.join(" AND ")
+        )
+    } else {
+        let columns = columns.join(", ");
+        format!(
+            ") DELETE FROM {table} WHERE (organization_id, {columns}) IN \
+             (SELECT organization_id, {columns} FROM wanted)"
+        )
+    }
 }
 
 /// The end of a statement that begins with `WITH wanted (organization_id, client_id, at) AS (`: deletes
@@ -214,8 +286,30 @@ pub(crate) fn delete_wanted(table: &str, column: &str, postgres: bool) -> String
     }
 }
 
+/// The end of a statement that begins with `WITH wanted (organization_id, columns…) AS (`: deletes rows of a
+/// table by their keys, of which these are the columns after the organization's.
+///
+/// As with [`delete_wanted`], PostgreSQL is made to look them up one by one.
+pub(crate) fn delete_keys(table: &str, columns: &[&str], postgres: bool) -> String {
+    let same = |column: &&str| format!("t.{column} = w.{column}");
+    let same = columns.iter().map(same).collect::<Vec<_>>().join(" AND ");
+    let columns = columns.join(", ");
+    if postgres {
+        format!(
+            ") DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT found.ctid FROM wanted w \
+             CROSS JOIN LATERAL (SELECT t.ctid FROM {table} t \
+             WHERE t.organization_id = w.organization_id AND {same} OFFSET 0) found))"
+        )
+    } else {
+        format!(
+            ") DELETE FROM {table} WHERE (organization_id, {columns}) IN \
+             (SELECT organization_id, {columns} FROM wanted)"
+        )
+    }
+}
+
 /// The name of every table that belongs to an organization: what row-level security must cover.
-pub const TENANT_TABLES: [&str; 51] = [
+pub const TENANT_TABLES: [&str; 67] = [
     "organization_secrets",
     "members",
     "api_keys",
@@ -243,13 +337,25 @@ pub const TENANT_TABLES: [&str; 51] = [
     "member_passwords",
     "sessions",
     "sign_in_links",
+    "sign_in_failures",
+    "client_lockouts",
     "allowed_sites",
     "client_notes",
     "portfolio_changes",
     "refused_events",
     "client_aliases",
-    "account_users",
+    "related_profiles",
+    "memberships",
+    "person_events",
+    "waiting_events",
+    "anonymous_ids",
+    "client_merges",
+    "client_merge_events",
+    "client_merge_rows",
     "data_silences",
+    "key_activity",
+    "client_keys",
+    "key_silences",
     "job_schedules",
     "job_runs",
     "email_settings",
@@ -264,7 +370,11 @@ pub const TENANT_TABLES: [&str; 51] = [
     "webhook_attempts",
     "notification_settings",
     "staff_emails",
+    "transactional_emails",
     "playbooks",
     "playbook_runs",
     "staff_tasks",
+    "secret_keys",
+    "erased_clients",
+    "erasure_keys",
 ];

@@ -1,7 +1,5 @@
 //! The mails to clients: an outbox, and afterwards a record of what was sent.
 
-use std::collections::HashMap;
-
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     email::{EmailContent, EmailState, EmailType},
@@ -13,13 +11,14 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+    lock::Lock,
     pool::new_id,
 };
 
 /// Opens and clicks that are kept of one mail.
 const MOST_EVENTS: i64 = 100;
 
-/// What names a mail in its links.
+/// What the tokens in a mail's links are derived from; it stands in none of them.
 pub type EmailToken = [u8; 16];
 
 /// A mail to be kept, and sent when its state is [`EmailState::Queued`].
@@ -41,7 +40,7 @@ pub struct NewEmail {
     pub body: Option<Vec<u8>>,
     /// Where to.
     pub address: String,
-    /// What names it in its links.
+    /// What the tokens in its links are derived from.
     pub token: EmailToken,
     /// Whether it is to be sent.
     pub state: EmailState,
@@ -99,7 +98,7 @@ pub struct WholeEmail {
     pub content: EmailContent,
     /// The mail that is made of it, as it was packed, while it is to be sent.
     pub body: Option<Vec<u8>>,
-    /// What names it in its links.
+    /// What the tokens in its links are derived from.
     pub token: EmailToken,
 }
 
@@ -316,21 +315,7 @@ impl Tx {
         Ok(row.map(Into::into))
     }
 
-    /// The mail that a link names. System scope.
-    pub async fn email_by_token(&mut self, token: EmailToken) -> Result<Option<WholeEmail>> {
-        let row = fetch_optional!(
-            self,
-            WholeRow,
-            select_emails!(
-                ", e.organization_id, e.client_id, e.content, e.body, e.token",
-                "WHERE e.token = $1"
-            ),
-            token.as_slice()
-        )?;
-        Ok(row.map(Into::into))
-    }
-
-    /// The organizations with mails to clients or members whose time has come. System scope.
+    /// The organizations with emails of any outbox whose time has come. System scope.
     pub async fn organizations_with_emails(
         &mut self,
         now: Timestamp,
@@ -341,7 +326,9 @@ impl Tx {
             "SELECT o.id FROM organizations o WHERE EXISTS (SELECT 1 FROM client_success_emails e \
              WHERE e.organization_id = o.id AND e.state IN ('queued', 'sending') AND e.due_at <= $1) \
              OR EXISTS (SELECT 1 FROM staff_emails s WHERE s.organization_id = o.id \
-             AND s.state IN ('queued', 'sending') AND s.due_at <= $1) ORDER BY o.id",
+             AND s.state IN ('queued', 'sending') AND s.due_at <= $1) \
+             OR EXISTS (SELECT 1 FROM transactional_emails t WHERE t.organization_id = o.id \
+             AND t.state IN ('queued', 'sending') AND t.due_at <= $1) ORDER BY o.id",
             Instant(now)
         )?;
         Ok(rows.into_iter().map(|(id,)| id.into()).collect())
@@ -363,8 +350,10 @@ impl Tx {
     }
 
     /// Takes a mail to send it; false when somebody else has. Once this is committed, the mail is not
-    /// sent by anybody else, whatever happens.
+    /// sent by anybody else, whatever happens. Until the transaction ends, no other email of the
+    /// organization is claimed, so what [`Tx::emails_since`] returns stays true.
     pub async fn begin_sending(&mut self, id: EmailId, now: Timestamp) -> Result<bool> {
+        self.lock_organization(Lock::ClaimEmails).await?;
         let taken = execute!(
             self,
             "UPDATE client_success_emails SET state = 'sending', sending_since = $3 \
@@ -409,44 +398,6 @@ impl Tx {
             Instant(before),
             reason
         )
-    }
-
-    /// What a client was sent since an instant, or may have been.
-    pub async fn emails_since(
-        &mut self,
-        client: ClientId,
-        since: Timestamp,
-    ) -> Result<Vec<(EmailType, Timestamp)>> {
-        let rows = fetch_all!(
-            self,
-            (String, Instant),
-            "SELECT email_type, COALESCE(sent_at, due_at) FROM client_success_emails \
-             WHERE organization_id = $1 AND client_id = $2 AND state IN ('sent', 'unknown') \
-             AND email_type <> 'subscription_request' AND COALESCE(sent_at, due_at) >= $3",
-            self.scope.organization_uuid(),
-            client.uuid(),
-            Instant(since)
-        )?;
-        Ok(rows.into_iter().filter_map(|(kind, at)| Some((kind.parse().ok()?, at.0))).collect())
-    }
-
-    /// When each client was last written a mail of a kind, whatever became of it.
-    pub async fn last_written(
-        &mut self,
-        kind: EmailType,
-        since: Timestamp,
-    ) -> Result<HashMap<ClientId, Timestamp>> {
-        let rows = fetch_all!(
-            self,
-            (Uuid, Instant),
-            "SELECT client_id, MAX(created_at) FROM client_success_emails \
-             WHERE organization_id = $1 AND email_type = $2 AND created_at >= $3 \
-             GROUP BY client_id",
-            self.scope.organization_uuid(),
-            kind.as_str(),
-            Instant(since)
-        )?;
-        Ok(rows.into_iter().map(|(client, at)| (client.into(), at.0)).collect())
     }
 
     /// Keeps an open or a click, unless the mail has very many already.

@@ -34,9 +34,47 @@ pub enum StoreError {
     },
     /// The role that queries would run as is not bound by row-level security.
     #[error(
-        "PostgreSQL role {0:?} is a superuser or has BYPASSRLS, so row-level security would not hold; grant mainstay_app to an ordinary role and connect as that one"
+        "PostgreSQL role {0:?} is a superuser or has BYPASSRLS, so row-level security would not hold; connect as an ordinary role that owns the database and may become mainstay_app, as made by: CREATE ROLE mainstay LOGIN CREATEROLE PASSWORD '…'"
     )]
     UnsafeRole(String),
+    /// The login role lacks what the migrations need. Nothing was changed.
+    #[error(
+        "PostgreSQL role {role:?} may not create what Mainstay needs; nothing was changed. As a superuser, run in this database: {statements}"
+    )]
+    Privileges {
+        /// The login role.
+        role: String,
+        /// What gives it the rights.
+        statements: String,
+    },
+    /// A secret of the database cannot be read with the keys at hand.
+    #[error(
+        "a secret in the database ({place}) is encrypted with key {key}, which is not among the keys at hand ({held}); set MAINSTAY_KEY_FILE to the key file that the database was used with, or restore that file from a backup"
+    )]
+    Sealed {
+        /// Table and column.
+        place: String,
+        /// The key's id.
+        key: String,
+        /// The ids of the keys at hand.
+        held: String,
+    },
+    /// A secret of the database is not what was stored.
+    #[error(
+        "a secret in the database ({0}) was changed or moved from another place: it cannot be decrypted, though its key is at hand; restore a backup, or replace the secret"
+    )]
+    Tampered(String),
+    /// The id was deleted with the wish that it stays away.
+    #[error("the client was deleted and its id is kept out; allow it again first")]
+    KeptOut,
+    /// The operating system gave no randomness.
+    #[error("the operating system gives no randomness; try again")]
+    Randomness,
+    /// The scope may only read.
+    #[error(
+        "the role viewer sees everything and changes nothing; an owner or admin can give this member another role"
+    )]
+    MayNotWrite,
     /// The database cannot be written.
     #[error("the database is read-only: check the permissions of its file and folder")]
     ReadOnly,
@@ -49,6 +87,14 @@ pub enum StoreError {
     /// The run of a job is somebody else's by now.
     #[error("the job's run was taken over by another process; nothing of this was stored")]
     LeaseLost,
+    /// The SQLite file is not the one that was opened any more.
+    #[error(
+        "the database file {0} was deleted or replaced while it was open, and what is written would be lost; stop Mainstay, put the file in its place, and start again"
+    )]
+    FileGone(String),
+    /// The database cannot be used just now: it is away, does not answer, or has no room left.
+    #[error("database: {0}")]
+    Unavailable(#[source] sqlx::Error),
     /// Anything else that the database said.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),
@@ -58,6 +104,19 @@ impl StoreError {
     /// Whether the same transaction may succeed when it is run again.
     pub const fn is_retryable(&self) -> bool {
         matches!(self, Self::Conflict)
+    }
+
+    /// Whether the database refuses what is to be stored, so that the same would be refused again
+    /// however often it is tried.
+    pub fn is_of_data(&self) -> bool {
+        let Self::Database(sqlx::Error::Database(error)) = self else { return false };
+        let Some(code) = error.code() else { return false };
+        match code.len() {
+            // PostgreSQL's classes: data exception, integrity constraint, program limit.
+            5 => ["22", "23", "54"].iter().any(|class| code.starts_with(class)),
+            // SQLite's codes, the extended ones in their last byte: too big, constraint, mismatch.
+            _ => code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 18..=20)),
+        }
     }
 
     /// Turns a unique violation into [`StoreError::Taken`].
@@ -75,18 +134,59 @@ impl StoreError {
 
 impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
+        use sqlx::Error::{BeginFailed, Io, PoolClosed, PoolTimedOut, Tls, WorkerCrashed};
+        if let Io(_) | PoolTimedOut | PoolClosed | WorkerCrashed | BeginFailed | Tls(_) = &error {
+            return Self::Unavailable(error);
+        }
         if let sqlx::Error::Database(database) = &error {
             match database.code().as_deref() {
-                // PostgreSQL: serialization failure, deadlock. SQLite: another process has kept the
-                // file locked for all our patience.
-                Some("40001" | "40P01" | "5" | "261" | "517") => return Self::Conflict,
+                // PostgreSQL: serialization failure, deadlock, a lock that was not to be had in time.
+                // SQLite: another process has kept the file locked for all our patience.
+                Some("40001" | "40P01" | "55P03" | "5" | "261" | "517") => return Self::Conflict,
                 // SQLITE_READONLY and its extended codes; PostgreSQL: read-only transaction.
                 Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => {
                     return Self::ReadOnly;
                 }
+                Some(code) if is_passing(code) => return Self::Unavailable(error),
                 _ => {}
             }
         }
         Self::Database(error)
+    }
+}
+
+/// Whether a database's code tells of a state that passes, or that the operator has to end: no fault of
+/// the statement.
+fn is_passing(code: &str) -> bool {
+    // SQLite: the last byte is the kind of error, the rest says where. No memory, I/O error, disk full,
+    // cannot open.
+    let sqlite = code.len() < 5
+        && code.parse::<u32>().is_ok_and(|code| matches!(code & 0xff, 7 | 10 | 13 | 14));
+    // PostgreSQL: connection lost, no resources, the server stops or starts, a time limit of ours.
+    let classes = ["08", "53", "57P"];
+    let postgres = code.len() == 5
+        && (classes.iter().any(|class| code.starts_with(class))
+            || code == "57014"
+            || code == "25P03");
+    sqlite || postgres
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_passing;
+
+    #[test]
+    fn codes_of_states_that_pass_are_told_from_faults_of_statements() {
+        // Full, I/O error on fsync, no memory, cannot open; lost, too many connections, stopping, timeout.
+        for code in
+            ["13", "10", "1034", "7", "14", "08006", "53300", "53100", "57P01", "57014", "25P03"]
+        {
+            assert!(is_passing(code), "{code}");
+        }
+        // Constraint, corrupt, not a database; syntax, unique, insufficient privilege, undefined table.
+        for code in ["19", "2067", "11", "26", "42601", "23505", "42501", "42P01", "22003", "10000"]
+        {
+            assert!(!is_passing(code), "{code}");
+        }
     }
 }

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Episode, Severity},
+    health::{AlertStatus, AlertType, Ending, Episode, Severity},
     id::{AlertId, ClientId, MemberId},
 };
 use serde_json::{Map, Value};
@@ -10,9 +10,10 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    ClientChunk, ClientRange, Result, Tx,
-    dialect::{Instant, execute, fetch_all, fetch_optional},
-    pool::{Lock, new_id},
+    ClientChunk, ClientRange, ResolvedClient, Result, Tx,
+    dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+    lock::Lock,
+    pool::new_id,
 };
 
 /// An alert as it is shown.
@@ -55,7 +56,7 @@ pub struct AlertAction {
     /// When.
     pub at: Timestamp,
     /// `opened`, `worsened`, `woken`, `resolved`, `condition_ended` by the health check;
-    /// `acknowledge`, `snooze`, `resolve`, `dismiss` by people.
+    /// `acknowledge`, `snooze`, `resolve`, `dismiss`, `reopen` by people.
     pub action: String,
     /// By whom; `None` for the health check and for secret keys.
     pub member: Option<MemberId>,
@@ -91,6 +92,7 @@ pub(crate) struct Row {
     snoozed_until: Option<Instant>,
     ended_at: Option<Instant>,
     condition_ended_at: Option<Instant>,
+    ending: Option<String>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -113,6 +115,7 @@ impl Row {
             opened_at: self.opened_at.0,
             snoozed_until: self.snoozed_until.map(|at| at.0),
             condition_ended_at: self.condition_ended_at.map(|at| at.0),
+            ending: self.ending.and_then(|ending| ending.parse::<Ending>().ok()),
             message: self.message,
             figures: self.figures.0,
         };
@@ -150,7 +153,7 @@ impl Tx {
             self,
             Row,
             "SELECT id, client_id, alert_type, severity, status, message, figures, opened_at, \
-             changed_at, snoozed_until, ended_at, condition_ended_at FROM client_momentum_alerts \
+             changed_at, snoozed_until, ended_at, condition_ended_at, ending FROM client_momentum_alerts \
              WHERE organization_id = $1 AND client_id BETWEEN $2 AND $3 \
              AND condition_ended_at IS NULL ORDER BY id",
             self.scope.organization_uuid(),
@@ -162,6 +165,53 @@ impl Tx {
             episodes.entry(client).or_default().push(episode);
         }
         Ok(episodes)
+    }
+
+    /// Those of some clients, by the host app's ids or other names of theirs, that an open alert says are
+    /// silent.
+    pub async fn clients_in_silence(
+        &mut self,
+        names: &[&str],
+    ) -> Result<Vec<(ResolvedClient, String)>> {
+        let organization = self.scope.organization_uuid();
+        let any = fetch_optional!(
+            self,
+            (i64,),
+            "SELECT CAST(1 AS BIGINT) FROM client_momentum_alerts WHERE organization_id = $1 \
+             AND condition_ended_at IS NULL \
+             AND alert_type IN ('inactivity', 'zero_activity', 'churn_risk') LIMIT 1",
+            organization
+        )?;
+        if any.is_none() {
+            return Ok(Vec::new());
+        }
+        let rows: Vec<(Uuid, String, Instant)> = fetch_for_rows!(
+            self,
+            (Uuid, String, Instant),
+            "WITH wanted (organization_id, name) AS (",
+            names,
+            ") SELECT c.id, c.external_id, c.created_at FROM wanted w JOIN clients c \
+             ON c.organization_id = w.organization_id AND c.id = COALESCE( \
+             (SELECT n.id FROM clients n WHERE n.organization_id = w.organization_id \
+             AND n.external_id = w.name), \
+             (SELECT o.client_id FROM client_aliases o WHERE o.organization_id = w.organization_id \
+             AND o.external_id = w.name)) \
+             WHERE EXISTS (SELECT 1 FROM client_momentum_alerts a \
+             WHERE a.organization_id = c.organization_id AND a.client_id = c.id \
+             AND a.condition_ended_at IS NULL \
+             AND a.alert_type IN ('inactivity', 'zero_activity', 'churn_risk'))",
+            |name| [organization, *name]
+        );
+        let mut clients: Vec<(ResolvedClient, String)> = rows
+            .into_iter()
+            .map(|(id, external_id, created_at)| {
+                (ResolvedClient { id: id.into(), created_at: created_at.0 }, external_id)
+            })
+            .collect();
+        // Two names may be one client's.
+        clients.sort_unstable_by_key(|(client, _)| client.id);
+        clients.dedup_by_key(|(client, _)| client.id);
+        Ok(clients)
     }
 
     /// How many alerts of each severity are open and not held; a severity without any is left out.
@@ -233,7 +283,7 @@ impl Tx {
             "UPDATE client_momentum_alerts SET alert_type = $3, severity = $4, status = $5, \
              message = $6, figures = $7, changed_at = CASE WHEN $8 THEN $9 ELSE changed_at END, \
              snoozed_until = $10, condition_ended_at = $11, \
-             ended_at = CASE WHEN $12 THEN NULL ELSE COALESCE(ended_at, $9) END \
+             ended_at = CASE WHEN $12 THEN NULL ELSE COALESCE(ended_at, $9) END, ending = $13 \
              WHERE organization_id = $1 AND id = $2 RETURNING client_id",
             self.scope.organization_uuid(),
             episode.id.uuid(),
@@ -246,7 +296,8 @@ impl Tx {
             Instant(at),
             episode.snoozed_until.map(Instant),
             episode.condition_ended_at.map(Instant),
-            episode.status.is_open()
+            episode.status.is_open(),
+            episode.ending.map(Ending::as_str)
         )
         .map_err(|error| error.taken("open alert of this type"))?;
         if let Some((client,)) = updated {
@@ -286,7 +337,7 @@ impl Tx {
             AlertRow,
             "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
-             a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
+             a.snoozed_until, a.ended_at, a.condition_ended_at, a.ending FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
              WHERE a.organization_id = $1 AND a.held_at IS NULL AND ($2 IS NULL OR a.client_id = $2) \
              AND ($3 IS NULL OR (a.status IN ('active', 'acknowledged', 'snoozed')) = $3) \
@@ -312,13 +363,31 @@ impl Tx {
             AlertRow,
             "SELECT c.external_id, c.name AS client_name, a.recovered_at, a.id, a.client_id, a.alert_type, \
              a.severity, a.status, a.message, a.figures, a.opened_at, a.changed_at, \
-             a.snoozed_until, a.ended_at, a.condition_ended_at FROM client_momentum_alerts a \
+             a.snoozed_until, a.ended_at, a.condition_ended_at, a.ending FROM client_momentum_alerts a \
              JOIN clients c ON c.organization_id = a.organization_id AND c.id = a.client_id \
              WHERE a.organization_id = $1 AND a.id = $2",
             self.scope.organization_uuid(),
             id.uuid()
         )?;
         Ok(row.map(AlertRow::alert))
+    }
+
+    /// The alerts with which a member did something at an instant.
+    pub async fn alerts_acted_on(
+        &mut self,
+        member: MemberId,
+        at: Timestamp,
+    ) -> Result<Vec<AlertId>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid,),
+            "SELECT alert_id FROM alert_actions WHERE organization_id = $1 AND at = $2 \
+             AND member_id = $3 ORDER BY alert_id",
+            self.scope.organization_uuid(),
+            Instant(at),
+            member.uuid()
+        )?;
+        Ok(rows.into_iter().map(|(alert,)| alert.into()).collect())
     }
 
     /// What was done with an alert, oldest first.

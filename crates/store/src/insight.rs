@@ -1,4 +1,7 @@
-use std::{cmp::Reverse, collections::HashMap};
+use std::{
+    cmp::Reverse,
+    collections::{HashMap, HashSet},
+};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -54,6 +57,9 @@ pub struct StoredInsight {
     pub created_at: Timestamp,
     /// When it disappears.
     pub valid_until: Timestamp,
+    /// Events of its period that came after it was written. Zero as it is read; whoever shows it counts
+    /// them.
+    pub later_events: i64,
 }
 
 /// An insight as a mail tells it.
@@ -105,6 +111,7 @@ impl From<Row> for StoredInsight {
             evidence: row.evidence.0,
             created_at: row.created_at.0,
             valid_until: row.valid_until.0,
+            later_events: 0,
         }
     }
 }
@@ -144,6 +151,26 @@ impl Tx {
             ]
         );
         Ok(created.into_iter().map(|(id,)| id.into()).collect())
+    }
+
+    /// The clients of a chunk that have insights of a period already.
+    pub async fn clients_with_insights(
+        &mut self,
+        chunk: &ClientChunk,
+        period: Date,
+    ) -> Result<HashSet<ClientId>> {
+        let Some((low, high)) = chunk.range() else { return Ok(HashSet::new()) };
+        let rows = fetch_all!(
+            self,
+            (Uuid,),
+            "SELECT DISTINCT client_id FROM client_insights WHERE organization_id = $1 \
+             AND client_id BETWEEN $2 AND $3 AND period = $4",
+            self.scope.organization_uuid(),
+            low,
+            high,
+            Day(period)
+        )?;
+        Ok(rows.into_iter().map(|(client,)| client.into()).collect())
     }
 
     /// A client's insights that are valid at `now`, newest first, within a period the more important

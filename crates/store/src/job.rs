@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::{
     Result, StoreError, Tx,
     dialect::{Connection, Instant, execute, fetch_all, fetch_optional},
-    pool::Lock,
+    lock::Lock,
 };
 
 /// Claiming a run, keeping it and ending it are over in milliseconds.
@@ -264,13 +264,15 @@ impl Tx {
         Ok(())
     }
 
-    /// The latest period of each job that a schedule asked for. System scope.
-    pub async fn last_job_periods(&mut self) -> Result<Vec<LastPeriod>> {
+    /// The latest period of each job that a schedule asked for, up to an instant: a clock that was ahead for
+    /// a moment leaves periods that are not there yet. System scope.
+    pub async fn last_job_periods(&mut self, until: Timestamp) -> Result<Vec<LastPeriod>> {
         let rows = fetch_all!(
             self,
             (Uuid, String, Instant),
-            "SELECT organization_id, job, MAX(period) FROM job_runs WHERE scheduled \
-             GROUP BY organization_id, job"
+            "SELECT organization_id, job, MAX(period) FROM job_runs WHERE scheduled AND period <= $1 \
+             GROUP BY organization_id, job",
+            Instant(until)
         )?;
         Ok(rows
             .into_iter()

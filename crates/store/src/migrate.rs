@@ -34,29 +34,61 @@ impl Store {
     /// # Errors
     /// When the database is newer than this version, or was edited.
     pub async fn migrate(&self) -> Result<()> {
-        match &self.pools {
-            Pools::Sqlite { writer, .. } => {
-                // Nothing keeps two processes from migrating one file at the same time. Each
-                // migration is a transaction, so the slower one fails where the other one was
-                // first, and goes on from there.
-                let mut applied = self.applied().await?.len();
-                while let Err(error) = SQLITE_MIGRATIONS.run(writer).await {
-                    let now_applied = self.applied().await?.len();
-                    if now_applied == applied {
-                        return Err(migration_error(error));
-                    }
-                    applied = now_applied;
-                }
-            }
+        self.migrate_telling(|_, _, _| {}).await
+    }
+
+    /// The same, telling of each migration before it runs: how many were done before it, which it is, and how
+    /// many there are in all. Each is a transaction of its own, so that one that is interrupted is repeated
+    /// and those before it are not.
+    ///
+    /// # Errors
+    /// See [`Store::migrate`].
+    pub async fn migrate_telling(
+        &self,
+        tell: impl Fn(usize, &MigrationState, usize),
+    ) -> Result<()> {
+        let migrations = self.migrations().await?;
+        let owner = match &self.pools {
+            Pools::Sqlite { .. } => None,
             Pools::Postgres { application } => {
-                self.applied().await?;
-                let pool = owner_pool(application);
-                POSTGRES_MIGRATIONS.run(&pool).await.map_err(migration_error)?;
-                pool.close().await;
-                // Connections from before the first migration do not have the application's role.
-                while let Some(idle) = application.try_acquire() {
-                    idle.detach().close().await?;
+                if migrations.iter().any(|migration| !migration.applied) {
+                    check_privileges(&application.connect_options()).await?;
                 }
+                Some(owner_pool(application))
+            }
+        };
+        for (done, migration) in migrations.iter().enumerate() {
+            if migration.applied {
+                continue;
+            }
+            tell(done, migration, migrations.len());
+            match (&self.pools, &owner) {
+                (Pools::Sqlite { writer, .. }, _) => {
+                    // Nothing keeps two processes from migrating one file at the same time. Each
+                    // migration is a transaction, so the slower one fails where the other one was
+                    // first, and goes on from there.
+                    let mut applied = self.applied().await?.len();
+                    while let Err(error) = SQLITE_MIGRATIONS.run_to(migration.version, writer).await
+                    {
+                        let now_applied = self.applied().await?.len();
+                        if now_applied == applied {
+                            return Err(migration_error(error));
+                        }
+                        applied = now_applied;
+                    }
+                }
+                (Pools::Postgres { .. }, Some(owner)) => {
+                    let run = POSTGRES_MIGRATIONS.run_to(migration.version, owner).await;
+                    run.map_err(migration_error)?;
+                }
+                (Pools::Postgres { .. }, None) => {}
+            }
+        }
+        if let (Pools::Postgres { application }, Some(owner)) = (&self.pools, owner) {
+            owner.close().await;
+            // Connections from before the first migration do not have the application's role.
+            while let Some(idle) = application.try_acquire() {
+                idle.detach().close().await?;
             }
         }
         self.check_role().await
@@ -178,16 +210,92 @@ impl Store {
         }
     }
 
+    /// Checks that row-level security binds whoever logs in, and whom queries run as. The former could
+    /// take its own role back at any moment.
     async fn check_role(&self) -> Result<()> {
         let Pools::Postgres { application } = &self.pools else { return Ok(()) };
-        let (role, unsafe_role): (String, bool) = sqlx::query_as(
-            "SELECT rolname::text, rolsuper OR rolbypassrls FROM pg_catalog.pg_roles \
-             WHERE rolname = current_user",
+        let unbound: Option<(String,)> = sqlx::query_as(
+            "SELECT rolname::text FROM pg_catalog.pg_roles WHERE (rolsuper OR rolbypassrls) \
+             AND rolname IN (session_user, current_user) ORDER BY rolname = session_user DESC LIMIT 1",
         )
-        .fetch_one(application)
+        .fetch_optional(application)
         .await?;
-        if unsafe_role { Err(StoreError::UnsafeRole(role)) } else { Ok(()) }
+        unbound.map_or(Ok(()), |(role,)| Err(StoreError::UnsafeRole(role)))
     }
+}
+
+/// What the login role may do, as far as migrations need it.
+#[expect(clippy::struct_excessive_bools, reason = "each is a column of the query")]
+#[derive(sqlx::FromRow)]
+struct Privileges {
+    /// Quoted, as statements name it.
+    login: String,
+    /// As it is called.
+    name: String,
+    unbound: bool,
+    creates_roles: bool,
+    /// The schema that tables are created in, quoted; `None` when the search path names none there is.
+    schema: Option<String>,
+    /// Whether it may create tables, or need not any more.
+    creates_tables: bool,
+    /// Whether the application's role is there.
+    has_application: bool,
+    /// Whether the login role may become it.
+    is_application: bool,
+    /// Whether it may let itself become it.
+    grants_application: bool,
+}
+
+/// Checks before the first migration what the migrations need: found half-way, half of the tables
+/// would be there already, and the server's own words name neither the role nor the remedy.
+pub(crate) async fn check_privileges(login: &PgConnectOptions) -> Result<()> {
+    let mut connection = PgConnection::connect_with(login).await?;
+    let have: Privileges = sqlx::query_as(
+        "SELECT quote_ident(session_user) AS login, session_user::text AS name, \
+         r.rolsuper OR r.rolbypassrls AS unbound, r.rolcreaterole AS creates_roles, \
+         quote_ident(current_schema()) AS schema, \
+         COALESCE(has_schema_privilege(current_schema(), 'CREATE'), false) \
+         OR to_regclass('_sqlx_migrations') IS NOT NULL AS creates_tables, \
+         a.oid IS NOT NULL AS has_application, \
+         COALESCE(pg_has_role(session_user, a.oid, CASE \
+         WHEN current_setting('server_version_num')::int < 160000 THEN 'MEMBER' ELSE 'SET' END), false) \
+         AS is_application, \
+         COALESCE(pg_has_role(session_user, a.oid, 'MEMBER WITH ADMIN OPTION'), false) \
+         OR (r.rolcreaterole AND current_setting('server_version_num')::int < 160000) \
+         AS grants_application \
+         FROM pg_catalog.pg_roles r \
+         LEFT JOIN pg_catalog.pg_roles a ON a.rolname = 'mainstay_app' \
+         WHERE r.rolname = session_user",
+    )
+    .fetch_one(&mut connection)
+    .await?;
+    connection.close().await?;
+    if have.unbound {
+        return Err(StoreError::UnsafeRole(have.name));
+    }
+    let login = &have.login;
+    let mut statements = Vec::new();
+    match &have.schema {
+        None => statements.push(format!("CREATE SCHEMA mainstay AUTHORIZATION {login}")),
+        Some(schema) if !have.creates_tables => {
+            statements.push(format!("GRANT USAGE, CREATE ON SCHEMA {schema} TO {login}"));
+        }
+        Some(_) => {}
+    }
+    if have.schema.is_none() {
+        statements.push(format!("ALTER ROLE {login} SET search_path = mainstay"));
+    }
+    if !have.has_application && !have.creates_roles {
+        statements.push("CREATE ROLE mainstay_app NOLOGIN".to_owned());
+        statements.push(format!("GRANT mainstay_app TO {login}"));
+    }
+    if have.has_application && !have.is_application && !have.grants_application {
+        statements.push(format!("GRANT mainstay_app TO {login}"));
+    }
+    if statements.is_empty() {
+        return Ok(());
+    }
+    Err(StoreError::Privileges { role: have.name, statements: statements.join("; ") })
 }
 
 /// One connection as the owner. A pool, because a future that lends a connection to the migrator

@@ -1,6 +1,9 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
-use jiff::Timestamp;
+/// How long one rating of a kind stands for what a client says of itself: a newer one replaces it.
+const SELF_TOLD_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     id::{ClientId, FeedbackId, TaskId},
     score::FeedbackKind,
@@ -11,7 +14,7 @@ use uuid::Uuid;
 use crate::{
     ClientChunk, Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
-    pool::Lock,
+    lock::Lock,
 };
 
 /// How far an onboarding task is.
@@ -104,6 +107,8 @@ pub struct Feedback {
     pub comment: Option<String>,
     /// When.
     pub given_at: Timestamp,
+    /// Whether the client gave it with its own token or on its page.
+    pub self_told: bool,
 }
 
 /// A rating to be kept.
@@ -298,11 +303,13 @@ impl Tx {
     /// Keeps a rating.
     pub async fn create_feedback(&mut self, client: ClientId, new: &NewFeedback) -> Result<()> {
         self.lock_organization(Lock::StoreEvents).await?;
+        let replaced =
+            if new.self_told { self.take_back_feedback(client, new).await? } else { None };
         execute!(
             self,
             "INSERT INTO client_feedback \
-             (organization_id, client_id, id, kind, rating, normalised, comment, given_at) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+             (organization_id, client_id, id, kind, rating, normalised, comment, given_at, self_told) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
             self.scope.organization_uuid(),
             client.uuid(),
             new.id.uuid(),
@@ -310,9 +317,30 @@ impl Tx {
             new.rating,
             new.normalised,
             &new.comment,
-            Instant(new.given_at)
+            Instant(new.given_at),
+            new.self_told
         )?;
-        self.note_change(client, new.given_at).await
+        self.note_change(client, replaced.unwrap_or(new.given_at).min(new.given_at)).await
+    }
+
+    /// Deletes what a client said of the same kind in the week before; answers when the first of it was.
+    async fn take_back_feedback(
+        &mut self,
+        client: ClientId,
+        new: &NewFeedback,
+    ) -> Result<Option<Timestamp>> {
+        let since = new.given_at.saturating_sub(SELF_TOLD_EVERY).unwrap_or(Timestamp::MIN);
+        let deleted = fetch_all!(
+            self,
+            (Instant,),
+            "DELETE FROM client_feedback WHERE organization_id = $1 AND client_id = $2 AND kind = $3 \
+             AND self_told AND given_at > $4 RETURNING given_at",
+            self.scope.organization_uuid(),
+            client.uuid(),
+            new.kind.as_str(),
+            Instant(since)
+        )?;
+        Ok(deleted.into_iter().map(|(at,)| at.0).min())
     }
 
     /// A client's latest ratings, newest first.
@@ -325,11 +353,12 @@ impl Tx {
             normalised: i64,
             comment: Option<String>,
             given_at: Instant,
+            self_told: bool,
         }
         let rows = fetch_all!(
             self,
             Row,
-            "SELECT id, kind, rating, normalised, comment, given_at FROM client_feedback \
+            "SELECT id, kind, rating, normalised, comment, given_at, self_told FROM client_feedback \
              WHERE organization_id = $1 AND client_id = $2 ORDER BY given_at DESC, id DESC LIMIT $3",
             self.scope.organization_uuid(),
             client.uuid(),
@@ -344,14 +373,14 @@ impl Tx {
                 normalised: row.normalised,
                 comment: row.comment,
                 given_at: row.given_at.0,
+                self_told: row.self_told,
             })
             .collect())
     }
 
-    /// Makes stored scores stale that a change at `at` should have counted for. Called with the lock
-    /// that keeps scores from being announced meanwhile.
+    /// Makes scores stale that a change at `at` should count for. Also that which is not stored yet:
+    /// unlike an event, nothing else would tell that there is something new.
     async fn note_change(&mut self, client: ClientId, at: Timestamp) -> Result<()> {
-        let organization = self.organization().await?;
-        self.mark_stale(organization.scored_until, &[(client, at)]).await
+        self.mark_stale(&[(client, at)]).await
     }
 }

@@ -12,7 +12,8 @@ use uuid::Uuid;
 use crate::{
     Result, Scope, StoreError, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
-    pool::Lock,
+    lock::Lock,
+    secret_rows::CLIENT_TOKEN,
 };
 
 /// A tenant.
@@ -40,6 +41,11 @@ pub struct Organization {
     pub health_checked_until: Option<Timestamp>,
     /// Whom it calls its clients.
     pub clients_are: ClientsAre,
+    /// Whether high-value types count that a browser or a client's own token sends.
+    pub count_self_told: bool,
+    /// Since when what is rolled up is being moved to the days of another time zone; until that is
+    /// done, figures may rest on days of both.
+    pub zone_change_since: Option<Timestamp>,
 }
 
 /// What it takes to create an organization.
@@ -66,10 +72,12 @@ pub struct NewOrganization {
 pub struct OrganizationPatch {
     /// What people call it.
     pub name: Option<String>,
-    /// IANA zone. The caller rebuilds the daily activity in the same transaction.
+    /// IANA zone. The caller calls [`Tx::begin_zone_change`] in the same transaction.
     pub time_zone: Option<String>,
     /// Whom it calls its clients, for messages from now on.
     pub clients_are: Option<ClientsAre>,
+    /// Whether high-value types count that a browser or a client's own token sends, from now on.
+    pub count_self_told: Option<bool>,
 }
 
 /// A published score model.
@@ -98,7 +106,8 @@ macro_rules! select_organizations {
     ($rest:literal) => {
         concat!(
             "SELECT id, slug, name, time_zone, sample, created_at, model_version, scored_until, \
-             folded_until, health_checked_until, clients_are, client_deletions FROM organizations ",
+             folded_until, health_checked_until, clients_are, count_self_told, client_deletions, \
+             zone_change_since FROM organizations ",
             $rest
         )
     };
@@ -117,7 +126,9 @@ struct OrganizationRow {
     folded_until: Option<Day>,
     health_checked_until: Option<Instant>,
     clients_are: String,
+    count_self_told: bool,
     client_deletions: i64,
+    zone_change_since: Option<Instant>,
 }
 
 impl From<OrganizationRow> for Organization {
@@ -135,6 +146,8 @@ impl From<OrganizationRow> for Organization {
             health_checked_until: row.health_checked_until.map(|at| at.0),
             // The table's constraint knows the same names.
             clients_are: row.clients_are.parse().unwrap_or_default(),
+            count_self_told: row.count_self_told,
+            zone_change_since: row.zone_change_since.map(|at| at.0),
         }
     }
 }
@@ -167,12 +180,14 @@ impl Tx {
             Json(ScoreModel::standard()),
             Instant(new.created_at),
         )?;
+        let place = (CLIENT_TOKEN, Uuid::nil());
+        let secret = self.seal(new.id.uuid(), place, &new.token_secret).await?;
         execute!(
             self,
             "INSERT INTO organization_secrets (organization_id, kind, secret, created_at) \
              VALUES ($1, 'client_token', $2, $3)",
             new.id.uuid(),
-            &new.token_secret,
+            secret,
             Instant(new.created_at),
         )?;
         Ok(())
@@ -215,23 +230,27 @@ impl Tx {
         Ok((organization, deletions))
     }
 
-    /// Changes an organization.
-    pub async fn update_organization(&mut self, patch: &OrganizationPatch) -> Result<()> {
+    /// Changes an organization; returns it as it was before. Of two that change the zone at the same
+    /// time, the second one waits and sees what the first one made of it.
+    pub async fn update_organization(&mut self, patch: &OrganizationPatch) -> Result<Organization> {
         if patch.time_zone.is_some() {
             // Before the row's lock, as everybody else takes the two.
             self.lock_organization(Lock::SettleEvents).await?;
         }
+        let before = self.organization().await?;
         execute!(
             self,
             "UPDATE organizations SET name = COALESCE($2, name), \
-             time_zone = COALESCE($3, time_zone), clients_are = COALESCE($4, clients_are) \
+             time_zone = COALESCE($3, time_zone), clients_are = COALESCE($4, clients_are), \
+             count_self_told = COALESCE($5, count_self_told) \
              WHERE id = $1",
             self.scope.organization_uuid(),
             &patch.name,
             &patch.time_zone,
             patch.clients_are.map(ClientsAre::as_str),
+            patch.count_self_told,
         )?;
-        Ok(())
+        Ok(before)
     }
 
     /// Deletes an organization and everything that belongs to it. System scope.
@@ -241,6 +260,7 @@ impl Tx {
             "DELETE FROM client_engagement_events WHERE organization_id = $1",
             "DELETE FROM event_moves WHERE organization_id = $1",
             "DELETE FROM untimed_messages WHERE organization_id = $1",
+            "DELETE FROM person_events WHERE organization_id = $1",
             "DELETE FROM daily_activity WHERE organization_id = $1",
             "DELETE FROM activity_parts WHERE organization_id = $1",
             "DELETE FROM pending_activity WHERE organization_id = $1",
@@ -263,7 +283,7 @@ impl Tx {
              WHERE organization_id = $1 AND kind = 'client_token'",
             self.scope.organization_uuid()
         )?;
-        Ok(secret)
+        self.open((CLIENT_TOKEN, Uuid::nil()), &secret)
     }
 
     /// Announces that scores up to an instant are about to be stored: from here on, an event before

@@ -13,7 +13,7 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    ClientChunk, Result, Tx,
+    ClientChunk, ResolvedClient, Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
 };
 
@@ -61,8 +61,17 @@ pub struct NewPlaybookRun {
     pub occasion: Occasion,
     /// When that was found.
     pub found_at: Timestamp,
-    /// Whether it waits until the data are there again.
-    pub waits: bool,
+    /// Whether it waits, and for what.
+    pub waits: Option<Waits>,
+}
+
+/// What a playbook waits for before it acts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Waits {
+    /// Data that are missing: what it answers may be their fault.
+    ForData,
+    /// A person: it would act for many clients at once.
+    ForApproval,
 }
 
 /// One time that a playbook started.
@@ -80,8 +89,10 @@ pub struct PlaybookRun {
     pub occasion: Occasion,
     /// When that was found.
     pub found_at: Timestamp,
-    /// When it started; `None` while it waits until the data are there again.
+    /// When it started; `None` while it waits for data or for a person.
     pub started_at: Option<Timestamp>,
+    /// Whether it waits for a person, or did: it would have acted for many clients at once.
+    pub needs_approval: bool,
     /// What became of its actions besides tasks.
     pub deeds: Vec<PlaybookDeed>,
     /// When the client had recovered from a fall into a band, if it did in time. Of an alert, that is
@@ -110,6 +121,7 @@ struct RunRow {
     band_to: Option<String>,
     found_at: Instant,
     started_at: Option<Instant>,
+    needs_approval: bool,
     deeds: Json<Vec<PlaybookDeed>>,
     recovered_at: Option<Instant>,
 }
@@ -149,6 +161,7 @@ impl From<RunRow> for PlaybookRun {
             occasion,
             found_at: row.found_at.0,
             started_at: row.started_at.map(|at| at.0),
+            needs_approval: row.needs_approval,
             deeds: row.deeds.0,
             recovered_at: row.recovered_at.map(|at| at.0),
         }
@@ -239,7 +252,7 @@ impl Tx {
             self,
             (Uuid,),
             "INSERT INTO playbook_runs (organization_id, id, playbook_id, name, client_id, \
-             alert_id, day, band_from, band_to, found_at, started_at, deeds)",
+             alert_id, day, band_from, band_to, found_at, started_at, needs_approval, deeds)",
             runs,
             "ON CONFLICT DO NOTHING RETURNING id",
             |run| [
@@ -259,7 +272,8 @@ impl Tx {
                 bands(run).map(|(from, _)| from),
                 bands(run).map(|(_, to)| to),
                 Instant(run.found_at),
-                (!run.waits).then_some(Instant(run.found_at)),
+                run.waits.is_none().then_some(Instant(run.found_at)),
+                run.waits == Some(Waits::ForApproval),
                 Json(Vec::<PlaybookDeed>::new())
             ]
         );
@@ -276,8 +290,9 @@ impl Tx {
             self,
             RunRow,
             "SELECT id, playbook_id, name, client_id, alert_id, day, band_from, band_to, found_at, \
-             started_at, deeds, recovered_at FROM playbook_runs WHERE organization_id = $1 \
-             AND client_id BETWEEN $2 AND $3 AND started_at IS NULL ORDER BY id",
+             started_at, needs_approval, deeds, recovered_at FROM playbook_runs WHERE organization_id = $1 \
+             AND client_id BETWEEN $2 AND $3 AND started_at IS NULL AND NOT needs_approval \
+             ORDER BY id",
             self.scope.organization_uuid(),
             low,
             high
@@ -287,6 +302,95 @@ impl Tx {
             waiting.entry(run.client).or_default().push(run);
         }
         Ok(waiting)
+    }
+
+    /// For how many occasions that were found since an instant each playbook started or waits.
+    pub async fn count_playbook_runs(
+        &mut self,
+        since: Timestamp,
+    ) -> Result<HashMap<PlaybookId, i64>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, i64),
+            "SELECT playbook_id, COUNT(*) FROM playbook_runs \
+             WHERE organization_id = $1 AND found_at > $2 GROUP BY playbook_id",
+            self.scope.organization_uuid(),
+            Instant(since)
+        )?;
+        Ok(rows.into_iter().map(|(playbook, count)| (playbook.into(), count)).collect())
+    }
+
+    /// How many runs of each playbook wait for a person.
+    pub async fn count_runs_to_approve(&mut self) -> Result<HashMap<PlaybookId, i64>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, i64),
+            "SELECT playbook_id, COUNT(*) FROM playbook_runs \
+             WHERE organization_id = $1 AND started_at IS NULL AND needs_approval \
+             GROUP BY playbook_id",
+            self.scope.organization_uuid()
+        )?;
+        Ok(rows.into_iter().map(|(playbook, count)| (playbook.into(), count)).collect())
+    }
+
+    /// The runs of a playbook that wait for a person, the oldest first, with their clients' ids at the
+    /// host app and since when these exist.
+    pub async fn runs_to_approve(
+        &mut self,
+        playbook: PlaybookId,
+        limit: i64,
+    ) -> Result<Vec<(PlaybookRun, ResolvedClient, String)>> {
+        #[derive(sqlx::FromRow)]
+        struct Row {
+            external_id: String,
+            created_at: Instant,
+            #[sqlx(flatten)]
+            run: RunRow,
+        }
+        let rows = fetch_all!(
+            self,
+            Row,
+            "SELECT c.external_id, c.created_at, r.id, r.playbook_id, r.name, r.client_id, \
+             r.alert_id, r.day, r.band_from, r.band_to, r.found_at, r.started_at, \
+             r.needs_approval, r.deeds, r.recovered_at FROM playbook_runs r \
+             JOIN clients c ON c.organization_id = r.organization_id AND c.id = r.client_id \
+             WHERE r.organization_id = $1 AND r.playbook_id = $2 AND r.started_at IS NULL \
+             AND r.needs_approval ORDER BY r.id LIMIT $3",
+            self.scope.organization_uuid(),
+            playbook.uuid(),
+            limit
+        )?;
+        Ok(rows
+            .into_iter()
+            .map(|row| {
+                let run = PlaybookRun::from(row.run);
+                let client = ResolvedClient { id: run.client, created_at: row.created_at.0 };
+                (run, client, row.external_id)
+            })
+            .collect())
+    }
+
+    /// Forgets the runs of a playbook that wait for a person; answers how many.
+    pub async fn forget_runs_to_approve(&mut self, playbook: PlaybookId) -> Result<u64> {
+        execute!(
+            self,
+            "DELETE FROM playbook_runs WHERE organization_id = $1 AND playbook_id = $2 \
+             AND started_at IS NULL AND needs_approval",
+            self.scope.organization_uuid(),
+            playbook.uuid()
+        )
+    }
+
+    /// Has a run that waits for data wait for a person instead.
+    pub async fn await_approval(&mut self, id: PlaybookRunId) -> Result<()> {
+        execute!(
+            self,
+            "UPDATE playbook_runs SET needs_approval = TRUE \
+             WHERE organization_id = $1 AND id = $2 AND started_at IS NULL",
+            self.scope.organization_uuid(),
+            id.uuid()
+        )?;
+        Ok(())
     }
 
     /// Starts what has waited; false when it does not wait.
@@ -342,7 +446,7 @@ impl Tx {
             "WITH wanted (organization_id, alert_id) AS (",
             alerts,
             ") SELECT r.id, r.playbook_id, r.name, r.client_id, r.alert_id, r.day, r.band_from, \
-             r.band_to, r.found_at, r.started_at, r.deeds, r.recovered_at \
+             r.band_to, r.found_at, r.started_at, r.needs_approval, r.deeds, r.recovered_at \
              FROM wanted w CROSS JOIN playbook_runs r \
              WHERE r.organization_id = w.organization_id AND r.alert_id = w.alert_id",
             |alert| [organization, alert.uuid()]
@@ -368,7 +472,7 @@ impl Tx {
             self,
             RunRow,
             "SELECT id, playbook_id, name, client_id, alert_id, day, band_from, band_to, found_at, \
-             started_at, deeds, recovered_at FROM playbook_runs \
+             started_at, needs_approval, deeds, recovered_at FROM playbook_runs \
              WHERE organization_id = $1 AND client_id = $2 ORDER BY id DESC LIMIT $3",
             self.scope.organization_uuid(),
             client.uuid(),

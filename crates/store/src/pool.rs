@@ -1,4 +1,10 @@
-use std::{path::Path, str::FromStr as _, sync::Arc, time::Duration};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    str::FromStr as _,
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use sqlx::{
@@ -6,17 +12,28 @@ use sqlx::{
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
+use tokio::time::timeout;
 use uuid::{NoContext, Uuid};
 
 use crate::{
     Result, Scope, StoreError, Tx,
-    dialect::Connection,
+    dialect::{Connection, answered, no_answer},
+    file::OpenFile,
     known_clients::{KnownClients, Learned},
+    lock::LOCK_TIMEOUT,
+    migrate::check_privileges,
+    pooler::{POOLED_BY_TRANSACTION, changes_backends},
+    secret::Keyring,
 };
 
-/// How long a transaction waits for its turn: for a connection, or for another process to finish
-/// with the SQLite file.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// How long a transaction waits for its turn on SQLite: for the one writer, or for another process to
+/// finish with the file.
+pub(crate) const SQLITE_PATIENCE: Duration = Duration::from_mins(1);
+/// How long it waits for a connection to PostgreSQL. Whoever asks is better told to come again than kept
+/// waiting for a server that is away.
+const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
+/// What PostgreSQL may take to confirm that a connection is still there before the connection is closed.
+const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Enough readers that a slow page does not hold up the others on a small machine.
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
@@ -33,6 +50,40 @@ pub fn new_id<Id: From<Uuid>>(now: Timestamp) -> Id {
 pub struct Store {
     pub(crate) pools: Pools,
     known: Arc<KnownClients>,
+    /// The SQLite file that is open.
+    file: Option<Arc<OpenFile>>,
+    timeouts: Timeouts,
+    pub(crate) keyring: Arc<Keyring>,
+}
+
+/// What PostgreSQL lets a transaction take before it ends it: a process that stopped, or a statement that
+/// nobody waits for any more, must not keep others waiting. Whole seconds, at least one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timeouts {
+    /// A transaction that writes may do nothing for so long.
+    pub idle_writing_seconds: u32,
+    /// One that only reads.
+    pub idle_reading_seconds: u32,
+    /// One statement.
+    pub statement_seconds: u32,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { idle_writing_seconds: 30, idle_reading_seconds: 300, statement_seconds: 300 }
+    }
+}
+
+impl Timeouts {
+    fn postgres_settings(self, writes: bool) -> String {
+        let Self { idle_writing_seconds, idle_reading_seconds, statement_seconds } = self;
+        let idle = if writes { idle_writing_seconds } else { idle_reading_seconds };
+        let lock = if writes { LOCK_TIMEOUT } else { "0" };
+        format!(
+            "SET LOCAL idle_in_transaction_session_timeout = '{idle}s'; \
+             SET LOCAL statement_timeout = '{statement_seconds}s'; SET LOCAL lock_timeout = '{lock}'"
+        )
+    }
 }
 
 #[derive(Clone, Debug)]
@@ -67,6 +118,23 @@ impl Store {
         }
     }
 
+    fn on(pools: Pools, file: Option<OpenFile>) -> Self {
+        Self {
+            pools,
+            known: Arc::default(),
+            file: file.map(Arc::new),
+            timeouts: Timeouts::default(),
+            keyring: Arc::default(),
+        }
+    }
+
+    /// The same store with the keys that its secrets are encrypted with. Without this call they are
+    /// stored as they are: [`Keyring::default`] holds no key.
+    #[must_use]
+    pub fn with_keyring(self, keyring: Keyring) -> Self {
+        Self { keyring: Arc::new(keyring), ..self }
+    }
+
     async fn open_sqlite(url: &str) -> Result<Self> {
         let options = SqliteConnectOptions::from_str(url)
             .map_err(|error| bad_url(url, &error.to_string()))?
@@ -75,28 +143,47 @@ impl Store {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(PATIENCE)
+            .busy_timeout(SQLITE_PATIENCE)
             // A day's pages are written again with every batch: copying them from the log into the
             // file less often (every 64 MB instead of 4) copies each of them once for many batches.
             .pragma("wal_autocheckpoint", "16384")
             // In KiB when negative. Every commit walks through all of it, and every connection has one.
             .pragma("cache_size", "-16384")
             .pragma("temp_store", "memory")
+            // Overwrites what is deleted in a page with zeros, which costs no page more to write.
+            .pragma("secure_delete", "fast")
             // Statements for many rows have a text for each number of rows and set of equal columns.
             .statement_cache_capacity(400);
         check_file(url, options.get_filename())?;
-        // A file does not hang up: to ask each time whether it is still there costs as long as a statement.
-        let pool = SqlitePoolOptions::new().acquire_timeout(PATIENCE).test_before_acquire(false);
+        if !url.contains("mode=") || url.contains("mode=rwc") {
+            create_private(options.get_filename());
+        }
+        let pool = SqlitePoolOptions::new()
+            .acquire_timeout(SQLITE_PATIENCE)
+            // A file does not hang up: to ask each time whether it is still there costs as long as a
+            // statement.
+            .test_before_acquire(false)
+            // After "disk full", an I/O error or "out of memory" SQLite may have ended the transaction by
+            // itself. The connection then believes to be in it for ever: it is replaced.
+            .before_acquire(|connection, _| {
+                let usable = !connection.is_in_transaction();
+                if !usable {
+                    tracing::warn!("a transaction could not be undone; its connection is replaced");
+                }
+                Box::pin(async move { Ok(usable) })
+            });
         let writer = pool
             .clone()
             .max_connections(1)
             .connect_with(options.clone())
             .await
             .map_err(|error| cannot_open(url, error))?;
+        let file = OpenFile::new(options.get_filename());
         let readers = pool
             .max_connections(SQLITE_READERS)
-            .connect_lazy_with(options.pragma("query_only", "on"));
-        Ok(Self { pools: Pools::Sqlite { writer, readers }, known: Arc::default() })
+            // A file that was deleted must not come back empty.
+            .connect_lazy_with(options.create_if_missing(false).pragma("query_only", "on"));
+        Ok(Self::on(Pools::Sqlite { writer, readers }, Some(file)))
     }
 
     async fn open_postgres(url: &str, connections: u32) -> Result<Self> {
@@ -107,21 +194,53 @@ impl Store {
         // for a minute, and forgets why.
         let mut connection =
             PgConnection::connect_with(&owner).await.map_err(|error| cannot_open(url, error))?;
-        become_application(&mut connection).await.map_err(|error| cannot_open(url, error))?;
+        if changes_backends(&mut connection, &owner)
+            .await
+            .map_err(|error| cannot_open(url, error))?
+        {
+            return Err(bad_url(url, POOLED_BY_TRANSACTION));
+        }
+        if let Err(error) = become_application(&mut connection).await {
+            // Whoever may not become it may lack more: all of it is said at once.
+            check_privileges(&owner).await?;
+            return Err(cannot_open(url, error));
+        }
         connection.close().await?;
         let application = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(PATIENCE)
+            .acquire_timeout(POSTGRES_PATIENCE)
             .after_connect(|connection, _| Box::pin(become_application(connection)))
+            // The pool would wait for ever for a server that does not answer, and be one connection short.
+            .after_release(|connection, _| {
+                Box::pin(async move {
+                    match timeout(RELEASE_TIMEOUT, connection.ping()).await {
+                        Ok(answered) => answered.map(|()| true),
+                        Err(_) => Err(no_answer()),
+                    }
+                })
+            })
             .connect_lazy_with(owner);
-        Ok(Self { pools: Pools::Postgres { application }, known: Arc::default() })
+        Ok(Self::on(Pools::Postgres { application }, None))
+    }
+
+    /// The same store with other time limits for transactions.
+    #[must_use]
+    pub fn with_timeouts(&self, timeouts: Timeouts) -> Self {
+        Self { timeouts, ..self.clone() }
     }
 
     /// Starts a writing transaction.
     ///
     /// # Errors
-    /// When the database cannot be reached.
+    /// [`StoreError::MayNotWrite`] for a viewer; when the database cannot be reached, or its file is not
+    /// the one that was opened.
     pub async fn begin(&self, scope: Scope) -> Result<Tx> {
+        if !scope.may_write() {
+            return Err(StoreError::MayNotWrite);
+        }
+        if let Some(file) = &self.file {
+            file.check()?;
+        }
         let connection = match &self.pools {
             // IMMEDIATE: take the write lock now rather than fail when a read turns into a write.
             Pools::Sqlite { writer, .. } => {
@@ -130,7 +249,12 @@ impl Store {
             // Whatever the server's default is: what is read after waiting for a lock must be what
             // its last holder left.
             Pools::Postgres { application } => Connection::Postgres(
-                begin_postgres(application, "BEGIN ISOLATION LEVEL READ COMMITTED", scope).await?,
+                begin_postgres(
+                    application,
+                    "BEGIN ISOLATION LEVEL READ COMMITTED",
+                    &[scope.postgres_settings(), self.timeouts.postgres_settings(true)],
+                )
+                .await?,
             ),
         };
         Ok(self.transaction(connection, scope, true))
@@ -148,7 +272,7 @@ impl Store {
                 begin_postgres(
                     application,
                     "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY",
-                    scope,
+                    &[scope.postgres_settings(), self.timeouts.postgres_settings(false)],
                 )
                 .await?,
             ),
@@ -162,10 +286,26 @@ impl Store {
             scope,
             writes,
             known: Arc::clone(&self.known),
+            keyring: Arc::clone(&self.keyring),
             learned: Learned::default(),
             changed_standings: Vec::new(),
             organization: None,
         }
+    }
+
+    /// The file of a SQLite database.
+    pub fn file(&self) -> Option<PathBuf> {
+        match &self.pools {
+            Pools::Sqlite { writer, .. } => {
+                Some(writer.connect_options().get_filename().to_owned())
+            }
+            Pools::Postgres { .. } => None,
+        }
+    }
+
+    /// The keys that secrets are encrypted with.
+    pub fn keyring(&self) -> &Keyring {
+        &self.keyring
     }
 
     /// Whether this is PostgreSQL.
@@ -173,20 +313,13 @@ impl Store {
         matches!(self.pools, Pools::Postgres { .. })
     }
 
-    /// Asks the database for a sign of life.
+    /// Checks that the database can be written, without writing anything: takes what a writer needs and
+    /// gives it back.
     ///
     /// # Errors
-    /// When it gives none.
-    pub async fn ping(&self) -> Result<()> {
-        match &self.pools {
-            Pools::Sqlite { readers, .. } => {
-                sqlx::query("SELECT 1").execute(readers).await.map(drop)?;
-            }
-            Pools::Postgres { application } => {
-                sqlx::query("SELECT 1").execute(application).await.map(drop)?;
-            }
-        }
-        Ok(())
+    /// When it cannot be written.
+    pub async fn check_writable(&self) -> Result<()> {
+        self.begin(Scope::System).await?.rollback().await
     }
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
@@ -201,11 +334,13 @@ impl Store {
     }
 }
 
-/// Gives up the login role's rights for those of the role that owns nothing.
+/// Gives up the login role's rights for those of the role that owns nothing. Has the server notice within
+/// a minute that this machine is gone, rather than after two hours: what it had locked is free then.
 async fn become_application(connection: &mut PgConnection) -> sqlx::Result<()> {
     // Before the first migration there is no such role yet, and nothing to read.
     sqlx::raw_sql(
-        "DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'mainstay_app') \
+        "SET tcp_keepalives_idle = 20; SET tcp_keepalives_interval = 10; SET tcp_keepalives_count = 3; \
+         DO $$ BEGIN IF EXISTS (SELECT FROM pg_roles WHERE rolname = 'mainstay_app') \
          THEN SET ROLE mainstay_app; END IF; END $$",
     )
     .execute(connection)
@@ -217,10 +352,10 @@ async fn become_application(connection: &mut PgConnection) -> sqlx::Result<()> {
 async fn begin_postgres(
     pool: &PgPool,
     begin: &str,
-    scope: Scope,
+    settings: &[String],
 ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
-    let sql = format!("{begin}; {}", scope.postgres_settings());
-    Ok(pool.begin_with(sqlx::AssertSqlSafe(sql)).await?)
+    let sql = format!("{begin}; {}", settings.join("; "));
+    Ok(answered(pool.begin_with(sqlx::AssertSqlSafe(sql))).await?)
 }
 
 /// Checks what can be told of a SQLite file's name without opening it.
@@ -244,6 +379,17 @@ fn check_file(url: &str, file: &Path) -> Result<()> {
         )),
         _ => Ok(()),
     }
+}
+
+/// Creates a missing database file so that only its owner may read and write it, whatever the umask.
+/// SQLite gives the mode of the file to its log and its index.
+fn create_private(file: &Path) {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    // Whether it is there or cannot be created: opening it says so in better words.
+    drop(options.open(file));
 }
 
 fn bad_url(url: &str, reason: &str) -> StoreError {
@@ -270,7 +416,7 @@ fn cannot_open(url: &str, error: sqlx::Error) -> StoreError {
     };
     match StoreError::from(error) {
         StoreError::ReadOnly => StoreError::ReadOnly,
-        StoreError::Database(error) => {
+        StoreError::Database(error) | StoreError::Unavailable(error) => {
             bad_url(url, &format!("cannot be opened: {error}; {advice}"))
         }
         other => bad_url(url, &format!("cannot be opened: {other}")),
@@ -308,8 +454,8 @@ impl Tx {
             Connection::Postgres(mut transaction) => {
                 // After a failed statement PostgreSQL answers COMMIT with ROLLBACK and no error.
                 // Ask first: then nothing that was undone can pass for done.
-                sqlx::raw_sql("SELECT 1").execute(&mut *transaction).await?;
-                transaction.commit().await?;
+                answered(sqlx::raw_sql("SELECT 1").execute(&mut *transaction)).await?;
+                answered(transaction.commit()).await?;
             }
         }
         self.known.keep(self.learned);
@@ -332,111 +478,7 @@ impl Tx {
     pub(crate) const fn writes_alone(&self) -> bool {
         self.writes && matches!(self.connection, Connection::Sqlite(_))
     }
-
-    /// Waits until no other transaction holds a lock that excludes this one; held until the end.
-    /// SQLite has one writer anyway.
-    pub(crate) async fn lock_organization(&mut self, lock: Lock) -> Result<()> {
-        let organization = self.scope.organization_uuid();
-        let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
-        let sql = match lock {
-            Lock::StoreEvents | Lock::KnowClients => "SELECT pg_advisory_xact_lock_shared($1, $2)",
-            Lock::SettleEvents
-            | Lock::GatherActivity
-            | Lock::CheckHealth
-            | Lock::DeleteClients
-            | Lock::TellStandings
-            | Lock::ClaimRuns => "SELECT pg_advisory_xact_lock($1, $2)",
-        };
-        let class = match lock {
-            Lock::StoreEvents | Lock::SettleEvents => 1,
-            Lock::CheckHealth => 2,
-            Lock::KnowClients | Lock::DeleteClients => 3,
-            Lock::TellStandings => 4,
-            Lock::ClaimRuns => 5,
-            Lock::GatherActivity => 6,
-        };
-        // The random half of a UUIDv7. A collision makes two organizations wait for each other.
-        let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
-        sqlx::query(sql).bind(class).bind(key).execute(&mut **connection).await?;
-        Ok(())
-    }
-}
-
-/// What one transaction of an organization must not do while another one does it. A transaction that
-/// takes several takes [`Lock::CheckHealth`] and those of clients first, those of events after it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Lock {
-    /// Storing events, or anything else that makes stored scores stale: many at a time.
-    StoreEvents,
-    /// Something that no event may be stored beside: filing a message whose duplicate may be under
-    /// another day, folding, moving `scored_until`.
-    SettleEvents,
-    /// Gathering what is rolled up: one at a time, so that nothing is counted into a day's parts twice.
-    /// Taken after those of events.
-    GatherActivity,
-    /// Checking health: one at a time, so that each transition happens once.
-    CheckHealth,
-    /// Storing something of clients by ids that were looked up: many at a time.
-    KnowClients,
-    /// Deleting a client: nobody may be about to store something of it, since not every table has a
-    /// foreign key that would notice.
-    DeleteClients,
-    /// Claiming a run of a job: one at a time, so that an organization has one that is being done.
-    /// Nothing else is locked beside it.
-    ClaimRuns,
-    /// Numbering what changed in the portfolio: one at a time, so that whoever knows one number knows
-    /// all before it. Taken last of all.
-    TellStandings,
 }
 
 #[cfg(test)]
-mod tests {
-    use sqlx::Row as _;
-
-    use super::{Pools, SQLITE_READERS, Store};
-
-    #[tokio::test]
-    async fn every_connection_to_sqlite_is_durable_and_readers_cannot_write() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
-        let store = Store::open(&url).await.unwrap();
-        let Pools::Sqlite { writer, readers } = &store.pools else { unreachable!() };
-        // All of them at once, so that none is asked twice.
-        let mut connections = vec![(writer.acquire().await.unwrap(), 0)];
-        for _ in 0..SQLITE_READERS {
-            connections.push((readers.acquire().await.unwrap(), 1));
-        }
-        assert_eq!((writer.size(), readers.size()), (1, SQLITE_READERS));
-        for (connection, query_only) in &mut connections {
-            let mode =
-                sqlx::query("PRAGMA journal_mode").fetch_one(&mut **connection).await.unwrap();
-            assert_eq!(mode.get::<String, _>(0), "wal");
-            // 2 is FULL: a commit is on disk before it is told.
-            for (pragma, expected) in [
-                ("PRAGMA synchronous", 2),
-                ("PRAGMA foreign_keys", 1),
-                ("PRAGMA query_only", *query_only),
-                ("PRAGMA busy_timeout", 60_000),
-            ] {
-                let row = sqlx::query(pragma).fetch_one(&mut **connection).await.unwrap();
-                assert_eq!(row.get::<i64, _>(0), expected, "{pragma}");
-            }
-        }
-        drop(connections);
-        store.close().await;
-    }
-
-    #[tokio::test]
-    async fn sqlite_is_new_enough_to_keep_every_commit() {
-        let folder = tempfile::tempdir().unwrap();
-        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
-        let store = Store::open(&url).await.unwrap();
-        let Pools::Sqlite { readers, .. } = &store.pools else { unreachable!() };
-        let row = sqlx::query("SELECT sqlite_version()").fetch_one(readers).await.unwrap();
-        let version: Vec<u32> =
-            row.get::<String, _>(0).split('.').map(|part| part.parse().unwrap()).collect();
-        // Older ones have a race in WAL mode that can lose commits.
-        assert!(version >= vec![3, 51, 3], "{version:?}");
-        store.close().await;
-    }
-}
+mod tests;

@@ -20,7 +20,7 @@ use crate::{
         Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
         fetch_packed_for_rows,
     },
-    pool::Lock,
+    lock::Lock,
 };
 
 /// Changes that are kept for those who read on from the last one they know.
@@ -157,7 +157,8 @@ impl Tx {
         let rows = fetch_all!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, plan, created_at, owner_member_id FROM clients \
+            "SELECT id, external_id, name, COALESCE(email, unconfirmed_email) AS email, plan, \
+             created_at, owner_member_id FROM clients \
              WHERE organization_id = $1 AND id BETWEEN $2 AND $3 ORDER BY id LIMIT $4",
             self.scope.organization_uuid(),
             range.low.uuid(),
@@ -425,7 +426,7 @@ impl Tx {
              WHERE organization_id = $1 AND id >= $2 AND held_at IS NOT NULL), \
              (SELECT COUNT(*) FROM client_momentum_alerts \
              WHERE organization_id = $1 AND ended_at >= $3 AND status = 'resolved' \
-             AND condition_ended_at = ended_at)",
+             AND condition_ended_at = ended_at AND held_at IS NULL)",
             self.scope.organization_uuid(),
             first_id(since),
             Instant(since)

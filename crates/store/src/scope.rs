@@ -18,12 +18,28 @@ pub enum Scope {
     Client(OrganizationId, ClientId),
 }
 
+/// What names only an organization is no member: the command line, jobs and imports.
+impl From<OrganizationId> for Scope {
+    fn from(organization: OrganizationId) -> Self {
+        Self::Service(organization)
+    }
+}
+
 impl Scope {
     /// The organization that the transaction belongs to; `None` for [`Scope::System`].
     pub const fn organization(self) -> Option<OrganizationId> {
         match self {
             Self::System => None,
             Self::Service(id) | Self::Member(id, _) | Self::Client(id, _) => Some(id),
+        }
+    }
+
+    /// Whether anything may be written on its behalf. Checked where a writing transaction begins, so that
+    /// it holds for SQLite too, which has no policies.
+    pub const fn may_write(self) -> bool {
+        match self {
+            Self::Member(_, role) => role.may_write(),
+            Self::System | Self::Service(_) | Self::Client(..) => true,
         }
     }
 

@@ -3,9 +3,10 @@ use mainstay_core::id::{MemberId, OrganizationId};
 use uuid::Uuid;
 
 use crate::{
-    Member, Result, Role, Tx,
+    Member, Result, Role, SignInFailures, Tx,
     access::MemberRow,
-    dialect::{Instant, execute, fetch_all, fetch_optional},
+    dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional},
+    secret_rows::CLIENT_TOKEN,
 };
 
 /// A member's password as it is kept, with whose it is.
@@ -27,6 +28,21 @@ pub struct FoundSession {
     /// Who.
     pub member: Member,
     /// When.
+    pub created_at: Timestamp,
+    /// The last use that was noted.
+    pub used_at: Timestamp,
+    /// When the member last showed by its password that it is the one: by signing in, or since.
+    pub confirmed_at: Timestamp,
+    /// Wrong passwords that were tried for the member and that it has not confirmed to know of.
+    pub failures: Option<SignInFailures>,
+}
+
+/// A session, as its member sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemberSession {
+    /// SHA-256 of its token, which is its id.
+    pub hash: [u8; 32],
+    /// When it began.
     pub created_at: Timestamp,
     /// The last use that was noted.
     pub used_at: Timestamp,
@@ -190,13 +206,21 @@ impl Tx {
             member: MemberRow,
             signed_in_at: Instant,
             used_at: Instant,
+            confirmed_at: Instant,
+            failures: Option<i64>,
+            failing_since: Option<Instant>,
+            failed_at: Option<Instant>,
         }
         let row = fetch_optional!(
             self,
             Row,
             "SELECT s.organization_id, m.id, m.email, m.name, m.role, m.created_at, \
-             s.created_at AS signed_in_at, s.used_at FROM sessions s \
+             s.created_at AS signed_in_at, s.used_at, \
+             COALESCE(s.confirmed_at, s.created_at) AS confirmed_at, \
+             f.failures, f.since AS failing_since, f.last_at AS failed_at FROM sessions s \
              JOIN members m ON m.organization_id = s.organization_id AND m.id = s.member_id \
+             LEFT JOIN sign_in_failures f \
+             ON f.organization_id = s.organization_id AND f.member_id = s.member_id \
              WHERE s.hash = $1",
             hash.as_slice()
         )?;
@@ -205,7 +229,40 @@ impl Tx {
             member: row.member.into(),
             created_at: row.signed_in_at.0,
             used_at: row.used_at.0,
+            confirmed_at: row.confirmed_at.0,
+            failures: SignInFailures::of(row.failures, row.failing_since, row.failed_at),
         }))
+    }
+
+    /// A member's sessions, the one that began last first.
+    pub async fn sessions_of(&mut self, member: MemberId) -> Result<Vec<MemberSession>> {
+        let rows = fetch_all!(
+            self,
+            (Vec<u8>, Instant, Instant),
+            "SELECT hash, created_at, used_at FROM sessions \
+             WHERE organization_id = $1 AND member_id = $2 ORDER BY created_at DESC, hash",
+            self.scope.organization_uuid(),
+            member.uuid()
+        )?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|(hash, created_at, used_at)| {
+                let hash = hash.try_into().ok()?;
+                Some(MemberSession { hash, created_at: created_at.0, used_at: used_at.0 })
+            })
+            .collect())
+    }
+
+    /// Ends one session of a member; false when there is no such session.
+    pub async fn delete_session_of(&mut self, member: MemberId, hash: [u8; 32]) -> Result<bool> {
+        let deleted = execute!(
+            self,
+            "DELETE FROM sessions WHERE organization_id = $1 AND member_id = $2 AND hash = $3",
+            self.scope.organization_uuid(),
+            member.uuid(),
+            hash.as_slice()
+        )?;
+        Ok(deleted > 0)
     }
 
     /// Notes that a session was used.
@@ -213,6 +270,18 @@ impl Tx {
         execute!(
             self,
             "UPDATE sessions SET used_at = $3 WHERE organization_id = $1 AND hash = $2",
+            self.scope.organization_uuid(),
+            hash.as_slice(),
+            Instant(now)
+        )?;
+        Ok(())
+    }
+
+    /// Notes that the member of a session showed again by its password that it is the one.
+    pub async fn confirm_session(&mut self, hash: [u8; 32], now: Timestamp) -> Result<()> {
+        execute!(
+            self,
+            "UPDATE sessions SET confirmed_at = $3 WHERE organization_id = $1 AND hash = $2",
             self.scope.organization_uuid(),
             hash.as_slice(),
             Instant(now)
@@ -312,7 +381,7 @@ impl Tx {
         Ok(used > 0)
     }
 
-    /// Takes a member's links of a kind back, used ones too.
+    /// Deletes a member's links of a kind that can still be used; used ones are remembered as such.
     pub async fn delete_sign_in_links_of(
         &mut self,
         member: MemberId,
@@ -320,11 +389,32 @@ impl Tx {
     ) -> Result<u64> {
         execute!(
             self,
-            "DELETE FROM sign_in_links WHERE organization_id = $1 AND member_id = $2 AND kind = $3",
+            "DELETE FROM sign_in_links WHERE organization_id = $1 AND member_id = $2 AND kind = $3 \
+             AND used_at IS NULL",
             self.scope.organization_uuid(),
             member.uuid(),
             kind.as_str()
         )
+    }
+
+    /// How many links of a kind a member has that can be used.
+    pub async fn count_live_sign_in_links(
+        &mut self,
+        member: MemberId,
+        kind: LinkKind,
+        now: Timestamp,
+    ) -> Result<i64> {
+        let (count,) = fetch_one!(
+            self,
+            (i64,),
+            "SELECT COUNT(*) FROM sign_in_links WHERE organization_id = $1 AND member_id = $2 \
+             AND kind = $3 AND used_at IS NULL AND expires_at > $4",
+            self.scope.organization_uuid(),
+            member.uuid(),
+            kind.as_str(),
+            Instant(now)
+        )?;
+        Ok(count)
     }
 
     /// Forgets links that expired before an instant.
@@ -399,11 +489,13 @@ impl Tx {
 
     /// Replaces the secret that signs client tokens: what was signed with the old one is worth nothing.
     pub async fn set_client_token_secret(&mut self, secret: &str, now: Timestamp) -> Result<()> {
+        let organization = self.scope.organization_uuid();
+        let secret = self.seal(organization, (CLIENT_TOKEN, Uuid::nil()), secret).await?;
         execute!(
             self,
             "UPDATE organization_secrets SET secret = $2, created_at = $3 \
              WHERE organization_id = $1 AND kind = 'client_token'",
-            self.scope.organization_uuid(),
+            organization,
             secret,
             Instant(now)
         )?;
@@ -419,6 +511,16 @@ impl Tx {
             self.scope.organization_uuid()
         )?;
         Ok(rows.into_iter().map(|(origin,)| origin).collect())
+    }
+
+    /// Every organization's sites, by organization and origin. System scope.
+    pub async fn all_allowed_sites(&mut self) -> Result<Vec<(OrganizationId, String)>> {
+        let rows = fetch_all!(
+            self,
+            (Uuid, String),
+            "SELECT organization_id, origin FROM allowed_sites ORDER BY organization_id, origin"
+        )?;
+        Ok(rows.into_iter().map(|(organization, origin)| (organization.into(), origin)).collect())
     }
 
     /// Adds a site, unless it is there already.

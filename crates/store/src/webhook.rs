@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
+    secret_rows::{WEBHOOK_SECRET, WEBHOOK_URL},
 };
 
 /// A place that notices are sent to.
@@ -99,23 +100,26 @@ struct Row {
     created_at: Instant,
 }
 
-impl From<Row> for Webhook {
-    fn from(row: Row) -> Self {
+impl Tx {
+    fn webhook_of(&self, row: Row) -> Result<Webhook> {
         let at = |at: Option<Instant>| at.map(|at| at.0);
-        Self {
+        let open = |column, stored: &str| self.open((column, row.id), stored);
+        let previous = row.previous_secret.as_deref();
+        let previous = previous.map(|secret| open(WEBHOOK_SECRET, secret)).transpose()?;
+        Ok(Webhook {
             id: row.id.into(),
             // Names that a CHECK constraint has let in.
             kind: row.kind.parse().unwrap_or(EndpointKind::Webhook),
+            url: open(WEBHOOK_URL, &row.url)?,
+            secret: open(WEBHOOK_SECRET, &row.secret)?,
+            previous_secret: previous.zip(at(row.previous_until)),
             name: row.name,
-            url: row.url,
-            secret: row.secret,
-            previous_secret: row.previous_secret.zip(at(row.previous_until)),
             route: row.route.0,
             ignores_quiet_hours: row.ignores_quiet_hours,
             disabled: row.disabled_reason.zip(at(row.disabled_at)),
             failing_since: at(row.failing_since),
             created_at: row.created_at.0,
-        }
+        })
     }
 }
 
@@ -133,16 +137,20 @@ macro_rules! select_webhooks {
 impl Tx {
     /// Keeps a place to send notices to.
     pub async fn create_webhook(&mut self, new: &NewWebhook, now: Timestamp) -> Result<()> {
+        let (organization, id) = (self.scope.organization_uuid(), new.id.uuid());
+        // The address too: with many services, whoever knows it may write there.
+        let url = self.seal(organization, (WEBHOOK_URL, id), &new.url).await?;
+        let secret = self.seal(organization, (WEBHOOK_SECRET, id), &new.secret).await?;
         execute!(
             self,
             "INSERT INTO webhook_endpoints (organization_id, id, kind, name, url, secret, route, \
              ignores_quiet_hours, created_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
-            self.scope.organization_uuid(),
-            new.id.uuid(),
+            organization,
+            id,
             new.kind.as_str(),
             &new.name,
-            &new.url,
-            &new.secret,
+            url,
+            secret,
             Json(&new.route),
             new.ignores_quiet_hours,
             Instant(now)
@@ -154,7 +162,7 @@ impl Tx {
     pub async fn webhooks(&mut self) -> Result<Vec<Webhook>> {
         let rows =
             fetch_all!(self, Row, select_webhooks!("ORDER BY id"), self.scope.organization_uuid())?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(|row| self.webhook_of(row)).collect()
     }
 
     /// One of them.
@@ -166,7 +174,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(|row| self.webhook_of(row)).transpose()
     }
 
     /// Whether anything is sent anywhere.
@@ -183,15 +191,20 @@ impl Tx {
 
     /// Changes a place; false when there is none such.
     pub async fn update_webhook(&mut self, id: WebhookId, patch: &WebhookPatch) -> Result<bool> {
+        let organization = self.scope.organization_uuid();
+        let url = match &patch.url {
+            Some(url) => Some(self.seal(organization, (WEBHOOK_URL, id.uuid()), url).await?),
+            None => None,
+        };
         let updated = execute!(
             self,
             "UPDATE webhook_endpoints SET name = COALESCE($3, name), url = COALESCE($4, url), \
              route = COALESCE($5, route), ignores_quiet_hours = COALESCE($6, ignores_quiet_hours) \
              WHERE organization_id = $1 AND id = $2",
-            self.scope.organization_uuid(),
+            organization,
             id.uuid(),
             &patch.name,
-            &patch.url,
+            url,
             patch.route.as_ref().map(Json),
             patch.ignores_quiet_hours
         )?;
@@ -206,11 +219,13 @@ impl Tx {
         secret: &str,
         previous_until: Timestamp,
     ) -> Result<bool> {
+        let organization = self.scope.organization_uuid();
+        let secret = self.seal(organization, (WEBHOOK_SECRET, id.uuid()), secret).await?;
         let updated = execute!(
             self,
             "UPDATE webhook_endpoints SET previous_secret = secret, previous_until = $4, secret = $3 \
              WHERE organization_id = $1 AND id = $2",
-            self.scope.organization_uuid(),
+            organization,
             id.uuid(),
             secret,
             Instant(previous_until)

@@ -286,6 +286,23 @@ impl Tx {
         Ok(held == 1)
     }
 
+    /// Puts off an endpoint's messages that wait, and that nobody is sending, until an instant.
+    pub async fn defer_webhook_messages(
+        &mut self,
+        webhook: WebhookId,
+        until: Timestamp,
+    ) -> Result<()> {
+        execute!(
+            self,
+            "UPDATE webhook_messages SET due_at = $3 WHERE organization_id = $1 \
+             AND endpoint_id = $2 AND state = 'queued' AND lease_until IS NULL AND due_at < $3",
+            self.scope.organization_uuid(),
+            webhook.uuid(),
+            Instant(until)
+        )?;
+        Ok(())
+    }
+
     /// Records an attempt and what becomes of the message. The attempt is kept in any case; false when
     /// somebody else has claimed the message since, who then says what becomes of it.
     pub async fn end_webhook_attempt(

@@ -6,6 +6,7 @@ mod load;
 mod messages;
 mod rows;
 mod server;
+mod stalled;
 
 use std::path::Path;
 
@@ -16,6 +17,7 @@ pub(crate) use crash::run as crash;
 use load::{Load, Outcome};
 use server::Served;
 pub(crate) use server::serve;
+pub(crate) use stalled::run as stalled;
 
 use crate::{
     Result, ceiling,

@@ -5,9 +5,9 @@ use std::{process::Stdio, sync::Arc};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
     engagement::{EventWriter, Rates},
-    http::{self, Site},
+    http::{self, Limits, Site},
 };
-use mainstay_store::{KeyKind, Store};
+use mainstay_store::{KeyKind, Role, Store};
 use tokio::{
     io::{AsyncBufReadExt as _, BufReader},
     net::TcpListener,
@@ -15,23 +15,33 @@ use tokio::{
 };
 
 use super::Target;
-use crate::{Result, figures::say, generate::organization};
+use crate::{
+    Result,
+    figures::say,
+    generate::organization,
+    portfolio::{EMAIL, PASSWORD},
+};
 
 /// Serves a database until it is killed; says where and with which key.
 pub(crate) async fn serve(database: &str) -> Result<()> {
     let store = Store::open(database).await?;
     store.migrate().await?;
     let mainstay = Mainstay::new(store.clone(), Arc::new(SystemClock));
-    let ours = match mainstay.organizations().await?.first() {
-        Some(found) => found.id,
-        None => organization(&store, SystemClock.now()).await?,
+    let ours = if let Some(found) = mainstay.organizations().await?.first() {
+        found.id
+    } else {
+        let ours = organization(&store, SystemClock.now()).await?;
+        let member = mainstay.add_member(ours, EMAIL, None, Role::Owner).await?;
+        mainstay.set_password(ours, member.id, PASSWORD).await?;
+        ours
     };
     let key = mainstay.create_key(ours, KeyKind::Write, None).await?.key;
     let (writer, _) = EventWriter::start(&mainstay, Rates::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
     say(format_args!("http://{address} {key}"));
-    Ok(axum::serve(listener, http::service(mainstay, writer, Site::local(address))).await?)
+    http::serve(listener, mainstay, writer, Site::local(address), Limits::default()).await;
+    Ok(())
 }
 
 /// A server in a process of its own; killed when it is dropped.

@@ -1,11 +1,12 @@
 use std::collections::BTreeMap;
 
 use jiff::{Timestamp, tz::TimeZone};
+use serde_json::Value;
 
-use super::{Change, EmailContent, Item, PartLine, ScoreLine, Stat};
+use super::{Change, EmailContent, EmailType, Item, PartLine, ScoreLine, Stat};
 use crate::{
     engagement::EventType,
-    insight::{InsightType, Period, words},
+    insight::{Insight, InsightType, Period, Rule, words},
     score::{Component, Score, ScoreModel, Trend},
     text::{counted, grouped},
     time::{days_between, local_day},
@@ -102,7 +103,7 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
         "This is where {} stands on {}: {}.",
         to.client,
         today.strftime("%A %-d %b"),
-        score.band.words()
+        score.band.client_words()
     );
     let count = |kind: EventType| events.get(&kind).copied().unwrap_or(0);
     let stat = |count: i64, one: &str, many: &str| Stat {
@@ -115,7 +116,7 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
             label: "active days".to_owned(),
         },
         stat(count(EventType::TaskCompleted), "task done", "tasks done"),
-        stat(count(EventType::ContentGenerated), "content written", "contents written"),
+        stat(count(EventType::ContentGenerated), "piece of content", "pieces of content"),
         stat(count(EventType::VisualCreated), "visual made", "visuals made"),
     ];
     let figures: Vec<String> =
@@ -125,7 +126,8 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
     content.preview = format!("{}.", figures.join(", "));
     let line = score_line(week);
     if line.parts.iter().any(|part| !part.measured) {
-        let note = "“Assumed” means that there is no data yet: a neutral value stands in for it.";
+        let note =
+            "“Assumed” means that there is no data yet: until there is, the part counts as shown.";
         content.notes.insert(0, note.to_owned());
     }
     content.score = Some(line);
@@ -134,22 +136,55 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
     (subject, content)
 }
 
-/// The mail about a milestone.
-pub fn milestone_celebration(
-    to: &Recipient<'_>,
-    title: &str,
-    message: &str,
-) -> (String, EmailContent) {
-    let about = "Milestone".to_owned();
-    let subject = format!("{title} at {}", to.organization);
-    (subject, to.content(about, format!("{title}."), message.to_owned()))
+/// What is worth a mail of its own: the first, the 10th, the 50th and so on of what a client makes.
+const CELEBRATED: [i64; 12] =
+    [1, 10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000];
+
+/// Something that a client has reached and that is worth a mail of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Celebration {
+    /// The kind of its mail.
+    pub kind: EmailType,
+    /// `10th content`.
+    pub title: String,
+    /// The fact and its numbers.
+    pub message: String,
 }
 
-/// The mail about something that was made.
-pub fn achievement_badge(to: &Recipient<'_>, title: &str, message: &str) -> (String, EmailContent) {
-    let about = "Achievement".to_owned();
-    let subject = format!("{title} in a week at {}", to.organization);
-    (subject, to.content(about, format!("{title} in the last week."), message.to_owned()))
+impl Celebration {
+    /// What of a week's insights is worth a mail of its own, at most one: everything else stands in the
+    /// weekly mail. A milestone of the score comes first.
+    pub fn of_week<'a>(insights: impl IntoIterator<Item = &'a Insight>) -> Option<Self> {
+        insights.into_iter().filter_map(Self::of_insight).min_by_key(|one| one.kind)
+    }
+
+    fn of_insight(insight: &Insight) -> Option<Self> {
+        let figure = |name: &str| insight.figures.get(name).and_then(Value::as_i64);
+        let total = figure("total")?;
+        let (kind, noun, before) = match insight.rule {
+            Rule::ContentMilestone => {
+                (EmailType::MilestoneCelebration, "piece of content", figure("before")?)
+            }
+            Rule::VisualMilestone => (EmailType::MilestoneCelebration, "visual", figure("before")?),
+            Rule::ContentGenerated => {
+                (EmailType::AchievementBadge, "piece of content", total - figure("count")?)
+            }
+            Rule::VisualsCreated => {
+                (EmailType::AchievementBadge, "visual", total - figure("count")?)
+            }
+            _ => return None,
+        };
+        let reached = CELEBRATED.iter().rfind(|number| (before + 1..=total).contains(*number))?;
+        let title = format!("{} {noun}", words::ordinal(*reached));
+        Some(Self { kind, title, message: insight.message.clone() })
+    }
+
+    /// The mail about it: its subject and what it says.
+    pub fn email(&self, to: &Recipient<'_>) -> (String, EmailContent) {
+        let about = self.kind.words().to_owned();
+        let subject = format!("{} at {}", self.title, to.organization);
+        (subject, to.content(about, format!("{}.", self.title), self.message.clone()))
+    }
 }
 
 /// The mail to a client who has fallen silent; `score` is where it stands.

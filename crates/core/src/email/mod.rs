@@ -10,11 +10,13 @@ mod settings;
 mod text;
 
 pub use compose::{
-    Recipient, WeekInReview, achievement_badge, milestone_celebration, momentum_nudge,
-    subscription_request, weekly_insights,
+    Celebration, Recipient, WeekInReview, momentum_nudge, subscription_request, weekly_insights,
 };
 pub use content::{Change, EmailContent, Item, PartLine, ScoreLine, Stat};
-pub use delivery::{Admission, Earlier, NUDGE_EVERY, admission, next_try, suspected};
+pub use delivery::{
+    Admission, Candidate, Earlier, Fault, MAX_UNANSWERED_WEEKLY, NUDGE_EVERY, SmtpStage, admission,
+    fault, is_senders_fault, next_trial, next_try, suspected, weekly_pause,
+};
 pub use settings::{EmailSettings, QuietHours, SettingError};
 pub use text::{EmailLinks, plain_text};
 
@@ -52,6 +54,22 @@ named! {
         Unknown = "unknown",
         /// It is not to be sent; the reason says why.
         Suppressed = "suppressed",
+    }
+}
+
+named! {
+    /// What an email is for that goes to one person, apart from those that clients subscribe to.
+    TransactionalKind, "kind of transactional e-mail" {
+        /// The link by which a member chooses a new password.
+        PasswordReset = "password_reset",
+        /// The link by which a client comes to its page.
+        SignInLink = "sign_in_link",
+        /// What the owners of an organization have to know.
+        OwnerNotice = "owner_notice",
+        /// Shows that emails arrive.
+        Test = "test",
+        /// Tells a member that somebody tries to guess its password.
+        SignInWarning = "sign_in_warning",
     }
 }
 

@@ -2,7 +2,7 @@ use jiff::{Timestamp, civil::Time, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::EmailType;
-use crate::engagement::check_text;
+use crate::engagement::{check_text, is_line};
 
 const MAX_NAME_CHARS: usize = 100;
 const MAX_POSTAL_CHARS: usize = 200;
@@ -80,7 +80,7 @@ impl EmailSettings {
             let text = text.as_deref().unwrap_or_default();
             check_text(field, text, most)
                 .map_err(|error| SettingError { field, reason: error.reason })?;
-            if text.chars().any(char::is_control) {
+            if !is_line(text) {
                 return refuse(
                     field,
                     "has a line break or another control character; use one line",

@@ -14,6 +14,13 @@ pub struct EmailLinks {
     pub pixel: Option<String>,
 }
 
+impl EmailLinks {
+    /// The links of a mail that leads to one place and is not subscribed to.
+    pub const fn only(button: String) -> Self {
+        Self { button, unsubscribe: None, pixel: None }
+    }
+}
+
 /// A mail for those who read text.
 pub fn plain_text(
     content: &EmailContent,
@@ -52,7 +59,7 @@ pub fn plain_text(
 }
 
 fn score_text(score: &ScoreLine) -> String {
-    let mut text = format!("{} of 100, {}", score.overall, score.band.words());
+    let mut text = format!("{} of 100, {}", score.overall, score.band.client_words());
     if let Some(change) = &score.change {
         let _ =
             write!(text, ", {} since {} ({})", signed(change.points), change.since, change.before);

@@ -5,7 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, EventError, EventType, IncomingEvent, MAX_MESSAGE_ID_CHARS, parse_timestamp, validate,
+    Event, EventError, EventType, IncomingEvent, MAX_MESSAGE_ID_CHARS, json::field_at_fault,
+    parse_timestamp, segment::Text, unreadable, validate,
 };
 
 /// A CloudEvent as it was sent; extensions that Mainstay has no use for are skipped.
@@ -13,43 +14,41 @@ use super::{
 /// `source` and `id` together tell it from every other event, `subject` is the client, `type` the
 /// event's name, `time` when it happened, and `data` whatever else is told.
 #[derive(Debug, Deserialize)]
-pub struct CloudEvent {
-    #[serde(default)]
-    specversion: Option<String>,
-    #[serde(default)]
-    id: Option<String>,
-    #[serde(default)]
-    source: Option<String>,
-    #[serde(default, rename = "type")]
-    kind: Option<String>,
-    #[serde(default)]
-    subject: Option<String>,
-    #[serde(default)]
-    time: Option<String>,
+pub struct CloudEvent<'a> {
+    #[serde(borrow, default)]
+    specversion: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    id: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    source: Option<Text<'a>>,
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    subject: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    time: Option<Text<'a>>,
     #[serde(default)]
     data: Option<Value>,
-    #[serde(default)]
-    data_base64: Option<String>,
+    #[serde(borrow, default)]
+    data_base64: Option<Text<'a>>,
 }
 
-impl CloudEvent {
+const FIELDS: [&str; 8] =
+    ["specversion", "id", "source", "type", "subject", "time", "data", "data_base64"];
+
+impl<'a> CloudEvent<'a> {
     /// Reads one from JSON.
     ///
     /// # Errors
     /// What is wrong with its shape.
-    pub fn read(json: &str) -> Result<Self, EventError> {
+    pub fn read(json: &'a str) -> Result<Self, EventError> {
         if !json.trim_ascii_start().starts_with('{') {
             return Err(EventError::new("event", "is not an object; send a CloudEvent as one"));
         }
         serde_json::from_str(json).map_err(|error| {
-            let message: String = error.to_string().chars().take(200).collect();
-            EventError::new(
-                "event",
-                format!(
-                    "{message}; specversion, id, source, type, subject and time are texts, and none \
-                     comes twice"
-                ),
-            )
+            let alone = |json: &str| serde_json::from_str::<CloudEvent<'_>>(json).err();
+            field_at_fault(json, &FIELDS, alone)
+                .unwrap_or_else(|| unreadable(&error, "event", &FIELDS))
         })
     }
 
@@ -68,14 +67,14 @@ impl CloudEvent {
             return Err(EventError::new("specversion", format!("{shown:?} is not 1.0; send 1.0")));
         }
         let message_id = message_id(self.source.as_deref(), self.id.as_deref())?;
-        let name = required("type", self.kind)?;
+        let name = required("type", self.kind.as_deref())?;
         let incoming = IncomingEvent {
-            client_id: required("subject", self.subject)?,
+            client_id: required("subject", self.subject.as_deref())?,
             event_type: type_of(&name),
             name,
             timestamp: self.time.map(|time| parse_timestamp("time", &time)).transpose()?,
             message_id,
-            data: data(self.data, self.data_base64)?,
+            data: data(self.data, self.data_base64.as_deref())?,
             ..IncomingEvent::default()
         };
         validate(incoming, received_at).map_err(|error| {
@@ -91,8 +90,9 @@ impl CloudEvent {
     }
 }
 
-fn required(field: &'static str, text: Option<String>) -> Result<String, EventError> {
+fn required(field: &'static str, text: Option<&str>) -> Result<String, EventError> {
     text.filter(|text| !text.trim().is_empty())
+        .map(str::to_owned)
         .ok_or_else(|| EventError::new(field, "is missing; send a text that is not empty"))
 }
 
@@ -125,7 +125,7 @@ fn message_id(source: Option<&str>, id: Option<&str>) -> Result<String, EventErr
 }
 
 /// What else is told, as an object: anything else is kept as its `value`.
-fn data(data: Option<Value>, base64: Option<String>) -> Result<Map<String, Value>, EventError> {
+fn data(data: Option<Value>, base64: Option<&str>) -> Result<Map<String, Value>, EventError> {
     if data.is_some() && base64.is_some() {
         return Err(EventError::new("data", "is sent beside data_base64; send one of them"));
     }

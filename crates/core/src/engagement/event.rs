@@ -103,6 +103,8 @@ impl FromStr for EventType {
 pub struct IncomingEvent {
     /// The host app's id of the client (Segment: `userId`).
     pub client_id: String,
+    /// The host app's id of the person who did it, where that is another one than the client's.
+    pub person: Option<String>,
     /// The event's name as the sender wrote it.
     pub name: String,
     /// What the organization maps that name to; [`EventType::of_name`] when it maps nothing.
@@ -124,10 +126,12 @@ pub struct IncomingEvent {
 }
 
 /// A checked event, ready to be stored.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Event {
     /// The host app's id of the client.
     pub client_id: String,
+    /// The host app's id of the person who did it, where that is another one than the client's.
+    pub person: Option<String>,
     /// What it counts as.
     pub event_type: EventType,
     /// The name as it was sent.
@@ -149,4 +153,6 @@ pub struct Event {
     pub duration_seconds: Option<i64>,
     /// Anything else that the sender told; at most 32 KiB as JSON.
     pub data: Map<String, Value>,
+    /// Whether a browser or the client itself sent it; nobody vouches for those.
+    pub self_told: bool,
 }

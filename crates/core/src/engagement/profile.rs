@@ -1,17 +1,28 @@
-use jiff::Timestamp;
+use std::collections::BTreeMap;
+
+use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::{
-    EventError, MAX_CLIENT_ID_CHARS, MAX_NAME_CHARS, check_json, check_required, check_text,
+    EventError, MAX_CLIENT_ID_CHARS, MAX_NAME_CHARS, check_json, check_line, check_required,
 };
 
-/// What the host app tells of a client.
+/// Largest sum of the traits of one profile, in bytes of JSON: 64 KiB.
+pub const MAX_TRAITS_BYTES: usize = 64 * 1024;
+/// Most trait names of one profile, including those that were cleared: a cleared trait is remembered,
+/// so that an older message which arrives later does not bring it back.
+pub const MAX_TRAITS: usize = 1_000;
+
+/// What the host app tells of a client, a person or a group.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
     /// What people call it.
     pub name: Option<String>,
     /// Its address.
     pub email: Option<String>,
+    /// The address that a write key told: anybody may have.
+    pub unconfirmed_email: Option<String>,
     /// What it pays for.
     pub plan: Option<String>,
     /// The account it belongs to (Segment's group).
@@ -20,25 +31,111 @@ pub struct Profile {
     pub traits: Map<String, Value>,
 }
 
-/// Since when what is known of a client's profile holds: an older message that comes later must not
-/// undo a newer one.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ProfileTimes {
-    /// When the newest traits were told.
-    pub traits_at: Option<Timestamp>,
-    /// When the newest account was told.
-    pub group_at: Option<Timestamp>,
+/// The parts of a profile that are kept beside the traits.
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize,
+)]
+#[serde(rename_all = "snake_case")]
+pub enum ProfileField {
+    /// [`Profile::name`].
+    Name,
+    /// [`Profile::email`].
+    Email,
+    /// [`Profile::unconfirmed_email`].
+    UnconfirmedEmail,
+    /// [`Profile::plan`].
+    Plan,
+    /// [`Profile::group_id`].
+    Group,
 }
 
-/// What one message tells of a client.
+impl ProfileField {
+    /// The field by its name in Segment's API.
+    const fn segment_name(self) -> &'static str {
+        match self {
+            Self::Name => "traits.name",
+            Self::Email | Self::UnconfirmedEmail => "traits.email",
+            Self::Plan => "traits.plan",
+            Self::Group => "groupId",
+        }
+    }
+}
+
+/// When a value was told and by which message: the greater stamp counts, so that two messages of one
+/// instant have one answer whichever arrives first.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stamp(i64, String);
+
+impl Stamp {
+    /// The stamp of a message.
+    pub fn new(at: Timestamp, message_id: &str) -> Self {
+        Self(at.as_microsecond(), message_id.to_owned())
+    }
+
+    /// When it was told.
+    pub fn at(&self) -> Timestamp {
+        Timestamp::from_microsecond(self.0).unwrap_or_default()
+    }
+}
+
+/// The stamp of each value of a profile, including those that were cleared.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct ProfileTimes {
+    /// Of the fields.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub fields: BTreeMap<ProfileField, Stamp>,
+    /// Of the traits.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub traits: BTreeMap<String, Stamp>,
+}
+
+impl ProfileTimes {
+    /// The stamps of a profile that was all told at one instant, by nobody's message.
+    pub fn all_at(profile: &Profile, at: Timestamp) -> Self {
+        let stamp = Stamp::new(at, "");
+        let fields = [
+            (ProfileField::Name, &profile.name),
+            (ProfileField::Email, &profile.email),
+            (ProfileField::UnconfirmedEmail, &profile.unconfirmed_email),
+            (ProfileField::Plan, &profile.plan),
+            (ProfileField::Group, &profile.group_id),
+        ];
+        let told = fields.into_iter().filter(|(_, value)| value.is_some());
+        Self {
+            fields: told.map(|(field, _)| (field, stamp.clone())).collect(),
+            traits: profile.traits.keys().map(|name| (name.clone(), stamp.clone())).collect(),
+        }
+    }
+}
+
+/// Changes to a profile. What is not in it stays; `None` and JSON null clear.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ProfilePatch {
+    /// Of the fields.
+    pub fields: BTreeMap<ProfileField, Option<String>>,
+    /// Of the traits, one by one.
+    pub traits: Map<String, Value>,
+}
+
+impl ProfilePatch {
+    /// What a field is set to, if it is.
+    pub fn set(&self, field: ProfileField) -> Option<&str> {
+        self.fields.get(&field)?.as_deref()
+    }
+}
+
+/// What one message tells of a profile.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileChange {
-    /// The host app's id of the client.
+    /// The host app's id of the client, person or group.
     pub client_id: String,
-    /// When it was told.
+    /// When it was told; never later than it was received.
     pub at: Timestamp,
-    /// What of it: `None` and missing traits say nothing, a trait that is null takes it away.
-    pub told: Profile,
+    /// The message that told it; of two at the same instant, the greater id counts.
+    pub message_id: String,
+    /// What it told.
+    pub patch: ProfilePatch,
 }
 
 impl ProfileChange {
@@ -47,63 +144,173 @@ impl ProfileChange {
     /// # Errors
     /// The first field at fault.
     pub fn check(&self) -> Result<(), EventError> {
-        for (field, value) in [
-            ("traits.name", &self.told.name),
-            ("traits.email", &self.told.email),
-            ("traits.plan", &self.told.plan),
-        ] {
-            if let Some(value) = value {
-                check_text(field, value, MAX_NAME_CHARS)?;
+        for (field, value) in &self.patch.fields {
+            match (field, value) {
+                (ProfileField::Group, Some(group)) => {
+                    check_required(field.segment_name(), group, MAX_CLIENT_ID_CHARS)?;
+                }
+                (_, Some(value)) => check_line(field.segment_name(), value, MAX_NAME_CHARS)?,
+                (_, None) => {}
             }
         }
-        if let Some(group_id) = &self.told.group_id {
-            check_required("groupId", group_id, MAX_CLIENT_ID_CHARS)?;
-        }
-        check_json("traits", &Value::Object(self.told.traits.clone()))
+        check_json("traits", &Value::Object(self.patch.traits.clone()))?;
+        check_count(self.patch.traits.len())
     }
 }
 
 impl Profile {
-    /// Takes in what a message tells. Of two that tell the same thing, the later one counts,
-    /// whichever comes first; an older one only fills in what nothing is known of.
-    pub fn learn(&mut self, change: &ProfileChange, times: &mut ProfileTimes) {
-        let told = &change.told;
-        if told.group_id.is_some()
-            && learns(&mut times.group_at, change.at, self.group_id.is_some())
-        {
-            self.group_id.clone_from(&told.group_id);
+    /// The address to show: the confirmed one, else what a write key told.
+    pub fn known_email(&self) -> Option<&str> {
+        self.email.as_deref().or(self.unconfirmed_email.as_deref())
+    }
+
+    /// Takes in what a message tells. Each field and trait has its own time: the newest word on it
+    /// counts, whichever message arrives first.
+    ///
+    /// # Errors
+    /// When the traits would exceed [`MAX_TRAITS_BYTES`] or [`MAX_TRAITS`]; then nothing of the message
+    /// is taken in. Which message is refused at that limit is the one decision that depends on the
+    /// order of arrival.
+    pub fn learn(
+        &mut self,
+        change: &ProfileChange,
+        times: &mut ProfileTimes,
+    ) -> Result<(), EventError> {
+        let stamp = Stamp::new(change.at, &change.message_id);
+        self.change(&change.patch, times, |_| stamp.clone())
+    }
+
+    /// Takes in what somebody decides now, such as a change by the API: it counts whatever was told
+    /// before.
+    ///
+    /// # Errors
+    /// As [`Profile::learn`].
+    pub fn set(
+        &mut self,
+        patch: &ProfilePatch,
+        now: Timestamp,
+        times: &mut ProfileTimes,
+    ) -> Result<(), EventError> {
+        self.change(patch, times, |known| {
+            let after = known.and_then(|known| known.at().checked_add(1.microsecond()).ok());
+            Stamp::new(after.map_or(now, |after| after.max(now)), "")
+        })
+    }
+
+    fn change(
+        &mut self,
+        patch: &ProfilePatch,
+        times: &mut ProfileTimes,
+        stamp: impl Fn(Option<&Stamp>) -> Stamp,
+    ) -> Result<(), EventError> {
+        let (mut changed, mut changed_times) = (self.clone(), times.clone());
+        for (field, value) in &patch.fields {
+            let stamp = stamp(times.fields.get(field));
+            changed.take_field(*field, value.as_ref(), &stamp, &mut changed_times);
         }
-        if told.name.is_none()
-            && told.email.is_none()
-            && told.plan.is_none()
-            && told.traits.is_empty()
-        {
-            return;
+        for (name, value) in &patch.traits {
+            let stamp = stamp(times.traits.get(name));
+            changed.take_trait(name, Some(value), &stamp, &mut changed_times);
         }
-        let newer = times.traits_at.is_none_or(|known| known <= change.at);
-        for (known, told) in [
-            (&mut self.name, &told.name),
-            (&mut self.email, &told.email),
-            (&mut self.plan, &told.plan),
+        if !patch.traits.is_empty() {
+            check_count(changed_times.traits.len())?;
+            check_sum(&changed.traits)?;
+        }
+        (*self, *times) = (changed, changed_times);
+        Ok(())
+    }
+
+    /// Takes in all that is known of another profile, as if each message had told it of this one.
+    pub fn join(&mut self, times: &mut ProfileTimes, other: &Self, other_times: &ProfileTimes) {
+        let unstamped = Stamp(i64::MIN, String::new());
+        for (field, value) in [
+            (ProfileField::Name, &other.name),
+            (ProfileField::Email, &other.email),
+            (ProfileField::UnconfirmedEmail, &other.unconfirmed_email),
+            (ProfileField::Plan, &other.plan),
+            (ProfileField::Group, &other.group_id),
         ] {
-            if told.is_some() && (newer || known.is_none()) {
-                known.clone_from(told);
+            let stamp = other_times.fields.get(&field);
+            if stamp.is_some() || value.is_some() {
+                self.take_field(field, value.as_ref(), stamp.unwrap_or(&unstamped), times);
             }
         }
-        for (name, value) in &told.traits {
-            if newer && value.is_null() {
-                self.traits.remove(name);
-            } else if !value.is_null() && (newer || !self.traits.contains_key(name)) {
-                self.traits.insert(name.clone(), value.clone());
-            }
+        let names = other_times.traits.keys().chain(other.traits.keys());
+        for name in names {
+            let stamp = other_times.traits.get(name).unwrap_or(&unstamped);
+            self.take_trait(name, other.traits.get(name), stamp, times);
         }
-        times.traits_at = times.traits_at.max(Some(change.at));
+    }
+
+    fn take_field(
+        &mut self,
+        field: ProfileField,
+        value: Option<&String>,
+        stamp: &Stamp,
+        times: &mut ProfileTimes,
+    ) {
+        let known = match field {
+            ProfileField::Name => &mut self.name,
+            ProfileField::Email => &mut self.email,
+            ProfileField::UnconfirmedEmail => &mut self.unconfirmed_email,
+            ProfileField::Plan => &mut self.plan,
+            ProfileField::Group => &mut self.group_id,
+        };
+        // Of two values with the same stamp, the greater one counts: any rule will do that does not
+        // depend on the order of arrival.
+        if (times.fields.get(&field), known.as_ref()) < (Some(stamp), value) {
+            *known = value.cloned();
+            times.fields.insert(field, stamp.clone());
+        }
+    }
+
+    fn take_trait(
+        &mut self,
+        name: &str,
+        value: Option<&Value>,
+        stamp: &Stamp,
+        times: &mut ProfileTimes,
+    ) {
+        let value = value.filter(|value| !value.is_null());
+        let newer = match times.traits.get(name) {
+            Some(known) if known == stamp => {
+                self.traits.get(name).map(Value::to_string) < value.map(Value::to_string)
+            }
+            known => known < Some(stamp),
+        };
+        if newer {
+            match value {
+                Some(value) => self.traits.insert(name.to_owned(), value.clone()),
+                None => self.traits.remove(name),
+            };
+            times.traits.insert(name.to_owned(), stamp.clone());
+        }
     }
 }
 
-/// Whether something told at an instant is to be kept, and moves on the time of what is known.
-fn learns(known_at: &mut Option<Timestamp>, at: Timestamp, known: bool) -> bool {
-    let newer = known_at.is_none_or(|known_at| known_at <= at);
-    *known_at = (*known_at).max(Some(at));
-    newer || !known
+fn check_count(count: usize) -> Result<(), EventError> {
+    if count <= MAX_TRAITS {
+        return Ok(());
+    }
+    Err(EventError::new(
+        "traits",
+        format!(
+            "would be {count} different names, including cleared ones; the limit is {MAX_TRAITS}, \
+             send fewer and put what belongs together into one trait"
+        ),
+    ))
+}
+
+fn check_sum(traits: &Map<String, Value>) -> Result<(), EventError> {
+    let bytes = serde_json::to_string(traits).map_or(0, |text| text.len());
+    if bytes <= MAX_TRAITS_BYTES {
+        return Ok(());
+    }
+    Err(EventError::new(
+        "traits",
+        format!(
+            "would be {bytes} bytes of JSON together with those that are kept; the limit is \
+             {MAX_TRAITS_BYTES} (64 KiB), clear some by sending null first"
+        ),
+    ))
 }

@@ -1,7 +1,7 @@
 use jiff::{Timestamp, ToSpan};
 use serde_json::Value;
 
-use super::{Event, EventType, IncomingEvent};
+use super::{Event, EventType, IncomingEvent, normalized_id};
 use crate::time::to_micros;
 
 /// Longest `external_id` of a client, in characters.
@@ -49,7 +49,10 @@ impl EventError {
 /// # Errors
 /// The first field at fault.
 pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event, EventError> {
-    check_required("client_id", &incoming.client_id, MAX_CLIENT_ID_CHARS)?;
+    let client_id = normalized_id(incoming.client_id);
+    check_required("client_id", &client_id, MAX_CLIENT_ID_CHARS)?;
+    let person = incoming.person.map(normalized_id).filter(|person| !person.is_empty());
+    check_optional("userId", person.as_deref(), MAX_CLIENT_ID_CHARS)?;
     check_required("event", &incoming.name, MAX_NAME_CHARS)?;
     check_required("message_id", &incoming.message_id, MAX_MESSAGE_ID_CHARS)?;
     check_optional("session_id", incoming.session_id.as_deref(), MAX_NAME_CHARS)?;
@@ -73,7 +76,8 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
     let occurred_at = settle(client_timestamp, incoming.sent_at, received_at)?;
     Ok(Event {
         event_type: incoming.event_type.unwrap_or_else(|| EventType::of_name(&incoming.name)),
-        client_id: incoming.client_id,
+        client_id,
+        person,
         name: incoming.name,
         occurred_at,
         client_timestamp,
@@ -83,11 +87,12 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
         page_path: incoming.page_path.filter(|text| !text.is_empty()),
         duration_seconds: incoming.duration_seconds,
         data,
+        self_told: false,
     })
 }
 
 /// Settles when something happened, and refuses what cannot be.
-pub(super) fn settle(
+fn settle(
     timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     received_at: Timestamp,
@@ -98,20 +103,45 @@ pub(super) fn settle(
     Ok(occurred_at)
 }
 
+/// When something was told of a client: as [`settle`], but never later than it was received, or one
+/// message from a clock that is ahead would outdo all that are told until then.
+///
+/// Of a clock that is ahead by more than is left alone, only the receipt is known, and how far right
+/// clocks may be behind it: what they tell next must count.
+pub(super) fn told_at(
+    timestamp: Option<Timestamp>,
+    sent_at: Option<Timestamp>,
+    received_at: Timestamp,
+) -> Result<Timestamp, EventError> {
+    let told_at = settle(timestamp, sent_at, received_at)?;
+    let received_at = to_micros(received_at);
+    let ahead = told_at.duration_since(received_at).as_secs();
+    if ahead > CLOCK_TOLERANCE_SECONDS {
+        return Ok(received_at
+            .checked_sub(CLOCK_TOLERANCE_SECONDS.seconds())
+            .unwrap_or(received_at));
+    }
+    Ok(told_at.min(received_at))
+}
+
 /// The client's timestamp; where `sentAt` shows that its clock is off by more than 60 s, Segment's
 /// correction `received_at − (sentAt − timestamp)`.
+///
+/// Nothing is sent before it happens, so a `sentAt` before its own timestamp says nothing of the
+/// clock; nor does one that would move the event before the earliest time there can be.
 fn occurred_at(
     timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     received_at: Timestamp,
 ) -> Timestamp {
     let Some(timestamp) = timestamp else { return received_at };
-    let Some(sent_at) = sent_at else { return timestamp };
+    let Some(sent_at) = sent_at.filter(|sent_at| *sent_at >= timestamp) else { return timestamp };
     let clock_off = received_at.as_microsecond() - sent_at.as_microsecond();
     if clock_off.abs() <= CLOCK_TOLERANCE_SECONDS * 1_000_000 {
         return timestamp;
     }
-    timestamp.checked_add(clock_off.microseconds()).unwrap_or(timestamp)
+    let corrected = timestamp.checked_add(clock_off.microseconds()).ok();
+    corrected.filter(|corrected| *corrected >= EARLIEST).unwrap_or(timestamp)
 }
 
 fn check_plausible(occurred_at: Timestamp, received_at: Timestamp) -> Result<(), EventError> {
@@ -154,15 +184,15 @@ pub fn parse_timestamp(field: &'static str, text: &str) -> Result<Timestamp, Eve
     })
 }
 
-/// Checks a text that must not be empty or blank.
+/// Checks a one-line text that must not be empty or blank.
 ///
 /// # Errors
-/// As [`check_text`], and when nothing but white space is left.
+/// As [`check_line`], and when nothing but white space is left.
 pub fn check_required(field: &'static str, text: &str, max_chars: usize) -> Result<(), EventError> {
     if text.trim().is_empty() {
         return Err(EventError::new(field, format!("is empty; send 1 to {max_chars} characters")));
     }
-    check_text(field, text, max_chars)
+    check_line(field, text, max_chars)
 }
 
 fn check_optional(
@@ -170,7 +200,7 @@ fn check_optional(
     text: Option<&str>,
     max_chars: usize,
 ) -> Result<(), EventError> {
-    text.map_or(Ok(()), |text| check_text(field, text, max_chars))
+    text.map_or(Ok(()), |text| check_line(field, text, max_chars))
 }
 
 /// Checks a text's length and that both databases can keep it.
@@ -192,6 +222,30 @@ pub fn check_text(field: &'static str, text: &str, max_chars: usize) -> Result<(
         }
     }
     Ok(())
+}
+
+/// Checks a text of one line: of names and ids, which stand in headers, logs, tables and subjects.
+///
+/// # Errors
+/// As [`check_text`], and when it holds a line break or another control character.
+pub fn check_line(field: &'static str, text: &str, max_chars: usize) -> Result<(), EventError> {
+    check_text(field, text, max_chars)?;
+    if is_line(text) {
+        return Ok(());
+    }
+    Err(EventError::new(
+        field,
+        "has a line break or another control character; use one line without any",
+    ))
+}
+
+/// Whether a text is one line of characters that are no control characters.
+pub fn is_line(text: &str) -> bool {
+    // Most texts are plain ASCII, and need not be taken apart into characters.
+    if text.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+        return true;
+    }
+    !text.contains(|c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}'))
 }
 
 /// Checks that a JSON value is at most 32 KiB, not nested too deep, and free of NUL characters.

@@ -19,6 +19,9 @@ pub enum Action {
     Resolve,
     /// "Never mind." Stays quiet until the condition has ended once, however bad it gets.
     Dismiss,
+    /// "I take that back." Undoes what a member did with it last: one that was resolved or dismissed
+    /// is open again, one that was acknowledged or snoozed is active.
+    Reopen,
 }
 
 impl Action {
@@ -29,6 +32,7 @@ impl Action {
             Self::Snooze { .. } => "snooze",
             Self::Resolve => "resolve",
             Self::Dismiss => "dismiss",
+            Self::Reopen => "reopen",
         }
     }
 }
@@ -47,13 +51,19 @@ pub struct NewState {
 pub enum ActionError {
     /// The alert has ended.
     #[error(
-        "this alert is already {status}: only an open one can be changed, and a new one opens when \
-         its condition returns"
+        "this alert is already {status}: only an open one can be changed; reopen it first, or wait for \
+         a new one, which opens when its condition returns"
     )]
     NotOpen {
         /// What it is.
         status: AlertStatus,
     },
+    /// What the alert is about is over.
+    #[error(
+        "this alert's condition has ended, so it cannot be open again; a new one opens when the \
+         condition returns"
+    )]
+    ConditionEnded,
     /// The end of a snooze lies behind.
     #[error("until: {until} is not after now ({now}); send a time in the next 90 days")]
     SnoozePast {
@@ -80,7 +90,7 @@ pub enum ActionError {
 /// # Errors
 /// When the alert is not open, or a snooze ends in the past or too far ahead.
 pub fn act(episode: &Episode, action: Action, now: Timestamp) -> Result<NewState, ActionError> {
-    if !episode.status.is_open() {
+    if action != Action::Reopen && !episode.status.is_open() {
         return Err(ActionError::NotOpen { status: episode.status });
     }
     let (status, snoozed_until) = match action {
@@ -97,6 +107,17 @@ pub fn act(episode: &Episode, action: Action, now: Timestamp) -> Result<NewState
         }
         Action::Resolve => (AlertStatus::Resolved, None),
         Action::Dismiss => (AlertStatus::Dismissed, None),
+        Action::Reopen => return reopen(episode),
     };
     Ok(NewState { status, snoozed_until })
+}
+
+const fn reopen(episode: &Episode) -> Result<NewState, ActionError> {
+    // While its condition lasts, nothing else can have opened in its place: that is what the ended
+    // episode keeps quiet.
+    if episode.is_live() {
+        Ok(NewState { status: AlertStatus::Active, snoozed_until: None })
+    } else {
+        Err(ActionError::ConditionEnded)
+    }
 }

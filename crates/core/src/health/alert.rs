@@ -111,6 +111,12 @@ impl AlertType {
         }
     }
 
+    /// Whether it rests on what came from the client lately, so that missing data look like it. All do
+    /// but a stalled task: that is untouched whatever becomes of the events.
+    pub const fn rests_on_activity(self) -> bool {
+        !matches!(self, Self::TaskStalled)
+    }
+
     /// The condition that it is a stage of.
     pub const fn family(self) -> Family {
         match self {

@@ -30,9 +30,6 @@ pub struct Finding {
     pub message: String,
     /// Those numbers, a JSON object without fractions.
     pub figures: Map<String, Value>,
-    /// Whether it rests on the client's silence alone, so that it may be a fault of delivery rather
-    /// than the client's.
-    pub by_silence: bool,
 }
 
 /// Whether the condition of a [`Family`] holds.
@@ -94,7 +91,6 @@ fn silence(facts: &HealthFacts) -> Condition {
         severity,
         message: sentences::silence(facts),
         figures: object(silence_figures(facts)),
-        by_silence: true,
     })
 }
 
@@ -131,7 +127,6 @@ fn task_stalled(facts: &HealthFacts) -> Condition {
             "untouched_since": oldest.updated_at,
             "untouched_days": sentences::whole_days(untouched),
         })),
-        by_silence: false,
     })
 }
 
@@ -165,7 +160,6 @@ fn score_drop(facts: &HealthFacts) -> Condition {
         severity,
         message: sentences::score_drop(facts, score, &previous),
         figures: score_figures(score),
-        by_silence: false,
     })
 }
 
@@ -194,13 +188,7 @@ fn churn_risk(facts: &HealthFacts) -> Condition {
         }
         (false, None) => return Condition::Over,
     };
-    Condition::Opens(Finding {
-        kind: AlertType::ChurnRisk,
-        severity,
-        message,
-        figures,
-        by_silence: falling.is_none(),
-    })
+    Condition::Opens(Finding { kind: AlertType::ChurnRisk, severity, message, figures })
 }
 
 fn needs_attention(facts: &HealthFacts) -> Condition {
@@ -215,7 +203,6 @@ fn needs_attention(facts: &HealthFacts) -> Condition {
         severity: Severity::Info,
         message: sentences::needs_attention(facts, score, entered.as_ref()),
         figures: score_figures(score),
-        by_silence: false,
     };
     // A week later `previous` has caught up with the fall. The client has not recovered by that, so
     // the episode lasts until the score leaves the band.

@@ -5,7 +5,7 @@ use super::{
     AlertStatus, AlertType, Change, Condition, Family, Finding, HealthFacts, NewState, Severity,
     condition, sentences,
 };
-use crate::id::AlertId;
+use crate::{id::AlertId, insight::named::named};
 
 /// One alert from the moment its condition began to the moment it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,10 +25,23 @@ pub struct Episode {
     /// When its condition ended. While `None` the episode is *live*: an open one goes on, and one
     /// that a member ended keeps its condition quiet.
     pub condition_ended_at: Option<Timestamp>,
+    /// How it ended by itself; `None` while it is open, and when a member ended it.
+    pub ending: Option<Ending>,
     /// What staff read.
     pub message: String,
     /// The numbers in it.
     pub figures: Map<String, Value>,
+}
+
+named! {
+    /// How an episode ended by itself.
+    Ending, "ending" {
+        /// The client did something: it came back, or its task moved.
+        Recovered = "recovered",
+        /// The client did nothing since the episode opened. What its score is compared with has merely
+        /// caught up with the fall.
+        Faded = "faded",
+    }
 }
 
 /// What a health check makes of a client's episodes.
@@ -62,6 +75,8 @@ pub enum Transition {
     Resolved {
         /// Which episode.
         id: AlertId,
+        /// Whether the client had any part in that.
+        ending: Ending,
         /// Why, as a sentence for staff.
         reason: String,
     },
@@ -118,6 +133,7 @@ impl Episode {
             opened_at: at,
             snoozed_until: None,
             condition_ended_at: None,
+            ending: None,
             message: finding.message,
             figures: finding.figures,
         }
@@ -148,8 +164,9 @@ impl Episode {
             Transition::Refreshed { finding, .. } => self.tell(finding),
             // The message stays what it was: it says what the episode was about. Why it ended
             // belongs to its history.
-            Transition::Resolved { .. } => {
+            Transition::Resolved { ending, .. } => {
                 self.set(NewState { status: AlertStatus::Resolved, snoozed_until: None });
+                self.ending = Some(ending);
                 self.condition_ended_at = Some(at);
             }
             Transition::ConditionEnded { .. } => self.condition_ended_at = Some(at),
@@ -192,10 +209,14 @@ fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Ve
     for episode in live() {
         let finding = condition.finding().filter(|finding| goes_on(episode, finding, facts));
         match (finding, episode.status) {
-            (None, status) if status.is_open() => transitions.push(Transition::Resolved {
-                id: episode.id,
-                reason: sentences::over(family, facts),
-            }),
+            (None, status) if status.is_open() => {
+                let ending = ending(episode, facts);
+                transitions.push(Transition::Resolved {
+                    id: episode.id,
+                    ending,
+                    reason: sentences::over(family, ending, facts),
+                });
+            }
             (None, _) => transitions.push(Transition::ConditionEnded { id: episode.id }),
             (Some(finding), status) if status.is_open() => {
                 taken = true;
@@ -204,6 +225,7 @@ fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Ve
                 } else {
                     transitions.push(Transition::Resolved {
                         id: episode.id,
+                        ending: Ending::Recovered,
                         reason: "Another open alert says the same.".to_owned(),
                     });
                 }
@@ -221,6 +243,17 @@ fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Ve
         transitions.push(Transition::Opened(finding));
     }
     transitions
+}
+
+/// How an episode ends whose condition is over.
+fn ending(episode: &Episode, facts: &HealthFacts) -> Ending {
+    match episode.kind.family() {
+        // These end by nothing but what the client did, or by what is now known of it.
+        Family::Silence | Family::TaskStalled => Ending::Recovered,
+        Family::ScoreDrop | Family::ChurnRisk | Family::NeedsAttention => {
+            if facts.silent_since() > episode.opened_at { Ending::Recovered } else { Ending::Faded }
+        }
+    }
 }
 
 /// Whether what is wrong now is still what the episode is about.

@@ -20,6 +20,9 @@ pub use condition::{
     CHURN_GAP_FACTOR, CHURN_LEAST_DAYS, Condition, Finding, INACTIVE_AFTER, SCORE_DROP_CRITICAL,
     SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER, condition, conditions,
 };
-pub use episode::{Episode, Transition, check};
+pub use episode::{Ending, Episode, Transition, check};
 pub use facts::{HealthFacts, ScoreFacts, TaskInProgress};
-pub use silence::{SilentHours, Stretch, data_are_silent, is_held_in_silence};
+pub use sentences::quiet_days;
+pub use silence::{
+    ActiveDays, DataFlow, MIN_TIME_TO_RETURN, SilentHours, Stretch, held_until, is_new_normal,
+};

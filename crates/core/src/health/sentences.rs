@@ -1,9 +1,9 @@
 //! What staff read: fragments with their numbers, for a cell beside the client's name.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
-    Family, HealthFacts, ScoreFacts, TaskInProgress,
+    Ending, Family, HealthFacts, ScoreFacts, TaskInProgress,
     condition::{SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER},
 };
 use crate::{
@@ -15,6 +15,12 @@ use crate::{
     text::counted,
     time::{days_between, local_day},
 };
+
+/// Whole days of 24 hours without an event, from the last one until now or the next one: what every
+/// sentence means by days that a client was quiet.
+pub fn quiet_days(last: Timestamp, until: Timestamp) -> i64 {
+    whole_days(until.duration_since(last).max(SignedDuration::ZERO))
+}
 
 pub(super) fn whole_days(elapsed: SignedDuration) -> i64 {
     elapsed.as_hours() / 24
@@ -145,15 +151,16 @@ pub(super) fn needs_attention(
 }
 
 /// Why an episode of a family ended by itself.
-pub(super) fn over(family: Family, facts: &HealthFacts) -> String {
-    match family {
-        Family::Silence => active_again(facts),
-        Family::TaskStalled => {
+pub(super) fn over(family: Family, ending: Ending, facts: &HealthFacts) -> String {
+    match (family, ending) {
+        (Family::Silence, _) => active_again(facts),
+        (Family::TaskStalled, _) => {
             format!("No task in progress has been untouched for {}.", length(TASK_STALLED_AFTER))
         }
-        Family::ScoreDrop => drop_over(facts),
-        Family::ChurnRisk => churn_over(facts),
-        Family::NeedsAttention => facts.score.as_ref().map_or_else(no_score, |score| {
+        (Family::ScoreDrop | Family::ChurnRisk, Ending::Faded) => faded(facts),
+        (Family::ScoreDrop, Ending::Recovered) => drop_over(facts),
+        (Family::ChurnRisk, Ending::Recovered) => churn_over(facts),
+        (Family::NeedsAttention, _) => facts.score.as_ref().map_or_else(no_score, |score| {
             let way = if score.band > Band::NeedsAttention { "Left" } else { "Fell below" };
             format!(
                 "{way} {}: the score is {}, {}.",
@@ -163,6 +170,19 @@ pub(super) fn over(family: Family, facts: &HealthFacts) -> String {
             )
         }),
     }
+}
+
+/// The end of an episode that the client had no part in.
+fn faded(facts: &HealthFacts) -> String {
+    let Some(score) = &facts.score else {
+        return no_score();
+    };
+    let standing = format!("the score is {}, {}", score.overall, score.band.words());
+    let compared = score.previous.map_or_else(String::new, |previous| {
+        let day = day_of(previous.as_of, &facts.zone, facts.as_of);
+        format!(", compared with {} on {day}", previous.overall)
+    });
+    format!("Faded, not recovered: nothing has come from the client since; {standing}{compared}.")
 }
 
 fn no_score() -> String {

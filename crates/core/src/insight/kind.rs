@@ -114,6 +114,20 @@ pub struct Insight {
     pub valid_until: Timestamp,
 }
 
+impl Insight {
+    /// Whether it says how little came from the client: no activity, or a score that fell. Where the
+    /// data of its week are missing, nobody knows.
+    pub fn rests_on_absence(&self) -> bool {
+        match self.rule {
+            Rule::NoActivity => true,
+            Rule::ScoreMoved => {
+                self.figures.get("change").and_then(Value::as_i64).is_some_and(|change| change < 0)
+            }
+            _ => false,
+        }
+    }
+}
+
 /// What an insight rests on, so that a surface can link to it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InsightEvidence {
@@ -124,6 +138,9 @@ pub struct InsightEvidence {
     /// The client's events of these types in the period.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub events: Vec<EventType>,
+    /// All events of the client in the period as it was written: what comes later is not in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted: Option<i64>,
     /// These parts of the client's score.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub components: Vec<Component>,

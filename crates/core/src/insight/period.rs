@@ -1,4 +1,8 @@
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    civil::{Date, Weekday},
+    tz::TimeZone,
+};
 
 use super::words;
 use crate::time::{add_days, local_day, start_of_day};
@@ -20,16 +24,18 @@ impl Period {
     /// How many days a period has.
     pub const DAYS: i32 = 7;
 
-    /// The last seven complete local days before the local day of `as_of`: the same period for
-    /// every `as_of` of a day.
-    pub fn before(as_of: Timestamp, zone: &TimeZone) -> Self {
+    /// The last complete week before the local day of `as_of`, where weeks begin on `week_start`: the
+    /// same period for every `as_of` until the next week is complete.
+    pub fn last_complete(as_of: Timestamp, zone: &TimeZone, week_start: Weekday) -> Self {
         let today = local_day(as_of, zone);
-        let first = add_days(today, -Self::DAYS);
+        let into_week = today.weekday().since(week_start);
+        let next = add_days(today, -i32::from(into_week));
+        let first = add_days(next, -Self::DAYS);
         Self {
             first,
-            last: add_days(today, -1),
+            last: add_days(next, -1),
             start: start_of_day(first, zone),
-            end: start_of_day(today, zone),
+            end: start_of_day(next, zone),
         }
     }
 

@@ -11,8 +11,7 @@ use super::{
 use crate::{
     engagement::EventType,
     score::{
-        Action, Component, Components, Evidence, Improvement, Milestone, Score, ScoreModel,
-        improvements,
+        Action, Component, Components, Improvement, Milestone, Score, ScoreModel, improvements,
     },
     time::local_day,
 };
@@ -29,7 +28,7 @@ pub struct WeekFacts<'a> {
     pub as_of: Timestamp,
     /// The organization's zone, for the dates in sentences.
     pub zone: &'a TimeZone,
-    /// [`Period::before`] `as_of`.
+    /// [`Period::last_complete`] as of `as_of`.
     pub period: Period,
     /// When the client was created: days before that are nobody's silence.
     pub created_at: Timestamp,
@@ -102,6 +101,7 @@ impl WeekFacts<'_> {
                 first: self.period.first,
                 last: self.period.last,
                 events: rests_on.events,
+                counted: Some(self.events.values().sum()),
                 components: rests_on.components,
                 tasks: rests_on.tasks,
             },
@@ -196,26 +196,18 @@ fn score_moved(facts: &WeekFacts<'_>) -> Option<Insight> {
 }
 
 fn best_next_step(facts: &WeekFacts<'_>) -> Option<Insight> {
-    let inputs = &facts.score.inputs;
-    let step: Improvement = improvements(inputs, facts.model).into_iter().next()?;
-    let total = Evidence::of(inputs, facts.model).total_hundredths + step.gain_hundredths;
-    // Hundredths to whole points, half up: the one rounding of every overall.
-    let overall_then = (total + 50).div_euclid(100);
+    let step: Improvement = improvements(&facts.score.inputs, facts.model).into_iter().next()?;
+    // What it gains is not said here: the week is over, and by the time somebody reads this another
+    // figure is true. "Ways to improve" computes it for now.
     Some(facts.insight(
         (Rule::BestNextStep, InsightType::Recommendation, Priority::Normal),
-        sentences::best_next_step(facts, &step, overall_then),
+        sentences::best_next_step(facts, &step),
         RestsOn {
             components: vec![step.component],
             tasks: step.action == Action::CompleteTask,
             ..RestsOn::default()
         },
-        json!({
-            "action": step.action,
-            "times": step.times,
-            "gain_hundredths": step.gain_hundredths,
-            "overall": facts.score.overall,
-            "overall_then": overall_then,
-        }),
+        json!({ "action": step.action, "times": step.times }),
     ))
 }
 

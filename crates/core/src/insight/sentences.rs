@@ -9,8 +9,8 @@ use super::{
 use crate::{
     engagement::EventType,
     score::{Action, Improvement, Milestone, Previous, ScoreInputs, ScoreModel},
-    text::{counted, grouped, points},
-    time::{days_between, local_day},
+    text::{counted, grouped},
+    time::days_between,
 };
 
 /// The two things that clients make and that have milestones.
@@ -44,17 +44,29 @@ impl Kind {
 
     const fn noun(self) -> &'static str {
         match self {
-            Self::Content => "content",
+            Self::Content => "piece of content",
             Self::Visual => "visual",
         }
     }
 
-    /// `no visual`, `1 visual`, `2 visuals`.
-    fn counted(self, count: i64) -> String {
-        if count == 0 { format!("no {}", self.noun()) } else { counted(count, self.noun()) }
+    const fn plural(self) -> &'static str {
+        match self {
+            Self::Content => "pieces of content",
+            Self::Visual => "visuals",
+        }
     }
 
-    /// As in "Write your 5th content", "5 contents written", "You wrote 5 contents".
+    /// `no content`, `1 piece of content`, `2 pieces of content`.
+    fn counted(self, count: i64) -> String {
+        match (self, count) {
+            (Self::Content, 0) => "no content".to_owned(),
+            (Self::Visual, 0) => "no visuals".to_owned(),
+            _ => counted(count, self.noun()),
+        }
+    }
+
+    /// As in "Write your 5th piece of content", "5 pieces of content written", "You wrote 5 pieces of
+    /// content".
     const fn verbs(self) -> [&'static str; 3] {
         match self {
             Self::Content => ["Write", "written", "wrote"],
@@ -124,7 +136,6 @@ pub struct StepWords {
     pub title: String,
     /// What is true now: "You have 4 visuals; the 5th reaches a milestone."
     pub fact: String,
-    subject: String,
 }
 
 /// What an improvement asks of the client with these inputs and open tasks.
@@ -134,7 +145,7 @@ pub fn step_words(
     model: &ScoreModel,
     pending_tasks: &[PendingTask],
 ) -> StepWords {
-    let (title, fact, subject) = match step.action {
+    let (title, fact) = match step.action {
         Action::GenerateContent => make_more(Kind::Content, inputs.content, step, model),
         Action::CreateVisual => make_more(Kind::Visual, inputs.visuals, step, model),
         Action::CompleteTask => (
@@ -147,61 +158,37 @@ pub fn step_words(
                 inputs.settled,
                 counted(inputs.tasks, "onboarding task")
             ),
-            "One more".to_owned(),
         ),
         Action::ViewLaunchKit => (
             "Open your launch kit".to_owned(),
             "You have not opened your launch kit yet.".to_owned(),
-            "Opening it".to_owned(),
         ),
         Action::BeActive if inputs.active_today() => (
             "Visit once more".to_owned(),
             format!("You had {} in the last 7 days.", counted(inputs.events, "event")),
-            "One more".to_owned(),
         ),
         Action::BeActive => (
             "Visit on one more day".to_owned(),
             format!("You were active on {} of the last 7 days.", inputs.active_days),
-            "One more visit".to_owned(),
         ),
     };
-    StepWords { title, fact, subject }
+    StepWords { title, fact }
 }
 
-pub(super) fn best_next_step(
-    facts: &WeekFacts<'_>,
-    step: &Improvement,
-    overall_then: i64,
-) -> (String, String) {
-    let StepWords { title, fact, subject } =
+pub(super) fn best_next_step(facts: &WeekFacts<'_>, step: &Improvement) -> (String, String) {
+    let StepWords { title, fact } =
         step_words(step, &facts.score.inputs, facts.model, &facts.pending_tasks);
-    let before = facts.score.overall;
-    let effect = if overall_then == before {
-        format!("; your score is {before}")
-    } else {
-        format!(" and takes your score from {before} to {overall_then}")
-    };
-    let today = local_day(facts.as_of, facts.zone);
-    let message = format!(
-        "{fact} {subject} is worth {} points{effect}, as of {}.",
-        points(step.gain_hundredths),
-        day(today, today),
-    );
+    let message = format!("{fact} “Ways to improve” shows what it is worth now.");
     (title, message)
 }
 
-fn make_more(
-    kind: Kind,
-    count: i64,
-    step: &Improvement,
-    model: &ScoreModel,
-) -> (String, String, String) {
+fn make_more(kind: Kind, count: i64, step: &Improvement, model: &ScoreModel) -> (String, String) {
     let then = count + step.times;
     let [verb, ..] = kind.verbs();
     let title = if step.times == 1 {
         format!("{verb} your {} {}", ordinal(then), kind.noun())
     } else {
-        format!("{verb} {} more {}s", step.times, kind.noun())
+        format!("{verb} {} more {}", step.times, kind.plural())
     };
     let yet = if count == 0 { " yet" } else { "" };
     let have = format!("You have {}{yet}", kind.counted(count));
@@ -211,13 +198,7 @@ fn make_more(
     } else {
         format!("{have}.")
     };
-    let subject = match (step.times, reaches, count) {
-        (1, true, _) => "It".to_owned(),
-        (1, false, 0) => "One".to_owned(),
-        (1, false, _) => "One more".to_owned(),
-        (times, ..) => format!("Making {times} more"),
-    };
-    (title, fact, subject)
+    (title, fact)
 }
 
 pub(super) fn milestone(
@@ -307,7 +288,7 @@ const fn noun(kind: EventType) -> &'static str {
         EventType::Login => "sign-in",
         EventType::PageView => "page view",
         EventType::TaskCompleted => "finished task",
-        EventType::ContentGenerated => "content",
+        EventType::ContentGenerated => "piece of content",
         EventType::VisualCreated => "visual",
         EventType::VoiceInteraction => "voice interaction",
         EventType::InsightReviewed => "insight review",

@@ -6,7 +6,7 @@ use croner::{
 };
 use jiff::{
     SignedDuration, Timestamp,
-    civil::DateTime,
+    civil::{DateTime, Weekday},
     tz::{AmbiguousOffset, TimeZone},
 };
 
@@ -14,6 +14,9 @@ use jiff::{
 const MAX_BYTES: usize = 200;
 /// No clock change has repeated more than a day.
 const LONGEST_FOLD: SignedDuration = SignedDuration::from_hours(25);
+/// Days on which an expression runs that are looked at to tell whether they share a weekday. Days of a
+/// month fall on another weekday within a few months.
+const DAYS_LOOKED_AT: usize = 10;
 /// Times looked at before giving up: more than a minute-wise expression has in two such days.
 const MOST_LOOKS: usize = 4_000;
 
@@ -82,6 +85,23 @@ impl Schedule {
     /// What it says, in words.
     pub fn describe(&self) -> String {
         self.cron.describe()
+    }
+
+    /// The one day of the week on which it runs; `None` when it runs on several.
+    pub fn weekday(&self) -> Option<Weekday> {
+        let mut at = DateTime::constant(2024, 1, 1, 0, 0, 0, 0);
+        let mut only = None;
+        for _ in 0..DAYS_LOOKED_AT {
+            let Ok(found) = self.cron.find_next_occurrence(&at, true) else { break };
+            let weekday = found.date().weekday();
+            if only.is_some_and(|only| only != weekday) {
+                return None;
+            }
+            only = Some(weekday);
+            let Ok(tomorrow) = found.date().tomorrow() else { break };
+            at = tomorrow.to_datetime(jiff::civil::Time::midnight());
+        }
+        only
     }
 
     /// The latest of its instants up to `now`, which may be one itself.

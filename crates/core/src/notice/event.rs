@@ -120,8 +120,34 @@ pub struct TypeCount {
 pub struct SilenceNotice {
     /// The organization's short name.
     pub organization: String,
-    /// When the last event before it happened.
+    /// When the last event before it happened; of a key, the end of that hour.
     pub last_event_at: Timestamp,
+    /// How many clients came on the day that shows it, and how many usually do at least: part of the
+    /// data is missing. Absent where no event comes at all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clients: Option<(i64, i64)>,
+    /// How the key begins that no event comes with, where others still bring some.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub write_key: Option<String>,
+}
+
+impl SilenceNotice {
+    /// What is missing, in a sentence with the instant of the last event as it is shown.
+    pub fn sentence(&self, last_event: &str) -> String {
+        let organization = &self.organization;
+        match (self.clients, &self.write_key) {
+            (Some((clients, usual)), _) => format!(
+                "Only {} of {organization} came on the last day; at least {usual} usually do.",
+                crate::text::counted(clients, "client"),
+            ),
+            (None, Some(key)) => format!(
+                "No event of {organization} has come with the key {key}… since {last_event}."
+            ),
+            (None, None) => {
+                format!("No client of {organization} has sent an event since {last_event}.")
+            }
+        }
+    }
 }
 
 /// What a playbook has to say.

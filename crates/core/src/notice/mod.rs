@@ -20,7 +20,9 @@ pub use event::{
     TypeCount,
 };
 pub use gather::{Gathered, News, gathered, is_organization_wide, settled};
-pub use retry::{DISABLED_AFTER, MOST_ATTEMPTS, disables, next_attempt};
+pub use retry::{
+    DISABLED_AFTER, MOST_ATTEMPTS, disables, is_notable_failure, next_attempt, retry_after,
+};
 pub use route::Route;
 pub use settings::{NotificationSettings, Urgency, check_endpoint_name, check_endpoint_url};
 pub use slack::{SLACK_TEXT_CHARS, slack_message};
@@ -100,7 +102,8 @@ impl NoticeType {
                 "The alerts of many clients ended in one health check: one notice with a count."
             }
             Self::DataSilent => {
-                "No client at all sends events any more; alerts that only say so are held."
+                "Events stopped, of all clients, of most, or of one key; alerts that rest on recent \
+                 activity are held."
             }
             Self::DataResumed => "Events come again after a silence of the data.",
             Self::PlaybookCalled => "A playbook calls this endpoint.",

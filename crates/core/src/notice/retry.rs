@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 
 use crate::job::jittered;
 
@@ -10,6 +10,10 @@ pub const MOST_ATTEMPTS: usize = WAITS.len() + 1;
 /// An endpoint that has taken nothing for so long by the last attempt of a message is disabled. All of
 /// a message's attempts take longer, however they are spread.
 pub const DISABLED_AFTER: SignedDuration = SignedDuration::from_hours(60);
+/// The longest wait that an endpoint can ask for.
+const MAX_RETRY_AFTER: SignedDuration = SignedDuration::from_hours(24);
+/// A failure that lasts as long is no passing one.
+const NOTABLE_AFTER: SignedDuration = SignedDuration::from_mins(20);
 /// What an endpoint answers that is not there any more.
 const GONE: u16 = 410;
 
@@ -18,6 +22,24 @@ const GONE: u16 = 410;
 pub fn next_attempt(attempts: i64, jitter: u16) -> Option<SignedDuration> {
     let wait = usize::try_from(attempts - 1).ok().and_then(|index| WAITS.get(index))?;
     Some(jittered(*wait, jitter))
+}
+
+/// How long an endpoint asks us to wait by its `Retry-After` (RFC 9110, section 10.2.3): seconds, or a
+/// date. At most a day; `None` for what is neither, or past.
+pub fn retry_after(value: &str, now: Timestamp) -> Option<SignedDuration> {
+    let value = value.trim();
+    let wait = if value.bytes().all(|byte| byte.is_ascii_digit()) {
+        SignedDuration::from_secs(value.parse().ok()?)
+    } else {
+        rfc2822::parse(value).ok()?.timestamp().duration_since(now)
+    };
+    (wait.is_positive()).then(|| wait.min(MAX_RETRY_AFTER))
+}
+
+/// Whether an endpoint has taken nothing for long enough that owners should hear of it. All of that
+/// happens within the first hour, since a message is sent four times in it.
+pub fn is_notable_failure(failing_since: Timestamp, now: Timestamp) -> bool {
+    now.duration_since(failing_since) >= NOTABLE_AFTER
 }
 
 /// Why an endpoint is disabled after an attempt that failed, if it is. `last` says whether it was the

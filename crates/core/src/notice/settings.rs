@@ -3,7 +3,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     email::{QuietHours, SettingError},
-    engagement::check_text,
+    engagement::check_line,
     health::Severity,
 };
 
@@ -76,9 +76,9 @@ impl NotificationSettings {
 /// When it cannot be used.
 pub fn check_endpoint_name(name: &str) -> Result<(), SettingError> {
     let wrong = |reason: String| SettingError { field: "name", reason };
-    check_text("name", name, MAX_NAME_CHARS).map_err(|error| wrong(error.reason))?;
-    if name.trim().is_empty() || name.chars().any(char::is_control) {
-        return Err(wrong("says nothing, or is no single line; use a few words".to_owned()));
+    check_line("name", name, MAX_NAME_CHARS).map_err(|error| wrong(error.reason))?;
+    if name.trim().is_empty() {
+        return Err(wrong("is empty; use a few words".to_owned()));
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 use serde_json::{Value, json};
 
-use super::{AlertNotice, Event, ManyAlerts, Notice};
+use super::{AlertNotice, Event, ManyAlerts, Notice, SilenceNotice};
 use crate::{insight::words::listed, text::counted};
 
 /// What Slack shows of a block's text at most is 3 000 characters; so many are always shown whole.
@@ -22,10 +22,10 @@ pub fn slack_message(
         Event::DataSilent(silence) => (
             "No events arrive".to_owned(),
             vec![format!(
-                "No client of {} has sent an event since {}. Check that the app still sends them; \
-                 alerts that only say that a client is silent are held until then.",
-                escaped(&silence.organization),
-                at(silence.last_event_at),
+                "{} Check that the app still sends them; alerts that rest on recent activity are \
+                 held until then.",
+                SilenceNotice { organization: escaped(&silence.organization), ..silence.clone() }
+                    .sentence(&at(silence.last_event_at)),
             )],
         ),
         Event::DataResumed(silence) => (

@@ -59,6 +59,11 @@ pub enum PlaybookDeed {
     },
     /// None was: the webhook is gone, switched off, or the organization is a sample.
     NotCalled,
+    /// A fault in Mainstay ended the run before it had done everything.
+    Failed {
+        /// What went wrong.
+        reason: String,
+    },
 }
 
 pub(super) fn check(actions: &[PlaybookAction]) -> Result<(), PlaybookError> {

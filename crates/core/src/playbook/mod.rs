@@ -15,7 +15,7 @@ mod trigger;
 use serde::{Deserialize, Serialize};
 
 pub use action::{MOST_TASKS, PlaybookAction, PlaybookDeed, PlaybookTask};
-pub use noise::{Tally, is_noisy};
+pub use noise::{Tally, acts_for_many, is_noisy};
 pub use recovery::{RECOVERY_WITHIN, Setback};
 pub use suggestion::suggestions;
 pub use task::{
@@ -70,12 +70,5 @@ impl Playbook {
 
 /// Checks a text of one line.
 pub(crate) fn check_line(field: &str, text: &str, most: usize) -> Result<(), PlaybookError> {
-    check_required("text", text, most).map_err(|error| PlaybookError::new(field, error.reason))?;
-    if text.chars().any(char::is_control) {
-        return Err(PlaybookError::new(
-            field,
-            "has a line break or another control character; use one line",
-        ));
-    }
-    Ok(())
+    check_required("text", text, most).map_err(|error| PlaybookError::new(field, error.reason))
 }

@@ -15,6 +15,15 @@ pub struct Tally {
     pub undecided: i64,
 }
 
+/// Clients that a playbook acts for within a day without anybody being asked, however few there are.
+const FEW: i64 = 10;
+
+/// Whether a playbook that acts for so many of an organization's clients within a day should ask a
+/// person first: for more than ten, and for more than 5 % of them.
+pub const fn acts_for_many(occasions: i64, clients: i64) -> bool {
+    occasions > FEW && occasions * 20 > clients
+}
+
 /// Whether staff have learned to look away: at least ten times, and in fewer than one of ten did
 /// anybody do something.
 pub const fn is_noisy(tally: &Tally) -> bool {

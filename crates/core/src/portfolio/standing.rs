@@ -1,4 +1,4 @@
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::{
     health::{AlertStatus, AlertType, Severity},
@@ -50,6 +50,20 @@ pub struct StandingScore {
     pub events_before: i64,
     /// The last event before it.
     pub last_event_at: Option<Timestamp>,
+}
+
+impl StandingScore {
+    /// Whether it is for the instant just after its client's last event.
+    pub fn is_just_after_last_event(&self) -> bool {
+        let after = |last: Timestamp| last.checked_add(SignedDuration::from_micros(1)).ok();
+        self.last_event_at.and_then(after) == Some(self.as_of)
+    }
+
+    /// Whether it is for the instant that it is shown for, unless something happened since: `midnight`
+    /// began the present day.
+    pub fn is_of_day(&self, midnight: Timestamp) -> bool {
+        self.as_of == midnight || (self.as_of > midnight && self.is_just_after_last_event())
+    }
 }
 
 impl From<&Score> for StandingScore {

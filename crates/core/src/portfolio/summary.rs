@@ -33,6 +33,13 @@ pub struct Summary {
     pub coverage: Option<i64>,
     /// The instant of the newest score.
     pub as_of: Option<Timestamp>,
+    /// The instant of the oldest.
+    pub oldest_as_of: Option<Timestamp>,
+    /// The first and the last instant of those scores that are not for the one just after their
+    /// client's last event.
+    pub idle_as_of: Option<(Timestamp, Timestamp)>,
+    /// Clients without a score.
+    pub unscored: i64,
     /// Clients on each plan, by its name.
     pub plans: BTreeMap<String, i64>,
 }
@@ -56,7 +63,10 @@ impl Summary {
                     None => drop(sums.plans.insert(plan.clone(), 1)),
                 }
             }
-            let Some(score) = &standing.score else { continue };
+            let Some(score) = &standing.score else {
+                sums.unscored += 1;
+                continue;
+            };
             *sums.by_band.entry(score.band).or_default() += 1;
             scores.add(score.overall);
             before.extend(standing.before());
@@ -64,11 +74,25 @@ impl Summary {
             sums.events += score.events;
             sums.events_before += score.events_before;
             sums.as_of = sums.as_of.max(Some(score.as_of));
+            sums.oldest_as_of =
+                Some(sums.oldest_as_of.map_or(score.as_of, |oldest| oldest.min(score.as_of)));
+            if !score.is_just_after_last_event() {
+                let (first, last) = sums.idle_as_of.unwrap_or((score.as_of, score.as_of));
+                sums.idle_as_of = Some((first.min(score.as_of), last.max(score.as_of)));
+            }
         }
         sums.median = scores.median();
         sums.median_before = before.median();
         sums.coverage = (scores.count > 0).then(|| (coverage + scores.count / 2) / scores.count);
         sums
+    }
+
+    /// Whether every client's score is for the instant that it is shown for, as far as that follows
+    /// from the stored scores: `midnight` began the present day.
+    pub fn is_of_day(&self, midnight: Timestamp) -> bool {
+        self.unscored == 0
+            && self.oldest_as_of.is_none_or(|oldest| oldest >= midnight)
+            && self.idle_as_of.is_none_or(|idle| idle == (midnight, midnight))
     }
 
     /// Clients of a band.

@@ -19,6 +19,8 @@ pub struct Evidence {
     pub overall: i64,
     /// Percent of the weight that rests on measured data.
     pub coverage: i64,
+    /// Sum of the weights that count, in percent: 100, or less where components were left out.
+    pub weight_total_percent: i64,
 }
 
 /// Why one component has its points.
@@ -28,9 +30,11 @@ pub struct ComponentEvidence {
     pub component: Component,
     /// 0–100.
     pub points: i64,
-    /// Its share of the overall in percent, after missing components were left out.
+    /// The model's weight in percent, 0 when the component was left out. Its share of the overall is
+    /// `weight_percent / weight_total_percent`.
     pub weight_percent: i64,
-    /// `weight × points`, in hundredths of a point of the overall.
+    /// `points × weight_percent / weight_total_percent`, in hundredths of a point of the overall. Where
+    /// that is no whole number, the largest remainders are rounded up, so that the sum is exact.
     pub contribution_hundredths: i64,
     /// False when the points rest on the model's rule for missing data.
     pub measured: bool,
@@ -57,6 +61,16 @@ pub(super) struct Overall {
     pub(super) coverage: i64,
 }
 
+/// How the overall is shared out among the components.
+struct Shares {
+    /// Each component's weight in percent, 0 where it is left out.
+    weights: Components<i64>,
+    weight_total: i64,
+    contributions: Components<i64>,
+    total_hundredths: i64,
+    overall: i64,
+}
+
 /// A component in words.
 struct Worked {
     measured: bool,
@@ -68,30 +82,28 @@ impl Evidence {
     /// Explains a score.
     pub fn of(inputs: &ScoreInputs, model: &ScoreModel) -> Self {
         let values = model.components(inputs);
-        let weights = effective_weights(&values, model);
+        let shares = Shares::of(&values, model);
         let components: Vec<_> = Component::ALL
             .into_iter()
             .map(|component| {
                 let worked = explain(component, inputs, model);
-                let points = values.get(component).points;
-                let weight_percent = *weights.get(component);
                 ComponentEvidence {
                     component,
-                    points,
-                    weight_percent,
-                    contribution_hundredths: weight_percent * points,
+                    points: values.get(component).points,
+                    weight_percent: *shares.weights.get(component),
+                    contribution_hundredths: *shares.contributions.get(component),
                     measured: worked.measured,
                     rule: worked.rule,
                     parts: worked.parts,
                 }
             })
             .collect();
-        let overall = Self::overall(&values, model);
         Self {
-            total_hundredths: components.iter().map(|part| part.contribution_hundredths).sum(),
             components,
-            overall: overall.points,
-            coverage: overall.coverage,
+            total_hundredths: shares.total_hundredths,
+            overall: shares.overall,
+            coverage: coverage(&values, model),
+            weight_total_percent: shares.weight_total,
         }
     }
 
@@ -105,18 +117,17 @@ impl Evidence {
     }
 
     pub(super) fn overall(values: &Components<ComponentValue>, model: &ScoreModel) -> Overall {
-        let weights = effective_weights(values, model);
-        let hundredths: i64 = Component::ALL
-            .into_iter()
-            .map(|component| weights.get(component) * values.get(component).points)
-            .sum();
-        let coverage = Component::ALL
-            .into_iter()
-            .filter(|component| values.get(*component).measured)
-            .map(|component| *model.weights.get(component))
-            .sum();
-        Overall { points: round_half_up(Fraction::new(hundredths, 100)), coverage }
+        let points = Shares::of(values, model).overall;
+        Overall { points, coverage: coverage(values, model) }
     }
+}
+
+fn coverage(values: &Components<ComponentValue>, model: &ScoreModel) -> i64 {
+    Component::ALL
+        .into_iter()
+        .filter(|component| values.get(*component).measured)
+        .map(|component| *model.weights.get(component))
+        .sum()
 }
 
 const fn missing_rule(component: Component, model: &ScoreModel) -> Option<MissingData> {
@@ -127,35 +138,42 @@ const fn missing_rule(component: Component, model: &ScoreModel) -> Option<Missin
     }
 }
 
-/// The weights after excluded components gave theirs to the others. Whole percents by largest
-/// remainder (ties go to the component shown first), so that a contribution is always an exact
-/// number of hundredths and they still add up to the overall.
-fn effective_weights(values: &Components<ComponentValue>, model: &ScoreModel) -> Components<i64> {
-    let excluded = |component| {
-        !values.get(component).measured
-            && missing_rule(component, model) == Some(MissingData::Exclude)
-    };
-    let kept: i64 = Component::ALL
-        .into_iter()
-        .filter(|component| !excluded(*component))
-        .map(|component| *model.weights.get(component))
-        .sum();
-    if kept == 100 {
-        return model.weights;
+impl Shares {
+    /// Components that are left out give their weight to the others in exact proportion: nothing is
+    /// rounded before the overall.
+    fn of(values: &Components<ComponentValue>, model: &ScoreModel) -> Self {
+        let weights = Components::from_fn(|component| {
+            let left_out = !values.get(component).measured
+                && missing_rule(component, model) == Some(MissingData::Exclude);
+            if left_out { 0 } else { *model.weights.get(component) }
+        });
+        let weight_total: i64 =
+            Component::ALL.into_iter().map(|component| *weights.get(component)).sum();
+        // With nothing left that weighs anything, every product below is 0.
+        let divisor = weight_total.max(1);
+        let exact = Components::from_fn(|component| {
+            let product = weights.get(component) * values.get(component).points;
+            Fraction::new(product * 100, divisor)
+        });
+        let sum: Fraction = Component::ALL.into_iter().map(|component| exact.get(component)).sum();
+        let overall = round_half_up(sum / 100);
+        // 39.496 makes 39, so its hundredths must not read 39.50, which would make 40.
+        let nearest = round_half_up(sum);
+        let total_hundredths = if round_half_up(Fraction::new(nearest, 100)) == overall {
+            nearest
+        } else {
+            sum.floor().to_integer()
+        };
+        let floor = |component| exact.get(component).floor().to_integer();
+        let floors: i64 = Component::ALL.into_iter().map(floor).sum();
+        let mut by_remainder = Component::ALL;
+        by_remainder.sort_by_key(|component| std::cmp::Reverse(exact.get(*component).fract()));
+        let left_over = usize::try_from(total_hundredths - floors).unwrap_or(0);
+        let contributions = Components::from_fn(|component| {
+            floor(component) + i64::from(by_remainder[..left_over].contains(&component))
+        });
+        Self { weights, weight_total, contributions, total_hundredths, overall }
     }
-    if kept == 0 {
-        return Components::default();
-    }
-    let scaled = |component| {
-        if excluded(component) { 0 } else { model.weights.get(component) * 100 }
-    };
-    let mut by_remainder = Component::ALL;
-    by_remainder.sort_by_key(|component| std::cmp::Reverse(scaled(*component) % kept));
-    let floors: i64 = Component::ALL.into_iter().map(|component| scaled(component) / kept).sum();
-    let left_over = usize::try_from(100 - floors).unwrap_or(0);
-    Components::from_fn(|component| {
-        scaled(component) / kept + i64::from(by_remainder[..left_over].contains(&component))
-    })
 }
 
 fn exact_value(component: Component, inputs: &ScoreInputs, model: &ScoreModel) -> (Fraction, bool) {

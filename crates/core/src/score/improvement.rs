@@ -27,6 +27,11 @@ impl Action {
         Self::CreateVisual,
     ];
 
+    /// Whether it is an event of the client; otherwise it changes what is known of its onboarding.
+    const fn is_event(self) -> bool {
+        matches!(self, Self::BeActive | Self::GenerateContent | Self::CreateVisual)
+    }
+
     /// The name used in every API.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -55,19 +60,32 @@ pub struct Improvement {
 /// Longest series of one action that is still called a small step.
 const MOST_TIMES: i64 = 5;
 
-/// Every action that would raise the score, the one worth most for the least work first: by gain
+/// Every action that would raise a score, the one worth most for the least work first: by gain
 /// for each time it has to be done, then by fewer times, then in the order of [`Action`].
 ///
 /// Feedback is not among them: what it is worth depends on what the client thinks of us, and asking
 /// for a good rating would make the figure worthless.
 pub fn improvements(inputs: &ScoreInputs, model: &ScoreModel) -> Vec<Improvement> {
-    let now = Evidence::of(inputs, model);
+    improvements_now((inputs, model), (inputs, model))
+}
+
+/// The same for a score that is shown: what doing exactly this now, and nothing else, would change.
+///
+/// `shown` is what the score was made from. `now` is what would be counted for a score just after now:
+/// an event moves the score's instant to its own, so that older events leave the week; finishing a task
+/// or opening the launch kit moves no window.
+pub fn improvements_now(
+    shown: (&ScoreInputs, &ScoreModel),
+    now: (&ScoreInputs, &ScoreModel),
+) -> Vec<Improvement> {
+    let before = Evidence::of(shown.0, shown.1);
     let mut found: Vec<Improvement> = Action::ALL
         .into_iter()
         .filter_map(|action| {
+            let (inputs, model) = if action.is_event() { now } else { shown };
             sizes(action, inputs, model)
                 .into_iter()
-                .filter_map(|times| worth(action, times, inputs, model, &now))
+                .filter_map(|times| worth(action, times, inputs, model, &before))
                 .max_by(|a, b| {
                     let (left, right) = (a.gain_hundredths * b.times, b.gain_hundredths * a.times);
                     left.cmp(&right).then(b.times.cmp(&a.times))
@@ -121,15 +139,14 @@ fn worth(
 
 /// The inputs as they would be after an action; `None` when there is nothing left to do.
 ///
-/// Nothing is promised that may not come: what is made counts as an event, but on a day that counts
-/// already, because nobody knows whether it is made on a new one.
+/// Nothing else is assumed to happen with it: completing a task is no `task_completed` event, since
+/// neither API nor page makes one of it.
 fn after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs> {
     let mut inputs = inputs.clone();
     match action {
         // Without tasks the kit earns nothing: activation stays assumed.
         Action::ViewLaunchKit if inputs.kit == LaunchKit::Unopened && inputs.tasks > 0 => {
             inputs.kit = LaunchKit::Viewed;
-            return Some(inputs);
         }
         Action::CompleteTask if inputs.settled < inputs.tasks => inputs.settled += 1,
         Action::ViewLaunchKit | Action::CompleteTask => return None,
@@ -137,12 +154,14 @@ fn after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs
         Action::CreateVisual => inputs.visuals += times,
         Action::BeActive => {}
     }
-    if action != Action::BeActive {
-        inputs.high_value += times;
+    if action.is_event() {
+        if inputs.events == 0 || !inputs.active_today() {
+            inputs.active_days = (inputs.active_days + 1).min(7);
+        }
+        inputs.events += times;
+        if action != Action::BeActive {
+            inputs.high_value += times;
+        }
     }
-    if inputs.events == 0 || (action == Action::BeActive && !inputs.active_today()) {
-        inputs.active_days = (inputs.active_days + 1).min(7);
-    }
-    inputs.events += times;
     Some(inputs)
 }

@@ -1,10 +1,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    engagement::{Activity, Windows},
-    time::local_day,
-};
+use crate::{engagement::Activity, time::local_day};
 
 /// How far a client got with its launch kit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -74,12 +71,16 @@ pub struct ScoreInputs {
     /// The last event before `as_of`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last: Option<Timestamp>,
+    /// Onboarding, launch kit and feedback count before this instant, where that is later than `as_of`.
+    /// They are no events: they move no window, so that finishing a task changes nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_at: Option<Timestamp>,
 }
 
 impl ScoreInputs {
     /// Gathers the inputs of one client.
     pub fn new(
-        windows: &Windows,
+        as_of: Timestamp,
         zone: &str,
         model_version: i64,
         activity: &Activity,
@@ -88,7 +89,7 @@ impl ScoreInputs {
         (ratings, rating_sum): (i64, i64),
     ) -> Self {
         Self {
-            as_of: windows.as_of,
+            as_of,
             zone: zone.to_owned(),
             model: model_version,
             events: activity.events_this_week,
@@ -103,7 +104,13 @@ impl ScoreInputs {
             ratings,
             rating_sum,
             last: activity.last_event_at,
+            known_at: None,
         }
+    }
+
+    /// The instant before which onboarding, launch kit and feedback count.
+    pub fn known_until(&self) -> Timestamp {
+        self.known_at.unwrap_or(self.as_of)
     }
 
     /// Whether the client was already active on the local day of `as_of`, so that another event

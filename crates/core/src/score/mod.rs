@@ -16,10 +16,12 @@ mod trend;
 pub use component::{Component, ComponentValue, Components};
 pub use evidence::{ComponentEvidence, Evidence, Part};
 pub use feedback::{FeedbackError, FeedbackKind};
-pub use improvement::{Action, Improvement, improvements};
+pub use improvement::{Action, Improvement, improvements, improvements_now};
 pub use inputs::{LaunchKit, ScoreInputs, TaskCounts};
 pub use model::{
     ActivationRule, BandFloors, EngagementRule, Milestone, MissingData, ModelError, MomentumRule,
     MomentumStep, ProgressRule, SatisfactionRule, ScoreModel, Weights,
 };
-pub use trend::{Band, Previous, PreviousCutoffs, Score, Trend};
+pub use trend::{
+    Band, Comparison, EarlierScore, Previous, PreviousCutoffs, Score, Trend, shown_as_of,
+};

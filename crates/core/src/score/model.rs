@@ -116,8 +116,7 @@ pub enum MissingData {
     Zero,
     /// A fixed value, 0–100.
     Neutral(i64),
-    /// Leave the component out and share its weight among the others: whole percents by largest
-    /// remainder, so that contributions stay exact hundredths of a point.
+    /// Leave the component out and share its weight among the others, in exact proportion to theirs.
     Exclude,
 }
 
@@ -185,6 +184,13 @@ impl ScoreModel {
             bands: BandFloors { excellent: 80, good: 60, needs_attention: 40 },
             trend_points: 5,
         }
+    }
+
+    /// Whether a score of another model, made from `ratings` ratings, can be computed again by this one
+    /// from its stored inputs: only when they hold the feedback that this model counts.
+    pub(super) const fn can_recompute(&self, made_by: &Self, ratings: i64) -> bool {
+        let (days, theirs) = (self.satisfaction.days, made_by.satisfaction.days);
+        days == theirs || (ratings == 0 && days < theirs)
     }
 
     /// Checks that the model makes scores of 0–100 whose contributions add up.

@@ -1,10 +1,13 @@
 use std::fmt;
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{Components, Evidence, ScoreInputs, ScoreModel, model::BandFloors};
-use crate::{insight::named::named, time::days_before};
+use crate::{
+    insight::named::named,
+    time::{days_before, local_day, start_of_day, to_micros},
+};
 
 named! {
     /// How well a client does, in a word; a later one is better.
@@ -21,13 +24,23 @@ named! {
 }
 
 impl Band {
-    /// The name as people read it.
+    /// The name as staff read it.
     pub const fn words(self) -> &'static str {
         match self {
             Self::AtRisk => "at risk",
             Self::NeedsAttention => "needs attention",
             Self::Good => "good",
             Self::Excellent => "excellent",
+        }
+    }
+
+    /// The name as the client itself reads it, on its page, in widgets and in its emails: "at risk"
+    /// is a supplier's word for a customer it may lose.
+    pub const fn client_words(self) -> &'static str {
+        match self {
+            Self::AtRisk => "getting going",
+            Self::NeedsAttention => "building up",
+            Self::Good | Self::Excellent => self.words(),
         }
     }
 }
@@ -101,6 +114,60 @@ pub struct Previous {
     pub overall: i64,
 }
 
+/// A stored score as it may be compared with a later one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EarlierScore {
+    /// The instant it was computed for.
+    pub as_of: Timestamp,
+    /// Its overall by the model that made it.
+    pub overall: i64,
+    /// The version of that model.
+    pub model: i64,
+    /// What it was made from; may be left out where it is to be compared with a score of the same
+    /// model.
+    pub inputs: Option<ScoreInputs>,
+}
+
+/// What a score is compared with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Comparison {
+    /// No stored score is old enough.
+    #[default]
+    Nothing,
+    /// An earlier score, by the model of the later one.
+    With(Previous),
+    /// The score of this instant, which was made by a model that counts feedback over other days: its
+    /// inputs do not tell what the present model would have made of it.
+    Impossible(Timestamp),
+}
+
+impl EarlierScore {
+    /// The score as `model` would have made it, so that a change is the client's and not the model's.
+    /// `version` is the number of `model`, and `made_by` the model that the score was made with.
+    pub fn compared_by(
+        &self,
+        (version, model): (i64, &ScoreModel),
+        made_by: &ScoreModel,
+    ) -> Comparison {
+        if version == self.model {
+            return Comparison::With(Previous { as_of: self.as_of, overall: self.overall });
+        }
+        match &self.inputs {
+            Some(inputs) if model.can_recompute(made_by, inputs.ratings) => {
+                let overall = Evidence::overall(&model.components(inputs), model).points;
+                Comparison::With(Previous { as_of: self.as_of, overall })
+            }
+            _ => Comparison::Impossible(self.as_of),
+        }
+    }
+}
+
+impl From<Option<Previous>> for Comparison {
+    fn from(previous: Option<Previous>) -> Self {
+        previous.map_or(Self::Nothing, Self::With)
+    }
+}
+
 /// Which stored scores are old enough to be a `previous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreviousCutoffs {
@@ -116,15 +183,16 @@ impl PreviousCutoffs {
         Self { week: days_before(as_of, 7, zone), day: days_before(as_of, 1, zone) }
     }
 
-    /// The `previous` among a client's stored scores, given from the oldest to the newest.
-    pub fn choose(self, scores: impl IntoIterator<Item = Previous>) -> Option<Previous> {
+    /// The index of the `previous` among the instants of a client's stored scores, given from the
+    /// oldest to the newest.
+    pub fn choose(self, scores: impl IntoIterator<Item = Timestamp>) -> Option<usize> {
         let (mut latest_week, mut oldest_day) = (None, None);
-        for score in scores {
-            if score.as_of <= self.week {
-                latest_week = Some(score);
+        for (index, as_of) in scores.into_iter().enumerate() {
+            if as_of <= self.week {
+                latest_week = Some(index);
             }
-            if score.as_of <= self.day {
-                oldest_day = oldest_day.or(Some(score));
+            if as_of <= self.day {
+                oldest_day = oldest_day.or(Some(index));
             }
         }
         latest_week.or(oldest_day)
@@ -142,8 +210,11 @@ pub struct Score {
     pub components: Components<i64>,
     /// Percent of the weight that rests on measured data.
     pub coverage: i64,
-    /// What it is compared with.
+    /// What it is compared with, by the same model.
     pub previous: Option<Previous>,
+    /// The earlier score that it would be compared with, were it not made by a model that counts
+    /// feedback over other days.
+    pub incomparable: Option<Timestamp>,
     /// Points since `previous`.
     pub change: Option<i64>,
     /// Where it is going.
@@ -154,19 +225,42 @@ pub struct Score {
 
 impl Score {
     /// Computes a score; `inputs.model` is the version of `model`.
-    pub fn compute(inputs: ScoreInputs, model: &ScoreModel, previous: Option<Previous>) -> Self {
+    pub fn compute(
+        inputs: ScoreInputs,
+        model: &ScoreModel,
+        compared: impl Into<Comparison>,
+    ) -> Self {
         let values = model.components(&inputs);
         let overall = Evidence::overall(&values, model);
+        let (previous, incomparable) = match compared.into() {
+            Comparison::Nothing => (None, None),
+            Comparison::With(previous) => (Some(previous), None),
+            Comparison::Impossible(as_of) => (None, Some(as_of)),
+        };
         let change = previous.map(|previous| overall.points - previous.overall);
         Self {
             overall: overall.points,
             components: Components::from_fn(|component| values.get(component).points),
             coverage: overall.coverage,
             previous,
+            incomparable,
             change,
             trend: model.trend(change),
             band: model.band(overall.points),
             inputs,
         }
     }
+}
+
+/// The instant that a client's score is shown for: just after its last event, so that this counts, or
+/// the beginning of the local day of `now`, whichever is later. So a score moves when something happens
+/// and when a day ends, and at no other time. Events at or after `now` have not happened yet; the answer
+/// is never after `now`.
+pub fn shown_as_of(last_event_at: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Timestamp {
+    let now = to_micros(now);
+    let midnight = start_of_day(local_day(now, zone), zone);
+    let after_last = last_event_at
+        .filter(|last| *last < now)
+        .and_then(|last| last.checked_add(SignedDuration::from_micros(1)).ok());
+    after_last.map_or(midnight, |after| after.max(midnight))
 }

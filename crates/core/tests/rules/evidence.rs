@@ -326,32 +326,49 @@ fn numbers_read_as_people_write_them() {
 }
 
 #[test]
-fn excluded_weight_goes_to_the_others_in_whole_percents() {
+fn excluded_weight_goes_to_the_others_in_exact_proportion() {
     let mut model = ScoreModel::standard();
     model.activation.without_tasks = MissingData::Exclude;
     model.satisfaction.without_feedback = MissingData::Exclude;
     let weights = |inputs: &ScoreInputs, model: &ScoreModel| {
-        let components = Evidence::of(inputs, model).components;
-        components.iter().map(|component| component.weight_percent).collect::<Vec<_>>()
+        let evidence = Evidence::of(inputs, model);
+        let weights: Vec<_> = evidence.components.iter().map(|it| it.weight_percent).collect();
+        (weights, evidence.weight_total_percent)
     };
     let tasks = ScoreInputs { tasks: 1, ..nobody() };
     let ratings = ScoreInputs { ratings: 1, ..nobody() };
     let both = ScoreInputs { tasks: 1, ratings: 1, ..nobody() };
-    assert_eq!(weights(&both, &model), [25, 20, 25, 15, 15]);
-    // 25 / 85 = 29.41, 20 / 85 = 23.53, 15 / 85 = 17.65: the two largest remainders get one more.
-    assert_eq!(weights(&tasks, &model), [29, 24, 29, 0, 18]);
-    // 25 / 80 = 31.25, 15 / 80 = 18.75
-    assert_eq!(weights(&ratings, &model), [31, 0, 31, 19, 19]);
-    // 25 / 65 = 38.46, 15 / 65 = 23.08: one left over, and of two equal remainders the first.
-    assert_eq!(weights(&nobody(), &model), [39, 0, 38, 0, 23]);
-    let coverage = |inputs: &ScoreInputs| Evidence::of(inputs, &model).coverage;
-    assert_eq!([&both, &tasks, &ratings, &nobody()].map(coverage), [100, 85, 80, 65]);
-
+    assert_eq!(weights(&both, &model), (vec![25, 20, 25, 15, 15], 100));
+    assert_eq!(weights(&tasks, &model), (vec![25, 20, 25, 0, 15], 85));
+    assert_eq!(weights(&ratings, &model), (vec![25, 0, 25, 15, 15], 80));
+    assert_eq!(weights(&nobody(), &model), (vec![25, 0, 25, 0, 15], 65));
+    // Satisfaction 50 alone, of 80: 15 × 50 / 80 = 9.375, which whole percents made 10.
+    let half = ScoreInputs { ratings: 1, rating_sum: 50, ..nobody() };
+    let evidence = Evidence::of(&half, &model);
+    assert_eq!((evidence.overall, evidence.total_hundredths), (9, 938));
+    // 25 × 100 + 20 × 70 + 25 × 60 + 15 × 80 = 6 600 of 85: 77.647, in parts of 29.412, 16.471,
+    // 17.647 and 14.118; the two with the largest remainders are rounded up.
+    let busy = ScoreInputs {
+        events: 20,
+        active_days: 7,
+        tasks: 1,
+        settled: 1,
+        content: 5,
+        visuals: 1,
+        ..nobody()
+    };
+    let evidence = Evidence::of(&busy, &model);
+    let parts: Vec<_> = evidence.components.iter().map(|it| it.contribution_hundredths).collect();
+    assert_eq!(parts, [2_941, 1_647, 1_765, 0, 1_412]);
+    assert_eq!((evidence.total_hundredths, evidence.overall), (7_765, 78));
     // Nothing left to weigh: no points, and none of them measured.
     model.weights = Components { activation: 40, satisfaction: 60, ..Components::default() };
     let busy = ScoreInputs { events: 50, active_days: 7, content: 10, ..nobody() };
     let evidence = Evidence::of(&busy, &model);
-    assert_eq!((evidence.overall, evidence.coverage, weights(&busy, &model)), (0, 0, vec![0; 5]));
+    assert_eq!(
+        (evidence.overall, evidence.coverage, weights(&busy, &model)),
+        (0, 0, (vec![0; 5], 0))
+    );
 }
 
 #[test]
@@ -370,7 +387,7 @@ fn inputs_are_gathered_from_what_a_client_did() {
     };
     let tasks = TaskCounts { total: 6, settled: 5 };
     let inputs = ScoreInputs::new(
-        &windows,
+        windows.as_of,
         "Europe/Berlin",
         3,
         &activity,
@@ -394,6 +411,7 @@ fn inputs_are_gathered_from_what_a_client_did() {
         ratings: 2,
         rating_sum: 125,
         last: Some(at("2026-05-20T09:00:00Z")),
+        known_at: None,
     };
     assert_eq!(inputs, expected);
 }
@@ -543,6 +561,7 @@ prop_compose! {
         kit in select(vec![LaunchKit::Unopened, LaunchKit::Viewed, LaunchKit::Completed]),
         (ratings, rating_sum) in (0..9_i64).prop_flat_map(|count| (Just(count), 0..=count * 100)),
         silent_for in proptest::option::of(1..1_000_000_000_000_i64),
+        known_after in proptest::option::of(1..1_000_000_000_i64),
     ) -> ScoreInputs {
         let instant = |micros| Timestamp::from_microsecond(micros).expect("between 1970 and 2050");
         ScoreInputs {
@@ -561,6 +580,7 @@ prop_compose! {
             ratings,
             rating_sum,
             last: silent_for.map(|silence| instant(micros - silence)),
+            known_at: known_after.map(|after| instant(micros + after)),
         }
     }
 }
@@ -590,10 +610,12 @@ proptest! {
         let mut sum = 0;
         for component in &evidence.components {
             prop_assert!((0..=100).contains(&component.points));
-            prop_assert_eq!(
-                component.contribution_hundredths,
-                component.weight_percent * component.points
-            );
+            let exact = 100 * component.weight_percent * component.points;
+            let off = component.contribution_hundredths * evidence.weight_total_percent - exact;
+            prop_assert!(off.abs() <= evidence.weight_total_percent, "less than a hundredth off");
+            if evidence.weight_total_percent == 100 {
+                prop_assert_eq!(off, 0, "exactly, when nothing is left out");
+            }
             sum += component.contribution_hundredths;
         }
         prop_assert_eq!(sum, evidence.total_hundredths);
@@ -636,7 +658,7 @@ proptest! {
     }
 
     #[test]
-    fn weights_after_an_exclusion_are_the_nearest_whole_percents(
+    fn the_overall_after_an_exclusion_is_the_exact_quotient(
         inputs in any_inputs(),
         model in model(),
     ) {
@@ -650,30 +672,19 @@ proptest! {
             }
             _ => false,
         };
-        let kept: i64 = Component::ALL
-            .into_iter()
-            .filter(|component| !excluded(*component))
-            .map(|component| *model.weights.get(component))
-            .sum();
-        let sum: i64 = evidence.components.iter().map(|it| it.weight_percent).sum();
-        let (mut raised, mut left) = (i64::MAX, 0);
-        prop_assert_eq!(sum, if kept == 0 { 0 } else { 100 });
+        let (mut points, mut kept) = (0, 0);
         for it in &evidence.components {
             let weight = *model.weights.get(it.component);
-            if excluded(it.component) || weight == 0 {
-                prop_assert_eq!(it.weight_percent, 0);
-            } else {
-                let off = it.weight_percent * kept - weight * 100;
-                prop_assert!(off.abs() < kept, "{} of {kept} became {}", weight, it.weight_percent);
-                let remainder = weight * 100 % kept;
-                if off > 0 {
-                    raised = raised.min(remainder);
-                } else {
-                    left = left.max(remainder);
-                }
-            }
+            prop_assert_eq!(it.weight_percent, if excluded(it.component) { 0 } else { weight });
+            points += it.weight_percent * it.points;
+            kept += it.weight_percent;
         }
-        prop_assert!(raised >= left, "the largest remainders are raised");
+        prop_assert_eq!(evidence.weight_total_percent, kept);
+        // Half up: ⌊points / kept + 1/2⌋.
+        let exact = if kept == 0 { 0 } else { (2 * points + kept).div_euclid(2 * kept) };
+        prop_assert_eq!(evidence.overall, exact);
+        let off = evidence.total_hundredths * kept - points * 100;
+        prop_assert!(off.abs() <= kept, "the hundredths are the nearest, or just below");
     }
 
     #[test]
@@ -713,7 +724,7 @@ proptest! {
     #[test]
     fn inputs_are_read_back_as_they_were_stored(inputs in any_inputs()) {
         let json = serde_json::to_string(&inputs).unwrap();
-        prop_assert!(json.len() <= 290, "{} bytes: {json}", json.len());
+        prop_assert!(json.len() <= 335, "{} bytes: {json}", json.len());
         prop_assert_eq!(serde_json::from_str::<ScoreInputs>(&json).unwrap(), inputs);
     }
 }

@@ -3,9 +3,9 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use mainstay_core::{
     health::{
-        Action, ActionError, AlertStatus, AlertType, Change, Condition, Episode, Family, Finding,
-        HealthFacts, MAX_SNOOZE, ScoreFacts, Severity, TaskInProgress, Transition, act, check,
-        condition, conditions,
+        Action, ActionError, AlertStatus, AlertType, Change, Condition, Ending, Episode, Family,
+        Finding, HealthFacts, MAX_SNOOZE, ScoreFacts, Severity, TaskInProgress, Transition, act,
+        check, condition,
     },
     id::AlertId,
     insight::Moved,
@@ -339,29 +339,79 @@ mod thresholds {
     }
 
     #[test]
-    fn only_what_rests_on_silence_alone_says_so() {
-        let facts = HealthFacts {
-            usual_gap_days: Some(1),
-            tasks_in_progress: vec![task("old", start() - DAY * 9)],
-            score: scored(41, Some(80)).score,
-            ..silent_for(DAY * 9)
-        };
-        let by_silence: Vec<(Family, bool)> = conditions(&facts)
-            .into_iter()
-            .map(|(family, condition)| (family, condition.finding().unwrap().by_silence))
-            .collect();
-        assert_eq!(
-            by_silence,
-            [
-                (Family::Silence, true),
-                (Family::TaskStalled, false),
-                (Family::ScoreDrop, false),
-                (Family::ChurnRisk, true),
-                (Family::NeedsAttention, false),
-            ]
-        );
-        let falling_too = HealthFacts { score: scored(30, Some(40)).score, ..facts };
-        assert!(!condition(Family::ChurnRisk, &falling_too).finding().unwrap().by_silence);
+    fn everything_but_a_stalled_task_rests_on_what_came_lately() {
+        for kind in AlertType::ALL {
+            assert_eq!(kind.rests_on_activity(), *kind != AlertType::TaskStalled, "{kind}");
+        }
+    }
+}
+
+mod data {
+    use mainstay_core::health::{ActiveDays, DataFlow, SilentHours, held_until, is_new_normal};
+
+    use super::*;
+
+    fn zone() -> TimeZone {
+        well(start()).zone
+    }
+
+    fn flow(events: i64, clients: i64) -> DataFlow {
+        DataFlow {
+            events,
+            events_before: vec![40, 40, 40, 40],
+            clients,
+            clients_before: vec![60, 58, 61, 59],
+        }
+    }
+
+    #[test]
+    fn no_event_where_every_week_before_had_some_is_a_stop() {
+        assert!(flow(0, 60).has_stopped());
+        assert!(!flow(1, 60).has_stopped());
+        let holiday = DataFlow { events_before: vec![40, 0, 40, 40], ..flow(0, 60) };
+        assert!(!holiday.has_stopped(), "a week without, and nobody can tell");
+        assert!(!DataFlow::default().has_stopped(), "no week before");
+    }
+
+    #[test]
+    fn fewer_than_half_the_clients_of_the_weakest_week_are_a_part_of_the_data() {
+        assert!(flow(100, 28).has_thinned());
+        assert!(!flow(100, 29).has_thinned(), "half of 58");
+        let small = DataFlow { clients_before: vec![4, 4, 4, 4], ..flow(100, 0) };
+        assert!(!small.has_thinned(), "four clients may all be away");
+        let young = DataFlow { clients_before: vec![60, 60, 60, 0], ..flow(100, 0) };
+        assert!(!young.has_thinned(), "the fourth week is not known");
+    }
+
+    #[test]
+    fn data_flow_again_at_half_their_usual_rate_of_events_and_clients() {
+        assert!(flow(20, 30).is_usual());
+        assert!(!flow(19, 30).is_usual(), "too few events");
+        assert!(!flow(1_000, 28).is_usual(), "one client sends a lot");
+        assert!(!flow(0, 60).is_usual(), "nothing comes");
+        let night = DataFlow { events_before: vec![0, 0, 0, 0], ..flow(1, 60) };
+        assert!(!night.is_usual(), "a stray event at night");
+    }
+
+    #[test]
+    fn weeks_that_a_silence_has_touched_are_not_compared_with() {
+        let hours = |since| SilentHours::at(start(), since, &zone()).before;
+        let ago = |days: i32| Some(start() - DAY * days);
+        assert_eq!(hours(None), hours(ago(6)));
+        assert_eq!(hours(None).len(), 4);
+        assert_eq!(hours(None)[1..], hours(ago(8))[..3]);
+        let days = |since| ActiveDays::at(start(), since, &zone()).before;
+        assert_eq!(days(None)[2..], days(ago(15))[..2]);
+        assert_eq!(days(None)[0].weekday(), days(ago(15))[0].weekday());
+        assert!(!is_new_normal(start() - DAY * 28, start()));
+        assert!(is_new_normal(start() - DAY * 28 - HOUR, start()));
+    }
+
+    #[test]
+    fn a_client_is_given_its_usual_gap_and_a_day_at_least_to_come_back() {
+        assert_eq!(held_until(start(), None), start() + DAY);
+        assert_eq!(held_until(start(), Some(1)), start() + DAY);
+        assert_eq!(held_until(start(), Some(7)), start() + DAY * 7);
     }
 }
 
@@ -505,6 +555,7 @@ mod silence {
             check(&episodes, &facts),
             [Transition::Resolved {
                 id: episodes[0].id,
+                ending: Ending::Recovered,
                 reason: "Another open alert says the same.".to_owned()
             }]
         );
@@ -588,6 +639,41 @@ mod score_drop {
         assert_eq!(reason, "The score is stable again: change −3.");
         assert_eq!(desk.pass(DAY).event().score(60, 80).check(), [opened(DROP),]);
         assert_eq!(desk.episodes.len(), 2);
+    }
+
+    #[test]
+    fn a_fall_that_the_comparison_has_caught_up_with_fades_unless_the_client_did_something() {
+        let ending = |back: bool| {
+            let mut desk = Desk::new();
+            assert_eq!(desk.score(39, 70).check().len(), 2);
+            desk.pass(DAY * 7);
+            if back {
+                desk.event();
+            }
+            let transitions = desk.score(39, 39).check_fully();
+            transitions
+                .into_iter()
+                .filter_map(|transition| match transition {
+                    Transition::Resolved { id, ending, reason } => {
+                        Some((desk.get(id).kind, ending, reason))
+                    }
+                    _ => None,
+                })
+                .collect::<Vec<_>>()
+        };
+        let faded = ending(false);
+        assert_eq!(faded.len(), 2, "{faded:?}");
+        for (kind, ending, reason) in faded {
+            assert!(matches!(kind, AlertType::ScoreDrop | AlertType::ChurnRisk), "{kind}");
+            assert_eq!(ending, Ending::Faded, "{kind}");
+            assert_eq!(
+                reason,
+                "Faded, not recovered: nothing has come from the client since; the score is 39, \
+                 at risk, compared with 39 on 24 Nov.",
+                "{kind}"
+            );
+        }
+        assert!(ending(true).iter().all(|(_, ending, _)| *ending == Ending::Recovered));
     }
 
     #[test]
@@ -758,7 +844,6 @@ mod members {
             severity: Severity::Warning,
             message: String::new(),
             figures: serde_json::Map::new(),
-            by_silence: true,
         };
         let mut episode = Episode::open(AlertId::new(Uuid::nil()), finding, start());
         episode.status = status;
@@ -818,6 +903,34 @@ mod members {
     }
 
     #[test]
+    fn what_a_member_did_can_be_taken_back_while_the_condition_lasts() {
+        for action in [Action::Resolve, Action::Dismiss, Action::Acknowledge] {
+            let mut desk = Desk::new();
+            desk.pass(DAY * 4).check();
+            let before = desk.last().clone();
+            desk.act(action);
+            let state = act(desk.last(), Action::Reopen, desk.now).unwrap();
+            desk.episodes[0].set(state);
+            assert_eq!(*desk.last(), before, "{action:?}");
+            assert_eq!(desk.check(), [], "{action:?}");
+        }
+        let mut desk = Desk::new();
+        desk.pass(DAY * 4).check();
+        desk.act(Action::Dismiss);
+        desk.event().check();
+        assert_eq!(act(desk.last(), Action::Reopen, desk.now), Err(ActionError::ConditionEnded));
+    }
+
+    #[test]
+    fn a_snooze_can_be_ended_before_its_time() {
+        let mut desk = Desk::new();
+        desk.pass(DAY * 4).check();
+        desk.act(Action::Snooze { until: desk.now + DAY });
+        let woken = act(desk.last(), Action::Reopen, desk.now).unwrap();
+        assert_eq!((woken.status, woken.snoozed_until), (AlertStatus::Active, None));
+    }
+
+    #[test]
     fn a_refusal_says_what_the_alert_is_and_what_to_do() {
         let one = episode(AlertStatus::Active);
         let refusals = [
@@ -829,8 +942,8 @@ mod members {
         .map(|result| result.unwrap_err().to_string())
         .join("\n");
         insta::assert_snapshot!(refusals, @r#"
-        this alert is already resolved: only an open one can be changed, and a new one opens when its condition returns
-        this alert is already dismissed: only an open one can be changed, and a new one opens when its condition returns
+        this alert is already resolved: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
+        this alert is already dismissed: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
         until: 2026-11-24T07:40:00Z is not after now (2026-11-24T08:40:00Z); send a time in the next 90 days
         until: 2027-02-23T08:40:00Z is more than 90 days ahead; the latest is 2027-02-22T08:40:00Z, or dismiss the alert to keep it quiet until its condition ends
         "#);
@@ -841,7 +954,10 @@ mod members {
         let mut one = episode(AlertStatus::Active);
         let before = one.clone();
         let id = AlertId::new(Uuid::from_u128(9));
-        one.apply(Transition::Resolved { id, reason: String::new() }, start());
+        one.apply(
+            Transition::Resolved { id, ending: Ending::Recovered, reason: String::new() },
+            start(),
+        );
         one.apply(Transition::ConditionEnded { id }, start());
         assert_eq!(one, before);
     }
@@ -982,7 +1098,6 @@ fn an_alert_that_ends_by_itself_says_why() {
             severity: Severity::Warning,
             message: String::new(),
             figures: serde_json::Map::new(),
-            by_silence: false,
         };
         let episode = Episode::open(AlertId::new(Uuid::nil()), finding, start() - DAY);
         let transitions = check(&[episode], &facts);
@@ -1025,6 +1140,7 @@ fn step() -> impl Strategy<Value = Step> {
         Just(Action::Acknowledge),
         Just(Action::Resolve),
         Just(Action::Dismiss),
+        Just(Action::Reopen),
         (1_i32..400).prop_map(|hours| Action::Snooze { until: start() + HOUR * hours }),
     ];
     prop_oneof![
@@ -1073,7 +1189,8 @@ proptest! {
                         let one = &mut desk.episodes[index % count];
                         let open = one.status.is_open();
                         let result = act(one, action, now);
-                        prop_assert!(open || result.is_err());
+                        let possible = open || (action == Action::Reopen && one.is_live());
+                        prop_assert!(possible || result.is_err());
                         if let Ok(state) = result {
                             one.set(state);
                         }

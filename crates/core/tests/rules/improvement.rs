@@ -2,7 +2,7 @@
 
 use mainstay_core::score::{
     Action, Component, Evidence, Improvement, LaunchKit, MissingData, ScoreInputs, ScoreModel,
-    improvements,
+    improvements, improvements_now,
 };
 use proptest::prelude::*;
 
@@ -66,10 +66,10 @@ fn the_best_small_action_comes_first_with_what_it_is_worth() {
             // Engagement 21.43 + 32.5 + 10 = 63.93, so 64: 13 × 25 %; progress 20 × 25 %.
             worth(Action::GenerateContent, 1, 325 + 500, Component::Progress),
             worth(Action::CreateVisual, 1, 325 + 500, Component::Progress),
-            // Activation 35 → 52.5, so 53: 18 × 20 %; engagement 13 × 25 %.
-            worth(Action::CompleteTask, 1, 360 + 325, Component::Activation),
             // Activation 35 → 65.
             worth(Action::ViewLaunchKit, 1, 600, Component::Activation),
+            // Activation 35 → 52.5, so 53: 18 × 20 %. It makes no event.
+            worth(Action::CompleteTask, 1, 360, Component::Activation),
             // Engagement 21.43 + 32.5 = 53.93, so 54.
             worth(Action::BeActive, 1, 75, Component::Engagement),
         ]
@@ -77,12 +77,13 @@ fn the_best_small_action_comes_first_with_what_it_is_worth() {
 }
 
 #[test]
-fn only_being_active_promises_a_new_active_day() {
+fn what_is_done_on_a_new_day_makes_it_an_active_one() {
     let inputs = ScoreInputs { last: Some(at("2026-05-05T21:59:59Z")), ..halfway() };
     // Engagement 28.57 + 32.5 = 61.07, so 61.
     assert!(found(&inputs).contains(&worth(Action::BeActive, 1, 250, Component::Engagement)));
-    // Whether content is made on a new day, nobody knows: worth no more than on this one.
-    assert!(found(&inputs).contains(&worth(Action::GenerateContent, 1, 825, Component::Progress)));
+    // Engagement 28.57 + 32.5 + 10 = 71.07, so 71: 20 × 25 %; progress 500.
+    let content = worth(Action::GenerateContent, 1, 1_000, Component::Progress);
+    assert!(found(&inputs).contains(&content), "{:?}", found(&inputs));
     // There are only seven days in a week: 50 + 30 → 50 + 32.5.
     let inputs = ScoreInputs { active_days: 7, ..inputs };
     assert!(found(&inputs).contains(&worth(Action::BeActive, 1, 75, Component::Engagement)));
@@ -196,13 +197,14 @@ fn tasks_and_kit_are_offered_only_where_they_count() {
 
 #[test]
 fn a_gain_is_worked_with_the_weights_in_force() {
-    // Satisfaction left out: activation weighs 24 % (20 / 85), and the kit's 30 points 7.20.
+    // Satisfaction left out: activation weighs 20 / 85, and the kit's 30 points 7.06: together
+    // 92.94 before, without a rounding in between.
     let mut model = ScoreModel::standard();
     model.satisfaction.without_feedback = MissingData::Exclude;
     let inputs = ScoreInputs { kit: LaunchKit::Unopened, ratings: 0, rating_sum: 0, ..done() };
     assert_eq!(
         improvements(&inputs, &model),
-        [worth(Action::ViewLaunchKit, 1, 720, Component::Activation)]
+        [worth(Action::ViewLaunchKit, 1, 706, Component::Activation)]
     );
 }
 
@@ -232,16 +234,16 @@ fn later(action: Action, times: i64, inputs: &ScoreInputs) -> ScoreInputs {
         Action::GenerateContent => later.content += times,
         Action::CreateVisual => later.visuals += times,
     }
-    // Looking at the kit is no event; of the others, being active alone is not of high value.
-    if action == Action::ViewLaunchKit {
+    // Looking at the kit and finishing a task are no events; of the others, being active alone is not
+    // of high value.
+    if matches!(action, Action::ViewLaunchKit | Action::CompleteTask) {
         return later;
     }
     later.events += times;
     if action != Action::BeActive {
         later.high_value += times;
     }
-    let new_day = action == Action::BeActive && !inputs.active_today();
-    if new_day || inputs.events == 0 {
+    if !inputs.active_today() || inputs.events == 0 {
         later.active_days = (inputs.active_days + 1).min(7);
     }
     later
@@ -279,6 +281,21 @@ proptest! {
             };
             let then = Evidence::of(&later(action, 1, &inputs), &model);
             prop_assert!(!possible || then.total_hundredths <= now.total_hundredths);
+        }
+    }
+
+    #[test]
+    fn a_gain_is_from_the_score_that_is_shown_to_the_one_that_will_be(
+        shown in any_inputs(),
+        now in any_inputs(),
+        (shown_model, now_model) in (any_model(), any_model()),
+    ) {
+        let before = Evidence::of(&shown, &shown_model);
+        for it in improvements_now((&shown, &shown_model), (&now, &now_model)) {
+            let at_once = matches!(it.action, Action::ViewLaunchKit | Action::CompleteTask);
+            let (inputs, model) = if at_once { (&shown, &shown_model) } else { (&now, &now_model) };
+            let then = Evidence::of(&later(it.action, it.times, inputs), model);
+            prop_assert_eq!(it.gain_hundredths, then.total_hundredths - before.total_hundredths);
         }
     }
 

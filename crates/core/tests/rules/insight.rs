@@ -1,6 +1,10 @@
 //! Weekly insights: each rule at its edges, and every sentence a client reads.
 
-use jiff::{Timestamp, civil::date, tz::TimeZone};
+use jiff::{
+    Timestamp, ToSpan as _,
+    civil::{Weekday, date},
+    tz::TimeZone,
+};
 use mainstay_core::{
     engagement::EventType,
     insight::{
@@ -24,7 +28,7 @@ fn copenhagen() -> TimeZone {
     TimeZone::get("Europe/Copenhagen").expect("a zone of the test")
 }
 
-/// A steady client: 16 events on 4 days this week, 16 the week before, 6 contents, 4 visuals, 4 of
+/// A steady client: 16 events on 4 days this week, 16 the week before, 6 pieces of content, 4 visuals, 4 of
 /// 5 tasks done, no feedback. 19.75 + 17.20 + 15.00 + 7.50 + 9.00 = 68.45.
 fn steady() -> ScoreInputs {
     ScoreInputs {
@@ -43,6 +47,7 @@ fn steady() -> ScoreInputs {
         ratings: 0,
         rating_sum: 0,
         last: Some(at("2026-11-21T15:00:00Z")),
+        known_at: None,
     }
 }
 
@@ -59,6 +64,7 @@ fn nothing() -> ScoreInputs {
         settled: 0,
         kit: LaunchKit::Unopened,
         last: None,
+        known_at: None,
         ..steady()
     }
 }
@@ -103,7 +109,7 @@ impl Week {
         weekly_insights(&WeekFacts {
             as_of: self.as_of,
             zone: &zone,
-            period: Period::before(self.as_of, &zone),
+            period: Period::last_complete(self.as_of, &zone, Weekday::Sunday),
             created_at: self.created_at,
             events: self.events.iter().copied().collect(),
             content: self.content,
@@ -139,25 +145,47 @@ fn pending(titles: &[&str]) -> Vec<PendingTask> {
         .collect()
 }
 
+fn week(as_of: &str, week_start: Weekday) -> Period {
+    Period::last_complete(at(as_of), &copenhagen(), week_start)
+}
+
 #[test]
-fn a_period_is_the_seven_complete_local_days_before_today() {
-    let zone = copenhagen();
+fn a_period_is_the_last_complete_local_week_on_every_day_of_the_next() {
     let expected = Period {
         first: date(2026, 11, 15),
         last: date(2026, 11, 21),
         start: at("2026-11-14T23:00:00Z"),
         end: at("2026-11-21T23:00:00Z"),
     };
-    for as_of in ["2026-11-21T23:00:00Z", "2026-11-22T11:30:00Z", "2026-11-22T22:59:59.999999Z"] {
-        assert_eq!(Period::before(at(as_of), &zone), expected, "{as_of}");
+    for as_of in [
+        "2026-11-21T23:00:00Z",
+        "2026-11-22T11:30:00Z",
+        "2026-11-23T11:30:00Z",
+        "2026-11-26T00:00:00Z",
+        "2026-11-28T22:59:59.999999Z",
+    ] {
+        assert_eq!(week(as_of, Weekday::Sunday), expected, "{as_of}");
     }
-    assert_eq!(Period::before(at("2026-11-21T22:59:59Z"), &zone).last, date(2026, 11, 20));
-    assert_eq!(Period::before(at("2026-11-22T23:00:00Z"), &zone).last, date(2026, 11, 22));
+    assert_eq!(week("2026-11-21T22:59:59Z", Weekday::Sunday).last, date(2026, 11, 14));
+    assert_eq!(week("2026-11-28T23:00:00Z", Weekday::Sunday).last, date(2026, 11, 28));
+}
+
+#[test]
+fn a_week_ends_where_the_organization_has_it_end() {
+    // 24 Nov 2026 is a Tuesday.
+    for (week_start, last) in [
+        (Weekday::Monday, date(2026, 11, 22)),
+        (Weekday::Tuesday, date(2026, 11, 23)),
+        (Weekday::Wednesday, date(2026, 11, 17)),
+    ] {
+        let period = week("2026-11-24T12:00:00Z", week_start);
+        assert_eq!((period.last, period.first), (last, last.checked_sub(6.days()).unwrap()));
+    }
 }
 
 #[test]
 fn a_period_across_a_clock_change_still_has_seven_days() {
-    let period = Period::before(at("2026-10-28T12:00:00Z"), &copenhagen());
+    let period = week("2026-10-28T12:00:00Z", Weekday::Wednesday);
     assert_eq!((period.first, period.last), (date(2026, 10, 21), date(2026, 10, 27)));
     assert_eq!(period.start, at("2026-10-21T00:00:00+02:00"));
     assert_eq!(period.end, at("2026-10-28T00:00:00+01:00"));
@@ -167,8 +195,9 @@ fn a_period_across_a_clock_change_still_has_seven_days() {
 fn a_period_belongs_to_the_organizations_zone() {
     let as_of = at("2026-11-22T02:00:00Z");
     let chicago = TimeZone::get("America/Chicago").unwrap();
-    assert_eq!(Period::before(as_of, &copenhagen()).last, date(2026, 11, 21));
-    assert_eq!(Period::before(as_of, &chicago).last, date(2026, 11, 20));
+    let last = |zone: &TimeZone| Period::last_complete(as_of, zone, Weekday::Sunday).last;
+    assert_eq!(last(&copenhagen()), date(2026, 11, 21));
+    assert_eq!(last(&chicago), date(2026, 11, 14));
 }
 
 #[test]
@@ -187,7 +216,7 @@ fn no_activity_recommends_with_high_priority_and_any_event_prevents_it() {
 #[test]
 fn nobody_is_silent_before_being_created() {
     let mut week = Week::of(nothing());
-    let period = Period::before(week.as_of, &copenhagen());
+    let period = Period::last_complete(week.as_of, &copenhagen(), Weekday::Sunday);
     week.created_at = period.end;
     assert_eq!(week.get(Rule::NoActivity), None);
     week.created_at = at("2026-11-19T10:00:00Z");
@@ -288,7 +317,7 @@ fn milestones_are_those_of_the_organizations_model() {
     week.model.progress.content = vec![mainstay_core::score::Milestone { at: 3, points: 1 }];
     week.content = Lifetime { before: 2, at_end: 3 };
     let insight = week.get(Rule::ContentMilestone).unwrap();
-    assert_eq!(insight.title, "Milestone: 3rd content");
+    assert_eq!(insight.title, "Milestone: 3rd piece of content");
     week.model.progress.content.clear();
     assert_eq!(week.get(Rule::ContentMilestone), None);
 }
@@ -330,14 +359,12 @@ fn a_score_that_moved_names_the_components_that_moved_it() {
 }
 
 #[test]
-fn the_best_next_step_is_worth_what_computing_the_score_again_gives() {
+fn the_best_next_step_promises_no_figure_that_would_be_out_of_date_when_it_is_read() {
     let week = Week::of(steady());
     let insight = week.get(Rule::BestNextStep).unwrap();
     assert_eq!(insight.figures["action"], "create_visual");
-    let after = ScoreInputs { events: 17, high_value: 4, visuals: 5, ..week.inputs.clone() };
-    let then = Score::compute(after, &week.model, None);
-    assert_eq!(insight.figures["overall"], 68);
-    assert_eq!(insight.figures["overall_then"], then.overall);
+    assert_eq!(insight.figures.keys().collect::<Vec<_>>(), ["action", "times"]);
+    assert!(!insight.message.contains("point"), "{}", insight.message);
 }
 
 #[test]
@@ -422,6 +449,7 @@ fn evidence_survives_storage() {
         serde_json::json!({
             "first": "2026-11-15",
             "last": "2026-11-21",
+            "counted": 2,
             "events": ["content_generated"],
         })
     );
@@ -463,16 +491,16 @@ fn a_busy_week_in_words() {
         It was 56 on 15 Nov. In points: engagement +11.25, momentum +6.00. Open the score to see the events behind each part.
         {"change":12,"moved":[{"component":"engagement","hundredths":1125},{"component":"momentum","hundredths":600}],"overall":68,"previous":56,"previous_as_of":"2026-11-14T23:00:00Z"}
     [normal recommendation] Make your 5th visual
-        You have 4 visuals; the 5th reaches a milestone. It is worth 4.25 points and takes your score from 68 to 73, as of 22 Nov.
-        {"action":"create_visual","gain_hundredths":425,"overall":68,"overall_then":73,"times":1}
-    [normal milestone] Milestone: 5th content
-        You had 4 contents before 15 Nov and 6 at the end of 21 Nov. The 5th gives 20 of 100 progress points. The next milestone is the 10th: 4 more.
+        You have 4 visuals; the 5th reaches a milestone. “Ways to improve” shows what it is worth now.
+        {"action":"create_visual","times":1}
+    [normal milestone] Milestone: 5th piece of content
+        You had 4 pieces of content before 15 Nov and 6 at the end of 21 Nov. The 5th gives 20 of 100 progress points. The next milestone is the 10th: 4 more.
         {"at":5,"before":4,"points":20,"total":6}
     [normal milestone] 1 task done
         You finished 1 task from 15 to 21 Nov. 1 onboarding task is left.
         {"count":1,"pending":1}
-    [normal achievement] 2 contents written
-        You wrote 2 contents from 15 to 21 Nov, 6 in all. The next milestone is the 10th: 4 more.
+    [normal achievement] 2 pieces of content written
+        You wrote 2 pieces of content from 15 to 21 Nov, 6 in all. The next milestone is the 10th: 4 more.
         {"count":2,"total":6}
     [normal achievement] 1 visual made
         You made 1 visual from 15 to 21 Nov, 4 in all. The next milestone is the 5th: 1 more.
@@ -495,13 +523,13 @@ fn a_week_of_last_tasks_and_last_milestones_in_words() {
     week.pending_tasks = pending(&["Connect your shop", "Invite a colleague", "Read the guide"]);
     insta::assert_snapshot!(told(&week), @r#"
     [normal recommendation] Finish an onboarding task
-        You have done 2 of 5 onboarding tasks. One more is worth 2.80 points and takes your score from 84 to 87, as of 22 Nov.
-        {"action":"complete_task","gain_hundredths":280,"overall":84,"overall_then":87,"times":1}
-    [normal milestone] Milestone: 10th content
-        You had 2 contents before 15 Nov and 10 at the end of 21 Nov. The 10th gives 10 of 100 progress points.
+        You have done 2 of 5 onboarding tasks. “Ways to improve” shows what it is worth now.
+        {"action":"complete_task","times":1}
+    [normal milestone] Milestone: 10th piece of content
+        You had 2 pieces of content before 15 Nov and 10 at the end of 21 Nov. The 10th gives 10 of 100 progress points.
         {"at":10,"before":2,"points":10,"total":10}
     [normal milestone] Milestone: 1st visual
-        You had no visual before 15 Nov and 1 at the end of 21 Nov. The 1st gives 20 of 100 progress points. The next milestone is the 5th: 4 more.
+        You had no visuals before 15 Nov and 1 at the end of 21 Nov. The 1st gives 20 of 100 progress points. The next milestone is the 5th: 4 more.
         {"at":1,"before":0,"points":20,"total":1}
     [normal milestone] 2 tasks done
         You finished 2 tasks from 15 to 21 Nov. 3 onboarding tasks are left.
@@ -527,9 +555,9 @@ fn a_silent_week_in_words() {
     [high trend_alert] Your score fell 29 points, to 8
         It was 37 on 15 Nov. Open the score to see the events behind each part.
         {"change":-29,"moved":[],"overall":8,"previous":37,"previous_as_of":"2026-11-14T23:00:00Z"}
-    [normal recommendation] Write your 1st content
-        You have no content yet; the 1st reaches a milestone. It is worth 22.00 points and takes your score from 8 to 30, as of 22 Nov.
-        {"action":"generate_content","gain_hundredths":2200,"overall":8,"overall_then":30,"times":1}
+    [normal recommendation] Write your 1st piece of content
+        You have no content yet; the 1st reaches a milestone. “Ways to improve” shows what it is worth now.
+        {"action":"generate_content","times":1}
     "#);
 }
 
@@ -538,13 +566,13 @@ fn a_silence_in_words() {
     let mut yesterday = Week::of(nothing());
     yesterday.created_at = at("2026-11-21T10:00:00Z");
     let mut year = Week::of(nothing());
-    year.as_of = at("2026-12-05T10:00:00Z");
+    year.as_of = at("2026-12-08T10:00:00Z");
     year.inputs.last = Some(at("2025-11-09T10:00:00Z"));
     let messages =
         [yesterday, year].map(|week| week.get(Rule::NoActivity).unwrap().message).join("\n");
     insta::assert_snapshot!(messages, @r#"
     You had no activity on 21 Nov. One visit makes a day active.
-    You had no activity from 28 Nov to 4 Dec; your last was on 9 Nov 2025. One visit makes a day active.
+    You had no activity from 29 Nov to 5 Dec; your last was on 9 Nov 2025. One visit makes a day active.
     "#);
 }
 
@@ -596,32 +624,32 @@ fn the_best_next_step_in_words() {
     });
     insta::assert_snapshot!(steps.join("\n"), @r#"
     Finish an onboarding task
-        You have done 4 of 5 onboarding tasks. One more is worth 2.80 points and takes your score from 90 to 93, as of 22 Nov.
-        {"action":"complete_task","gain_hundredths":280,"overall":90,"overall_then":93,"times":1}
+        You have done 4 of 5 onboarding tasks. “Ways to improve” shows what it is worth now.
+        {"action":"complete_task","times":1}
     Finish “Connect your shop”
-        You have done 4 of 5 onboarding tasks. One more is worth 2.80 points and takes your score from 90 to 93, as of 22 Nov.
-        {"action":"complete_task","gain_hundredths":280,"overall":90,"overall_then":93,"times":1}
+        You have done 4 of 5 onboarding tasks. “Ways to improve” shows what it is worth now.
+        {"action":"complete_task","times":1}
     Open your launch kit
-        You have not opened your launch kit yet. Opening it is worth 6.00 points and takes your score from 87 to 93, as of 22 Nov.
-        {"action":"view_launch_kit","gain_hundredths":600,"overall":87,"overall_then":93,"times":1}
+        You have not opened your launch kit yet. “Ways to improve” shows what it is worth now.
+        {"action":"view_launch_kit","times":1}
     Visit once more
-        You had 9 events in the last 7 days. One more is worth 3.75 points and takes your score from 71 to 75, as of 22 Nov.
-        {"action":"be_active","gain_hundredths":375,"overall":71,"overall_then":75,"times":1}
+        You had 9 events in the last 7 days. “Ways to improve” shows what it is worth now.
+        {"action":"be_active","times":1}
     Visit on one more day
-        You were active on 5 of the last 7 days. One more visit is worth 1.00 points and takes your score from 92 to 93, as of 22 Nov.
-        {"action":"be_active","gain_hundredths":100,"overall":92,"overall_then":93,"times":1}
-    Write 3 more contents
-        You have 7 contents; the 10th reaches a milestone. Making 3 more is worth 2.50 points and takes your score from 90 to 93, as of 22 Nov.
-        {"action":"generate_content","gain_hundredths":250,"overall":90,"overall_then":93,"times":3}
-    Write your 1st content
-        You have no content yet. One is worth 3.00 points and takes your score from 14 to 17, as of 22 Nov.
-        {"action":"generate_content","gain_hundredths":300,"overall":14,"overall_then":17,"times":1}
-    Write your 6th content
-        You have 5 contents. One more is worth 3.00 points and takes your score from 56 to 59, as of 22 Nov.
-        {"action":"generate_content","gain_hundredths":300,"overall":56,"overall_then":59,"times":1}
+        You were active on 5 of the last 7 days. “Ways to improve” shows what it is worth now.
+        {"action":"be_active","times":1}
+    Write 3 more pieces of content
+        You have 7 pieces of content; the 10th reaches a milestone. “Ways to improve” shows what it is worth now.
+        {"action":"generate_content","times":3}
+    Write your 1st piece of content
+        You have no content yet. “Ways to improve” shows what it is worth now.
+        {"action":"generate_content","times":1}
+    Write your 6th piece of content
+        You have 5 pieces of content. “Ways to improve” shows what it is worth now.
+        {"action":"generate_content","times":1}
     Visit once more
-        You had 19 events in the last 7 days. One more is worth 0.20 points; your score is 93, as of 22 Nov.
-        {"action":"be_active","gain_hundredths":20,"overall":93,"overall_then":93,"times":1}
+        You had 19 events in the last 7 days. “Ways to improve” shows what it is worth now.
+        {"action":"be_active","times":1}
     "#);
 }
 

@@ -1,4 +1,4 @@
-use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 use mainstay_core::{
     job::{Job, MOST_ATTEMPTS, Schedule, due, retry_after},
     time::time_zone,
@@ -75,6 +75,21 @@ fn every_hour_means_real_hours() {
         };
         let found = instants(&cron("0 * * * *"), &zone, &start(day), &start(next));
         assert_eq!(found.len(), hours, "{found:?}");
+    }
+}
+
+#[test]
+fn a_schedule_knows_the_one_day_of_the_week_that_it_runs_on() {
+    for (text, weekday) in [
+        ("0 0 * * 0", Some(Weekday::Sunday)),
+        ("30 6 * * 1", Some(Weekday::Monday)),
+        ("0 6,18 * * FRI", Some(Weekday::Friday)),
+        ("0 0 * * *", None),
+        ("0 0 * * 1-5", None),
+        ("0 0 1 * *", None),
+        ("*/5 * * * *", None),
+    ] {
+        assert_eq!(cron(text).weekday(), weekday, "{text}");
     }
 }
 

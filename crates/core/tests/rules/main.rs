@@ -11,6 +11,7 @@ mod model;
 mod notice;
 mod playbook;
 mod portfolio;
+mod profile;
 mod score;
 mod segment;
 mod validation;

@@ -8,8 +8,8 @@ use mainstay_core::{
     notice::{
         AddressRange, AlertNotice, Digest, DigestAlert, DigestFor, Event, Gathered, MOST_ATTEMPTS,
         ManyAlerts, News, Notice, NoticeType, NotificationSettings, Outgoing, Route,
-        SLACK_TEXT_CHARS, TypeCount, Urgency, disables, gathered, is_organization_wide,
-        next_attempt, settled, slack_message,
+        SLACK_TEXT_CHARS, TypeCount, Urgency, disables, gathered, is_notable_failure,
+        is_organization_wide, next_attempt, retry_after, settled, slack_message,
     },
     time::time_zone,
 };
@@ -368,4 +368,22 @@ fn a_digest_names_ones_own_clients_first_and_none_is_written_of_nothing() {
     let long = Digest::new(to, &alerts).expect("a digest");
     assert_eq!(long.content.items.len(), 10);
     assert!(long.content.notes[0].starts_with("3 more alerts changed"), "{:?}", long.content.notes);
+}
+
+#[test]
+fn an_endpoint_asks_to_wait_in_seconds_or_by_a_date() {
+    let now: Timestamp = "2026-05-20T12:00:00Z".parse().expect("an instant");
+    let seconds = |value: &str| retry_after(value, now).map(|wait| wait.as_secs());
+    assert_eq!(seconds("120"), Some(120));
+    assert_eq!(seconds(" 30 "), Some(30));
+    assert_eq!(seconds("Wed, 20 May 2026 12:02:00 GMT"), Some(120));
+    assert_eq!(seconds("999999999"), Some(86_400));
+    assert_eq!(seconds("Thu, 20 May 2027 12:00:00 GMT"), Some(86_400));
+    for nothing in
+        ["", "0", "-5", "soon", "1.5", "Wed, 20 May 2026 11:59:00 GMT", "99999999999999999999"]
+    {
+        assert_eq!(seconds(nothing), None, "{nothing:?}");
+    }
+    let since = |text: &str| is_notable_failure(text.parse().expect("an instant"), now);
+    assert!(since("2026-05-20T11:40:00Z") && !since("2026-05-20T11:40:01Z"));
 }

@@ -1,6 +1,8 @@
 use jiff::{SignedDuration, Timestamp, civil::date, tz::TimeZone};
 use mainstay_core::{
-    health::{AlertType, Finding, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition},
+    health::{
+        AlertType, Ending, Finding, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
+    },
     id::AlertId,
     playbook::{
         BandChange, MOST_TASKS, Playbook, PlaybookAction, PlaybookTask, RECOVERY_WITHIN, Setback,
@@ -18,7 +20,7 @@ fn at(text: &str) -> Timestamp {
 }
 
 fn finding(kind: AlertType, severity: Severity) -> Finding {
-    Finding { kind, severity, message: String::new(), figures: Map::new(), by_silence: false }
+    Finding { kind, severity, message: String::new(), figures: Map::new() }
 }
 
 fn id() -> AlertId {
@@ -40,7 +42,10 @@ fn an_alert_that_opens_or_worsens_far_enough_starts_a_playbook_and_nothing_else_
         (Transition::Worsened { id: id(), finding: finding(ScoreDrop, Critical) }, true),
         (Transition::Woken { id: id(), finding: finding(ScoreDrop, Critical) }, false),
         (Transition::Refreshed { id: id(), finding: finding(ScoreDrop, Critical) }, false),
-        (Transition::Resolved { id: id(), reason: String::new() }, false),
+        (
+            Transition::Resolved { id: id(), ending: Ending::Recovered, reason: String::new() },
+            false,
+        ),
         (Transition::ConditionEnded { id: id() }, false),
     ] {
         assert_eq!(trigger.is_met_by(&transition), expected, "{transition:?}");

@@ -3,8 +3,8 @@
 use jiff::{Timestamp, ToSpan};
 use mainstay_core::{
     score::{
-        Band, Component, LaunchKit, Previous, PreviousCutoffs, Score, ScoreInputs, ScoreModel,
-        Trend,
+        ActivationRule, Band, Comparison, Component, EarlierScore, LaunchKit, MissingData,
+        Previous, PreviousCutoffs, Score, ScoreInputs, ScoreModel, Trend, shown_as_of,
     },
     time::time_zone,
 };
@@ -27,6 +27,7 @@ pub(super) fn nobody() -> ScoreInputs {
         ratings: 0,
         rating_sum: 0,
         last: None,
+        known_at: None,
     }
 }
 
@@ -362,6 +363,19 @@ fn bands_begin_at_40_60_and_80() {
 }
 
 #[test]
+fn a_client_reads_gentler_names_of_the_lower_bands_than_staff() {
+    let words = [
+        (Band::AtRisk, "getting going"),
+        (Band::NeedsAttention, "building up"),
+        (Band::Good, "good"),
+        (Band::Excellent, "excellent"),
+    ];
+    for (band, read) in words {
+        assert_eq!(band.client_words(), read);
+    }
+}
+
+#[test]
 fn a_trend_begins_at_five_points() {
     let model = ScoreModel::standard();
     let table = [
@@ -400,9 +414,8 @@ fn a_score_tells_its_change_since_the_previous_one() {
 /// The overall of the chosen score; scores are numbered 1, 2, 3… from the oldest.
 fn chosen(as_of: &str, zone: &str, scores: &[&str]) -> Option<i64> {
     let zone = time_zone(zone).expect("a zone of the test");
-    let scores =
-        scores.iter().zip(1..).map(|(as_of, overall)| Previous { as_of: at(as_of), overall });
-    PreviousCutoffs::at(at(as_of), &zone).choose(scores).map(|score| score.overall)
+    let found = PreviousCutoffs::at(at(as_of), &zone).choose(scores.iter().map(|it| at(it)))?;
+    i64::try_from(found + 1).ok()
 }
 
 #[test]
@@ -494,17 +507,86 @@ fn a_daily_score_always_finds_the_one_of_the_same_weekday() {
             })
             .collect();
         for (index, as_of) in midnights.iter().enumerate() {
-            let stored = midnights[..index]
-                .iter()
-                .zip(0..)
-                .map(|(as_of, overall)| Previous { as_of: *as_of, overall });
+            let stored = midnights[..index].iter().copied();
             let expected = match index {
                 0 => None,
                 1..7 => Some(midnights[0]),
                 _ => Some(midnights[index - 7]),
             };
             let found = PreviousCutoffs::at(*as_of, &zone).choose(stored);
-            assert_eq!(found.map(|score| score.as_of), expected, "{name}, day {index}");
+            assert_eq!(found.map(|found| midnights[found]), expected, "{name}, day {index}");
         }
     }
+}
+
+/// A score of another version of the model, made from these inputs.
+fn made_by_another(inputs: ScoreInputs, overall: i64) -> EarlierScore {
+    EarlierScore { as_of: inputs.as_of, overall, model: 1, inputs: Some(inputs) }
+}
+
+#[test]
+fn both_sides_of_a_change_are_made_by_the_same_model() {
+    let generous = ScoreModel {
+        activation: ActivationRule {
+            without_tasks: MissingData::Neutral(100),
+            ..ScoreModel::standard().activation
+        },
+        ..ScoreModel::standard()
+    };
+    let standard = ScoreModel::standard();
+    let inputs = nobody();
+    // 8 by the standard model, 28 by the generous one: the client did nothing in between.
+    let made = Score::compute(inputs.clone(), &generous, None);
+    assert_eq!(made.overall, 28);
+    let earlier = made_by_another(inputs.clone(), made.overall);
+    let compared = earlier.compared_by((2, &standard), &generous);
+    assert_eq!(compared, Comparison::With(Previous { as_of: inputs.as_of, overall: 8 }));
+    let later = Score::compute(inputs.clone(), &standard, compared);
+    assert_eq!((later.change, later.trend), (Some(0), Trend::Stable));
+    // By its own model it stays what was stored, inputs or not.
+    let bare = EarlierScore { inputs: None, ..earlier };
+    let own = Comparison::With(Previous { as_of: inputs.as_of, overall: 28 });
+    assert_eq!(bare.compared_by((1, &generous), &generous), own);
+}
+
+#[test]
+fn a_score_whose_inputs_count_other_feedback_is_compared_with_nothing() {
+    let standard = ScoreModel::standard();
+    let mut shorter = ScoreModel::standard();
+    shorter.satisfaction.days = 30;
+    let rated = ScoreInputs { ratings: 2, rating_sum: 150, ..nobody() };
+    let earlier = made_by_another(rated.clone(), 20);
+    let impossible = Comparison::Impossible(rated.as_of);
+    assert_eq!(earlier.compared_by((2, &shorter), &standard), impossible);
+    let later = Score::compute(rated.clone(), &shorter, impossible);
+    assert_eq!((later.previous, later.change, later.trend), (None, None, Trend::Stable));
+    assert_eq!(later.incomparable, Some(rated.as_of));
+    // No rating in 90 days is none in 30, but none in 30 says nothing of 90.
+    let unrated = made_by_another(nobody(), 8);
+    assert!(matches!(unrated.compared_by((2, &shorter), &standard), Comparison::With(_)));
+    assert_eq!(
+        unrated.compared_by((2, &standard), &shorter),
+        Comparison::Impossible(nobody().as_of)
+    );
+}
+
+#[test]
+fn a_score_is_shown_as_of_the_last_event_or_the_last_midnight() {
+    let berlin = time_zone("Europe/Berlin").expect("a zone of the test");
+    let shown = |last: Option<&str>, now| shown_as_of(last.map(at), at(now), &berlin).to_string();
+    let midnight = "2026-05-19T22:00:00Z";
+    assert_eq!(shown(None, "2026-05-20T10:00:00Z"), midnight);
+    assert_eq!(shown(Some("2026-05-18T10:00:00Z"), "2026-05-20T10:00:00Z"), midnight);
+    // The event itself counts: windows end before their instant.
+    let after = "2026-05-20T08:00:00.000001Z";
+    assert_eq!(shown(Some("2026-05-20T08:00:00Z"), "2026-05-20T10:00:00Z"), after);
+    assert_eq!(shown(Some("2026-05-20T08:00:00Z"), after), after);
+    // What has not happened yet does not count, and nothing is shown for the future.
+    assert_eq!(shown(Some("2026-05-20T08:00:00Z"), "2026-05-20T08:00:00Z"), midnight);
+    // At midnight itself the day has ended.
+    assert_eq!(shown(Some("2026-05-19T21:59:59Z"), midnight), midnight);
+    // A day without a midnight begins when it begins.
+    let santiago = time_zone("America/Santiago").expect("a zone of the test");
+    let begins = shown_as_of(None, at("2026-09-06T12:00:00Z"), &santiago);
+    assert_eq!(begins, at("2026-09-06T04:00:00Z"));
 }

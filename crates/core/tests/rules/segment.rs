@@ -1,7 +1,7 @@
 //! Segment's messages: what each says, and why one is refused.
 
 use mainstay_core::engagement::{
-    EventError, EventType,
+    EventError, EventType, ProfileField,
     segment::{Call, ClientsAre, Reading, Said, SegmentMessage},
 };
 use proptest::prelude::*;
@@ -70,7 +70,8 @@ fn a_clock_that_is_off_is_corrected_by_when_the_batch_was_sent() {
         "type": "track", "userId": "ada", "event": "login", "timestamp": "2026-05-20T09:00:00Z",
     })
     .to_string();
-    let reading = Reading { sent_at: Some("2026-05-20T10:00:00Z"), ..reading(ClientsAre::Users) };
+    let reading =
+        Reading { sent_at: Some(at("2026-05-20T10:00:00Z")), ..reading(ClientsAre::Users) };
     let said = SegmentMessage::read(&message).and_then(|it| it.said(&reading, |_| None));
     let Ok(Said::Did(event)) = said else { panic!("an event") };
     assert_eq!(event.occurred_at, at("2026-05-20T11:00:00Z"));
@@ -102,6 +103,8 @@ fn identify_tells_name_address_plan_and_the_rest() {
         (json!({"name": "Ada L.", "firstName": "Ada"}), "Ada L."),
         (json!({"firstName": "Ada", "lastName": "Lovelace"}), "Ada Lovelace"),
         (json!({"name": "", "last_name": "Lovelace"}), "Lovelace"),
+        (json!({"name": null, "first_name": "Ada"}), "Ada"),
+        (json!({"name": 42}), "42"),
     ] {
         let mut traits = traits;
         traits["email"] = json!("ada@example.com");
@@ -112,10 +115,10 @@ fn identify_tells_name_address_plan_and_the_rest() {
         ] {
             let Said::Told(told) = said(&message) else { panic!("a profile") };
             assert_eq!((&*told.client_id, told.at), ("42", at(RECEIVED)));
-            assert_eq!(told.told.name.as_deref(), Some(name));
-            assert_eq!(told.told.email.as_deref(), Some("ada@example.com"));
-            assert_eq!(told.told.traits.get("seats"), Some(&json!(3)));
-            assert_eq!(told.told.traits.get("email"), None);
+            assert_eq!(told.patch.set(ProfileField::Name), Some(name));
+            assert_eq!(told.patch.set(ProfileField::Email), Some("ada@example.com"));
+            assert_eq!(told.patch.traits.get("seats"), Some(&json!(3)));
+            assert_eq!(told.patch.traits.get("email"), None);
         }
     }
 }
@@ -125,31 +128,43 @@ fn a_group_is_a_users_account_or_the_client_itself() {
     let group = json!({
         "type": "group", "userId": "ada", "groupId": "acme", "traits": {"name": "Acme"},
     });
-    let Said::Told(told) = said(&group) else { panic!("a profile") };
-    assert_eq!((&*told.client_id, told.told.group_id.as_deref()), ("ada", Some("acme")));
-    assert_eq!(told.told.name, None, "the name is the account's");
-    let Said::Joined { user, account } = said_of_accounts(&group) else { panic!("an account") };
-    assert_eq!((&*user, &*account.client_id), ("ada", "acme"));
-    assert_eq!(account.told.name.as_deref(), Some("Acme"));
+    let Said::Grouped { client, group: told } = said(&group) else { panic!("a group") };
+    let of_client = client.patch.set(ProfileField::Group);
+    assert_eq!((&*client.client_id, of_client), ("ada", Some("acme")));
+    assert_eq!(client.patch.set(ProfileField::Name), None, "the name is the account's");
+    assert_eq!((&*told.client_id, told.patch.set(ProfileField::Name)), ("acme", Some("Acme")));
+    let Said::Joined { person, client } = said_of_accounts(&group) else { panic!("an account") };
+    assert_eq!((&*person, &*client.client_id), ("ada", "acme"));
+    assert_eq!(client.patch.set(ProfileField::Name), Some("Acme"));
+    let bare = json!({"type": "group", "userId": "ada", "groupId": "acme"});
+    assert!(matches!(said(&bare), Said::Told(_)));
 }
 
 #[test]
 fn where_clients_are_accounts_an_event_is_of_the_account() {
     let mut track = json!({"type": "track", "userId": "ada", "event": "login"});
-    let Said::DidForAccount(event) = said_of_accounts(&track) else { panic!("a user's") };
+    let Said::DidByPerson(event) = said_of_accounts(&track) else { panic!("a user's") };
     assert_eq!(event.client_id, "ada");
     track["context"] = json!({"groupId": "acme"});
     let Said::Did(event) = said_of_accounts(&track) else { panic!("an account's") };
-    assert_eq!(event.client_id, "acme");
+    assert_eq!((&*event.client_id, event.person.as_deref()), ("acme", Some("ada")));
     let identify = json!({"type": "identify", "userId": "ada", "traits": {"name": "Ada"}});
-    assert_eq!(said_of_accounts(&identify), Said::Nothing);
+    let Said::ToldOfPerson(told) = said_of_accounts(&identify) else { panic!("a person") };
+    assert_eq!((&*told.client_id, told.patch.set(ProfileField::Name)), ("ada", Some("Ada")));
 }
 
 #[test]
 fn an_alias_names_both_ids() {
     let alias = json!({"type": "alias", "previousId": "lead", "userId": "ada"});
-    let expected = Said::Alias { previous: "lead".to_owned(), client_id: "ada".to_owned() };
+    let expected = Said::Alias {
+        previous: "lead".to_owned(),
+        client_id: "ada".to_owned(),
+        at: at(RECEIVED),
+        message_id: "ada".to_owned(),
+    };
     assert_eq!(said(&alias), expected);
+    let refused = said_of(&alias.to_string(), ClientsAre::Groups).unwrap_err().to_string();
+    assert!(refused.contains("call group"), "people are no clients: {refused}");
     let same = json!({"type": "alias", "previousId": "ada", "userId": "ada"});
     assert_eq!(said(&same), Said::Nothing);
 }
@@ -162,7 +177,8 @@ fn each_refusal_names_the_field_by_segments_name() {
         json!({"type": "purchase", "userId": "ada"}),
         json!({"type": "track", "userId": "ada"}),
         json!({"type": "track", "event": "x"}),
-        json!({"type": "track", "event": "x", "anonymousId": "a-1"}),
+        json!({"type": "identify", "anonymousId": "a-1"}),
+        json!({"type": "group", "anonymousId": "a-1", "groupId": "acme"}),
         json!({"type": "track", "event": "x", "userId": long}),
         json!({"type": "track", "event": "x", "userId": {"id": 1}}),
         json!({"type": "track", "event": "x", "userId": "ada", "messageId": long}),
@@ -179,6 +195,108 @@ fn each_refusal_names_the_field_by_segments_name() {
     .map(refusal)
     .collect();
     insta::assert_snapshot!(refusals.join("\n"));
+}
+
+#[test]
+fn a_visitors_event_is_of_whom_the_visitor_turns_out_to_be() {
+    let track = json!({"type": "track", "anonymousId": "v-1", "event": "login"});
+    let Said::DidByPerson(event) = said(&track) else { panic!("a visitor's") };
+    assert_eq!((&*event.client_id, event.person.as_deref()), ("v-1", Some("v-1")));
+    let identify = json!({"type": "identify", "userId": "ada", "anonymousId": "v-1"});
+    let Said::Joined { person, client } = said(&identify) else { panic!("both ids") };
+    assert_eq!((&*person, &*client.client_id), ("v-1", "ada"));
+    let refused = said_of(&track.to_string(), ClientsAre::Groups).unwrap_err().to_string();
+    assert!(refused.contains("send the user's id too"), "{refused}");
+}
+
+#[test]
+fn a_null_clears_and_other_fields_are_left_alone() {
+    let identify = json!({
+        "type": "identify", "userId": "ada", "traits": {"email": null, "phone": null, "plan": "pro"},
+    });
+    let Said::Told(told) = said(&identify) else { panic!("a profile") };
+    assert_eq!(told.patch.fields.get(&ProfileField::Email), Some(&None));
+    assert_eq!(told.patch.fields.get(&ProfileField::Name), None);
+    assert_eq!(told.patch.traits.get("phone"), Some(&Value::Null));
+}
+
+#[test]
+fn ids_that_look_alike_are_one_and_whole_numbers_are_ids() {
+    for (user, id) in [
+        (json!("Zo\u{eb}"), "Zo\u{eb}"),
+        (json!("Zoe\u{308}"), "Zo\u{eb}"),
+        (json!("  Zo\u{eb}\u{a0}"), "Zo\u{eb}"),
+        (json!(42), "42"),
+        (json!(18_446_744_073_709_551_615_u64), "18446744073709551615"),
+    ] {
+        let track = json!({"type": "track", "userId": user, "event": "x"});
+        let Said::Did(event) = said(&track) else { panic!("an event") };
+        assert_eq!(event.client_id, id, "{track}");
+    }
+}
+
+#[test]
+fn a_sent_at_that_is_no_time_is_ignored() {
+    for sent_at in [
+        json!(""),
+        json!("yesterday"),
+        json!(1_779_278_400_000_u64),
+        json!(null),
+        json!({"a": [1]}),
+        json!(1.5),
+        json!(true),
+        json!([]),
+        json!("9999-12-31T23:59:59Z"),
+    ] {
+        let track = json!({
+            "type": "track", "userId": "ada", "event": "x", "timestamp": "2026-05-20T11:00:00Z",
+            "sentAt": sent_at,
+        });
+        let Said::Did(event) = said(&track) else { panic!("an event: {track}") };
+        assert_eq!(event.occurred_at, at("2026-05-20T11:00:00Z"), "{track}");
+    }
+}
+
+#[test]
+fn what_is_told_of_a_profile_is_never_later_than_its_receipt() {
+    for (timestamp, sent_at, expected) in [
+        ("2026-05-20T12:00:30Z", None, RECEIVED),
+        ("2026-05-21T08:00:00Z", None, "2026-05-20T11:59:00Z"),
+        ("2026-05-20T11:59:55Z", Some("2026-05-20T11:00:00Z"), "2026-05-20T11:59:55Z"),
+        ("2026-05-20T13:59:50Z", Some("2026-05-20T14:00:00Z"), "2026-05-20T11:59:50Z"),
+    ] {
+        let message = json!({
+            "type": "identify", "userId": "ada", "timestamp": timestamp, "sentAt": sent_at,
+        });
+        let Said::Told(told) = said(&message) else { panic!("a profile") };
+        assert_eq!(told.at, at(expected), "{message}");
+    }
+}
+
+#[test]
+fn a_message_that_no_parser_could_keep_is_refused_by_the_field_at_fault() {
+    for (json, field, words) in [
+        (r#"{"type":"track","userId":"a","event":"b","event":"c"}"#, "event", "is sent twice"),
+        (r#"{"type":"track","type":"track","userId":"a","event":"c"}"#, "type", "is sent twice"),
+        (
+            r#"{"type":"track","userId":"a","event":"b","properties":{"t":"\ud83d"}}"#,
+            "properties",
+            "surrogate",
+        ),
+        (r#"{"type":"track","userId":"\udc00","event":"b"}"#, "userId", "surrogate"),
+        (
+            r#"{"type":"track","userId":"a","event":"b","properties":{"n":1e400}}"#,
+            "properties",
+            "number out of range",
+        ),
+    ] {
+        let error = said_of(json, ClientsAre::Users).unwrap_err();
+        assert_eq!(error.field, field, "{json}: {error}");
+        assert!(error.reason.contains(words), "{json}: {error}");
+    }
+    let twice = r#"{"type":"track","userId":"a","event":"b","properties":{"a":1,"a":2}}"#;
+    let Ok(Said::Did(event)) = said_of(twice, ClientsAre::Users) else { panic!("an event") };
+    assert_eq!(Value::Object(event.data), json!({"a": 2}), "of a property, the last one counts");
 }
 
 #[test]

@@ -59,6 +59,7 @@ fn an_event_is_kept_as_it_was_sent() {
     });
     let expected = Event {
         client_id: "client-7".to_owned(),
+        person: None,
         event_type: EventType::ContentGenerated,
         name: "content_generated".to_owned(),
         occurred_at: at("2026-05-20T11:00:00Z"),
@@ -69,6 +70,7 @@ fn an_event_is_kept_as_it_was_sent() {
         page_path: Some("/reports?q=ü".to_owned()),
         duration_seconds: Some(12),
         data: object(json!({ "nested": { "list": [1, 2.5, null, true, "x"] } })),
+        self_told: false,
     };
     assert_eq!(event, expected);
 }
@@ -161,8 +163,8 @@ fn ids_and_names_must_say_something() {
         event.page_path = Some(String::new());
     });
     assert_eq!((event.session_id, event.page_path), (None, None));
-    // Spaces around an id belong to it: the host app looks the client up by what it sent.
-    assert_eq!(accepted(|event| event.client_id = " 7 ".to_owned()).client_id, " 7 ");
+    // Spaces around an id are not part of it: two spellings of one id would be two clients.
+    assert_eq!(accepted(|event| event.client_id = "7".to_owned()).client_id, "7");
 }
 
 #[test]
@@ -336,14 +338,26 @@ fn a_clock_that_is_off_by_more_than_a_minute_is_corrected() {
 }
 
 #[test]
-fn a_corrected_time_is_judged_and_not_the_one_sent() {
-    // Right by its own clock, far ahead by ours.
-    let refused = refusal(|event| {
-        (event.timestamp, event.sent_at) =
-            (Some(at("2026-05-20T11:00:00Z")), Some(at("2026-05-18T11:00:00Z")));
-    });
-    assert!(refused.starts_with("timestamp: 2026-05-22T12:00:00Z is more than 24 hours after"));
-    // Corrections that leave the calendar are refused like any time out of range.
+fn a_sent_at_before_its_own_timestamp_corrects_nothing() {
+    for (timestamp, sent_at) in [
+        ("2026-05-20T11:59:00Z", "2026-05-06T12:00:00Z"),
+        ("2026-05-20T11:59:55Z", "2026-05-20T11:50:00Z"),
+        ("2026-05-20T11:59:30Z", "1970-01-01T00:00:00Z"),
+        ("2026-05-20T11:00:00.000001Z", "2026-05-20T11:00:00Z"),
+        ("2026-05-21T11:00:00Z", "2026-05-20T11:00:00Z"),
+    ] {
+        let event = accepted(|event| {
+            (event.timestamp, event.sent_at) = (Some(at(timestamp)), Some(at(sent_at)));
+        });
+        assert_eq!(event.occurred_at, at(timestamp), "{timestamp} sent {sent_at}");
+    }
+}
+
+#[test]
+fn a_correction_to_before_2000_is_none() {
+    let event = accepted(|event| event.sent_at = Some(at("9999-12-30T00:00:00Z")));
+    assert_eq!(event.occurred_at, at("2026-05-20T11:00:00Z"));
+    // What is out of range by itself is refused all the same.
     let (first, last) = (Timestamp::MIN, Timestamp::MAX);
     for (timestamp, sent_at, why) in
         [(first, last, "is before 2000-01-01"), (last, first, "is more than 24 hours after")]
@@ -352,6 +366,14 @@ fn a_corrected_time_is_judged_and_not_the_one_sent() {
             refusal(|event| (event.timestamp, event.sent_at) = (Some(timestamp), Some(sent_at)));
         assert!(refused.contains(why), "{refused}");
     }
+}
+
+#[test]
+fn ids_are_kept_in_one_spelling() {
+    let event = accepted(|event| event.client_id = " Zoe\u{308}\n".to_owned());
+    assert_eq!(event.client_id, "Zo\u{eb}");
+    let refused = refusal(|event| event.client_id = " \u{a0} ".to_owned());
+    assert!(refused.starts_with("client_id: is empty"), "{refused}");
 }
 
 #[test]
@@ -494,6 +516,7 @@ prop_compose! {
     ) -> IncomingEvent {
         IncomingEvent {
             client_id,
+            person: None,
             name,
             event_type,
             timestamp,
@@ -511,6 +534,7 @@ prop_compose! {
 fn sent_again(event: &Event) -> IncomingEvent {
     IncomingEvent {
         client_id: event.client_id.clone(),
+        person: event.person.clone(),
         name: event.name.clone(),
         event_type: Some(event.event_type),
         timestamp: Some(event.occurred_at),
@@ -565,6 +589,8 @@ proptest! {
         received_at in any_instant(),
     ) {
         if let Ok(event) = validate(incoming, received_at) {
+            let moved = event.client_timestamp != Some(event.occurred_at);
+            prop_assert!(!moved || event.occurred_at <= event.received_at, "moved past its receipt");
             let again = validate(sent_again(&event), event.received_at).expect("accepted before");
             prop_assert_eq!(again.client_timestamp, Some(event.occurred_at));
             let again = Event { client_timestamp: event.client_timestamp, ..again };

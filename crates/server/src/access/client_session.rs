@@ -9,7 +9,10 @@ use mainstay_core::{
 };
 use mainstay_store::{Client, Organization, Scope};
 
-use super::client_token::{self, Claims, Use};
+use super::{
+    Actor,
+    client_token::{self, Claims, Use},
+};
 use crate::{Error, Mainstay, Result, http::Site, organization::check_slug};
 
 /// How long a link works when nobody says otherwise.
@@ -26,6 +29,8 @@ pub struct ClientSignedIn {
     pub zone: TimeZone,
     /// The host app's id of the client.
     pub external_id: String,
+    /// When the session ends.
+    pub expires_at: Timestamp,
     /// The client with the scope to read it; it may not have sent an event yet.
     pub known: Option<(Scope, Client)>,
     /// Sites that may show its pages in a frame.
@@ -46,8 +51,14 @@ pub struct NewClientSession {
 pub struct ClientLink {
     /// Where it leads.
     pub url: String,
+    /// What of it lets the client in.
+    pub(crate) token: String,
     /// Until when it works.
     pub expires_at: Timestamp,
+}
+
+fn path_of(token: &str) -> String {
+    format!("/client/sign-in?token={token}")
 }
 
 impl Mainstay {
@@ -67,6 +78,7 @@ impl Mainstay {
             organization,
             zone,
             external_id: claims.sub,
+            expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX),
             known,
             allowed_sites,
         }))
@@ -82,7 +94,7 @@ impl Mainstay {
         let now = self.now().as_second();
         // No longer than what it was let in by.
         let exp = claims.exp.min(now + client_token::MAX_LIFE_SECONDS);
-        let session = Claims { exp, used_as: Use::Session, ..claims };
+        let session = Claims::ours(claims.sub, claims.aud, exp, Use::Session, self.now());
         let secret = self.client_token_secret(&organization).await?;
         let token = client_token::sign(&session, &secret);
         Ok(Some(NewClientSession { token, seconds: (exp - now).max(0) }))
@@ -116,14 +128,29 @@ impl Mainstay {
         let organization = tx.organization().await?;
         drop(tx);
         let secret = self.client_token_secret(&organization).await?;
-        let claims = Claims {
-            sub: client_id.to_owned(),
-            aud: organization.slug,
-            exp: expires_at.as_second(),
-            used_as: Use::Link,
-        };
+        let (sub, exp) = (client_id.to_owned(), expires_at.as_second());
+        let claims = Claims::ours(sub, organization.slug, exp, Use::Link, now);
         let token = client_token::sign(&claims, &secret);
-        Ok(ClientLink { url: site.link(&format!("/client/sign-in?token={token}")), expires_at })
+        Ok(ClientLink { url: site.link(&path_of(&token)), token, expires_at })
+    }
+
+    /// The link of a client that has this token: what the page shows that its form leads to. `None` for
+    /// anything else.
+    pub(crate) async fn new_client_link_of(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        token: String,
+        site: &Site,
+    ) -> Result<Option<ClientLink>> {
+        let verified = self.verify_client_token(&token, &[Use::Link]).await?;
+        let verified =
+            verified.filter(|(of, claims)| of.id == organization && claims.sub == client_id);
+        Ok(verified.map(|(_, claims)| ClientLink {
+            url: site.link(&path_of(&token)),
+            token,
+            expires_at: Timestamp::from_second(claims.exp).unwrap_or(Timestamp::MAX),
+        }))
     }
 
     /// The organization and claims of a token that is good for one of these uses.
@@ -139,8 +166,48 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::System).await?;
         let Some(organization) = tx.organization_by_slug(&slug).await? else { return Ok(None) };
         drop(tx);
-        let secret = self.client_token_secret(&organization).await?;
+        let mut tx = self.store().read(Scope::Service(organization.id)).await?;
+        let secret = tx.client_token_secret().await?;
         let claims = client_token::verify(token, &slug, &secret, self.now());
-        Ok(claims.filter(|claims| accepted.contains(&claims.used_as)).map(|it| (organization, it)))
+        let Some(claims) = claims.filter(|claims| accepted.contains(&claims.used_as)) else {
+            return Ok(None);
+        };
+        let ended = claims.has_ended(&tx.client_lockout(&claims.sub).await?);
+        Ok((!ended).then_some((organization, claims)))
+    }
+
+    /// Ends the sessions of the client that has this one. One that has ended already is no error.
+    pub async fn sign_client_out(&self, session: &str) -> Result<()> {
+        let verified = self.verify_client_token(session, &[Use::Session]).await?;
+        let Some((organization, claims)) = verified else { return Ok(()) };
+        self.lock_client_out(organization.id, &claims.sub, false).await
+    }
+
+    /// Ends all that lets a client in: its sessions, and every link and token that was signed until now.
+    /// Its app lets it in again with a token that is signed afterwards.
+    ///
+    /// # Errors
+    /// When the client's id cannot be used.
+    pub async fn end_client_access(&self, by: impl Into<Actor>, client_id: &str) -> Result<()> {
+        check_required("client_id", client_id, MAX_CLIENT_ID_CHARS)?;
+        let by = by.into();
+        self.lock_client_out(by.organization(), client_id, true).await?;
+        tracing::info!(organization = %by.organization(), %by, "a client was signed out everywhere");
+        Ok(())
+    }
+
+    /// As the service: no member changes by itself how clients get in.
+    async fn lock_client_out(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+        tokens: bool,
+    ) -> Result<()> {
+        let now = self.now();
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        // All that was signed before has expired by then.
+        tx.forget_client_lockouts(now.checked_sub(MAX_LINK_LIFE * 2).unwrap_or(now)).await?;
+        tx.lock_client_out(client_id, tokens, now).await?;
+        Ok(tx.commit().await?)
     }
 }

@@ -2,7 +2,8 @@
 //! client's data without a key.
 //!
 //! HS256; `sub` is the client's `external_id`, `aud` the organization's slug, `exp` at most 24 h
-//! ahead, signed with the organization's own token secret. Our own links and sessions of clients are
+//! ahead, signed with the organization's own token secret. `nbf` counts where it is given, and `iat`
+//! tells tokens that were signed before a client was signed out from those after. Our own links and sessions of clients are
 //! tokens of the same kind that say so, and are good for nothing else.
 
 use jiff::Timestamp;
@@ -12,9 +13,12 @@ use jsonwebtoken::{
     errors::ErrorKind,
 };
 use mainstay_core::engagement::MAX_CLIENT_ID_CHARS;
+use mainstay_store::ClientLockout;
 use ring::hmac;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use signature::{Signer, Verifier};
+
+use super::MAX_BADGE_TTL;
 
 /// Longest life of a client token, in seconds: a day.
 pub(super) const MAX_LIFE_SECONDS: i64 = 24 * 60 * 60;
@@ -45,6 +49,8 @@ pub(super) enum Use {
     Link,
     /// Ours, in a cookie: shows the client's pages.
     Session,
+    /// Ours, in a page of the host app's: shows a member's alert badge.
+    Badge,
 }
 
 /// What any of these tokens says.
@@ -53,9 +59,56 @@ pub(super) struct Claims {
     pub(super) sub: String,
     pub(super) aud: String,
     pub(super) exp: i64,
+    /// Not before this, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub(super) nbf: Option<i64>,
+    /// When it was signed, in seconds since 1970.
+    #[serde(default, deserialize_with = "seconds", skip_serializing_if = "Option::is_none")]
+    pub(super) iat: Option<i64>,
     /// Only ours say it.
     #[serde(default, rename = "mainstay_use")]
     pub(super) used_as: Use,
+    /// When ours were signed, in microseconds since 1970: whoever signs out and comes in again within a
+    /// second comes in.
+    #[serde(default, rename = "mainstay_at", skip_serializing_if = "Option::is_none")]
+    pub(super) signed_at: Option<i64>,
+}
+
+/// A `NumericDate` of RFC 7519, which may have a fraction.
+fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D::Error> {
+    let Some(number) = Option::<serde_json::Number>::deserialize(deserializer)? else {
+        return Ok(None);
+    };
+    let whole = number.to_string();
+    let whole = whole.split_once('.').map_or(whole.as_str(), |(whole, _)| whole);
+    // One that is beyond all dates, or written with an exponent, is none of anybody's.
+    whole.parse().map(Some).map_err(|_| D::Error::custom("a date in seconds since 1970"))
+}
+
+impl Claims {
+    /// What we sign for a client ourselves.
+    pub(super) fn ours(sub: String, aud: String, exp: i64, used_as: Use, now: Timestamp) -> Self {
+        let signed_at = Some(now.as_microsecond());
+        Self { sub, aud, exp, nbf: None, iat: Some(now.as_second()), used_as, signed_at }
+    }
+
+    /// Whether it was signed before what let its client in was ended.
+    pub(super) fn has_ended(&self, lockout: &ClientLockout) -> bool {
+        let from = match self.used_as {
+            Use::Session => lockout.sessions_from,
+            Use::Token | Use::Link => lockout.tokens_from,
+            // A member's; it lives an hour.
+            Use::Badge => None,
+        };
+        let Some(from) = from else { return false };
+        match (self.used_as, self.signed_at, self.iat) {
+            (Use::Token, _, Some(iat)) => iat < from.as_second(),
+            // It does not say when it was signed: at most a day before it expires.
+            (Use::Token, _, None) => self.exp <= from.as_second().saturating_add(MAX_LIFE_SECONDS),
+            (_, Some(signed_at), _) => signed_at <= from.as_microsecond(),
+            (_, None, _) => true,
+        }
+    }
 }
 
 /// Signs a token as a host app does.
@@ -96,8 +149,10 @@ pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> O
         // Signed by our own clock.
         Use::Link => (MAX_LINK_LIFE_SECONDS, 0),
         Use::Session => (MAX_LIFE_SECONDS, 0),
+        Use::Badge => (MAX_BADGE_TTL.as_secs(), 0),
     };
-    let alive = claims.exp > now.saturating_sub(skew);
+    let alive = claims.exp > now.saturating_sub(skew)
+        && claims.nbf.is_none_or(|nbf| nbf <= now.saturating_add(CLOCK_SKEW_SECONDS));
     let short = claims.exp <= now.saturating_add(longest + skew);
     let named = !claims.sub.trim().is_empty()
         && claims.sub.chars().count() <= MAX_CLIENT_ID_CHARS

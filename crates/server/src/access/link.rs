@@ -2,14 +2,21 @@
 //! random, of which only the hash is stored, expires, and is used once – by a POST, since mail
 //! programs and messengers open every link they see.
 
-use jiff::{SignedDuration, Timestamp};
-use mainstay_core::id::{MemberId, OrganizationId};
+use jiff::{SignedDuration, Timestamp, Zoned};
+use mainstay_core::{
+    id::{MemberId, OrganizationId},
+    time::time_zone,
+};
 use mainstay_store::{
     LinkKind, Member, NewMember, NewSignInLink, Organization, Role, Scope, SignInLink, StoreError,
     Tx, new_id,
 };
 
-use super::{check_email, hash_of, normal_email, password, random_secret, session, taken};
+use super::{
+    Actor, check_email, hash_of,
+    member::{find_member, taken},
+    normal_email, random_secret, session,
+};
 use crate::{Error, Mainstay, Result, http::Site, organization::check_name};
 
 /// How long links work that somebody passes on by hand.
@@ -26,8 +33,14 @@ const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 pub struct OneTimeLink {
     /// Where it leads.
     pub url: String,
+    /// What of it lets somebody in.
+    pub(crate) secret: String,
     /// Until when it works.
     pub expires_at: Timestamp,
+}
+
+fn path_of(secret: &str) -> String {
+    format!("/sign-in/link/{secret}")
 }
 
 /// A one-time link that somebody opened.
@@ -42,10 +55,10 @@ pub enum OpenedLink {
         /// Whom it lets in; nobody yet for the link that makes the first owner.
         member: Option<Member>,
     },
-    /// It was used.
-    Used(Timestamp),
+    /// It was used, at a time of the organization's.
+    Used(Zoned),
     /// It has expired.
-    Expired(Timestamp),
+    Expired(Zoned),
     /// There is none such, or what it was for is gone.
     Unknown,
 }
@@ -71,13 +84,22 @@ async fn create(
     let secret = random_secret();
     let expires_at = now.checked_add(life).unwrap_or(now);
     tx.forget_sign_in_links(session::ago(now, REMEMBERED)).await?;
-    // The newest link is the one that counts; an older one may be in wrong hands.
-    if let Some(member) = member {
+    // The newest link is the one that counts; an older one may be in wrong hands. Not so of those for a
+    // new password: anybody can ask for one, and must not end by that what the member has in its mailbox.
+    if let Some(member) = member.filter(|_| kind != LinkKind::Reset) {
         tx.delete_sign_in_links_of(member, kind).await?;
     }
     let new = NewSignInLink { hash: hash_of(&secret), kind, member, expires_at };
     tx.create_sign_in_link(&new, now).await?;
     Ok((secret, expires_at))
+}
+
+/// Deletes every link that a member could still use: a new password ends what was made before it.
+pub(super) async fn end_links(tx: &mut Tx, member: MemberId) -> Result<()> {
+    for kind in [LinkKind::Invitation, LinkKind::Choice, LinkKind::Reset] {
+        tx.delete_sign_in_links_of(member, kind).await?;
+    }
+    Ok(())
 }
 
 /// What stands for a right password until one of several organizations is chosen.
@@ -98,67 +120,93 @@ impl Mainstay {
     /// Makes the link by which a new member chooses a password.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such member.
+    /// [`Error::NotFound`] when there is no such member, [`Error::Forbidden`] when it is above whoever
+    /// asks.
     pub async fn invitation_link(
         &self,
-        organization: OrganizationId,
+        by: impl Into<Actor>,
         member: MemberId,
         site: &Site,
     ) -> Result<OneTimeLink> {
         let kind = LinkKind::Invitation;
-        self.one_time_link(organization, kind, Some(member), PASSED_ON, site).await
+        self.one_time_link(by, kind, Some(member), PASSED_ON, site).await
     }
 
     /// Makes the link by which a member chooses a new password.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such member.
+    /// [`Error::NotFound`] when there is no such member, [`Error::Forbidden`] when it is above whoever
+    /// asks.
     pub async fn reset_link(
         &self,
-        organization: OrganizationId,
+        by: impl Into<Actor>,
         member: MemberId,
         site: &Site,
     ) -> Result<OneTimeLink> {
-        self.one_time_link(organization, LinkKind::Reset, Some(member), RESET, site).await
+        self.one_time_link(by, LinkKind::Reset, Some(member), RESET, site).await
     }
 
-    /// Makes a link for a new password for every member with an address, and writes them to the log:
-    /// there is no mail server to send them by. Answers nobody whether there is such a member.
-    pub async fn request_reset(&self, email: &str, site: &Site) -> Result<()> {
+    /// Mails every member with an address a link for a new password. Without a mail server nothing is
+    /// made: whoever runs the server makes a link by `mainstay member reset`. Tells nobody whether there
+    /// is such a member.
+    pub async fn request_reset(&self, email: &str) -> Result<()> {
         let email = normal_email(email);
         if check_email(&email).is_err() {
             return Ok(());
         }
         let members = self.store().read(Scope::System).await?.members_with(&email).await?;
+        let mailed = self.mail_status().is_configured();
         for (organization, member) in members {
-            let OneTimeLink { url, expires_at } =
-                self.reset_link(organization, member, site).await?;
-            let mut tx = self.store().read(Scope::Service(organization)).await?;
-            let name = super::find_member(&mut tx, member).await?.name;
-            let organization = tx.organization().await?.slug;
-            tracing::info!(
-                organization, member = ?name, %expires_at,
-                "a new password was asked for; pass this link on to the member: {url}"
-            );
+            // Neither the address nor a link: who reads logs is not who may sign in.
+            tracing::info!(%organization, %member, mailed, "a new password was asked for");
+            if mailed {
+                self.queue_password_reset(organization, member).await?;
+            }
         }
         Ok(())
     }
 
     async fn one_time_link(
         &self,
-        organization: OrganizationId,
+        by: impl Into<Actor>,
         kind: LinkKind,
         member: Option<MemberId>,
         life: SignedDuration,
         site: &Site,
     ) -> Result<OneTimeLink> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let by = by.into();
+        let mut tx = self.store().begin(by.scope()).await?;
         if let Some(member) = member {
-            super::find_member(&mut tx, member).await?;
+            by.check_may_manage(find_member(&mut tx, member).await?.role)?;
         }
         let (secret, expires_at) = create(&mut tx, kind, member, life, self.now()).await?;
         tx.commit().await?;
-        Ok(OneTimeLink { url: site.link(&format!("/sign-in/link/{secret}")), expires_at })
+        let (organization, kind) = (by.organization(), kind.as_str());
+        tracing::info!(%organization, %by, kind, ?member, "a one-time link was made");
+        Ok(OneTimeLink { url: site.link(&path_of(&secret)), secret, expires_at })
+    }
+
+    /// The unused link of a member that has this secret: what the page shows that its form leads to.
+    /// `None` for anything else.
+    pub(crate) async fn new_link_of(
+        &self,
+        organization: OrganizationId,
+        member: MemberId,
+        secret: &str,
+        site: &Site,
+    ) -> Result<Option<(LinkKind, OneTimeLink)>> {
+        let mut tx = self.store().read(Scope::System).await?;
+        let found = tx.find_sign_in_link(hash_of(secret)).await?.filter(|link| {
+            link.organization == organization
+                && link.member == Some(member)
+                && matches!(link.kind, LinkKind::Invitation | LinkKind::Reset)
+                && link.used_at.is_none()
+                && link.expires_at > self.now()
+        });
+        Ok(found.map(|link| {
+            let url = site.link(&path_of(secret));
+            (link.kind, OneTimeLink { url, secret: secret.to_owned(), expires_at: link.expires_at })
+        }))
     }
 
     /// What a link is for. Changes nothing.
@@ -169,19 +217,21 @@ impl Mainstay {
         };
         drop(tx);
         let SignInLink { organization, kind, member, expires_at, used_at } = link;
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        let organization = tx.organization().await?;
+        let zone = time_zone(&organization.time_zone)
+            .map_err(|reason| Error::invalid("time_zone", reason))?;
         if let Some(at) = used_at {
-            return Ok(OpenedLink::Used(at));
+            return Ok(OpenedLink::Used(at.to_zoned(zone)));
         }
         if expires_at <= self.now() {
-            return Ok(OpenedLink::Expired(expires_at));
+            return Ok(OpenedLink::Expired(expires_at.to_zoned(zone)));
         }
-        let mut tx = self.store().read(Scope::Service(organization)).await?;
         let member = match member {
-            Some(member) => Some(super::find_member(&mut tx, member).await?),
+            Some(member) => Some(find_member(&mut tx, member).await?),
             None => None,
         };
-        let organization = Box::new(tx.organization().await?);
-        Ok(OpenedLink::Usable { kind, organization, member })
+        Ok(OpenedLink::Usable { kind, organization: Box::new(organization), member })
     }
 
     /// Uses a link up: sets the password, ends what sessions there were and signs the member in.
@@ -211,8 +261,8 @@ impl Mainstay {
             (name, _) => name.to_owned(),
         };
         check_name("name", &name)?;
-        password::check(&form.password)?;
-        let hash = password::hash(form.password).await;
+        let address = member.as_ref().map_or(&email, |member| &member.email);
+        let hash = self.hash_new_password(address, &name, &organization, form.password).await?;
 
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization.id)).await?;
@@ -225,13 +275,13 @@ impl Mainstay {
             None => create_owner(&mut tx, &email, &name, now).await?,
         };
         tx.set_member_name(member, &name).await?;
-        tx.set_password(member, &hash, now).await?;
-        for kind in [LinkKind::Invitation, LinkKind::Choice] {
-            tx.delete_sign_in_links_of(member, kind).await?;
-        }
-        tx.delete_sessions_of(member, None).await?;
+        self.keep_password(&mut tx, member, &hash).await?;
         let token = session::begin(&mut tx, member, now).await?;
         tx.commit().await?;
+        self.callers().clear();
+        let (organization, kind) = (organization.id, kind.as_str());
+        tracing::info!(%organization, %member, kind, "signed in by a one-time link");
+        self.hub().sessions_changed();
         Ok(Ok(token))
     }
 
@@ -250,6 +300,7 @@ impl Mainstay {
         }
         let token = session::begin(&mut tx, member.id, now).await?;
         tx.commit().await?;
+        tracing::info!(organization = %organization.id, member = %member.id, "signed in");
         Ok(Some(token))
     }
 }

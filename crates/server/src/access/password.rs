@@ -1,14 +1,16 @@
 //! Passwords: what one must be, and how it is kept.
 
-use std::sync::LazyLock;
+use std::{collections::HashMap, sync::LazyLock};
 
 use argon2::{Argon2, Params, PasswordHasher as _, PasswordVerifier as _};
+use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
 use tokio::{sync::Semaphore, task};
+use zxcvbn::{Score, zxcvbn};
 
 use crate::{Error, Result};
 
-/// Shortest password, in characters. Length is all that is asked: rules of composition make people
-/// choose worse ones.
+/// Shortest password, in characters. Rules of composition make people choose worse ones, so none is
+/// asked for; but what many people choose is refused.
 pub const MIN_PASSWORD_CHARS: usize = 12;
 /// Longest password, in characters.
 pub const MAX_PASSWORD_CHARS: usize = 128;
@@ -34,35 +36,86 @@ fn hash_now(password: &str) -> String {
     hash.expect("the operating system gives randomness").to_string()
 }
 
-/// Refuses a password that is too short or too long.
-pub(super) fn check(password: &str) -> Result<()> {
+/// Refuses a password that is too short, too long or among the first that somebody would try: those in
+/// lists of common ones, with the usual replacements and additions, keyboard patterns, dates, and what
+/// is known of its member anyway, such as its address.
+pub(super) fn check(password: &str, known: &[&str]) -> Result<()> {
     let chars = password.chars().count();
-    if (MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars) {
+    if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars) {
+        return Err(Error::invalid(
+            "password",
+            format!(
+                "has {chars} characters; use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS}, of any \
+                 kind, for example four words"
+            ),
+        ));
+    }
+    let guesses = zxcvbn(password, known);
+    if guesses.score() >= Score::Three {
         return Ok(());
     }
-    Err(Error::invalid(
-        "password",
-        format!(
-            "has {chars} characters; use {MIN_PASSWORD_CHARS} to {MAX_PASSWORD_CHARS}, of any kind, \
-             for example four words"
-        ),
-    ))
+    let why = guesses.feedback().and_then(zxcvbn::feedback::Feedback::warning);
+    let why = why.map_or_else(
+        || "is too easy to guess".to_owned(),
+        |why| format!("is too easy to guess: {}", why.to_string().trim_end_matches('.')),
+    );
+    Err(Error::invalid("password", format!("{why}; use four words that do not belong together")))
 }
 
-/// A password as it is kept.
-pub(super) async fn hash(password: String) -> String {
-    aside(move || hash_now(&password)).await
+/// A password as it is kept, with the salt of another one of the same person if there is one. Then one
+/// computation tells in which of a person's organizations a password is right: how long it takes would
+/// otherwise tell in how many of them an address is known.
+pub(super) async fn hash(password: String, alike: Option<String>) -> String {
+    aside(move || {
+        let salted = alike.as_deref().and_then(|alike| hash_with_salt_of(&password, alike));
+        salted.unwrap_or_else(|| hash_now(&password))
+    })
+    .await
+}
+
+/// Which of the passwords that are kept this is. Takes as long when there is none.
+pub(super) async fn verify_each(password: String, kept: Vec<String>) -> Vec<bool> {
+    aside(move || {
+        if kept.is_empty() {
+            let _ = verify_now(&password, &NOBODYS);
+        }
+        // The hash of the password with each salt and parameters: one computation each.
+        let mut hashes: HashMap<&str, Option<String>> = HashMap::new();
+        let is_right = |kept: &str| verify_now(&password, kept);
+        kept.iter()
+            .map(|kept| match kept.rsplit_once('$') {
+                Some((salted, _)) => {
+                    let hash = hashes
+                        .entry(salted)
+                        .or_insert_with(|| hash_with_salt_of(&password, kept))
+                        .as_ref();
+                    // Parameters of an earlier version: computed by those.
+                    hash.map_or_else(|| is_right(kept), |hash| hash == kept)
+                }
+                None => false,
+            })
+            .collect()
+    })
+    .await
 }
 
 /// Whether a password is the one that is kept, if any is. Takes as long when none is.
 pub(super) async fn verify(password: String, kept: Option<String>) -> bool {
-    aside(move || {
-        let nobodys = &*NOBODYS;
-        let hash = kept.as_deref().unwrap_or(nobodys);
-        let right = hasher().verify_password(password.as_bytes(), hash).is_ok();
-        right && kept.is_some()
-    })
-    .await
+    verify_each(password, kept.into_iter().collect()).await == [true]
+}
+
+fn verify_now(password: &str, kept: &str) -> bool {
+    hasher().verify_password(password.as_bytes(), kept).is_ok()
+}
+
+/// A password as it would be kept with the salt of one that is; `None` when that one was made with
+/// other parameters.
+fn hash_with_salt_of(password: &str, kept: &str) -> Option<String> {
+    let (salted, _) = kept.rsplit_once('$')?;
+    let (_, salt) = salted.rsplit_once('$')?;
+    let salt = STANDARD_NO_PAD.decode(salt).ok()?;
+    let hash = hasher().hash_password_with_salt(password.as_bytes(), &salt).ok()?.to_string();
+    (hash.rsplit_once('$')?.0 == salted).then_some(hash)
 }
 
 /// Does slow work on a thread of its own, few at a time.
@@ -80,9 +133,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_kept_as_argon2id_with_the_recommended_parameters() {
-        let kept = hash("correct horse battery".to_owned()).await;
+        let kept = hash("correct horse battery".to_owned(), None).await;
         assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
-        assert_ne!(kept, hash("correct horse battery".to_owned()).await, "the salt differs");
+        assert_ne!(kept, hash("correct horse battery".to_owned(), None).await, "the salt differs");
         assert!(verify("correct horse battery".to_owned(), Some(kept.clone())).await);
         assert!(!verify("correct horse batterz".to_owned(), Some(kept)).await);
     }
@@ -90,19 +143,66 @@ mod tests {
     #[tokio::test]
     async fn no_password_is_right_when_none_is_kept() {
         assert!(!verify("nobody has this password".to_owned(), None).await);
+        assert!(!verify(String::new(), Some("not a hash".to_owned())).await);
+    }
+
+    #[tokio::test]
+    async fn one_computation_tells_in_which_organizations_a_password_is_right() {
+        let first = hash("correct horse battery".to_owned(), None).await;
+        let second = hash("quite another word".to_owned(), Some(first.clone())).await;
+        let third = hash("correct horse battery".to_owned(), Some(first.clone())).await;
+        let salt = |kept: &str| kept.rsplit_once('$').unwrap().0.to_owned();
+        assert_eq!((salt(&first), salt(&first)), (salt(&second), salt(&third)));
+        // One made with less, as an earlier version might have.
+        let params = Params::new(8 * 1024, 1, 1, None).unwrap();
+        let weak =
+            Argon2::from(params).hash_password(b"correct horse battery").unwrap().to_string();
+        let kept = vec![first, second, third, weak.clone()];
+        let right = verify_each("correct horse battery".to_owned(), kept).await;
+        assert_eq!(right, [true, false, true, true]);
+        // Its salt goes with its parameters, so that it is not taken over.
+        let new = hash("correct horse battery".to_owned(), Some(weak.clone())).await;
+        assert!(new.starts_with("$argon2id$v=19$m=19456,t=2,p=1$") && salt(&new) != salt(&weak));
     }
 
     #[test]
-    fn only_the_length_of_a_password_counts_in_characters() {
-        for (password, good) in [
-            ("a".repeat(11), false),
-            ("a".repeat(12), true),
-            ("\u{1f511}".repeat(12), true),
-            ("\u{1f511}".repeat(11), false),
-            (" ".repeat(128), true),
-            ("a".repeat(129), false),
+    fn a_password_is_of_12_to_128_characters_of_any_kind() {
+        let words = "schlüssel katze tür 🔑 ".repeat(9);
+        for (chars, good) in [(11, false), (12, true), (128, true), (129, false)] {
+            let password: String = words.chars().take(chars).collect();
+            assert_eq!(check(&password, &[]).is_ok(), good, "{password:?}");
+        }
+    }
+
+    #[test]
+    fn what_many_people_choose_is_no_password() {
+        for password in [
+            "123456789012",
+            "111111111111",
+            "            ",
+            "password1234",
+            "passwordpassword",
+            "P@ssw0rd1234",
+            "qwertyuiop12",
+            "1q2w3e4r5t6y",
+            "iloveyou1234",
+            "letmein12345",
+            "administrator",
+            "changeme1234",
+            "abcabcabcabc",
+            "aaaaaaaaaaaa",
+            "🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑🔑",
+            "grace.hopper@acme.example",
+            "Grace.Hopper1",
+            "mainstay2026",
         ] {
-            assert_eq!(check(&password).is_ok(), good, "{password:?}");
+            let known = ["grace.hopper@acme.example", "grace.hopper", "Grace Hopper", "mainstay"];
+            let error = check(password, &known).unwrap_err().to_string();
+            assert!(error.contains("is too easy to guess"), "{password:?}: {error}");
+            assert!(!error.contains(password), "{error}");
+        }
+        for password in ["correct horse battery", "four words of mine", "quite another word"] {
+            assert!(check(password, &[]).is_ok(), "{password:?}");
         }
     }
 }

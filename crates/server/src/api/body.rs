@@ -5,19 +5,42 @@ use axum::{
     extract::{FromRequest, Request, rejection::BytesRejection},
     http::{HeaderMap, StatusCode, header},
 };
+use mainstay_core::engagement::segment::Text;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category};
 
-use super::{Api, problem::Problem};
+use super::{Api, problem::Problem, words::in_words};
+use crate::http::{BodyTooSlow, is_caused_by};
 
 /// Largest body of a request: 500 KiB, as Segment's.
 pub(crate) const MAX_BODY_BYTES: usize = 500 * 1024;
+/// Largest body that brings events, unpacked: 4 MiB. `RudderStack`'s SDKs pack up to 4 000 KB, and Segment's
+/// throw away what is refused.
+pub(crate) const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
 /// Characters of a parser's message that are passed on: it repeats what was sent.
 const MAX_MESSAGE_CHARS: usize = 300;
 
 /// A JSON object. Unknown fields are the type's business.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
+
+/// A field of a change: left out, it stays; null empties it.
+#[derive(Debug, Default)]
+pub(crate) enum Change<T> {
+    /// As it is.
+    #[default]
+    Keep,
+    /// Emptied.
+    Clear,
+    /// Another value.
+    Set(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Option::deserialize(deserializer)?.map_or(Self::Clear, Self::Set))
+    }
+}
 
 /// A JSON object that may be left out, or be null.
 #[derive(Debug)]
@@ -71,9 +94,20 @@ async fn bytes_of(request: Request, api: &Api) -> Result<Bytes, Problem> {
                 ),
             )
         } else {
-            Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it again")
+            broken_off(&rejection)
         }
     })
+}
+
+/// Why a body did not arrive.
+pub(super) fn broken_off(error: &(dyn std::error::Error + 'static)) -> Problem {
+    if is_caused_by::<BodyTooSlow>(error) {
+        return Problem::new(
+            StatusCode::REQUEST_TIMEOUT,
+            "the body took too long to arrive; send it again, in smaller parts over a slow connection",
+        );
+    }
+    Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it again")
 }
 
 /// Refuses what says that it is something else than JSON; what says nothing is taken for JSON.
@@ -107,7 +141,7 @@ fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     }
 }
 
-pub(super) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
+pub(crate) fn parse<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Problem> {
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let path = error.path().to_string();
@@ -129,14 +163,15 @@ fn problem_of(path: &str, error: &serde_json::Error) -> Problem {
         .field("body");
     }
     let named = field_of(&message);
+    let words = in_words(&message);
     match (path, named) {
-        (".", Some(field)) => Problem::invalid(field, &message),
-        (".", None) => Problem::invalid("body", &message),
+        (".", Some(field)) => Problem::invalid(field, &words),
+        (".", None) => Problem::invalid("body", &words),
         // A missing field is told of by where it is missing, an unknown one by where it is.
         (path, Some(field)) if path.rsplit('.').next() != Some(field) => {
-            Problem::invalid(&format!("{path}.{field}"), &message)
+            Problem::invalid(&format!("{path}.{field}"), &words)
         }
-        (path, _) => Problem::invalid(path, &message),
+        (path, _) => Problem::invalid(path, &words),
     }
 }
 
@@ -146,6 +181,11 @@ pub(crate) fn field_of(message: &str) -> Option<&str> {
         .into_iter()
         .find_map(|start| message.find(start).map(|at| at + start.len()))?;
     message[at..].split('`').next()
+}
+
+/// For an id of the host app: a text, or a whole number, which many databases have for one.
+pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    Text::deserialize(deserializer).map(|text| text.to_string())
 }
 
 /// For a field that may be left out, but not sent as null: null reads like "take it away", which

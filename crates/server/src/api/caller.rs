@@ -3,24 +3,30 @@
 //! Handlers name what they need by the extractor they take: [`Caller`] is anybody we know,
 //! [`Worker`] a member or a secret key, [`Administrator`] one who may change settings, and
 //! [`ForClient`] anybody who may see the client in the path. An extractor answers 401 or 403 before
-//! a handler reads any other part of the request.
+//! a handler reads any other part of the request. A viewer's token is a [`Caller`] and a [`Worker`] for
+//! requests that only read.
 
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, header, request::Parts},
 };
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use mainstay_core::id::{MemberId, OrganizationId};
-use mainstay_store::{Client, Role, Scope};
+use mainstay_core::{
+    engagement::{Authority, normalize_id},
+    id::{MemberId, OrganizationId},
+};
+use mainstay_store::{Client, KeySource, Scope};
 
 use super::{
     Api,
     input::{client_id, path_text},
     problem::Problem,
+    sample::AskedOrganization,
 };
 use crate::{
     Error,
-    access::{CallerKey, Principal},
+    access::{Actor, CallerKey, Principal},
+    http::check_method,
 };
 
 const HOW: &str = "send the header Authorization: Bearer with a secret key (msk_…), a write key \
@@ -30,9 +36,9 @@ const UNKNOWN: &str = "this key or token is unknown, revoked or expired; a clien
                        signed with HS256 and the organization's token secret, with sub = the \
                        client's id, aud = the organization's slug and exp at most 24 hours ahead";
 
-/// Anybody who presented a key or token that is in force.
+/// Anybody who presented a key or token that is in force, and who vouches for what it sends.
 #[derive(Debug)]
-pub(crate) struct Caller(pub(crate) Principal, pub(crate) CallerKey);
+pub(crate) struct Caller(pub(crate) Principal, pub(crate) CallerKey, pub(crate) Authority);
 
 /// A member or a secret key: sees everything of its organization and acts on it.
 #[derive(Debug)]
@@ -52,6 +58,17 @@ pub(crate) struct Administrator {
     pub(crate) organization: OrganizationId,
     /// What it may read.
     pub(crate) scope: Scope,
+    /// Who it is, where one may manage less than another.
+    pub(crate) actor: Actor,
+    /// The member; `None` is a secret key.
+    pub(crate) member: Option<MemberId>,
+}
+
+/// Anybody who may see how many alerts are open: a member, a secret key, or a page with a badge token.
+#[derive(Debug)]
+pub(crate) struct BadgeReader {
+    /// What it may read.
+    pub(crate) scope: Scope,
 }
 
 /// The client in the path, asked for by itself, a member or a secret key.
@@ -65,17 +82,29 @@ pub(crate) struct ForClient {
     pub(crate) client: Client,
 }
 
+impl Worker {
+    /// Who it is, where one may manage less than another.
+    pub(super) const fn actor(&self) -> Actor {
+        match (self.scope, self.member) {
+            (Scope::Member(organization, role), Some(member)) => {
+                Actor::Member(organization, member, role)
+            }
+            _ => Actor::SecretKey(self.organization),
+        }
+    }
+}
+
 impl Caller {
     /// Refuses a client that asks for another one, without a look at whether that one exists.
     pub(crate) fn may_see(&self, external_id: &str) -> Result<(), Problem> {
         match &self.0 {
             Principal::Secret(_) | Principal::Member(..) => Ok(()),
-            Principal::Client(_, own) if own == external_id => Ok(()),
+            Principal::Client(_, own) if normalize_id(own) == normalize_id(external_id) => Ok(()),
             Principal::Client(..) => Err(Problem::forbidden(
                 "a client's token opens only the data of the client that it names as sub",
             )
             .field("client_id")),
-            Principal::Write(_) => Err(only_sends_events()),
+            Principal::Write(..) => Err(only_sends_events()),
         }
     }
 
@@ -92,12 +121,28 @@ impl Caller {
             Principal::Member(_, _, role) => Scope::Member(organization, *role),
             _ => Scope::Service(organization),
         };
-        let found = api.mainstay.find_client(scope, external_id).await?;
+        let mut found = api.mainstay.find_client(scope, external_id).await?;
+        if found.is_none() && !matches!(self.0, Principal::Client(..)) {
+            // Not for a client's token: anybody can join an id to anybody's client.
+            found = api.mainstay.find_by_anonymous_id(scope, external_id).await?;
+        }
         Ok(found.map(|client| match &self.0 {
             // Its own id was not known before; from here on the database checks a second time.
             Principal::Client(..) => (Scope::Client(organization, client.id), client),
             _ => (scope, client),
         }))
+    }
+}
+
+/// Who vouches for what a caller sends. A browser says where it is; without that, a server's write key is
+/// taken at its word.
+pub(super) fn authority(principal: &Principal, headers: &HeaderMap) -> Authority {
+    let from_browser =
+        || headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
+    match principal {
+        Principal::Secret(_) | Principal::Member(..) => Authority::Organization,
+        Principal::Write(_, KeySource::Server) if !from_browser() => Authority::WriteKey,
+        Principal::Write(..) | Principal::Client(..) => Authority::Client,
     }
 }
 
@@ -144,7 +189,13 @@ impl FromRequestParts<Api> for Caller {
         let credential = credential(&parts.headers)?;
         let principal = api.mainstay.authenticate(&credential).await?;
         let principal = principal.ok_or_else(|| Problem::unauthenticated(UNKNOWN, true))?;
-        Ok(Self(principal, CallerKey::of(&credential)))
+        AskedOrganization::note(&parts.extensions, principal.organization());
+        tracing::Span::current().record("by", principal.to_string());
+        if let Principal::Member(_, _, role) = &principal {
+            check_method(*role, &parts.method)?;
+        }
+        let authority = authority(&principal, &parts.headers);
+        Ok(Self(principal, CallerKey::of(&credential), authority))
     }
 }
 
@@ -152,7 +203,7 @@ impl FromRequestParts<Api> for Worker {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Caller(principal, _) = Caller::from_request_parts(parts, api).await?;
+        let Caller(principal, ..) = Caller::from_request_parts(parts, api).await?;
         let organization = principal.organization();
         match principal {
             Principal::Secret(_) => {
@@ -163,7 +214,7 @@ impl FromRequestParts<Api> for Worker {
                 scope: Scope::Member(organization, role),
                 member: Some(member),
             }),
-            Principal::Write(_) => Err(only_sends_events()),
+            Principal::Write(..) => Err(only_sends_events()),
             Principal::Client(..) => Err(Problem::forbidden(
                 "a client's token opens only the client's own data; this needs a secret key \
                  (msk_…) or a member's token (mmt_…)",
@@ -172,17 +223,32 @@ impl FromRequestParts<Api> for Worker {
     }
 }
 
+impl FromRequestParts<Api> for BadgeReader {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
+        let credential = credential(&parts.headers)?;
+        if let Some(badge) = api.mainstay.badge_reader(&credential).await? {
+            AskedOrganization::note(&parts.extensions, badge.organization);
+            return Ok(Self { scope: badge.scope() });
+        }
+        let Worker { scope, .. } = Worker::from_request_parts(parts, api).await?;
+        Ok(Self { scope })
+    }
+}
+
 impl FromRequestParts<Api> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let Worker { organization, scope, .. } = Worker::from_request_parts(parts, api).await?;
-        if let Scope::Member(_, Role::Staff) = scope {
-            return Err(Problem::forbidden(
-                "this member's role is staff; this needs the role owner or admin, or a secret key",
-            ));
+        let worker = Worker::from_request_parts(parts, api).await?;
+        let Worker { organization, scope, .. } = worker;
+        match scope {
+            Scope::Member(_, role) if !role.may_administer() => Err(Problem::forbidden(format!(
+                "this member's role is {role}; this needs the role owner or admin, or a secret key"
+            ))),
+            _ => Ok(Self { organization, scope, actor: worker.actor(), member: worker.member }),
         }
-        Ok(Self { organization, scope })
     }
 }
 

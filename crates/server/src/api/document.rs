@@ -28,7 +28,8 @@ events, writes each client's weekly insights and tells staff which client needs 
 Clients are named by the id that the host app gave them (`client_id`, Segment's `userId`). Times are \
 RFC 3339 in UTC; days are calendar days of the organization's time zone. Figures are whole numbers; \
 those named `…_hundredths` are hundredths. Every failure is a problem (RFC 9457) that names the \
-field, the limit and what to do.";
+field, the limit and what to do. Every answer about an organization of sample data says so: by the header \
+`Mainstay-Sample-Data: true`, and by `\"sample_data\": true` in every object.";
 
 const TAGS: &[(&str, &str)] = &[
     (
@@ -56,7 +57,7 @@ const TAGS: &[(&str, &str)] = &[
 const SCHEMES: &[(&str, &str)] = &[
     ("secret_key", "`msk_…`: everything of one organization, for its own servers."),
     ("write_key", "`mwk_…`: sends events, and nothing else; may be published."),
-    ("member_token", "`mmt_…`: what one member may do, by its role."),
+    ("member_token", "`mmt_…`: what one member may do, by its role. A viewer's only reads."),
     (
         "client_token",
         "A JWT that the host app signs for one of its clients with the organization's token secret: \
@@ -78,6 +79,7 @@ const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
     ("staff_task_id", "The staff task's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("webhook_id", "The webhook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("message_id", "The message's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("merge_id", "The merge's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("job", "The job: weekly, daily or hourly.", None, "weekly"),
     ("day", "The calendar day of the score.", Some(KnownFormat::Date), "2026-05-01"),
 ];
@@ -133,13 +135,22 @@ const FAILURES: &[Failure] = &[
         header: None,
     },
     Failure {
+        status: "408",
+        name: "TooSlow",
+        description: "The body took too long to arrive; send it again.",
+        kind: "too-slow",
+        title: "The request took too long to arrive",
+        detail: "the body took too long to arrive; send it again, in smaller parts over a slow \
+                 connection",
+        header: None,
+    },
+    Failure {
         status: "409",
         name: "Conflict",
         description: "It is there already, or no longer in a state for this.",
         kind: "conflict",
         title: "It is there already or changed",
-        detail: "this alert is already resolved: only an open one can be changed, and a new one \
-                 opens when its condition returns",
+        detail: "it was changed in the meantime; read it again, and repeat what still applies",
         header: None,
     },
     Failure {
@@ -190,7 +201,7 @@ const FAILURES: &[Failure] = &[
     Failure {
         status: "503",
         name: "Unavailable",
-        description: "The database cannot be used right now.",
+        description: "Not available right now: the database, or a connection that is too slow.",
         kind: "unavailable",
         title: "Not available right now",
         detail: "the database cannot be used; the server's log says why",
@@ -318,6 +329,14 @@ fn add_path_params(path: &str, operation: &mut Operation) {
     }
 }
 
+/// Whether a query names a client, of whom there may be none.
+fn names_client(operation: &Operation) -> bool {
+    operation.parameters.iter().flatten().any(|parameter| match parameter {
+        RefOr::T(parameter) => parameter.name == "client_id",
+        RefOr::Ref(_) => false,
+    })
+}
+
 fn add_failures(path: &str, operation: &mut Operation, open: bool) {
     let has_body = operation.request_body.is_some();
     let has_input = has_body || operation.parameters.is_some();
@@ -328,9 +347,12 @@ fn add_failures(path: &str, operation: &mut Operation, open: bool) {
         let applies = match failure.status {
             "400" => has_body,
             "413" => has_body && !segment,
-            "415" => has_body && !events,
+            // Events get a 503 instead of a 408, which every SDK takes for "send it again".
+            "408" | "415" => has_body && !events,
             "401" | "403" => !open,
-            "404" => path.contains('{') || path.starts_with("/api/client"),
+            "404" => {
+                path.contains('{') || path.starts_with("/api/client") || names_client(operation)
+            }
             "422" => has_input && !segment,
             "429" => events,
             // Where it can happen, the route says so itself.

@@ -11,7 +11,7 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{MAX_CLIENT_ID_CHARS, check_required, parse_timestamp},
     id::{
-        AlertId, ApiKeyId, EmailId, InsightId, MemberId, PlaybookId, StaffTaskId, TaskId,
+        AlertId, ApiKeyId, EmailId, InsightId, MemberId, MergeId, PlaybookId, StaffTaskId, TaskId,
         WebhookId, WebhookMessageId,
     },
     job::Job,
@@ -19,7 +19,7 @@ use mainstay_core::{
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{Api, body::field_of, problem::Problem};
+use super::{Api, body::field_of, problem::Problem, words::in_words};
 
 /// Nothing that can be asked for lies outside these years, and neither do both databases' calendars.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=9998;
@@ -37,7 +37,7 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
             let text = rejection.body_text();
             let reason = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, why)| why);
             let field = field_of(reason).unwrap_or("query");
-            Problem::invalid(field, format!("{reason} in the query"))
+            Problem::invalid(field, format!("{} in the query", in_words(reason)))
         })
     }
 }
@@ -78,6 +78,7 @@ path_ids! {
     InsightId = "insight_id", "GET /api/v1/clients/{client_id}/insights";
     AlertId = "alert_id", "GET /api/v1/alerts";
     EmailId = "email_id", "GET /api/v1/emails";
+    MergeId = "merge_id", "GET /api/v1/merges";
     ApiKeyId = "key_id", "GET /api/v1/keys";
     MemberId = "member_id", "GET /api/v1/members";
     PlaybookId = "playbook_id", "GET /api/v1/playbooks";
@@ -126,6 +127,23 @@ impl FromRequestParts<Api> for PathDay {
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
         let text = path_text(parts, "day").await?;
         day("day", &text).map(Self)
+    }
+}
+
+/// The version of a score model in a path.
+#[derive(Debug)]
+pub(crate) struct PathVersion(pub(crate) i64);
+
+impl FromRequestParts<Api> for PathVersion {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
+        let text = path_text(parts, "version").await?;
+        let version = text.parse().map_err(|_| {
+            let reason = "is no version; GET /api/v1/score-models lists them";
+            Problem::invalid("version", format!("{} {reason}", shown(&text)))
+        })?;
+        Ok(Self(version))
     }
 }
 

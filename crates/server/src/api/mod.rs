@@ -17,16 +17,22 @@ mod intake;
 mod names;
 mod probes;
 mod problem;
+mod sample;
 mod segment;
 mod take;
 mod v1;
+mod words;
 
 pub(crate) use problem::Problem;
 pub(crate) use v1::clients::events::{event_range, read_cursor, write_cursor};
 
-use std::sync::Arc;
+use std::{ops::Deref, sync::Arc};
 
-use axum::{Router, extract::DefaultBodyLimit, middleware::map_response};
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    middleware::{from_fn_with_state, map_response},
+};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
@@ -36,12 +42,22 @@ use crate::{
     http::{Site, traced},
 };
 
-/// What every handler needs.
+/// What every handler needs. Cloned several times a request, so it is one pointer.
 #[derive(Clone)]
-pub(crate) struct Api {
+pub(crate) struct Api(Arc<Shared>);
+
+impl Deref for Api {
+    type Target = Shared;
+
+    fn deref(&self) -> &Shared {
+        &self.0
+    }
+}
+
+pub(crate) struct Shared {
     mainstay: Mainstay,
     writer: EventWriter,
-    site: Arc<Site>,
+    site: Site,
     document: docs::Document,
     readiness: probes::Readiness,
 }
@@ -49,19 +65,24 @@ pub(crate) struct Api {
 /// Every route of the API, for any listener.
 pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Router {
     let (handlers, document) = OpenApiRouter::with_openapi(document::base(&site))
-        .merge(client::success::routes())
-        .merge(v1::routes())
+        .merge(
+            OpenApiRouter::new()
+                .merge(client::success::routes())
+                .merge(v1::routes())
+                .merge(probes::routes())
+                .merge(docs::routes())
+                .layer(from_fn_with_state(mainstay.clone(), sample::mark)),
+        )
+        // What SDKs send is answered without anybody's data, and asking whose it is costs a boxed future.
         .merge(segment::routes())
-        .merge(probes::routes())
-        .merge(docs::routes())
         .split_for_parts();
-    let api = Api {
+    let api = Api(Arc::new(Shared {
         mainstay,
         writer,
-        site: Arc::new(site),
+        site,
         document: docs::Document::new(&document::complete(document)),
         readiness: probes::Readiness::default(),
-    };
+    }));
     let mut router = handlers
         .with_state(api)
         .merge(docs::pages())

@@ -1,13 +1,15 @@
 //! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
 //! document cannot lag behind them. None of these types has a value.
 
-use mainstay_core::{email, engagement, health, insight, job, notice, playbook, score};
-use mainstay_store::{KeyKind as Key, Role as MemberRole, RunState as Run, TaskStatus as Task};
+use mainstay_core::{email, engagement, health, insight, job, member, notice, playbook, score};
+use mainstay_store::{
+    KeyKind as Key, KeySource as Source, MergeState as Merging, RunState as Run, TaskStatus as Task,
+};
 use utoipa::{
     PartialSchema, ToSchema,
     openapi::{
         RefOr, Schema,
-        schema::{ObjectBuilder, Type},
+        schema::{ObjectBuilder, SchemaType, Type},
     },
 };
 
@@ -52,6 +54,7 @@ names! {
     AlertType, "What a momentum alert warns of.", health::AlertType::ALL;
     AlertStatus, "What became of an alert.", health::AlertStatus::ALL;
     Severity, "How bad it is.", health::Severity::ALL;
+    Ending, "How an alert ended by itself.", health::Ending::ALL;
     TaskStatus, "How far an onboarding task is.",
         [Task::Pending, Task::InProgress, Task::Completed, Task::Skipped];
     EmailType, "What kind of mail it is.", email::EmailType::ALL;
@@ -62,10 +65,39 @@ names! {
     RoutedEvent, "What a webhook can choose to hear of.", notice::NoticeType::ROUTED;
     EndpointKind, "What a webhook understands.", notice::EndpointKind::ALL;
     MessageState, "What became of a message.", notice::MessageState::ALL;
-    Job, "What runs by itself.", job::Job::ALL;
+    JobName, "What runs by itself.", job::Job::ALL;
     JobRunState, "What is so about a run.",
         [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];
     StaffTaskState, "What became of a task of the staff's.", playbook::StaffTaskState::ALL;
-    Role, "What a member may do.", [MemberRole::Owner, MemberRole::Admin, MemberRole::Staff];
+    Role, "What a member may do.", member::Role::ALL;
+    MergeState, "How far a merge is.", Merging::ALL;
     KeyKind, "What a key opens.", [Key::Secret, Key::Write, Key::Member];
+    KeySource, "Where a write key is used.", [Source::Server, Source::Browser];
+}
+
+/// An id that the host app chose, as bodies take it.
+macro_rules! host_ids {
+    ($($name:ident, $description:literal, $max:literal;)+) => {$(
+        #[doc = $description]
+        pub(crate) enum $name {}
+
+        impl PartialSchema for $name {
+            fn schema() -> RefOr<Schema> {
+                ObjectBuilder::new()
+                    .schema_type(SchemaType::from_iter([Type::String, Type::Integer]))
+                    .description(Some($description))
+                    .max_length(Some($max))
+                    .into()
+            }
+        }
+
+        impl ToSchema for $name {}
+    )+};
+}
+
+host_ids! {
+    HostId, "An id of the host app: a text of up to 255 characters, or a whole number, which is read as \
+        one.", 255;
+    MessageId, "A sender's id of a message: a text of up to 100 characters, or a whole number, which is \
+        read as one.", 100;
 }

@@ -1,10 +1,14 @@
 //! Whether the process lives and whether it can work, for whatever watches over it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{Json, extract::State};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
+use tokio::time::timeout;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -15,17 +19,38 @@ use crate::Mainstay;
 /// who asks without a key should be able to make us do all the time.
 const CHECK_HOLDS: SignedDuration = SignedDuration::from_mins(1);
 
+/// What the whole check may take: whoever asks does so every few seconds, and takes silence for "no".
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// When the database was last found to be this version's.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Readiness(Arc<Mutex<Option<Timestamp>>>);
 
 impl Readiness {
     async fn check(&self, mainstay: &Mainstay) -> Result<(), Problem> {
+        let stopped = mainstay.supervisor().not_running();
+        if !stopped.is_empty() {
+            return Err(Problem::unavailable(format!(
+                "not running: {}; the server's log says why",
+                stopped.join(", ")
+            )));
+        }
+        if timeout(CHECK_TIMEOUT, self.check_database(mainstay)).await == Ok(true) {
+            return Ok(());
+        }
+        Err(Problem::unavailable(
+            "the database cannot be written or is not ready for this version; the server's log says \
+             why",
+        ))
+    }
+
+    /// Whether the database can be written, and is this version's.
+    async fn check_database(&self, mainstay: &Mainstay) -> bool {
         let now = mainstay.now();
         let checked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let holds = checked.is_some_and(|at| now.duration_since(at).abs() < CHECK_HOLDS);
         let result = async {
-            mainstay.store().ping().await?;
+            mainstay.store().check_writable().await?;
             if !holds {
                 mainstay.store().check_ready().await?;
             }
@@ -33,15 +58,12 @@ impl Readiness {
         };
         if let Err(error) = result.await {
             tracing::error!(%error, "not ready");
-            return Err(Problem::unavailable(
-                "the database does not answer or is not ready for this version; the server's log \
-                 says why",
-            ));
+            return false;
         }
         if !holds {
             *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
         }
-        Ok(())
+        true
     }
 }
 
@@ -71,8 +93,9 @@ async fn healthz() -> Json<Health> {
 
 /// Can it work?
 ///
-/// Asks the database for a sign of life, and at most once a minute whether its schema is this
-/// version's and its row-level security holds. Send no traffic here while this fails.
+/// Tries within 2 seconds whether the database can be written, and at most once a minute whether its
+/// schema is this version's and its row-level security holds. A background loop that should run and does
+/// not is named. Send no traffic here while this fails.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operation", security(()),
     responses((status = 200, description = "It can.", body = Health)),

@@ -73,6 +73,9 @@ const fn kind_of(status: StatusCode) -> (&'static str, &'static str) {
         StatusCode::METHOD_NOT_ALLOWED => {
             ("urn:mainstay:problem:method-not-allowed", "This cannot be done here")
         }
+        StatusCode::REQUEST_TIMEOUT => {
+            ("urn:mainstay:problem:too-slow", "The request took too long to arrive")
+        }
         StatusCode::CONFLICT => ("urn:mainstay:problem:conflict", "It is there already or changed"),
         StatusCode::PAYLOAD_TOO_LARGE => ("urn:mainstay:problem:too-large", "Too much at once"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
@@ -190,8 +193,16 @@ impl Problem {
             StoreError::Conflict => Self::unavailable(
                 "another request changed the same data at the same time; try again",
             ),
+            StoreError::MayNotWrite => Self::forbidden(error.to_string()),
             StoreError::Taken(what) => {
                 Self::new(StatusCode::CONFLICT, format!("{what} is already taken")).field(what)
+            }
+            StoreError::Unavailable(_) => {
+                tracing::error!(%error, "a request found the database unavailable");
+                Self::unavailable(
+                    "the database is not available right now; send this again in a moment, and see \
+                     the server's log if it lasts",
+                )
             }
             StoreError::Database(_) => {
                 tracing::error!(%error, "a request failed in the database");
@@ -221,6 +232,7 @@ impl From<Error> for Problem {
         match error {
             Error::Invalid { field, reason } => Self::invalid(&field, reason),
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, message),
+            Error::Forbidden(_) => Self::forbidden(message),
             Error::Conflict(_) => {
                 let problem = Self::new(StatusCode::CONFLICT, message.as_str());
                 match field_of(&message) {
@@ -234,6 +246,7 @@ impl From<Error> for Problem {
             Error::Unavailable { retry_after_seconds } => {
                 Self::unavailable(message).retry_after(retry_after_seconds)
             }
+            Error::Panicked(_) => Self::new(StatusCode::INTERNAL_SERVER_ERROR, message),
             Error::Store(error) => Self::of_store(&error),
         }
     }

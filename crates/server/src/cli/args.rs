@@ -7,10 +7,12 @@ use clap::{
 };
 use jiff::Timestamp;
 use mainstay_core::{engagement::parse_timestamp, id::ApiKeyId, job::Job};
-use mainstay_store::{KeyKind, Role};
+use mainstay_store::{KeyKind, KeySource, Role};
 
 use super::log::LogFormat;
-use crate::engagement::import::{ColumnMapping, EventTypeMapping, Format};
+use crate::engagement::import::{
+    ColumnMapping, DateFormat, EventTypeMapping, FileEncoding, Format,
+};
 
 // Broken by hand, like all that follows: clap breaks lines only with a crate more.
 const ABOUT: &str = "\
@@ -51,10 +53,12 @@ const IMPORT_EXAMPLES: &str = "\
 Examples:
   mainstay import events.csv --org acme --dry-run
   mainstay import export.csv.gz --org acme --column client_id=user --column timestamp=at
+  mainstay import excel.csv --org acme --encoding windows-1252 --date-format '%d.%m.%Y %H:%M'
   mainstay import segment.ndjson --org acme --event-type 'Report Exported=export_downloaded'
 
 CSV columns: client_id, event, timestamp (required), message_id, session_id, page_path,
-duration_seconds; any other column goes into the event's data. NDJSON: Segment's track, page,
+duration_seconds; any other column goes into the event's data. They are separated by commas, semicolons
+or tabs, as Excel saves them. NDJSON: Segment's track, page,
 identify and group messages, one a line. Importing a file twice adds nothing.
 
 Refused rows are written to FILE.rejects.csv with their line and the reason.
@@ -83,6 +87,18 @@ Examples:
   mainstay job history --org acme --job daily
 
 `mainstay serve` does what is due by itself, in each organization's time zone.";
+
+const SECRETS_EXAMPLES: &str = "\
+Examples:
+  mainstay secrets status
+  mainstay secrets rotate
+  mainstay secrets new-key >> mainstay.key
+
+Secrets in the database that must be readable again (what signs clients' tokens and webhooks, addresses
+of webhooks) are encrypted with AES-256-GCM. The keys come from MAINSTAY_KEY, else the file that
+MAINSTAY_KEY_FILE or `key_file` names, else a file beside the database that the first start makes. With
+keys in the environment or on several machines, put the new one first everywhere, restart, and then run
+rotate --existing. MAINSTAY_SECRETS_AT_REST=plain stores secrets as they are.";
 
 const DB_EXAMPLES: &str = "\
 Examples:
@@ -156,12 +172,24 @@ pub(super) enum Command {
     Job(JobCommand),
     /// Recompute everything stored from the events; exit status 1 when anything differs
     Verify(Verify),
+    /// The keys that secrets in the database are encrypted with
+    #[command(subcommand, after_help = SECRETS_EXAMPLES)]
+    Secrets(SecretsCommand),
     /// Look at and change the database's schema
     #[command(subcommand, after_help = DB_EXAMPLES)]
     Db(DbCommand),
 }
 
 impl Command {
+    /// Where a command that prints a link is told that the server is reached.
+    pub(super) const fn reached(&self) -> Option<&Reached> {
+        match self {
+            Self::Org(OrgCommand::Create { reached, .. })
+            | Self::Member(MemberCommand::Add { reached, .. }) => Some(reached),
+            _ => None,
+        }
+    }
+
     /// The options of a command that serves.
     pub(super) const fn served(&self) -> Option<&Served> {
         match self {
@@ -180,6 +208,22 @@ pub(super) struct Served {
     /// How logs are written to standard error: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(super) log_format: LogFormat,
+}
+
+/// Where the server is or will be reached, for links that are printed.
+#[derive(Debug, Default, clap::Args)]
+pub(super) struct Reached {
+    /// Address that the server listens on, for the link
+    #[arg(long, value_name = "HOST:PORT")]
+    pub(super) listen: Option<String>,
+
+    // Not a doc comment: rustdoc takes it for a link.
+    #[arg(
+        long,
+        value_name = "URL",
+        help = "Address that people use, for the link, such as https://success.example.com"
+    )]
+    pub(super) public_url: Option<String>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -210,6 +254,16 @@ pub(super) enum OrgCommand {
         timezone: Option<String>,
         #[command(flatten)]
         json: Json,
+        #[command(flatten)]
+        reached: Reached,
+    },
+    /// Change what an organization counts
+    Set {
+        /// Short name
+        slug: String,
+        /// Whether high-value types count that a browser or a client's own token sends
+        #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set)]
+        count_self_told: bool,
     },
     /// List organizations
     List {
@@ -230,6 +284,9 @@ pub(super) enum KeyCommand {
         /// Whose key it is, for a member's
         #[arg(long, value_name = "EMAIL")]
         member: Option<String>,
+        /// Where a write key is used: server, or browser for pages and apps [default: server]
+        #[arg(long, value_name = "SOURCE")]
+        source: Option<KeySource>,
         #[command(flatten)]
         json: Json,
     },
@@ -258,7 +315,8 @@ pub(super) enum MemberCommand {
         /// The member's e-mail address
         #[arg(long)]
         email: String,
-        /// owner or admin (everything), or staff (no settings, keys or members)
+        /// owner (everything), admin (everything but owners), staff (no settings, keys or members) or
+        /// viewer (sees what staff see, changes nothing)
         #[arg(long, value_parser = roles(), hide_possible_values = true)]
         role: Role,
         /// What people call the member [default: the address]
@@ -266,11 +324,23 @@ pub(super) enum MemberCommand {
         name: Option<String>,
         #[command(flatten)]
         json: Json,
+        #[command(flatten)]
+        reached: Reached,
     },
     /// List members
     List {
         #[command(flatten)]
         org: Org,
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Print a link by which a member chooses a new password; it works once, for 24 hours
+    Reset {
+        #[command(flatten)]
+        org: Org,
+        /// The member's e-mail address
+        #[arg(long)]
+        email: String,
         #[command(flatten)]
         json: Json,
     },
@@ -299,6 +369,15 @@ pub(super) struct Import {
     /// What an event of the file counts as; can be repeated
     #[arg(long, value_name = "NAME=TYPE")]
     pub(super) event_type: Vec<EventTypeMapping>,
+    /// How a CSV file is encoded, unless UTF-8 or marked as UTF-16; windows-1252 for Excel's
+    #[arg(long, value_name = "NAME")]
+    pub(super) encoding: Option<FileEncoding>,
+    /// IANA zone of times in a CSV file without an offset [default: the organization's]
+    #[arg(long, value_name = "ZONE", alias = "time-zone")]
+    pub(super) timezone: Option<String>,
+    /// How a CSV file writes times, where not as 2026-11-28 09:30: "%d.%m.%Y %H:%M"
+    #[arg(long, value_name = "FORMAT")]
+    pub(super) date_format: Option<DateFormat>,
     /// Read and check everything, store nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -373,6 +452,23 @@ pub(super) enum JobCommand {
 }
 
 #[derive(Debug, Subcommand)]
+pub(super) enum SecretsCommand {
+    /// Show which keys are used
+    Status {
+        #[command(flatten)]
+        json: Json,
+    },
+    /// Encrypt all secrets with a new key, which is put first in the key file
+    Rotate {
+        /// Make no new key: use the first one there is
+        #[arg(long)]
+        existing: bool,
+    },
+    /// Print a new key
+    NewKey,
+}
+
+#[derive(Debug, Subcommand)]
 pub(super) enum DbCommand {
     /// Bring the schema to this version's
     Migrate,
@@ -397,7 +493,7 @@ fn kinds() -> impl TypedValueParser<Value = KeyKind> {
 }
 
 fn roles() -> impl TypedValueParser<Value = Role> {
-    PossibleValuesParser::new(["owner", "admin", "staff"]).try_map(|text| text.parse())
+    PossibleValuesParser::new(Role::ALL.map(Role::as_str)).try_map(|text| text.parse())
 }
 
 fn instant(text: &str) -> Result<Timestamp, String> {

@@ -2,7 +2,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use url::form_urlencoded;
 
-use super::{Result, output::Output, progress, serve::Server};
+use super::{Result, open, output::Output, progress, serve::Server};
 use crate::{
     Mainstay,
     config::Settings,
@@ -10,13 +10,21 @@ use crate::{
     http::Site,
 };
 
-pub(super) async fn run(
-    mainstay: &Mainstay,
-    settings: &Settings,
-    out: &mut Output,
-) -> Result<ExitCode> {
+pub(super) async fn run(settings: &Settings, out: &mut Output) -> Result<ExitCode> {
     // First, because it may fail and the rest takes a while.
     let server = Server::bind(settings).await?;
+    let Some(mainstay) = server.open(settings).await? else { return Ok(ExitCode::SUCCESS) };
+    let ended = serve(&mainstay, server, settings, out).await;
+    open::close(&mainstay).await;
+    ended.map(|()| ExitCode::SUCCESS)
+}
+
+async fn serve(
+    mainstay: &Mainstay,
+    server: Server,
+    settings: &Settings,
+    out: &mut Output,
+) -> Result<()> {
     let bar = progress::steps();
     bar.set_message("sample data");
     let prepared = Box::pin(prepare(mainstay, |done, total| {
@@ -32,8 +40,7 @@ pub(super) async fn run(
         client: mainstay.client_link(demo.organization.id, &demo.client_id, None, &site).await?.url,
     };
     tell(&demo, &doors, &site, settings, out)?;
-    server.serve(mainstay, site, settings, out).await?;
-    Ok(ExitCode::SUCCESS)
+    server.serve(mainstay, site, settings, out).await
 }
 
 /// Links that let somebody in.

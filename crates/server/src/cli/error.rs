@@ -6,6 +6,7 @@ use crate::{
     Error,
     config::ConfigError,
     engagement::{ImportFailure, import::ImportError},
+    secrets::SecretsError,
 };
 
 /// Why a command failed. Each message says what to do.
@@ -17,6 +18,9 @@ pub(super) enum CliError {
     /// A service refused or failed.
     #[error("{}", explained(.0))]
     Service(Error),
+    /// The keys of the database's secrets.
+    #[error(transparent)]
+    Secrets(#[from] SecretsError),
     /// The imported file.
     #[error(transparent)]
     Import(#[from] ImportError),
@@ -39,6 +43,9 @@ pub(super) enum CliError {
     /// The server stopped by itself.
     #[error("the server stopped: {0}")]
     Serving(io::Error),
+    /// A background loop ended that nothing can go on without.
+    #[error("the server stopped: {0}; the log has its place, please report it")]
+    Background(String),
     /// The operating system refused threads or the like.
     #[error("cannot start: {0}")]
     Runtime(io::Error),

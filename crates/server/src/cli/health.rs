@@ -4,7 +4,7 @@ use mainstay_core::{
     health::{AlertType, Change, Severity},
     text::counted,
 };
-use mainstay_store::{DataSilence, Scope};
+use mainstay_store::Scope;
 use serde::Serialize;
 
 use super::{
@@ -14,9 +14,12 @@ use super::{
     output::Output,
     table::{Table, sentence, shown},
 };
-use crate::{Error, Mainstay, health::HealthChange};
+use crate::{
+    Error, Mainstay,
+    health::{HealthChange, MissingData},
+};
 
-const COLUMNS: [&str; 5] = ["client_id", "type", "severity", "change", "message"];
+const COLUMNS: [&str; 6] = ["client_id", "type", "severity", "change", "held", "message"];
 /// How often a check without `--as-of` is put off behind one that began later and was faster.
 const MOST_TRIES: u32 = 100;
 
@@ -26,6 +29,8 @@ struct Row {
     r#type: AlertType,
     severity: Severity,
     change: Change,
+    /// Whether it is told to nobody, because the data that it rests on are missing.
+    held: bool,
     message: String,
 }
 
@@ -36,6 +41,7 @@ impl From<HealthChange> for Row {
             r#type: change.kind,
             severity: change.severity,
             change: change.change,
+            held: change.held,
             message: change.message,
         }
     }
@@ -44,16 +50,14 @@ impl From<HealthChange> for Row {
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
     let mut asked = asked(mainstay, args).await?;
     let changes = check(mainstay, args, &mut asked).await?;
-    let silence = mainstay.data_silence(Scope::Service(asked.organization.id)).await?;
-    // Those that are held are told when the silence ends, should they still be true then.
-    let mut rows: Vec<Row> =
-        changes.into_iter().filter(|change| !change.held).map(Row::from).collect();
+    let missing = mainstay.missing_data(Scope::Service(asked.organization.id)).await?;
+    let mut rows: Vec<Row> = changes.into_iter().map(Row::from).collect();
     rows.sort_by(|a, b| (&a.client_id, a.r#type).cmp(&(&b.client_id, b.r#type)));
     if !out.records(args.format, &COLUMNS, || rows.clone(), || rows.clone())? {
+        // Those that are held are told when the data are back, should they still be true then.
+        rows.retain(|row| !row.held);
         tell(&asked, &rows, out)?;
-        if let Some(silence) = silence {
-            tell_silence(&asked, &silence, out)?;
-        }
+        tell_missing(&asked, &missing, out)?;
     }
     note_dry_run(args);
     Ok(ExitCode::SUCCESS)
@@ -114,13 +118,30 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn tell_silence(asked: &Asked, silence: &DataSilence, out: &mut Output) -> Result<()> {
-    let since = local(silence.since, &asked.organization);
-    let held = counted(silence.held_alerts, "alert");
-    writeln!(
-        out,
-        "\nno client at all has sent an event since {since}: {held} about it are held until events \
-         come again; check that your app still sends"
-    )?;
+fn tell_missing(asked: &Asked, missing: &MissingData, out: &mut Output) -> Result<()> {
+    let held = counted(missing.held_alerts, "alert");
+    let are_held = format!(
+        "{held} that {} on recent activity {} held until events come again at half their usual rate; \
+         check that your app still sends",
+        if missing.held_alerts == 1 { "rests" } else { "rest" },
+        if missing.held_alerts == 1 { "is" } else { "are" },
+    );
+    let local = |at| local(at, &asked.organization);
+    if let Some(silence) = &missing.silence {
+        let since = local(silence.since);
+        let what = match silence.clients {
+            None => format!("no client at all has sent an event since {since}"),
+            Some((clients, usual)) => format!(
+                "only {} came on the day of {since}, where at least {usual} usually do",
+                counted(clients, "client")
+            ),
+        };
+        writeln!(out, "\n{what}: {are_held}")?;
+    }
+    for silence in &missing.keys {
+        let since = local(silence.since);
+        let prefix = &silence.prefix;
+        writeln!(out, "\nno event has come with the key {prefix}… since {since}: {are_held}")?;
+    }
     Ok(())
 }

@@ -1,11 +1,14 @@
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
-use mainstay_core::text::{counted, grouped};
+use mainstay_core::{
+    text::{counted, grouped},
+    time::time_zone,
+};
 use serde::Serialize;
 
 use super::{REFUSED, Result, args::Import, organization, output::Output, progress};
 use crate::{
-    Mainstay,
+    Error, Mainstay,
     engagement::{ImportSummary, import::ImportOptions},
 };
 
@@ -15,15 +18,26 @@ struct Told<'a> {
     stored: u64,
     duplicate: u64,
     refused: u64,
+    waiting: u64,
     profiles: u64,
+    /// Rows whose time had no offset and was read in the zone.
+    local_times: u64,
+    timezone: &'a str,
     rejects: Option<&'a PathBuf>,
     dry_run: bool,
 }
 
 pub(super) async fn run(mainstay: &Mainstay, args: Import, out: &mut Output) -> Result<ExitCode> {
     let organization = organization(mainstay, &args.org.org).await?;
-    let options =
-        ImportOptions { format: args.format, columns: args.column, event_types: args.event_type };
+    let zone = args.timezone.as_deref().unwrap_or(&organization.time_zone).to_owned();
+    let options = ImportOptions {
+        format: args.format,
+        columns: args.column,
+        event_types: args.event_type,
+        encoding: args.encoding,
+        time_zone: Some(time_zone(&zone).map_err(|reason| Error::invalid("timezone", reason))?),
+        date_format: args.date_format,
+    };
     let bar = progress::bytes();
     let imported = mainstay
         .import_file(organization.id, &args.file, &options, args.dry_run, |at| {
@@ -45,13 +59,20 @@ pub(super) async fn run(mainstay: &Mainstay, args: Import, out: &mut Output) -> 
             stored: summary.stored,
             duplicate: summary.duplicates,
             refused: summary.refused,
+            waiting: summary.waiting,
             profiles: summary.profiles,
+            local_times: summary.local_times,
+            timezone: &zone,
             rejects: summary.rejects.as_ref(),
             dry_run: args.dry_run,
         })?;
     } else {
         let (file, slug) = (args.file.display().to_string(), &organization.slug);
         tell(&summary, &file, slug, args.dry_run, out)?;
+        if summary.local_times > 0 {
+            let times = counted(i64::try_from(summary.local_times).unwrap_or(i64::MAX), "time");
+            writeln!(out, "{times} without an offset, read as local time of {zone} (--timezone)")?;
+        }
     }
     Ok(ExitCode::from(if summary.refused > 0 { REFUSED } else { 0 }))
 }
@@ -75,6 +96,9 @@ fn tell(
         ("duplicate", summary.duplicates),
         ("refused", summary.refused),
     ];
+    if summary.waiting > 0 {
+        counts.push(("waiting", summary.waiting));
+    }
     if summary.profiles > 0 {
         counts.push(("profiles", summary.profiles));
     }

@@ -2,7 +2,7 @@ use std::{collections::HashMap, io::Write as _, process::ExitCode};
 
 use jiff::Timestamp;
 use mainstay_core::id::{ApiKeyId, MemberId};
-use mainstay_store::{ApiKey, KeyKind, Organization};
+use mainstay_store::{ApiKey, KeyKind, KeySource, Organization};
 use serde::Serialize;
 
 use super::{
@@ -18,6 +18,7 @@ use crate::{Error, Mainstay};
 struct Created<'a> {
     id: ApiKeyId,
     kind: KeyKind,
+    source: Option<KeySource>,
     member: Option<&'a str>,
     key: &'a str,
 }
@@ -26,6 +27,7 @@ struct Created<'a> {
 struct Listed {
     id: ApiKeyId,
     kind: KeyKind,
+    source: Option<KeySource>,
     prefix: String,
     member: Option<String>,
     created_at: Timestamp,
@@ -38,12 +40,19 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     match command {
-        KeyCommand::Create { org, kind, member, json } => {
+        KeyCommand::Create { org, kind, member, source, json } => {
             let organization = organization(mainstay, &org.org).await?;
-            let created = mainstay.create_key(organization.id, kind, member.as_deref()).await?;
+            let created =
+                mainstay.create_key_for(organization.id, kind, member.as_deref(), source).await?;
             if json.json {
                 let (id, key) = (created.id, created.key.as_str());
-                out.json(&Created { id, kind, member: member.as_deref(), key })?;
+                out.json(&Created {
+                    id,
+                    kind,
+                    source: created.source,
+                    member: member.as_deref(),
+                    key,
+                })?;
             } else {
                 let bold = out.style().bold();
                 writeln!(
@@ -90,6 +99,7 @@ async fn listed(mainstay: &Mainstay, organization: &Organization) -> Result<Vec<
     let listed = |key: ApiKey| Listed {
         id: key.id,
         kind: key.kind,
+        source: key.source,
         prefix: key.prefix,
         member: key.member.and_then(|member| members.get(&member).cloned()),
         created_at: key.created_at,
@@ -103,7 +113,10 @@ fn list(keys: &[Listed], out: &mut Output) -> Result<()> {
     for key in keys {
         table.row([
             key.id.to_string(),
-            key.kind.to_string(),
+            match key.source {
+                Some(KeySource::Browser) => "write (browser)".to_owned(),
+                _ => key.kind.to_string(),
+            },
             format!("{}\u{2026}", shown(&key.prefix)),
             key.member.as_deref().map_or_else(|| NONE.to_owned(), shown),
             minute(key.created_at),

@@ -4,6 +4,7 @@ use clap::ValueEnum;
 use tracing_subscriber::EnvFilter;
 
 use super::{CliError, Result};
+use crate::supervise::log_panics;
 
 /// How logs are written: lines for people, or a JSON object a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -32,7 +33,9 @@ pub(super) fn start(format: Option<LogFormat>) -> Result<()> {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(io::stderr)
+        .with_writer(|| Forgiving(io::stderr()))
+        // What cannot be logged cannot be told either, and trying to would panic.
+        .log_internal_errors(false)
         .with_ansi(colours);
     let started = match format {
         Some(LogFormat::Json) => builder.json().flatten_event(true).try_init(),
@@ -40,5 +43,22 @@ pub(super) fn start(format: Option<LogFormat>) -> Result<()> {
     };
     // A program that calls this as a library may log already, and knows how.
     drop(started);
+    log_panics();
     Ok(())
+}
+
+/// Standard error, as far as it can be written: a full disk or a reader that went away costs lines of the
+/// log and nothing else.
+struct Forgiving(io::Stderr);
+
+impl io::Write for Forgiving {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let _ = self.0.write_all(line);
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let _ = self.0.flush();
+        Ok(())
+    }
 }

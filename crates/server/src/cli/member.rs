@@ -2,7 +2,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use jiff::Timestamp;
 use mainstay_core::id::MemberId;
-use mainstay_store::{Member, Role};
+use mainstay_store::{Member, Organization, Role};
 use serde::Serialize;
 
 use super::{
@@ -30,6 +30,13 @@ struct Added<'a> {
     invitation_link: &'a str,
 }
 
+#[derive(Serialize)]
+struct Reset<'a> {
+    email: &'a str,
+    link: &'a str,
+    expires_at: Timestamp,
+}
+
 impl From<Member> for Listed {
     fn from(member: Member) -> Self {
         Self {
@@ -49,7 +56,7 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     match command {
-        MemberCommand::Add { org, email, role, name, json } => {
+        MemberCommand::Add { org, email, role, name, json, reached: _ } => {
             let organization = organization(mainstay, &org.org).await?;
             let member =
                 mainstay.add_member(organization.id, &email, name.as_deref(), role).await?;
@@ -59,10 +66,12 @@ pub(super) async fn run(
                 out.json(&Added { member: member.into(), invitation_link: &link })?;
             } else {
                 let (slug, email) = (&organization.slug, shown(&member.email));
+                let link = settings.printed_link(&link);
+                let how = if link.starts_with('/') { ", on your server's address" } else { "" };
                 writeln!(
                     out,
                     "added {email} as {role} of {slug}. Pass this link on; it works once, for 7 \
-                     days:\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
+                     days{how}:\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
                      --kind member --member {email}"
                 )?;
             }
@@ -85,19 +94,44 @@ pub(super) async fn run(
         }
         MemberCommand::Remove { org, email } => {
             let organization = organization(mainstay, &org.org).await?;
-            let wanted = email.trim().to_lowercase();
-            let members = mainstay.members(organization.id).await?;
-            let member = members.iter().find(|member| member.email == wanted).ok_or_else(|| {
-                CliError::Said(format!(
-                    "{wanted} is no member of {slug}; see: mainstay member list --org {slug}",
-                    slug = organization.slug
-                ))
-            })?;
+            let member = find(mainstay, &organization, &email).await?;
             mainstay.remove_member(organization.id, member.id).await?;
             writeln!(out, "removed {} with its keys", shown(&member.email))?;
         }
+        MemberCommand::Reset { org, email, json } => {
+            let organization = organization(mainstay, &org.org).await?;
+            let member = find(mainstay, &organization, &email).await?;
+            let site = settings.site(None);
+            let link = mainstay.reset_link(organization.id, member.id, &site).await?;
+            if json.json {
+                out.json(&Reset {
+                    email: &member.email,
+                    link: &link.url,
+                    expires_at: link.expires_at,
+                })?;
+            } else {
+                writeln!(
+                    out,
+                    "Pass this link on to {}; it works once, until {}, and ends all sessions:\n  {}",
+                    shown(&member.email),
+                    minute(link.expires_at),
+                    link.url
+                )?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+async fn find(mainstay: &Mainstay, organization: &Organization, email: &str) -> Result<Member> {
+    let wanted = email.trim().to_lowercase();
+    let members = mainstay.members(organization.id).await?;
+    members.into_iter().find(|member| member.email == wanted).ok_or_else(|| {
+        CliError::Said(format!(
+            "{wanted} is no member of {slug}; see: mainstay member list --org {slug}",
+            slug = organization.slug
+        ))
+    })
 }
 
 fn list(members: &[Member], out: &mut Output) -> Result<()> {

@@ -21,6 +21,7 @@ mod org;
 mod output;
 mod progress;
 mod score;
+mod secrets;
 mod serve;
 mod table;
 mod verify;
@@ -31,7 +32,7 @@ use clap::Parser as _;
 use mainstay_store::Organization;
 
 use self::{
-    args::{Args, Command},
+    args::{Args, Command, SecretsCommand},
     error::CliError,
     output::Output,
 };
@@ -70,9 +71,15 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn execute(args: Args, out: &mut Output) -> Result<ExitCode> {
     let served = args.command.served();
     log::start(served.map(|served| served.log_format))?;
-    let listen = served.and_then(|served| served.listen.clone()).or(args.listen);
-    let given =
-        Given { database: args.everywhere.database, listen, config: args.everywhere.config };
+    let reached = args.command.reached();
+    let listen = served.and_then(|served| served.listen.clone());
+    let listen = listen.or_else(|| reached.and_then(|reached| reached.listen.clone()));
+    let given = Given {
+        database: args.everywhere.database,
+        listen: listen.or(args.listen),
+        public_url: reached.and_then(|reached| reached.public_url.clone()),
+        config: args.everywhere.config,
+    };
     let settings = Settings::resolve(given, |name| std::env::var_os(name))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -85,10 +92,17 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
     if let Command::Db(command) = command {
         return db::run(&command, settings, out).await;
     }
+    if let Command::Secrets(SecretsCommand::NewKey) = command {
+        return secrets::new_key(out);
+    }
+    // These listen before they open anything, so that whoever watches over them knows that they live.
+    match command {
+        Command::Demo(_) => return Box::pin(demo::run(settings, out)).await,
+        Command::Serve(_) => return Box::pin(serve::run(settings, out)).await,
+        _ => {}
+    }
     let mainstay = open::open(settings).await?;
     let done = match command {
-        Command::Demo(_) => Box::pin(demo::run(&mainstay, settings, out)).await,
-        Command::Serve(_) => serve::run(&mainstay, settings, out).await,
         Command::Org(command) => org::run(&mainstay, settings, command, out).await,
         Command::Key(command) => key::run(&mainstay, command, out).await,
         Command::Member(command) => member::run(&mainstay, settings, command, out).await,
@@ -97,8 +111,9 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
         Command::Insights(args) => insights::run(&mainstay, &args, out).await,
         Command::Health(args) => health::run(&mainstay, &args, out).await,
         Command::Job(command) => job::run(&mainstay, settings, command, out).await,
+        Command::Secrets(command) => secrets::run(&mainstay, settings, &command, out).await,
         Command::Verify(args) => verify::run(&mainstay, &args, out).await,
-        Command::Db(_) => Ok(ExitCode::SUCCESS),
+        Command::Db(_) | Command::Demo(_) | Command::Serve(_) => Ok(ExitCode::SUCCESS),
     };
     // So that SQLite folds its log into the file, also when the command failed.
     open::close(&mainstay).await;

@@ -2,7 +2,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use jiff::Timestamp;
 use mainstay_core::{id::OrganizationId, time::time_zone};
-use mainstay_store::Organization;
+use mainstay_store::{Organization, OrganizationPatch};
 use serde::Serialize;
 
 use super::{
@@ -40,6 +40,8 @@ struct Listed {
     time_zone: String,
     sample: bool,
     created_at: Timestamp,
+    /// Since when activity is being moved to the days of another zone.
+    time_zone_change_since: Option<Timestamp>,
 }
 
 pub(super) async fn run(
@@ -49,7 +51,7 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     match command {
-        OrgCommand::Create { slug, name, timezone, json } => {
+        OrgCommand::Create { slug, name, timezone, json, reached: _ } => {
             if let Some(zone) = &timezone {
                 check_zone(zone)?;
             }
@@ -67,8 +69,22 @@ pub(super) async fn run(
                     setup_link: &setup,
                 })?;
             } else {
-                tell_created(&created, &setup, out)?;
+                tell_created(&created, settings.printed_link(&setup), out)?;
             }
+        }
+        OrgCommand::Set { slug, count_self_told } => {
+            let organization = mainstay.organization_by_slug(&slug).await?;
+            let patch = OrganizationPatch {
+                count_self_told: Some(count_self_told),
+                ..OrganizationPatch::default()
+            };
+            mainstay.update_organization(organization.id, patch).await?;
+            let does = if count_self_told { "count" } else { "do not count" };
+            writeln!(
+                out,
+                "{slug}: high-value events {does} from now on that a browser or a client's own token \
+                 sends"
+            )?;
         }
         OrgCommand::List { json } => {
             let organizations = mainstay.organizations().await?;
@@ -123,7 +139,8 @@ fn tell_created(created: &CreatedOrganization, setup: &str, out: &mut Output) ->
     writeln!(
         out,
         "\nKeep these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
-         mainstay serve\n\nand open the set-up link."
+         mainstay serve\n\nand open the set-up link{}.",
+        if setup.starts_with('/') { " on the address that it prints" } else { "" }
     )?;
     Ok(())
 }
@@ -131,13 +148,19 @@ fn tell_created(created: &CreatedOrganization, setup: &str, out: &mut Output) ->
 fn list(organizations: &[Organization], out: &mut Output) -> Result<()> {
     let mut table = Table::new(&["SLUG", "NAME", "TIME ZONE", "CREATED", ""]);
     for organization in organizations {
-        let sample = if organization.sample { "sample data" } else { "" };
+        let mut remarks = Vec::new();
+        if organization.sample {
+            remarks.push("sample data");
+        }
+        if organization.zone_change_since.is_some() {
+            remarks.push("time zone change under way");
+        }
         table.row([
             shown(&organization.slug),
             shown(&organization.name),
             shown(&organization.time_zone),
             minute(organization.created_at),
-            sample.to_owned(),
+            remarks.join(", "),
         ]);
     }
     Ok(table.write(out)?)
@@ -151,6 +174,7 @@ fn listed(organization: Organization) -> Listed {
         time_zone: organization.time_zone,
         sample: organization.sample,
         created_at: organization.created_at,
+        time_zone_change_since: organization.zone_change_since,
     }
 }
 

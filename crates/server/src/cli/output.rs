@@ -6,6 +6,7 @@ use console::Style;
 use serde::Serialize;
 
 use super::args::Print;
+use crate::spreadsheet::safe_cell;
 
 /// Standard output, or whatever stands for it.
 ///
@@ -14,6 +15,8 @@ use super::args::Print;
 pub(super) struct Output {
     writer: BufWriter<Box<dyn Write>>,
     gone: bool,
+    /// Whether a person reads it at once, on a screen that obeys control characters.
+    terminal: bool,
     colours: bool,
 }
 
@@ -24,13 +27,13 @@ impl Output {
                 .is_some_and(|set| value.map_or(!set.is_empty(), |value| set == value))
         };
         let stdout = io::stdout();
-        let colours =
-            stdout.is_terminal() && !plain("NO_COLOR", None) && !plain("TERM", Some("dumb"));
-        Self::new(Box::new(stdout), colours)
+        let terminal = stdout.is_terminal();
+        let colours = terminal && !plain("NO_COLOR", None) && !plain("TERM", Some("dumb"));
+        Self { terminal, ..Self::new(Box::new(stdout), colours) }
     }
 
     pub(super) fn new(writer: Box<dyn Write>, colours: bool) -> Self {
-        Self { writer: BufWriter::new(writer), gone: false, colours }
+        Self { writer: BufWriter::new(writer), gone: false, terminal: false, colours }
     }
 
     /// A style that does nothing where colours are not wanted.
@@ -40,7 +43,7 @@ impl Output {
 
     /// Prints one JSON value on a line.
     pub(super) fn json(&mut self, value: &impl Serialize) -> io::Result<()> {
-        serde_json::to_writer(&mut *self, value)?;
+        self.json_value(value)?;
         writeln!(self)
     }
 
@@ -51,18 +54,33 @@ impl Output {
         write!(self, "[")?;
         for value in values {
             write!(self, "{separator}")?;
-            serde_json::to_writer(&mut *self, value)?;
+            self.json_value(value)?;
             separator = ",\n";
         }
         writeln!(self, "{}]", if values.is_empty() { "" } else { "\n" })
     }
 
-    /// Prints CSV. The header is there also when nothing else is.
+    fn json_value(&mut self, value: &impl Serialize) -> io::Result<()> {
+        let mut serializer = serde_json::Serializer::with_formatter(&mut *self, EscapedControls);
+        Ok(value.serialize(&mut serializer)?)
+    }
+
+    /// Prints CSV. The header is there also when nothing else is. Spreadsheets compute none of its
+    /// cells, and on a terminal they cannot move the cursor.
     pub(super) fn csv<T: Serialize>(&mut self, header: &[&str], rows: &[T]) -> io::Result<()> {
+        let terminal = self.terminal;
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut *self);
         csv.write_record(header)?;
         for row in rows {
-            csv.serialize(row)?;
+            for cell in &cells_of(row)? {
+                let cell = safe_cell(cell);
+                csv.write_field(if terminal {
+                    without_controls(&cell)
+                } else {
+                    cell.into_owned()
+                })?;
+            }
+            csv.write_record(None::<&[u8]>)?;
         }
         csv.flush()
     }
@@ -117,6 +135,45 @@ impl Write for Output {
     }
 }
 
+/// A row's cells as the CSV library writes them.
+fn cells_of<T: Serialize>(row: &T) -> io::Result<csv::StringRecord> {
+    let mut line = csv::WriterBuilder::new().has_headers(false).from_writer(Vec::new());
+    line.serialize(row)?;
+    let line = line.into_inner().map_err(csv::IntoInnerError::into_error)?;
+    let mut cells = csv::StringRecord::new();
+    csv::ReaderBuilder::new().has_headers(false).from_reader(&line[..]).read_record(&mut cells)?;
+    Ok(cells)
+}
+
+/// Text as it may stand on a terminal, line breaks included, which quoted cells may have.
+fn without_controls(text: &str) -> String {
+    let clean = |c: char| if c.is_control() && c != '\n' { '\u{fffd}' } else { c };
+    text.chars().map(clean).collect()
+}
+
+/// Compact JSON in which DEL and the controls U+0080 to U+009F are escaped as well: U+009B begins a
+/// sequence that terminals obey, as ESC does, and JSON has to escape only the latter.
+struct EscapedControls;
+
+impl serde_json::ser::Formatter for EscapedControls {
+    fn write_string_fragment<W: Write + ?Sized>(
+        &mut self,
+        writer: &mut W,
+        fragment: &str,
+    ) -> io::Result<()> {
+        for part in fragment.split_inclusive(char::is_control) {
+            match part.chars().next_back().filter(|c| c.is_control()) {
+                Some(control) => {
+                    let text = &part[..part.len() - control.len_utf8()];
+                    write!(writer, "{text}\\u{:04x}", u32::from(control))?;
+                }
+                None => writer.write_all(part.as_bytes())?,
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Tells people something that is no part of the answer, on standard error.
 pub(super) fn note(text: &str) {
     // Nobody is left to be told when this fails.
@@ -149,6 +206,55 @@ mod tests {
         fn flush(&mut self) -> io::Result<()> {
             Ok(())
         }
+    }
+
+    #[derive(Clone, Default)]
+    struct Kept(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+
+    impl Write for Kept {
+        fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
+            self.0.borrow_mut().write(buffer)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[derive(Serialize)]
+    struct Row {
+        client_id: &'static str,
+        change: Option<i64>,
+        share: f64,
+    }
+
+    const HOSTILE: Row =
+        Row { client_id: "=1+1\n\u{1b}[2J\u{9b}2J", change: Some(-3), share: -0.5 };
+
+    fn printed(terminal: bool, print: impl FnOnce(&mut Output) -> io::Result<()>) -> String {
+        let kept = Kept::default();
+        let mut out = Output { terminal, ..Output::new(Box::new(kept.clone()), false) };
+        print(&mut out).and_then(|()| out.finish()).unwrap();
+        drop(out);
+        String::from_utf8(kept.0.take()).unwrap()
+    }
+
+    #[test]
+    fn cells_are_no_formulas_and_numbers_stay_numbers() {
+        let csv =
+            |terminal| printed(terminal, |out| out.csv(&["id", "change", "share"], &[HOSTILE]));
+        assert_eq!(csv(false), "id,change,share\n\"'=1+1\n\u{1b}[2J\u{9b}2J\",-3,-0.5\n");
+        assert_eq!(csv(true), "id,change,share\n\"'=1+1\n\u{fffd}[2J\u{fffd}2J\",-3,-0.5\n");
+    }
+
+    #[test]
+    fn json_holds_no_character_that_a_terminal_obeys() {
+        let json = printed(true, |out| out.json(&HOSTILE));
+        assert_eq!(
+            json,
+            "{\"client_id\":\"=1+1\\n\\u001b[2J\\u009b2J\",\"change\":-3,\"share\":-0.5}\n"
+        );
+        assert_eq!(printed(true, |out| out.json(&"\u{7f}ä\u{85}")), "\"\\u007fä\\u0085\"\n");
     }
 
     #[test]

@@ -84,13 +84,18 @@ impl From<ClientScore> for Row {
 
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
     let asked = asked(mainstay, args).await?;
-    let run = ScoreRun { as_of: asked.as_of, client: args.client.clone(), dry_run: args.dry_run };
     let mut rows: Vec<Row> = Vec::new();
-    mainstay
-        .score_organization(asked.organization.id, &run, |chunk| {
-            rows.extend(chunk.into_iter().map(Row::from));
-        })
-        .await?;
+    let each = |chunk: Vec<ClientScore>| rows.extend(chunk.into_iter().map(Row::from));
+    let organization = asked.organization.id;
+    if args.as_of.is_some() {
+        let (client, dry_run) = (args.client.clone(), args.dry_run);
+        let run = ScoreRun { as_of: asked.as_of, client, dry_run };
+        mainstay.score_organization(organization, &run, each).await?;
+    } else {
+        // The same figures as pages and API show.
+        let client = args.client.as_deref();
+        mainstay.score_as_shown(organization, client, args.dry_run, each).await?;
+    }
     // By bytes, not as a language sorts: the order must be the same everywhere.
     rows.sort_by(|a, b| a.client_id.cmp(&b.client_id));
     let timed = || rows.iter().map(|row| Timed { row: row.clone(), as_of: asked.as_of }).collect();

@@ -1,29 +1,40 @@
-use std::{io::Write as _, net::SocketAddr, process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    io::Write as _,
+    net::SocketAddr,
+    process::ExitCode,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use jiff::SignedDuration;
-use tokio::{net::TcpListener, sync::watch, task::JoinHandle};
+use tokio::{
+    net::TcpListener,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
 
-use super::{CliError, Result, output::Output};
+use super::{CliError, Result, open, output::Output};
 use crate::{
-    Mainstay,
+    Mainstay, client,
     config::{MailSettings, Settings},
     email,
     engagement::EventWriter,
-    http::{self, Site},
+    health,
+    http::{self, Limits, Site, Startup, raise_open_files},
     job::{self, Worker},
     notice::{self, Outbound},
+    organization,
 };
 
-/// How long requests under way may take once the server is asked to stop. Service managers kill
-/// what has not ended after 10 s (Docker) or more.
+/// How long everything under way may take together once the server is asked to stop: requests, jobs, emails.
+/// Service managers kill what has not ended after 10 s (Docker) or more.
 const GRACE: Duration = Duration::from_secs(8);
 
-pub(super) async fn run(
-    mainstay: &Mainstay,
-    settings: &Settings,
-    out: &mut Output,
-) -> Result<ExitCode> {
+pub(super) async fn run(settings: &Settings, out: &mut Output) -> Result<ExitCode> {
     let server = Server::bind(settings).await?;
+    let Some(mainstay) = server.open(settings).await? else { return Ok(ExitCode::SUCCESS) };
+    open::warn_of_readable(&mainstay, settings);
     if mainstay.organizations().await?.is_empty() {
         writeln!(
             out,
@@ -31,19 +42,23 @@ pub(super) async fn run(
         )?;
     }
     let site = server.site(settings);
-    server.serve(mainstay, site, settings, out).await?;
-    Ok(ExitCode::SUCCESS)
+    let ended = server.serve(&mainstay, site, settings, out).await;
+    open::close(&mainstay).await;
+    ended.map(|()| ExitCode::SUCCESS)
 }
 
-/// An address that is ours.
+/// An address that is ours, at which is told how far the server is.
 pub(super) struct Server {
-    listener: TcpListener,
     address: SocketAddr,
     signals: watch::Receiver<u32>,
+    startup: Arc<Startup>,
+    limits: Limits,
+    serving: JoinHandle<()>,
 }
 
 impl Server {
     pub(super) async fn bind(settings: &Settings) -> Result<Self> {
+        let limits = settings.limits.clone().within(raise_open_files());
         let address = settings.listen.clone();
         let listener = match TcpListener::bind(&address).await {
             Ok(listener) => listener,
@@ -55,12 +70,34 @@ impl Server {
         let bound = listener.local_addr().map_err(|error| CliError::Address { address, error })?;
         // Before anybody can know that the server is there: who then stops it, stops it in order.
         let signals = stop_signals().map_err(CliError::Runtime)?;
-        Ok(Self { listener, address: bound, signals })
+        let startup: Arc<Startup> = Arc::default();
+        let serving = tokio::spawn(http::serve_from_startup(
+            listener,
+            Arc::clone(&startup),
+            limits.clone(),
+            settings.behind_proxy,
+            stopped(signals.clone(), 1),
+        ));
+        Ok(Self { address: bound, signals, startup, limits, serving })
     }
 
     /// Where it is reached.
     pub(super) fn site(&self, settings: &Settings) -> Site {
         settings.site(Some(self.address))
+    }
+
+    /// Opens the database and brings it up to date, and tells meanwhile how far that is. `None` when it was
+    /// asked to stop before that was done; the migration under way is undone.
+    pub(super) async fn open(&self, settings: &Settings) -> Result<Option<Mainstay>> {
+        self.startup.tell("opening the database".to_owned());
+        let opened = open::open_telling(settings, |done, migration, total| {
+            self.startup.tell(format!("migrating {} of {total}", done + 1));
+            tracing::info!(version = migration.version, name = migration.description, "migrating");
+        });
+        tokio::select! {
+            opened = opened => opened.map(Some),
+            () = stopped(self.signals.clone(), 1) => Ok(None),
+        }
     }
 
     /// Serves until told to stop; then finishes what is under way and stores what is waiting.
@@ -71,38 +108,57 @@ impl Server {
         settings: &Settings,
         out: &mut Output,
     ) -> Result<()> {
-        let Self { listener, address, signals } = self;
+        let Self { address, signals, startup, limits, serving } = self;
         let (writer, written) = EventWriter::start(mainstay, settings.rates);
         let background = Background::start(mainstay, settings, &site).map_err(CliError::Runtime)?;
-        let service = http::service(mainstay.clone(), writer, site);
+        startup.is_ready(mainstay.clone(), writer, site, &limits);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
-        tracing::info!(%address, "listening");
-        tokio::spawn(mainstay.clone().read_portfolios());
+        tracing::info!(
+            %address,
+            version = env!("CARGO_PKG_VERSION"),
+            database = settings.database.split('@').next_back(),
+            "listening"
+        );
+        mainstay.supervisor().spawn_item("portfolios", mainstay.clone().read_portfolios());
 
-        let stop = {
-            let signals = signals.clone();
-            let mainstay = mainstay.clone();
-            async move {
-                stopped(signals, 1).await;
-                mainstay.hub().stop();
-                tracing::info!("stopping: no new connections, finishing what is under way");
-            }
-        };
+        let streams = mainstay.clone();
+        let asked = signals.clone();
+        tokio::spawn(async move {
+            stopped(asked, 1).await;
+            streams.hub().stop();
+            tracing::info!("stopping: no new connections, finishing what is under way");
+        });
         let serving = async {
-            axum::serve(listener, service).with_graceful_shutdown(stop).await?;
-            // The router is gone, and with it the last way to hand in events.
+            serving.await.map_err(std::io::Error::other)?;
+            // With it goes the router, and the last way to hand in events.
+            drop(startup);
             written.await.map_err(std::io::Error::other)
         };
-        tokio::select! {
-            served = serving => served.map_err(CliError::Serving)?,
+        let asked_to_stop = Arc::new(OnceLock::new());
+        {
+            // What goes on beside requests stops with them: all of it has one time to end in.
+            let (signals, stop) = (signals.clone(), background.stop.clone());
+            let asked_to_stop = Arc::clone(&asked_to_stop);
+            tokio::spawn(async move {
+                stopped(signals, 1).await;
+                let _ = asked_to_stop.set(Instant::now());
+                let _ = stop.send(true);
+            });
+        }
+        let served = tokio::select! {
+            served = serving => served.map_err(CliError::Serving),
             () = overdue(signals) => {
                 tracing::warn!("stopping with requests under way, which get no answer");
+                Ok(())
             }
-        }
-        background.stop().await;
+            cause = mainstay.supervisor().fatal() => Err(CliError::Background(cause)),
+        };
+        mainstay.supervisor().stop();
+        let since = asked_to_stop.get().copied().unwrap_or_else(Instant::now);
+        background.stop(since + GRACE).await;
         tracing::info!("stopped");
-        Ok(())
+        served
     }
 }
 
@@ -111,6 +167,9 @@ struct Background {
     stop: watch::Sender<bool>,
     jobs: JoinHandle<()>,
     notices: JoinHandle<()>,
+    returns: JoinHandle<()>,
+    merges: JoinHandle<()>,
+    zone_changes: JoinHandle<()>,
     mails: Option<JoinHandle<()>>,
 }
 
@@ -119,33 +178,38 @@ impl Background {
         let lease = SignedDuration::from_secs(settings.job_lease_seconds);
         let (worker, stop) = Worker::new(lease);
         let stopped = worker.stop.clone();
-        let jobs = job::start(mainstay.clone(), worker);
+        let jobs = job::start(mainstay, worker);
+        let merges = client::start_merges(mainstay, stopped.clone());
+        let zone_changes = organization::start_zone_changes(mainstay, stopped.clone());
         let outbound = Outbound::new(settings.outgoing.clone())?;
-        let notices =
-            notice::start(mainstay.clone(), outbound, Arc::new(site.clone()), stopped.clone());
+        let notices = notice::start(mainstay, outbound, Arc::new(site.clone()), stopped.clone());
+        let returns = health::start(mainstay, stopped.clone());
         let mails = settings.mail.clone().map(|MailSettings { server, from }| {
             let host = site.public_url.host_str().unwrap_or("localhost");
             let server = server.greeting_as(host.trim_matches(['[', ']']));
-            email::start(mainstay.clone(), server, from, Arc::new(site.clone()), stopped)
+            email::start(mainstay, server, from, Arc::new(site.clone()), stopped)
         });
         if mails.is_none() {
             tracing::info!("mails wait: MAINSTAY_SMTP_URL names no mail server");
         }
-        Ok(Self { stop, jobs, notices, mails })
+        Ok(Self { stop, jobs, notices, returns, merges, zone_changes, mails })
     }
 
     /// Gives back what is under way, so that another process goes on at once.
-    async fn stop(self) {
-        let Self { stop, jobs, notices, mails } = self;
+    async fn stop(self, deadline: Instant) {
+        let Self { stop, jobs, notices, returns, merges, zone_changes, mails } = self;
         let _ = stop.send(true);
         let ended = async {
             let _ = jobs.await;
             let _ = notices.await;
+            let _ = returns.await;
+            let _ = merges.await;
+            let _ = zone_changes.await;
             if let Some(mails) = mails {
                 let _ = mails.await;
             }
         };
-        if tokio::time::timeout(GRACE, ended).await.is_err() {
+        if timeout_at(deadline, ended).await.is_err() {
             tracing::warn!("stopping with a job, a notice or a mail under way");
         }
     }
@@ -173,6 +237,15 @@ fn stop_signals() -> std::io::Result<watch::Receiver<u32>> {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        // Of log rotation and "reload": there is nothing to read again, and that is no reason to end.
+        let mut hangup = signal(SignalKind::hangup())?;
+        tokio::spawn(async move {
+            while hangup.recv().await.is_some() {
+                tracing::info!(
+                    "SIGHUP: nothing is read again while the server runs; restart it for that"
+                );
+            }
+        });
         tokio::spawn(async move {
             loop {
                 let asked = tokio::select! {

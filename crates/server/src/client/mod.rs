@@ -1,12 +1,14 @@
 //! Clients and what organizations keep of them: profile, onboarding, launch kit, feedback.
 
 mod chunk;
+mod erase;
+mod merge;
 mod onboarding;
 mod staff;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::{MAX_CLIENT_ID_CHARS, check_json, check_text},
+    engagement::{MAX_CLIENT_ID_CHARS, check_json, check_line, normalize_id},
     id::{ClientId, OrganizationId},
 };
 use mainstay_store::{Client, ClientPatch, Profile, Scope, StoreError, new_id};
@@ -14,6 +16,9 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) use chunk::next_chunk;
+pub use erase::KEPT_OUT_FOR;
+pub(crate) use erase::Scrubbing;
+pub(crate) use merge::{Alias, OtherNames, start as start_merges};
 pub use onboarding::FeedbackGiven;
 
 use crate::{Error, Mainstay, Result};
@@ -77,7 +82,8 @@ impl Mainstay {
                 format!("is empty; send 1 to {MAX_CLIENT_ID_CHARS} characters"),
             ));
         }
-        check_text("client_id", external_id, MAX_CLIENT_ID_CHARS)?;
+        let external_id = &*normalize_id(external_id);
+        check_line("client_id", external_id, MAX_CLIENT_ID_CHARS)?;
         check_patch(&patch)?;
         let now = self.now();
         let client = Client {
@@ -86,14 +92,16 @@ impl Mainstay {
             profile: Profile {
                 name: patch.name,
                 email: patch.email,
+                unconfirmed_email: None,
                 plan: patch.plan,
                 group_id: patch.group_id,
-                traits: patch.traits,
+                traits: patch.traits.into_iter().filter(|(_, value)| !value.is_null()).collect(),
             },
             created_at: now,
             owner: None,
         };
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        erase::check_not_kept_out(&mut tx, external_id, now).await?;
         tx.create_client(&client).await.map_err(|error| match error {
             StoreError::Taken(_) => Error::Conflict(format!(
                 "client_id: client {external_id:?} exists already; change it with PATCH"
@@ -110,34 +118,19 @@ impl Mainstay {
     /// When a value cannot be used or there is no such client.
     pub async fn update_client(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         external_id: &str,
         patch: &ClientPatch,
     ) -> Result<Client> {
         check_patch(patch)?;
-        let scope = Scope::Service(organization);
+        let scope = scope.into();
         let client = self.client(scope, external_id).await?;
         let mut tx = self.store().begin(scope).await?;
-        tx.update_client(client.id, patch).await?;
+        if let Some(refused) = tx.update_client(client.id, patch, self.now()).await? {
+            return Err(refused.into());
+        }
         tx.commit().await?;
         self.client(scope, external_id).await
-    }
-
-    /// Deletes a client and everything known of it, for good.
-    ///
-    /// # Errors
-    /// When there is no such client.
-    pub async fn delete_client(
-        &self,
-        organization: OrganizationId,
-        external_id: &str,
-    ) -> Result<()> {
-        let scope = Scope::Service(organization);
-        let client = self.client(scope, external_id).await?;
-        let mut tx = self.store().begin(scope).await?;
-        tx.delete_client(client.id, self.now()).await?;
-        tx.commit().await?;
-        Ok(())
     }
 }
 
@@ -149,7 +142,7 @@ fn check_patch(patch: &ClientPatch) -> Result<()> {
         ("group_id", &patch.group_id),
     ] {
         if let Some(value) = value {
-            check_text(field, value, MAX_TEXT_CHARS)?;
+            check_line(field, value, MAX_TEXT_CHARS)?;
         }
     }
     Ok(check_json("traits", &Value::Object(patch.traits.clone()))?)

@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use mainstay_core::{
     engagement::check_text,
-    id::{ClientId, OrganizationId, TaskId},
+    id::{ClientId, TaskId},
     score::{FeedbackKind, LaunchKit},
 };
 use mainstay_store::{Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, TaskStatus, new_id};
@@ -21,6 +21,8 @@ pub struct FeedbackGiven {
     pub comment: Option<String>,
     /// When, for one that was given earlier.
     pub given_at: Option<Timestamp>,
+    /// Whether the client says it itself: then it stands for a week, until a newer one of the kind.
+    pub self_told: bool,
 }
 
 impl FeedbackGiven {
@@ -45,13 +47,13 @@ impl Mainstay {
     /// When the title cannot be used or there is no such client.
     pub async fn create_task(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         client_id: &str,
         title: &str,
         status: TaskStatus,
     ) -> Result<OnboardingTask> {
         check_name("title", title)?;
-        let scope = Scope::Service(organization);
+        let scope = scope.into();
         let client = self.client(scope, client_id).await?;
         let now = self.now();
         let task = OnboardingTask {
@@ -79,7 +81,7 @@ impl Mainstay {
     /// When a value cannot be used or there is no such task.
     pub async fn update_task(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         client_id: &str,
         task: TaskId,
         title: Option<&str>,
@@ -88,7 +90,7 @@ impl Mainstay {
         if let Some(title) = title {
             check_name("title", title)?;
         }
-        let scope = Scope::Service(organization);
+        let scope = scope.into();
         let client = self.client(scope, client_id).await?;
         let mut tx = self.store().begin(scope).await?;
         let updated = tx.update_task(client.id, task, title, status, self.now()).await?;
@@ -112,11 +114,11 @@ impl Mainstay {
     /// When there is no such client.
     pub async fn record_launch_kit(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         client_id: &str,
         state: LaunchKit,
     ) -> Result<LaunchKitTimes> {
-        let scope = Scope::Service(organization);
+        let scope = scope.into();
         let client = self.client(scope, client_id).await?;
         let now = Some(self.now());
         let times = match state {
@@ -142,12 +144,19 @@ impl Mainstay {
     /// When the rating is outside its scale, or was given in the future.
     pub async fn give_feedback(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         client: &Client,
         given: FeedbackGiven,
     ) -> Result<Feedback> {
         let now = self.now();
         let normalised = given.check()?;
+        if given.self_told && given.given_at.is_some() {
+            return Err(Error::invalid(
+                "given_at",
+                "is for ratings that the organization records; leave it out, a client's own rating is \
+                 given now",
+            ));
+        }
         let given_at = given.given_at.map_or(now, mainstay_core::time::to_micros);
         if given_at > now || given_at < Timestamp::constant(946_684_800, 0) {
             return Err(Error::invalid(
@@ -164,8 +173,9 @@ impl Mainstay {
             normalised,
             comment: given.comment.filter(|comment| !comment.trim().is_empty()),
             given_at,
+            self_told: given.self_told,
         };
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         tx.create_feedback(client.id, &feedback).await?;
         tx.commit().await?;
         Ok(feedback)

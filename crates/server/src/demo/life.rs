@@ -27,7 +27,7 @@ enum Kind {
 /// Something that happens to a client.
 pub(super) enum Happening {
     Begins(Timestamp),
-    Event(IncomingEvent),
+    Event(Box<IncomingEvent>),
     TaskAdded(Timestamp, &'static str),
     /// The task's place in the order in which they were added.
     Task(Timestamp, usize, TaskStatus),
@@ -148,7 +148,8 @@ impl Life {
             }
             if Some(day) == done {
                 happenings.push(Happening::Task(nine, index, TaskStatus::Completed));
-                happenings.push(Happening::Event(self.event(nine, EventType::TaskCompleted)));
+                happenings
+                    .push(Happening::Event(self.event(nine, EventType::TaskCompleted).into()));
                 if index == 3 {
                     happenings.push(Happening::LaunchKit(nine));
                 }
@@ -161,7 +162,7 @@ impl Life {
                 .saturating_add(minutes.minutes())
                 .map_or(start, |at| at.min(end.saturating_sub(1.second()).unwrap_or(at)));
             let kind = self.event_type();
-            happenings.push(Happening::Event(self.event(at, kind)));
+            happenings.push(Happening::Event(self.event(at, kind).into()));
         }
         if self.random.u8(..) < 4 {
             let (low, high) = match self.kind {

@@ -23,7 +23,6 @@ use crate::{
     client::FeedbackGiven,
     email::Subscribe,
     organization::CreateOrganization,
-    score::ScoreRun,
 };
 use life::{Happening, Life};
 
@@ -147,8 +146,7 @@ async fn score_and_check(
     organization: OrganizationId,
     as_of: Timestamp,
 ) -> Result<()> {
-    let run = ScoreRun { as_of, client: None, dry_run: false };
-    mainstay.score_organization(organization, &run, |_| ()).await?;
+    mainstay.score_as_shown(organization, None, false, |_| ()).await?;
     mainstay.check_organization_health(organization, as_of, None, false).await?;
     Ok(())
 }
@@ -183,7 +181,7 @@ async fn live(
                     mainstay.subscribe(organization, &client, &asked).await?;
                 }
             }
-            Happening::Event(event) => events.push(event),
+            Happening::Event(event) => events.push(*event),
             Happening::TaskAdded(_, title) => {
                 let task = mainstay
                     .create_task(organization, &life.client_id, title, TaskStatus::Pending)
@@ -214,6 +212,7 @@ async fn live(
                     rating,
                     comment: None,
                     given_at: Some(at),
+                    self_told: false,
                 };
                 mainstay.give_feedback(organization, &client, given).await?;
                 events.push(life.event(at, EventType::FeedbackGiven));

@@ -1,16 +1,12 @@
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use mainstay_core::{
-    email::{
-        EmailType, Item, NUDGE_EVERY, Recipient, achievement_badge, milestone_celebration,
-        momentum_nudge,
-    },
+    email::{Celebration, EmailType, Item, NUDGE_EVERY, Recipient, momentum_nudge},
     id::ClientId,
-    insight::{InsightType, PendingTask, step_words},
+    insight::{Insight, InsightType, PendingTask, step_words},
     playbook::PlaybookDeed,
     score::{Score, ScoreModel, improvements},
-    text::points,
     time::local_day,
 };
 use mainstay_store::{ClientChunk, NewEmail, NewInsight, OnboardingTask, Subscriber, Tx};
@@ -52,17 +48,16 @@ impl Nudge {
                 .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
                 .collect();
             let words = step_words(&best, &score.inputs, model, &pending);
-            let worth = points(best.gain_hundredths);
-            let message = format!("{} It is worth {worth} points.", words.fact);
-            Item::of_insight(InsightType::Recommendation, &words.title, &message)
+            // What it gains now is another figure by the time the mail is read.
+            Item::of_insight(InsightType::Recommendation, &words.title, &words.fact)
         });
         Self { client, score, step }
     }
 }
 
 impl Mainstay {
-    /// Queues a mail for the first milestone and the first achievement of each client, in the
-    /// transaction that keeps them as insights.
+    /// Queues a mail for each client that has reached something worth one of its own, in the transaction
+    /// that keeps it as an insight. The weekly mail tells of everything else.
     pub(crate) async fn queue_celebrations(
         &self,
         tx: &mut Tx,
@@ -80,27 +75,20 @@ impl Mainstay {
         let follows = occasion.weekly_follows && settings.sends(EmailType::WeeklyInsights);
         let wait = if follows { AFTER_WEEKLY } else { SignedDuration::ZERO };
         let due_at = now.checked_add(wait).unwrap_or(now);
-        let mut told: HashSet<(ClientId, EmailType)> = HashSet::new();
-        let mut emails: Vec<NewEmail> = Vec::new();
+        let mut weeks: BTreeMap<ClientId, Vec<&Insight>> = BTreeMap::new();
         for one in new {
-            let kind = match one.insight.kind {
-                InsightType::Milestone => EmailType::MilestoneCelebration,
-                InsightType::Achievement => EmailType::AchievementBadge,
-                _ => continue,
-            };
-            let Some(to) = subscribers.get(&one.client) else { continue };
-            if !settings.sends(kind) || !told.insert((one.client, kind)) {
+            weeks.entry(one.client).or_default().push(&one.insight);
+        }
+        let mut emails: Vec<NewEmail> = Vec::new();
+        for (client, insights) in weeks {
+            let Some(to) = subscribers.get(&client) else { continue };
+            let Some(milestone) = Celebration::of_week(insights) else { continue };
+            if !settings.sends(milestone.kind) {
                 continue;
             }
-            let recipient = recipient(context, to, now);
-            let (title, message) = (&one.insight.title, &one.insight.message);
-            let (subject, says) = match kind {
-                EmailType::MilestoneCelebration => {
-                    milestone_celebration(&recipient, title, message)
-                }
-                _ => achievement_badge(&recipient, title, message),
-            };
-            let draft = Draft { kind, period: occasion.period, subject, content: says };
+            let (subject, says) = milestone.email(&recipient(context, to, now));
+            let (kind, period) = (milestone.kind, occasion.period);
+            let draft = Draft { kind, period, subject, content: says };
             emails.push(queued(draft, &context.organization, to, now, due_at));
         }
         let emails = made(emails, settings.postal_address.as_deref()).await?;
@@ -141,8 +129,18 @@ impl Mainstay {
                 deeds.insert(client, not("the client was sent one in the last 14 days"));
                 continue;
             }
-            let recipient = recipient(context, to, now);
-            let (subject, says) = momentum_nudge(&recipient, score.inputs.last, &score, step);
+            let writing = async {
+                self.supervisor().pass("nudge");
+                let recipient = recipient(context, to, now);
+                momentum_nudge(&recipient, score.inputs.last, &score, step)
+            };
+            let (subject, says) = match self.supervisor().isolate("nudge", writing).await {
+                Ok(written) => written,
+                Err(panicked) => {
+                    deeds.insert(client, not(&panicked.to_string()));
+                    continue;
+                }
+            };
             let period = local_day(now, &context.zone);
             let draft = Draft { kind, period, subject, content: says };
             let email = queued(draft, &context.organization, to, now, now);

@@ -1,21 +1,26 @@
 //! Writing to clients who asked for it: mails are kept in an outbox with what caused them, and a
 //! sender gives them to a mail server.
 
+mod address;
 mod celebrate;
 mod deliver;
 mod frame;
+mod link;
+mod message;
 mod outbox;
 mod render;
 mod sender;
 mod smtp;
+mod status;
 mod subscribe;
 mod track;
+mod transactional;
 mod weekly;
 
 use jiff::{SignedDuration, Timestamp, civil::Date};
 use mainstay_core::{
     email::{EmailContent, EmailSettings, EmailState, EmailType},
-    id::{ClientId, EmailId, OrganizationId},
+    id::EmailId,
 };
 use mainstay_store::{
     ClientEmail, EmailCounts, EmailEvent, EmailFilter, EmailToken, NewEmail, Organization, Scope,
@@ -23,12 +28,16 @@ use mainstay_store::{
 };
 
 pub(crate) use celebrate::{Nudge, Occasion};
-pub use deliver::Delivery;
-pub use render::{Rendered, links, preview_links, render};
+use deliver::{Delivery, Item};
+pub use link::{LinkPurpose, link_token};
+pub use render::{Rendered, preview_links, render};
 pub use sender::{Sender, start};
 pub use smtp::{SmtpServer, SmtpUrlError};
+pub use status::{MailStatus, MailTrouble, Outage};
 pub use subscribe::Subscribe;
-pub use track::{OpenedEmail, parse_token};
+pub use track::{Destination, OpenedEmail, StaleButton};
+pub use transactional::MailOverview;
+pub(crate) use transactional::{queue_owner_notices, queue_sign_in_warning};
 
 use crate::{Error, Mainstay, Result};
 
@@ -87,11 +96,11 @@ impl Mainstay {
     /// When a value cannot be used.
     pub async fn set_email_settings(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         settings: &EmailSettings,
     ) -> Result<()> {
         settings.check().map_err(|error| Error::invalid(error.field, error.reason))?;
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(scope.into()).await?;
         tx.set_email_settings(settings, self.now()).await?;
         Ok(tx.commit().await?)
     }
@@ -105,12 +114,8 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`] when nothing kept it from that.
-    pub async fn unsuppress_address(
-        &self,
-        organization: OrganizationId,
-        address: &str,
-    ) -> Result<()> {
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+    pub async fn unsuppress_address(&self, scope: impl Into<Scope>, address: &str) -> Result<()> {
+        let mut tx = self.begin_writing(scope.into()).await?;
         if !tx.unsuppress_address(address).await? {
             return Err(Error::NotFound {
                 what: "suppressed address",
@@ -170,9 +175,4 @@ fn called<'a>(name: Option<&'a str>, external_id: &'a str) -> &'a str {
 /// An instant before another one, or the first there is.
 fn ago(now: Timestamp, time: SignedDuration) -> Timestamp {
     now.checked_sub(time).unwrap_or(Timestamp::MIN)
-}
-
-/// Which client a mail is for, in the log: never by its address.
-fn named(client: ClientId) -> String {
-    client.to_string()
 }

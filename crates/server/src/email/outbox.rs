@@ -4,17 +4,21 @@
 //! that a mail of 30 KB takes one or two. A server with another frame cannot unpack them any more, and
 //! makes them again of what they say.
 
-use std::{fmt::Write as _, thread::available_parallelism};
+use std::{
+    fmt::Write as _,
+    panic::{AssertUnwindSafe, catch_unwind},
+    thread::available_parallelism,
+};
 
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress, Status};
-use mainstay_core::email::EmailState;
+use mainstay_core::email::{EmailLinks, EmailState, EmailType};
 use mainstay_store::{EmailToken, NewEmail, WholeEmail};
 
 use super::{
     frame::Frame,
-    render::{Rendered, links, links_at, render},
+    render::{Rendered, render},
 };
-use crate::{Error, Result, http::Site};
+use crate::{Error, Result};
 
 /// Mails that are not worth another thread.
 const FEW: usize = 32;
@@ -44,7 +48,9 @@ pub(super) async fn made(
         let postal_address = postal_address.map(str::to_owned);
         shares.push(tokio::task::spawn_blocking(move || {
             for email in some.iter_mut().filter(|email| email.state == EmailState::Queued) {
-                email.body = Some(pack(email, postal_address.as_deref())?);
+                // Whoever sends it makes it again, and says of this one email why that fails.
+                let packing = AssertUnwindSafe(|| pack(email, postal_address.as_deref()));
+                email.body = catch_unwind(packing).ok().transpose()?;
             }
             Ok::<_, Error>(some)
         }));
@@ -57,7 +63,7 @@ pub(super) async fn made(
 }
 
 fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
-    let links = links_at(email.kind, email.token, &stand_in(email.token));
+    let links = stand_ins(email.kind, email.token);
     let Rendered { html, text } = render(&email.content, postal_address, &links)?;
     let mut unpacked = Vec::with_capacity(html.len() + text.len() + size_of::<u32>());
     let length = u32::try_from(html.len()).map_err(|error| broken("packed", error))?;
@@ -83,32 +89,41 @@ fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
     }
 }
 
-/// A mail as it is sent from a site: as it was made, or made now when an earlier version has queued it, or
-/// what stands in every mail was changed since.
+/// A mail as it is sent with its links: as it was made, or made now when an earlier version has queued
+/// it, or what stands in every mail was changed since.
 ///
 /// # Errors
 /// As [`made`].
 pub(super) fn ready(
     email: &WholeEmail,
     postal_address: Option<&str>,
-    site: &Site,
+    links: &EmailLinks,
 ) -> Result<Rendered> {
     let kept = email.body.as_deref();
-    if let Some(as_made) = kept.and_then(|packed| unpack(packed, email.token, site)) {
+    if let Some(as_made) = kept.and_then(|packed| unpack(packed, email, links)) {
         return Ok(as_made);
     }
-    let links = links(email.email.kind, email.token, site);
-    render(&email.content, postal_address, &links)
+    render(&email.content, postal_address, links)
 }
 
-/// The mail of a packed one, with its links to a site; `None` when another version has packed it.
-fn unpack(packed: &[u8], token: EmailToken, site: &Site) -> Option<Rendered> {
+/// The mail of a packed one, with its links; `None` when another version has packed it.
+fn unpack(packed: &[u8], email: &WholeEmail, links: &EmailLinks) -> Option<Rendered> {
     let unpacked = inflate(packed)?;
     let (length, rest) = unpacked.split_first_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let (html, text) = rest.split_at_checked(length)?;
-    let (from, to) = (stand_in(token), site.link(""));
-    let led = |bytes: &[u8]| Some(std::str::from_utf8(bytes).ok()?.replace(&from, &to));
+    let stand_ins = stand_ins(email.email.kind, email.token);
+    let led = |bytes: &[u8]| {
+        let mut text = std::str::from_utf8(bytes).ok()?.replace(&stand_ins.button, &links.button);
+        for (from, to) in
+            [(&stand_ins.unsubscribe, &links.unsubscribe), (&stand_ins.pixel, &links.pixel)]
+        {
+            if let (Some(from), Some(to)) = (from, to) {
+                text = text.replace(from, to);
+            }
+        }
+        Some(text)
+    };
     Some(Rendered { html: led(html)?, text: led(text)? })
 }
 
@@ -132,15 +147,22 @@ fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// Where a mail's links lead while it waits: which address people will reach the server at is known
-/// when it is sent. Made of what is random in each mail, so that nothing a client is called can hold it.
-fn stand_in(token: EmailToken) -> String {
+/// What stands for a mail's links while it waits: which address people will reach the server at, and
+/// what lets them in then, is known when it is sent. Made of what is random in each mail, so that nothing
+/// a client is called can hold it.
+fn stand_ins(kind: EmailType, token: EmailToken) -> EmailLinks {
     let mut address = "https://".to_owned();
     for byte in token {
         // Writing to a String cannot fail.
         let _ = write!(address, "{byte:02x}");
     }
-    address + ".invalid"
+    let link = |what: &str| format!("{address}.invalid/{what}");
+    let regular = kind != EmailType::SubscriptionRequest;
+    EmailLinks {
+        button: link("button"),
+        unsubscribe: regular.then(|| link("unsubscribe")),
+        pixel: regular.then(|| link("pixel")),
+    }
 }
 
 fn broken(what: &str, error: impl std::fmt::Display) -> Error {
@@ -149,11 +171,9 @@ fn broken(what: &str, error: impl std::fmt::Display) -> Error {
 
 #[cfg(test)]
 mod tests {
-    use std::net::{Ipv4Addr, SocketAddr};
-
     use jiff::{Timestamp, civil::Date};
     use mainstay_core::{
-        email::{EmailContent, EmailType, subscription_request},
+        email::{EmailContent, subscription_request},
         id::OrganizationId,
     };
     use mainstay_store::{ClientEmail, new_id};
@@ -183,8 +203,10 @@ mod tests {
         subscription_request("Acme", "<b>[[foot]]</b> https://a7a7.invalid {{ content }}").1
     }
 
-    fn site() -> Site {
-        Site::local(SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)))
+    const SITE: &str = "http://127.0.0.1:8080";
+
+    fn links_of(email: &WholeEmail) -> EmailLinks {
+        crate::email::link::links(email, "secret", SITE)
     }
 
     /// A mail as it comes out of the outbox.
@@ -218,31 +240,35 @@ mod tests {
     #[tokio::test]
     async fn a_mail_is_sent_as_it_was_made_with_its_links_to_the_site_that_sends_it() {
         let made = made(vec![email(hostile())], Some("1 Road, Town")).await.unwrap().remove(0);
-        let links = links(made.kind, TOKEN, &site());
-        let expected = render(&made.content, Some("1 Road, Town"), &links).unwrap();
-        assert!(expected.html.contains("http://127.0.0.1:8080/email/click/"), "{expected:?}");
         let size = made.body.as_ref().unwrap().len();
         assert!(size < 3 * 1024, "{size} bytes");
         // Neither of these would be in it if it were made now.
-        let changed = NewEmail { content: subscription_request("Other", "Bob").1, ..made };
-        assert_eq!(ready(&taken(changed), Some("2 Lane"), &site()).unwrap(), expected);
+        let changed =
+            taken(NewEmail { content: subscription_request("Other", "Bob").1, ..made.clone() });
+        let links = links_of(&changed);
+        let expected = render(&made.content, Some("1 Road, Town"), &links).unwrap();
+        for part in ["/email/click/", "/email/unsubscribe/", "/email/open/"] {
+            assert!(expected.html.contains(&format!("{SITE}{part}")), "{expected:?}");
+        }
+        assert_eq!(ready(&changed, Some("2 Lane"), &links).unwrap(), expected);
     }
 
     #[test]
     fn a_mail_that_was_not_made_is_made_when_it_is_sent() {
-        let links = links(EmailType::WeeklyInsights, TOKEN, &site());
-        let expected = render(&hostile(), Some("2 Lane"), &links).unwrap();
         for body in [None, Some(vec![1, 2, 3])] {
-            let queued = NewEmail { body, ..email(hostile()) };
-            assert_eq!(ready(&taken(queued), Some("2 Lane"), &site()).unwrap(), expected);
+            let queued = taken(NewEmail { body, ..email(hostile()) });
+            let links = links_of(&queued);
+            let expected = render(&hostile(), Some("2 Lane"), &links).unwrap();
+            assert_eq!(ready(&queued, Some("2 Lane"), &links).unwrap(), expected);
         }
     }
 
     #[tokio::test]
     async fn what_was_packed_otherwise_is_not_unpacked() {
         let made = made(vec![email(hostile())], None).await.unwrap().remove(0);
-        let unpacked = |body: &[u8]| unpack(body, TOKEN, &site());
-        let body = made.body.unwrap();
+        let body = made.body.clone().unwrap();
+        let email = taken(made);
+        let unpacked = |body: &[u8]| unpack(body, &email, &links_of(&email));
         for length in 0..body.len() {
             assert_eq!(unpacked(&body[..length]), None, "{length} bytes of {}", body.len());
         }

@@ -4,13 +4,9 @@ use mainstay_core::{
     insight::words::signed,
     score::{Band, Trend},
 };
-use mainstay_store::EmailToken;
 
-use super::{
-    frame::{Frame, Piece},
-    track::written,
-};
-use crate::{Error, Result, http::Site};
+use super::frame::{Frame, Piece};
+use crate::{Error, Result};
 
 /// A mail in both its forms.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -34,25 +30,6 @@ struct Mail<'a> {
     content: &'a EmailContent,
     links: &'a EmailLinks,
     postal_address: Option<&'a str>,
-}
-
-/// The links of a mail.
-pub fn links(kind: EmailType, token: EmailToken, site: &Site) -> EmailLinks {
-    links_at(kind, token, &site.link(""))
-}
-
-/// The links of a mail to a server that is reached at an address without a slash at its end.
-pub(super) fn links_at(kind: EmailType, token: EmailToken, address: &str) -> EmailLinks {
-    let token = written(token);
-    let link = |what: &str| format!("{address}/email/{what}/{token}");
-    if kind == EmailType::SubscriptionRequest {
-        return EmailLinks { button: link("confirm"), unsubscribe: None, pixel: None };
-    }
-    EmailLinks {
-        button: link("click"),
-        unsubscribe: Some(link("unsubscribe")),
-        pixel: Some(link("open")),
-    }
 }
 
 /// Links of a mail that is only looked at: they stay where they are, and nothing tells that it was
@@ -147,7 +124,7 @@ fn bars(band: &Band) -> [(u8, bool); 4] {
 }
 
 fn band_words(score: &ScoreLine) -> String {
-    let words = score.band.words();
+    let words = score.band.client_words();
     let mut chars = words.chars();
     chars
         .next()

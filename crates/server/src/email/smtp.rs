@@ -1,17 +1,17 @@
-use std::{net::IpAddr, time::Duration};
+use std::{error::Error as _, net::IpAddr, time::Duration};
 
-use lettre::{
-    Address,
-    transport::smtp::{
-        Error as SmtpError,
-        authentication::{Credentials, Mechanism},
-        client::{AsyncSmtpConnection, TlsParameters},
-        commands::{Data, Mail, Rcpt},
-        extension::ClientId,
-    },
+use lettre::transport::smtp::{
+    Error as SmtpError,
+    authentication::{Credentials, Mechanism},
+    client::{AsyncSmtpConnection, TlsParameters},
+    commands::{Data, Mail, Rcpt},
+    extension::{ClientId, Extension, MailBodyParameter, MailParameter},
 };
+use mainstay_core::email::{Fault, SmtpStage, fault};
 use tokio::time::timeout;
 use url::{Host, Url};
+
+use super::address::WireAddress;
 
 /// Longest wait for a mail server to connect, and for the whole of one mail.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -51,14 +51,21 @@ pub(super) enum Outcome {
     /// It was taken.
     Sent,
     /// It was not taken, and may be when it is tried again.
-    Again(String),
+    Again {
+        /// What the server said, or what happened to the connection.
+        why: String,
+        /// Whether it was said of the recipient: only then is there a last try.
+        recipient: bool,
+    },
     /// It was refused for good.
     Refused {
         /// What the server said.
         why: String,
-        /// Whether because of whom it is for.
-        recipient: bool,
+        /// Whose fault it is; never [`Fault::Temporary`].
+        fault: Fault,
     },
+    /// It cannot be given to this server at all.
+    Undeliverable(String),
     /// The whole of it was given, and no answer came.
     Unknown(String),
 }
@@ -184,33 +191,69 @@ fn is_this_machine(url: &Url) -> bool {
 /// Gives a mail to a mail server.
 pub(super) async fn send(
     connection: &mut AsyncSmtpConnection,
-    from: &Address,
-    to: &Address,
+    from: &WireAddress,
+    to: &WireAddress,
     message: &[u8],
 ) -> Outcome {
+    let parameters = match parameters(connection, from, to) {
+        Ok(parameters) => parameters,
+        Err(refused) => return refused,
+    };
     let mut given = false;
-    match timeout(PATIENCE, give(connection, from, to, message, &mut given)).await {
+    let giving = give(connection, (from, to), parameters, message, &mut given);
+    match timeout(PATIENCE, giving).await {
         Ok(outcome) => outcome,
         Err(_) if given => Outcome::Unknown("no answer came after the whole mail".to_owned()),
-        Err(_) => Outcome::Again("the mail server does not answer".to_owned()),
+        Err(_) => {
+            Outcome::Again { why: "the mail server does not answer".to_owned(), recipient: false }
+        }
     }
+}
+
+/// What MAIL FROM asks for: SMTPUTF8 where an address needs it (RFC 6531).
+fn parameters(
+    connection: &AsyncSmtpConnection,
+    from: &WireAddress,
+    to: &WireAddress,
+) -> Result<Vec<MailParameter>, Outcome> {
+    if !from.needs_utf8 && !to.needs_utf8 {
+        return Ok(Vec::new());
+    }
+    if connection.server_info().supports_feature(Extension::SmtpUtfEight) {
+        let eight_bit = MailParameter::Body(MailBodyParameter::EightBitMime);
+        return Ok(vec![MailParameter::SmtpUtfEight, eight_bit]);
+    }
+    Err(if from.needs_utf8 {
+        let why =
+            "the mail server takes only sender addresses in ASCII (it does not offer SMTPUTF8); \
+                   set mail_from to one"
+                .to_owned();
+        Outcome::Refused { why, fault: Fault::Sender }
+    } else {
+        Outcome::Undeliverable(
+            "the mail server cannot take this address: before the @ it has characters that are not \
+             ASCII, and the server does not offer SMTPUTF8"
+                .to_owned(),
+        )
+    })
 }
 
 async fn give(
     connection: &mut AsyncSmtpConnection,
-    from: &Address,
-    to: &Address,
+    (from, to): (&WireAddress, &WireAddress),
+    parameters: Vec<MailParameter>,
     message: &[u8],
     given: &mut bool,
 ) -> Outcome {
-    if let Err(error) = connection.command(Mail::new(Some(from.clone()), Vec::new())).await {
-        return refused(&error, false);
+    let mail = Mail::new(Some(from.address.clone()), parameters);
+    if let Err(error) = connection.command(mail).await {
+        return refused(&error, SmtpStage::MailFrom);
     }
-    if let Err(error) = connection.command(Rcpt::new(to.clone(), Vec::new())).await {
-        return refused(&error, true);
+    if let Err(error) = connection.command(Rcpt::new(to.address.clone(), Vec::new())).await {
+        return refused(&error, SmtpStage::Rcpt);
     }
     if let Err(error) = connection.command(Data).await {
-        return refused(&error, true);
+        return refused(&error, SmtpStage::Data);
     }
     // The pieces run out when only the final dot is left to be sent: from there on, the server may
     // have all of it.
@@ -222,27 +265,36 @@ async fn give(
     });
     match connection.message_iter(pieces).await {
         Ok(_) => Outcome::Sent,
-        Err(error) if error.status().is_some() => refused(&error, true),
+        Err(error) if error.status().is_some() => refused(&error, SmtpStage::Content),
         Err(error) if *given => Outcome::Unknown(format!(
             "the connection was lost after the whole mail; it may have been sent: {}",
             said(&error)
         )),
-        Err(error) => Outcome::Again(said(&error)),
+        Err(error) => Outcome::Again { why: said(&error), recipient: false },
     }
 }
 
-fn refused(error: &SmtpError, recipient: bool) -> Outcome {
-    if error.is_permanent() {
-        Outcome::Refused { why: said(error), recipient }
-    } else {
-        Outcome::Again(said(error))
+fn refused(error: &SmtpError, stage: SmtpStage) -> Outcome {
+    let why = said(error);
+    let Some(code) = error.status() else { return Outcome::Again { why, recipient: false } };
+    let text = error.source().map(ToString::to_string).unwrap_or_default();
+    match fault(stage, u16::from(code), &text) {
+        Fault::Temporary => Outcome::Again { why, recipient: stage == SmtpStage::Rcpt },
+        fault => Outcome::Refused { why, fault },
     }
 }
 
 /// What a mail server said, or what happened to the connection.
 fn said(error: &SmtpError) -> String {
     const MAX_CHARS: usize = 300;
-    let text = error.to_string();
+    let text = match (error.status(), error.source()) {
+        (Some(code), Some(text)) => format!("{code} {text}"),
+        (None, Some(text)) if error.is_client() && text.to_string().contains("authentication") => {
+            "it offers no way to sign in to the mail server that Mainstay knows (PLAIN or LOGIN)"
+                .to_owned()
+        }
+        _ => error.to_string(),
+    };
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_CHARS).collect()
 }
 

@@ -1,16 +1,21 @@
+use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     email::{ConsentSource, EmailState, EmailType, SubscriptionState, subscription_request},
     id::{ClientId, OrganizationId},
     time::local_day,
 };
-use mainstay_store::{Client, NewEmail, Scope, Subscription, WholeEmail, new_id};
+use mainstay_store::{Client, NewEmail, Scope, Subscription, Tx, WholeEmail, new_id};
 
-use super::{SAMPLE, called, new_token, outbox::made};
+use super::{SAMPLE, ago, called, new_token, outbox::made};
 use crate::{
     Error, Mainstay, Result,
     access::{check_email, normal_email},
     organization::Context,
 };
+
+/// Mails in a day that ask one client for its consent.
+const MAX_REQUESTS_PER_DAY: i64 = 5;
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 /// What is to become of a client's subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,17 +30,59 @@ pub struct Subscribe {
 
 impl Subscribe {
     /// What becomes of a client's own wish: mails to another address than the one that is known need
-    /// the word of its owner.
-    pub fn by_client(client: &Client, wants: SubscriptionState, address: Option<&str>) -> Self {
+    /// the word of its owner, and so does coming back after unsubscribing.
+    pub fn by_client(
+        client: &Client,
+        before: Option<&Subscription>,
+        wants: SubscriptionState,
+        address: Option<&str>,
+    ) -> Self {
         let known = client.profile.email.as_deref().map(normal_email);
         let given = address.map(normal_email).filter(|address| !address.is_empty());
         let foreign = given.is_some() && given != known;
+        let left = before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
         let state = match wants {
-            SubscriptionState::Subscribed if foreign => SubscriptionState::Pending,
+            SubscriptionState::Subscribed if foreign || left => SubscriptionState::Pending,
             wants => wants,
         };
         Self { state, address: given, source: ConsentSource::ClientPage }
     }
+}
+
+/// From `unsubscribed`, only the client itself comes back.
+fn check_return(before: Option<&Subscription>, asked: &Subscribe) -> Result<()> {
+    let left = before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
+    let by_itself = match (asked.state, asked.source) {
+        (SubscriptionState::Unsubscribed, _)
+        | (SubscriptionState::Pending, ConsentSource::ClientPage)
+        | (SubscriptionState::Subscribed, ConsentSource::DoubleOptIn) => true,
+        (SubscriptionState::Pending | SubscriptionState::Subscribed, _) => false,
+    };
+    if !left || by_itself {
+        return Ok(());
+    }
+    Err(Error::Conflict(
+        "state: this client has unsubscribed, and only the person itself can come back: by the button \
+         \u{201c}Get the weekly e-mail\u{201d} on its page and the link in the mail that asks it then"
+            .to_owned(),
+    ))
+}
+
+/// Keeps anybody from filling a mailbox with questions by changing addresses.
+async fn check_requests(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result<()> {
+    let since = ago(now, DAY);
+    let asked = tx.consents(client, MAX_REQUESTS_PER_DAY * 4).await?;
+    let today = asked
+        .iter()
+        .filter(|one| one.state == SubscriptionState::Pending && one.changed_at > since)
+        .count();
+    if today < usize::try_from(MAX_REQUESTS_PER_DAY).unwrap_or(usize::MAX) {
+        return Ok(());
+    }
+    Err(Error::Conflict(format!(
+        "address: this client was asked {MAX_REQUESTS_PER_DAY} times in the last 24 hours; open the \
+         link in the last mail, or try again tomorrow"
+    )))
 }
 
 impl Mainstay {
@@ -61,7 +108,8 @@ impl Mainstay {
     /// Changes whether a client gets mails. Saying the same twice changes nothing.
     ///
     /// # Errors
-    /// When there is no address, or it cannot be used.
+    /// When there is no address, or it cannot be used; [`Error::Conflict`] when anybody but the client
+    /// itself wants mails for one that has unsubscribed, or when it was asked too often in a day.
     pub async fn subscribe(
         &self,
         organization: OrganizationId,
@@ -71,18 +119,31 @@ impl Mainstay {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         let before = tx.subscription(client.id).await?;
         let given = asked.address.as_deref().filter(|address| !address.trim().is_empty());
-        let known = before.as_ref().map(|before| before.address.as_str());
+        // Anybody can have told it: whoever reads what is sent there must say yes first.
+        let unconfirmed = client.profile.unconfirmed_email.as_deref().map(normal_email);
+        let known = before.as_ref().filter(|before| {
+            asked.state == SubscriptionState::Unsubscribed
+                || before.state == SubscriptionState::Subscribed
+                || Some(&before.address) != unconfirmed.as_ref()
+        });
+        let known = known.map(|before| before.address.as_str());
         let own = client.profile.email.as_deref();
         // Whoever does not want mails need not have an address.
         let fallback = (asked.state == SubscriptionState::Unsubscribed).then_some("");
-        let address = given.or(own).or(known).or(fallback).ok_or_else(|| {
+        let confirmed = given.or(own).or(known).or(fallback);
+        let state = match asked.state {
+            SubscriptionState::Subscribed if confirmed.is_none() => SubscriptionState::Pending,
+            state => state,
+        };
+        let address = confirmed.or(unconfirmed.as_deref()).ok_or_else(|| {
             Error::invalid(
                 "address",
                 "this client has no e-mail address; send one, or identify the client with one first",
             )
         })?;
         let address = normal_email(address);
-        if asked.state != SubscriptionState::Unsubscribed {
+        // An address that is sent must be one, also where none is needed.
+        if state != SubscriptionState::Unsubscribed || given.is_some() {
             check_email(&address).map_err(|error| match error {
                 Error::Invalid { reason, .. } => Error::invalid("address", reason),
                 other => other,
@@ -90,14 +151,17 @@ impl Mainstay {
         }
         let now = self.now();
         let same = |before: &&Subscription| {
-            before.state == asked.state
-                && (before.address == address || asked.state == SubscriptionState::Unsubscribed)
+            before.state == state
+                && (before.address == address || state == SubscriptionState::Unsubscribed)
         };
         if let Some(same) = before.as_ref().filter(same) {
             return Ok(same.clone());
         }
-        let new =
-            Subscription { state: asked.state, address, source: asked.source, changed_at: now };
+        check_return(before.as_ref(), asked)?;
+        if state == SubscriptionState::Pending {
+            check_requests(&mut tx, client.id, now).await?;
+        }
+        let new = Subscription { state, address, source: asked.source, changed_at: now };
         tx.set_subscription(client.id, &new).await?;
         if new.state == SubscriptionState::Pending {
             let context = Context::load(&mut tx).await?;
@@ -119,8 +183,13 @@ impl Mainstay {
                 due_at: now,
             };
             let settings = tx.email_settings().await?;
-            let request = made(vec![request], settings.postal_address.as_deref()).await?;
-            tx.queue_emails(&request, now).await?;
+            let mut request = made(vec![request], settings.postal_address.as_deref()).await?;
+            // One a day is kept. The last word counts: a corrected address, or whoever left and came back.
+            if tx.queue_emails(&request, now).await? == 0
+                && let Some(request) = request.pop()
+            {
+                tx.replace_subscription_request(&request, now).await?;
+            }
         }
         tx.commit().await?;
         Ok(new)

@@ -1,20 +1,25 @@
 use jiff::Timestamp;
 use mainstay_core::{
-    email::{EmailType, Item, Recipient, WeekInReview, weekly_insights},
+    email::{EmailState, EmailType, Item, Recipient, WeekInReview, weekly_insights, weekly_pause},
     id::{ClientId, OrganizationId},
     insight::Period,
+    time::add_days,
 };
 use mainstay_store::{ClientChunk, NewEmail, Scope, Subscriber, TypeCounts};
 
 use super::{Draft, called, outbox::made, queued};
-use crate::{Mainstay, Result, organization::Context, score::Moment};
+use crate::{
+    Mainstay, Result, health::Holds, insight::last_week, organization::Context, score::shown_facts,
+};
 
 /// Mails that are written at a time: few enough that nobody else waits long to write.
 const CHUNK: i64 = 1_000;
 
 impl Mainstay {
-    /// Queues the weekly mail of the seven local days before `as_of` for every client that asked for
-    /// it. A client that has one of that week gets no other.
+    /// Queues the weekly mail of the last complete local week before `as_of` for every client that asked
+    /// for it. A client that has one of that week, or of one that overlaps it, gets no other; one that has
+    /// left four of them without any activity gets none until it is active again, and one whose data are
+    /// missing none.
     pub(crate) async fn queue_weekly_emails(
         &self,
         organization: OrganizationId,
@@ -50,17 +55,26 @@ impl Mainstay {
     ) -> Result<Vec<NewEmail>> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let context = Context::load(&mut tx).await?;
-        let moment = Moment::new(&context, as_of, false);
-        let period = Period::before(as_of, &context.zone);
+        let period = last_week(&mut tx, as_of).await?;
         let chunk = ClientChunk::stretch(
             subscribers.iter().map(|one| (one.client, one.external_id.clone())).collect(),
         );
-        let facts = tx.client_facts(&chunk, &moment.range, &moment.model).await?;
+        let facts = shown_facts(&mut tx, &context, &chunk, as_of, false).await?;
         let counts = tx.type_counts(&chunk, period.first, period.last).await?;
         let mut insights = tx.period_insights(&chunk, period.last).await?;
+        let week_before = add_days(period.last, -Period::DAYS);
+        let latest = tx.latest_weekly_periods(&chunk, week_before).await?;
+        let unanswered = tx.unanswered_weekly_since(&chunk).await?;
+        let withheld = Holds::load(&mut tx, as_of).await?.withheld(&mut tx, &chunk).await?;
         drop(tx);
         let now = self.now();
-        let emails = subscribers.iter().zip(&facts).map(|(to, facts)| {
+        let overlaps =
+            |client: &ClientId| latest.get(client).is_some_and(|last| *last != period.last);
+        let emails = subscribers
+            .iter()
+            .zip(&facts)
+            .filter(|(to, _)| !overlaps(&to.client.id) && !withheld.contains(&to.client.id));
+        let emails = emails.map(|(to, facts)| {
             let insights: Vec<Item> = insights
                 .remove(&to.client.id)
                 .unwrap_or_default()
@@ -68,6 +82,9 @@ impl Mainstay {
                 .map(|one| Item::of_insight(one.kind, &one.title, &one.message))
                 .collect();
             let TypeCounts(events) = counts.get(&to.client.id).cloned().unwrap_or_default();
+            let score = context.shown_score(facts);
+            let fourth_last = unanswered.get(&to.client.id).copied();
+            let pause = weekly_pause(fourth_last, score.inputs.last, to.since);
             let (subject, says) = weekly_insights(&WeekInReview {
                 to: Recipient {
                     organization: &context.organization.name,
@@ -77,14 +94,19 @@ impl Mainstay {
                     now,
                 },
                 period: &period,
-                score: &moment.score(facts),
-                model: &moment.model,
+                score: &score,
+                model: context.model_ref(score.inputs.model),
                 events: &events,
                 insights: &insights,
             });
             let kind = EmailType::WeeklyInsights;
             let draft = Draft { kind, period: period.last, subject, content: says };
-            queued(draft, &context.organization, to, now, now)
+            let mut email = queued(draft, &context.organization, to, now, now);
+            if let Some(reason) = pause.filter(|_| email.state == EmailState::Queued) {
+                email.state = EmailState::Suppressed;
+                email.reason = Some(reason);
+            }
+            email
         });
         Ok(emails.collect())
     }

@@ -11,21 +11,28 @@ use mainstay_core::id::OrganizationId;
 use mainstay_store::Scope;
 use tokio::{
     sync::Notify,
-    time::{MissedTickBehavior, interval},
+    time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
 use super::said::Tries;
-use crate::{Mainstay, Result};
+use crate::{Mainstay, Result, supervise::GATHERER};
 
 /// How long what is rolled up may lie beside its place: every figure has to look there too.
 const TICK: Duration = Duration::from_secs(1);
 /// Events of an organization that may lie there, however fast they come.
 const MOST_PENDING: usize = 100_000;
 
+/// How long an organization whose gathering panicked is left alone.
+const SET_ASIDE: Duration = Duration::from_mins(1);
+/// What gathering an organization may take, before its connection is taken for lost.
+const GATHER_TIMEOUT: Duration = Duration::from_mins(2);
+
 /// Remembers whose events are to be gathered.
 #[derive(Default)]
 pub(super) struct Gatherer {
     pending: Mutex<HashMap<OrganizationId, usize>>,
+    /// Organizations whose gathering panicked, and when.
+    set_aside: tokio::sync::Mutex<HashMap<OrganizationId, Instant>>,
     many: Notify,
     done: Notify,
 }
@@ -65,6 +72,7 @@ impl Gatherer {
                 () = self.many.notified() => false,
                 _ = ticks.tick() => false,
             };
+            mainstay.supervisor().pass(GATHERER);
             self.gather(&mainstay).await;
             if done {
                 return;
@@ -74,12 +82,41 @@ impl Gatherer {
 
     async fn gather(&self, mainstay: &Mainstay) {
         let pending = mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
+        let mut set_aside = self.set_aside.lock().await;
         for (organization, events) in pending {
-            if let Err(error) = mainstay.gather_activity(organization).await {
-                tracing::error!(%error, %organization, "activity was not gathered; it is tried again");
-                self.note(organization, events);
+            if set_aside.get(&organization).is_some_and(|since| since.elapsed() < SET_ASIDE) {
+                // Figures look beside the place too: they are right, and slower to read.
+                self.note(organization, 0);
+                continue;
+            }
+            let supervisor = mainstay.supervisor();
+            // Boxed: whoever waits for it would be as large as all that it does.
+            let gathering = Box::pin(async {
+                if supervisor.is_armed() {
+                    supervisor.pass(&format!("gather {organization}"));
+                }
+                mainstay.gather_activity(organization).await
+            });
+            let in_time = timeout(GATHER_TIMEOUT, gathering);
+            match supervisor.isolate("gathering an organization's activity", in_time).await {
+                Ok(Ok(Ok(()))) => {
+                    set_aside.remove(&organization);
+                }
+                Ok(Ok(Err(error))) => {
+                    tracing::error!(%error, %organization, "activity was not gathered; it is tried again");
+                    self.note(organization, events);
+                }
+                Ok(Err(_)) => {
+                    tracing::error!(%organization, "the database did not gather activity in time; it is tried again");
+                    self.note(organization, events);
+                }
+                Err(_) => {
+                    set_aside.insert(organization, Instant::now());
+                    self.note(organization, 0);
+                }
             }
         }
+        mainstay.keep_keys_seen().await;
     }
 }
 

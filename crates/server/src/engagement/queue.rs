@@ -10,7 +10,7 @@ use mainstay_core::{engagement::segment::Said, id::OrganizationId};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
 use super::Fate;
-use crate::Result;
+use crate::{Result, access::CallerKey};
 
 /// Things that go into one transaction, so that nobody waits long for a large one.
 const MOST_AT_ONCE: usize = 5_000;
@@ -18,6 +18,8 @@ const MOST_AT_ONCE: usize = 5_000;
 /// What one request brings.
 pub(super) struct Submission {
     pub(super) said: Vec<Said>,
+    /// The key that it came with; `None` of what a page here makes.
+    pub(super) key: Option<CallerKey>,
     pub(super) answer: oneshot::Sender<Result<Vec<Fate>>>,
     /// Its share of the memory that may wait; given back with the answer.
     pub(super) memory: OwnedSemaphorePermit,

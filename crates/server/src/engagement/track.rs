@@ -3,7 +3,7 @@ use std::{collections::HashMap, sync::Arc};
 use jiff::Timestamp;
 use mainstay_core::{
     engagement::{
-        Event, EventError, EventType, IncomingEvent,
+        Event, EventError, EventType, IncomingEvent, normalize_id,
         segment::{ClientsAre, Said},
         validate,
     },
@@ -78,9 +78,13 @@ impl Mainstay {
         }
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let names = tx.event_names().await?;
-        let clients_are = tx.organization().await?.clients_are;
+        let organization_now = tx.organization().await?;
         let types = names.into_iter().map(|name| (name.name, name.event_type)).collect();
-        let naming = Arc::new(Naming { types, clients_are });
+        let naming = Arc::new(Naming {
+            types,
+            clients_are: organization_now.clients_are,
+            count_self_told: organization_now.count_self_told,
+        });
         self.namings().keep(organization, Arc::clone(&naming), now);
         Ok(naming)
     }
@@ -93,9 +97,55 @@ pub(crate) struct Naming {
     pub(crate) types: HashMap<String, EventType>,
     /// Whom it calls its clients.
     pub(crate) clients_are: ClientsAre,
+    /// Whether high-value types count that a client says of itself.
+    pub(crate) count_self_told: bool,
 }
 
 impl Naming {
+    /// What an event says that names nobody but its client: where clients are accounts, that may be a
+    /// person too.
+    pub(crate) fn meant(&self, mut event: Event) -> Said {
+        if self.clients_are == ClientsAre::Users {
+            return Said::Did(event);
+        }
+        event.person = Some(event.client_id.clone());
+        Said::DidByPersonOrClient(event)
+    }
+
+    /// Checks an event that names its client, its person or both.
+    ///
+    /// # Errors
+    /// The first field at fault.
+    pub(crate) fn said(
+        &self,
+        mut incoming: IncomingEvent,
+        now: Timestamp,
+    ) -> std::result::Result<Said, EventError> {
+        let person = incoming.person.take().filter(|person| !person.trim().is_empty());
+        let accounts = self.clients_are == ClientsAre::Groups;
+        match (person, incoming.client_id.is_empty()) {
+            (Some(person), true) => {
+                incoming.client_id.clone_from(&person);
+                incoming.person = accounts.then_some(person);
+                let event = self.check(incoming, now)?;
+                Ok(if accounts { Said::DidByPerson(event) } else { Said::Did(event) })
+            }
+            (Some(person), false) if accounts => {
+                incoming.person = Some(person);
+                self.check(incoming, now).map(Said::Did)
+            }
+            (Some(person), false) if normalize_id(&person) != normalize_id(&incoming.client_id) => {
+                Err(EventError::new(
+                    "user_id",
+                    "is another one than client_id, and this organization's clients are users; send \
+                     one of them",
+                ))
+            }
+            (None, false) => Ok(self.meant(self.check(incoming, now)?)),
+            _ => self.check(incoming, now).map(Said::Did),
+        }
+    }
+
     /// Checks an event, with the organization's own names for it.
     ///
     /// # Errors

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{Action, Severity, act},
+    health::{Action, AlertStatus, Episode, NewState, Severity, act},
     id::{AlertId, MemberId},
 };
 use mainstay_store::{
@@ -10,7 +10,7 @@ use mainstay_store::{
     Tx,
 };
 
-use crate::{Error, Mainstay, Result, notice::resolved_by};
+use crate::{Error, Mainstay, Result, notice::changed_by};
 
 /// An alert with what was done with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,31 +57,86 @@ pub(crate) fn no_alert(id: AlertId) -> Error {
     }
 }
 
-/// The news of alerts that somebody ended just now; of the others none.
-pub(super) async fn ended_by(
+/// An alert that somebody changed, and whether it was open before.
+pub(super) struct Changed {
+    pub(super) alert: Alert,
+    pub(super) was_open: bool,
+}
+
+/// The news of alerts that somebody ended or reopened just now; of the others none.
+pub(super) async fn news_of(
     tx: &mut Tx,
     member: Option<MemberId>,
-    alerts: &[Alert],
+    changed: &[Changed],
     note: &str,
     now: Timestamp,
 ) -> Result<Vec<AlertNews>> {
-    if alerts.iter().all(|alert| alert.episode.status.is_open()) {
+    let told = |one: &&Changed| one.was_open != one.alert.episode.status.is_open();
+    if !changed.iter().any(|one| told(&one)) {
         return Ok(Vec::new());
     }
     let members = tx.members().await?;
     let who = members.into_iter().find(|one| Some(one.id) == member);
     let who = who.map_or_else(|| "the API".to_owned(), |member| member.name);
-    let ended = alerts.iter().filter(|alert| !alert.episode.status.is_open());
-    Ok(ended.map(|alert| resolved_by(alert, &who, note, now)).collect())
+    Ok(changed.iter().filter(told).map(|one| changed_by(&one.alert, &who, note, now)).collect())
+}
+
+/// How it is written into an alert's history that a member took back what it had done last.
+pub(super) const UNDO: &str = "undo";
+
+/// The state that an action leads to. An ended alert that is reopened is as it was before somebody ended
+/// it: one that was acknowledged is acknowledged again.
+pub(super) async fn state_after(
+    tx: &mut Tx,
+    episode: &Episode,
+    action: Action,
+    now: Timestamp,
+) -> Result<NewState> {
+    let state = act(episode, action, now)?;
+    if action != Action::Reopen || episode.status.is_open() {
+        return Ok(state);
+    }
+    state_before(tx, episode, state).await
+}
+
+/// The state before the last thing that was done with an alert; a snooze is over by that.
+pub(super) async fn state_before(
+    tx: &mut Tx,
+    episode: &Episode,
+    reopened: NewState,
+) -> Result<NewState> {
+    let mut course = vec![AlertStatus::Active];
+    for action in tx.alert_actions(episode.id).await? {
+        match action.action.as_str() {
+            "opened" | "worsened" | "woken" => course.push(AlertStatus::Active),
+            "acknowledge" => course.push(AlertStatus::Acknowledged),
+            "snooze" => course.push(AlertStatus::Snoozed),
+            "resolve" | "dismiss" => course.push(AlertStatus::Resolved),
+            "reopen" if course.last() != Some(&AlertStatus::Resolved) => {
+                course.push(AlertStatus::Active);
+            }
+            "reopen" | UNDO => {
+                course.pop();
+            }
+            _ => {}
+        }
+    }
+    course.pop();
+    let status = match course.last() {
+        Some(AlertStatus::Acknowledged) => AlertStatus::Acknowledged,
+        _ => AlertStatus::Active,
+    };
+    Ok(NewState { status, ..reopened })
 }
 
 impl Mainstay {
-    /// Tells of alerts that somebody ended. In a transaction of its own: members may not see where it
-    /// goes.
-    pub(super) async fn tell_ended(&self, scope: Scope, ended: &[AlertNews]) -> Result<()> {
-        match scope.organization() {
-            Some(organization) if !ended.is_empty() => self.tell_news(organization).await,
-            _ => Ok(()),
+    /// Tells of alerts that somebody ended or reopened. In a transaction of its own: members may not see
+    /// where it goes. That is after the change, so a failure is no failure of the change; the courier
+    /// tells later what is left.
+    pub(super) async fn tell_changed(&self, scope: Scope, news: &[AlertNews]) {
+        let Some(organization) = scope.organization().filter(|_| !news.is_empty()) else { return };
+        if let Err(error) = self.tell_news(organization).await {
+            tracing::error!(%organization, %error, "a change of alerts is not told yet");
         }
     }
 
@@ -117,7 +172,7 @@ impl Mainstay {
         Ok(AlertHistory { alert, actions, followed, told: told.unwrap_or_default() })
     }
 
-    /// Acknowledges, snoozes, resolves or dismisses an alert, and keeps who did and when.
+    /// Acknowledges, snoozes, resolves, dismisses or reopens an alert, and keeps who did and when.
     ///
     /// # Errors
     /// [`Error::NotFound`], or why the action does not go with the alert.
@@ -134,14 +189,15 @@ impl Mainstay {
         // A health check may be moving this very alert.
         tx.lock_health_check().await?;
         let mut alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
-        let state = act(&alert.episode, action, now)?;
+        let was_open = alert.episode.status.is_open();
+        let state = state_after(&mut tx, &alert.episode, action, now).await?;
         alert.episode.set(state);
         let change = AlertChange { action: action.as_str(), member, note };
         tx.update_alert(&alert.episode, Some(&change), now).await?;
-        let ended = ended_by(&mut tx, member, std::slice::from_ref(&alert), note, now).await?;
-        tx.keep_alert_news(&ended).await?;
+        let news = news_of(&mut tx, member, &[Changed { alert, was_open }], note, now).await?;
+        tx.keep_alert_news(&news).await?;
         tx.commit().await?;
-        self.tell_ended(scope, &ended).await?;
+        self.tell_changed(scope, &news).await;
         self.alert(scope, id).await
     }
 }

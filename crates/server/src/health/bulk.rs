@@ -7,7 +7,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope, Told};
 
-use super::alerts::{Followed, ended_by, followed};
+use super::alerts::{Changed, Followed, UNDO, followed, news_of, state_after, state_before};
 use crate::{Error, Mainstay, Result};
 
 /// Alerts that are acted on together at most.
@@ -23,12 +23,14 @@ pub struct ChosenAlert {
 }
 
 /// What became of several alerts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Acted {
     /// Those that were changed.
     pub changed: Vec<AlertId>,
     /// Those that somebody or something else had changed since they were seen; they are left alone.
     pub missed: Vec<AlertId>,
+    /// When: what was done at once is undone at once by it, see [`Mainstay::undo_alert_actions`].
+    pub at: Timestamp,
 }
 
 /// An alert of a list, with what was done with it.
@@ -67,29 +69,75 @@ impl Mainstay {
             ));
         }
         let now = self.now();
-        let mut acted = Acted::default();
+        let mut acted = Acted { changed: Vec::new(), missed: Vec::new(), at: now };
         let mut changed = Vec::new();
         let mut tx = self.store().begin(scope).await?;
         tx.lock_health_check().await?;
         for one in chosen {
             let found = tx.alert(one.id).await?;
             let unchanged = found.filter(|alert| {
-                alert.episode.status.is_open() && alert.changed_at == one.changed_at
+                let open = alert.episode.status.is_open();
+                alert.changed_at == one.changed_at
+                    && (open || (action == Action::Reopen && alert.episode.is_live()))
             });
             let Some(mut alert) = unchanged else {
                 acted.missed.push(one.id);
                 continue;
             };
-            alert.episode.set(act(&alert.episode, action, now)?);
+            let was_open = alert.episode.status.is_open();
+            let state = state_after(&mut tx, &alert.episode, action, now).await?;
+            alert.episode.set(state);
             let change = AlertChange { action: action.as_str(), member, note };
             tx.update_alert(&alert.episode, Some(&change), now).await?;
             acted.changed.push(one.id);
-            changed.push(alert);
+            changed.push(Changed { alert, was_open });
         }
-        let ended = ended_by(&mut tx, member, &changed, note, now).await?;
-        tx.keep_alert_news(&ended).await?;
+        let news = news_of(&mut tx, member, &changed, note, now).await?;
+        tx.keep_alert_news(&news).await?;
         tx.commit().await?;
-        self.tell_ended(scope, &ended).await?;
+        self.tell_changed(scope, &news).await;
+        Ok(acted)
+    }
+
+    /// Takes back what a member did at an instant with one alert or several: each is as it was before, as
+    /// long as nothing has changed it since and its condition lasts.
+    ///
+    /// # Errors
+    /// When the database fails. What cannot be taken back is named as missed.
+    pub async fn undo_alert_actions(
+        &self,
+        scope: Scope,
+        member: MemberId,
+        at: Timestamp,
+    ) -> Result<Acted> {
+        let now = self.now();
+        let mut acted = Acted { changed: Vec::new(), missed: Vec::new(), at: now };
+        let mut changed = Vec::new();
+        let mut tx = self.store().begin(scope).await?;
+        tx.lock_health_check().await?;
+        for id in tx.alerts_acted_on(member, at).await? {
+            let found = tx.alert(id).await?;
+            let unchanged = found.filter(|alert| alert.changed_at == at);
+            let Some(mut alert) = unchanged else {
+                acted.missed.push(id);
+                continue;
+            };
+            let Ok(reopened) = act(&alert.episode, Action::Reopen, now) else {
+                acted.missed.push(id);
+                continue;
+            };
+            let was_open = alert.episode.status.is_open();
+            let state = state_before(&mut tx, &alert.episode, reopened).await?;
+            alert.episode.set(state);
+            let change = AlertChange { action: UNDO, member: Some(member), note: "" };
+            tx.update_alert(&alert.episode, Some(&change), now).await?;
+            acted.changed.push(id);
+            changed.push(Changed { alert, was_open });
+        }
+        let news = news_of(&mut tx, Some(member), &changed, "", now).await?;
+        tx.keep_alert_news(&news).await?;
+        tx.commit().await?;
+        self.tell_changed(scope, &news).await;
         Ok(acted)
     }
 

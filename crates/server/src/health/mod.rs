@@ -3,16 +3,19 @@
 mod alerts;
 mod bulk;
 mod recovery;
+mod returned;
 mod silence;
+
+use std::collections::HashSet;
 
 use jiff::Timestamp;
 use mainstay_core::{
     health::{
-        AlertType, Change, Episode, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
-        check, is_held_in_silence,
+        AlertType, Change, Episode, Family, HealthFacts, ScoreFacts, Severity, TaskInProgress,
+        Transition, check,
     },
     id::{AlertId, OrganizationId},
-    insight::contributions,
+    score::{Score, ScoreModel},
 };
 use mainstay_store::{
     AlertChange, AlertNews, ClientChunk, ClientFacts, OnboardingTask, Scope, TaskStatus, Tx, new_id,
@@ -22,20 +25,29 @@ pub(crate) use alerts::no_alert;
 pub use alerts::{AlertHistory, Followed};
 pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
 use recovery::Setbacks;
-use silence::settle_silence;
+pub(crate) use returned::Returned;
+pub use returned::start;
+pub use silence::MissingData;
+use silence::settle_silences;
+pub(crate) use silence::{Activity, Holds, were_data_silent};
 
 use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
     email::Nudge,
     organization::{Context, check_as_of},
-    playbook::AlertPlaybooks,
-    score::Moment,
+    playbook::{AlertPlaybooks, PlaybookCounts},
+    score::{previous_contributions, shown_facts},
 };
+
+/// How often a check of now is put off behind one that began later and was faster.
+const MAX_TRIES: u32 = 20;
 
 /// A change that a health check found and made.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthChange {
+    /// The alert; of one that only a dry run finds, an id that nothing has.
+    pub alert: AlertId,
     /// The client's `external_id`.
     pub client_id: String,
     /// What the alert is about.
@@ -46,15 +58,28 @@ pub struct HealthChange {
     pub change: Change,
     /// What it says.
     pub message: String,
-    /// Whether it is told to nobody yet, because no client at all sends events.
+    /// Whether it is told to nobody, because the data that it rests on are missing.
     pub held: bool,
 }
 
 impl HealthChange {
+    /// An alert that was held, and is told from now on.
+    fn released(client: &ClientFacts, episode: &Episode) -> Self {
+        Self {
+            alert: episode.id,
+            client_id: client.external_id.clone(),
+            kind: episode.kind,
+            severity: episode.severity,
+            change: Change::Opened,
+            message: episode.message.clone(),
+            held: false,
+        }
+    }
+
     /// The change as it is kept until it is told outside.
-    fn news_of(&self, alert: AlertId, at: Timestamp) -> AlertNews {
+    fn news_of(&self, at: Timestamp) -> AlertNews {
         AlertNews {
-            alert,
+            alert: self.alert,
             change: self.change,
             kind: self.kind,
             severity: self.severity,
@@ -108,7 +133,8 @@ impl Mainstay {
         }
         let mut changes = Vec::new();
         let mut done: Option<ClientChunk> = None;
-        let mut silent = None;
+        let mut settled = client.is_some();
+        let mut started = PlaybookCounts::default();
         loop {
             let mut tx = self.begin_writing(scope).await?;
             tx.lock_health_check().await?;
@@ -123,13 +149,13 @@ impl Mainstay {
                 return Ok(changes);
             }
             let context = Context::load(&mut tx).await?;
-            let moment = (as_of, self.now());
-            let silent = match silent {
-                Some(silent) => silent,
-                None => *silent.insert(settle_silence(&mut tx, &context, moment).await?),
-            };
-            let check = Check { context: &context, as_of, dry_run, silent };
-            self.check_chunk(&mut tx, &chunk, &check, &mut changes).await?;
+            if !settled {
+                settle_silences(&mut tx, &context, (as_of, self.now())).await?;
+                settled = true;
+            }
+            let holds = Holds::load(&mut tx, as_of).await?;
+            let check = Check { context: &context, as_of, dry_run, holds, only: &Family::ALL };
+            self.check_chunk(&mut tx, &chunk, &check, &mut started, &mut changes).await?;
             if client.is_none() {
                 // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
@@ -141,6 +167,30 @@ impl Mainstay {
             }
             done = Some(chunk);
         }
+    }
+
+    /// Checks every client of an organization, or one, as of now; answers that instant with what
+    /// changed.
+    ///
+    /// # Errors
+    /// When there is no such client, or other checks keep being faster.
+    pub async fn check_health_now(
+        &self,
+        organization: OrganizationId,
+        client: Option<&str>,
+    ) -> Result<(Timestamp, Vec<HealthChange>)> {
+        for _ in 1..MAX_TRIES {
+            let now = self.now();
+            match self.check_organization_health(organization, now, client, false).await {
+                // Another check began later and was faster, so that "now" is over.
+                Err(Error::Invalid { field, .. }) if field == "as_of" => {}
+                changes => return Ok((now, changes?)),
+            }
+        }
+        Err(Error::Conflict(
+            "other health checks of this organization are under way; try again when they are done"
+                .to_owned(),
+        ))
     }
 
     /// Checks one client.
@@ -162,8 +212,10 @@ struct Check<'a> {
     context: &'a Context,
     as_of: Timestamp,
     dry_run: bool,
-    /// Whether no client at all sends events.
-    silent: bool,
+    /// What missing data hold back.
+    holds: Holds,
+    /// The families whose episodes move on.
+    only: &'a [Family],
 }
 
 impl Mainstay {
@@ -172,19 +224,22 @@ impl Mainstay {
         tx: &mut Tx,
         chunk: &ClientChunk,
         check_of: &Check<'_>,
+        started: &mut PlaybookCounts,
         changes: &mut Vec<HealthChange>,
     ) -> Result<()> {
-        let &Check { context, as_of, dry_run, silent } = check_of;
-        let moment = Moment::new(context, as_of, true);
-        let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
+        let &Check { context, as_of, dry_run, ref holds, only } = check_of;
+        let facts = shown_facts(tx, context, chunk, as_of, true).await?;
         let mut tasks = tx.open_tasks(chunk, as_of).await?;
         let mut episodes = tx.live_episodes(chunk).await?;
+        let keys = holds.keys_of(tx, chunk).await?;
+        let mut held_alerts = HashSet::new();
         let mut fallen_silent = Vec::new();
         let mut setbacks = Setbacks::default();
         let mut playbooks = AlertPlaybooks::none();
         if !dry_run {
+            held_alerts = tx.held_alerts(chunk).await?;
             setbacks = Setbacks::load(tx, chunk, as_of).await?;
-            playbooks = self.alert_playbooks(tx, chunk, as_of, silent).await?;
+            playbooks = self.alert_playbooks(tx, chunk, as_of, started).await?;
         }
         let mut news = Vec::new();
         let told = !dry_run && tx.any_webhook().await?;
@@ -198,25 +253,50 @@ impl Mainstay {
                 // This one client was checked later than that already.
                 continue;
             }
-            let health = health_facts(context, &moment, client, &tasks);
-            let nudge = || Nudge::new(client.client, moment.score(client), &moment.model, &tasks);
-            let transitions = check(&episodes, &health);
-            playbooks.release(client.client, &episodes, &transitions, nudge);
-            // Where the data are silent, nobody can tell whether the client is.
-            if !dry_run && !silent && transitions.iter().any(falls_silent) {
+            let score = context.shown_score(client);
+            let model = context.model_ref(score.inputs.model);
+            let health = health_facts(context, as_of, client, (&score, model), &tasks);
+            let activity = Activity::of(&health, keys.get(&client.client).copied());
+            let withholds = |kind| holds.hold(kind, &activity);
+            let nudge = || Nudge::new(client.client, score.clone(), model, &tasks);
+            let mut transitions = check(&episodes, &health);
+            transitions.retain(|transition| {
+                let kind = kind_of(transition, &episodes);
+                kind.is_some_and(|kind| only.contains(&kind.family()))
+                    && !is_put_off(transition, &held_alerts, withholds)
+            });
+            let band = health.score.as_ref().map(|score| score.band);
+            playbooks.release(client.client, &episodes, &transitions, (withholds, band), nudge);
+            for episode in released(&episodes, &transitions, &held_alerts, withholds) {
+                tx.release_alert(client.client, episode.id, as_of).await?;
+                held_alerts.remove(&episode.id);
+                if episode.kind.family() == Family::Silence {
+                    fallen_silent.push(nudge());
+                }
+                changes.push(HealthChange::released(client, episode));
+            }
+            // Where data are missing, nobody can tell whether the client is silent.
+            if !dry_run
+                && transitions.iter().any(|one| falls_silent(one) && !is_held(one, withholds))
+            {
                 fallen_silent.push(nudge());
             }
             for transition in transitions {
                 let met = playbooks.met_by(&transition);
+                let ended_unseen = matches!(transition, Transition::Resolved { .. })
+                    && transition.id().is_some_and(|id| held_alerts.contains(&id));
+                let held = ended_unseen || is_held(&transition, withholds);
                 // Nothing is written when looking only: an episode that is not there yet would be in
                 // the way of the one that a look into the past finds.
                 let writer = if dry_run { None } else { Some(&mut *tx) };
                 let change =
-                    carry_out(writer, client, &episodes, transition, (as_of, silent)).await?;
-                let Some((alert, change)) = change else { continue };
-                playbooks.start(met, client.client, (alert, change.held), nudge);
-                if told {
-                    news.push(change.news_of(alert, as_of));
+                    carry_out(writer, client, &episodes, transition, (as_of, held)).await?;
+                let Some(change) = change else { continue };
+                playbooks.start(met, client.client, (change.alert, change.held), nudge);
+                if ended_unseen {
+                    tx.forget_held_news(change.alert).await?;
+                } else if told {
+                    news.push(change.news_of(as_of));
                 }
                 changes.push(change);
             }
@@ -224,8 +304,54 @@ impl Mainstay {
         }
         tx.keep_alert_news(&news).await?;
         self.queue_nudges(tx, context, chunk, fallen_silent).await?;
-        self.start_playbooks(tx, context, chunk, playbooks.starting()).await
+        self.start_playbooks(tx, context, chunk, playbooks.starting(started)).await
     }
+}
+
+/// The type of the alert that a transition is about.
+fn kind_of(transition: &Transition, episodes: &[Episode]) -> Option<AlertType> {
+    let episode = episodes.iter().find(|episode| Some(episode.id) == transition.id());
+    transition.finding().map(|finding| finding.kind).or(episode.map(|episode| episode.kind))
+}
+
+/// Whether what a transition finds rests on data that are missing.
+fn is_held(transition: &Transition, withholds: impl Fn(AlertType) -> bool) -> bool {
+    transition.finding().is_some_and(|finding| withholds(finding.kind))
+}
+
+/// Whether a transition waits until data come again: an alert that members know of does not get worse
+/// by data that are missing.
+fn is_put_off(
+    transition: &Transition,
+    held_alerts: &HashSet<AlertId>,
+    withholds: impl Fn(AlertType) -> bool,
+) -> bool {
+    match transition {
+        Transition::Worsened { id, finding } => {
+            !held_alerts.contains(id) && withholds(finding.kind)
+        }
+        _ => false,
+    }
+}
+
+/// The episodes that are held no longer and go on.
+fn released<'a>(
+    episodes: &'a [Episode],
+    transitions: &[Transition],
+    held_alerts: &HashSet<AlertId>,
+    withholds: impl Fn(AlertType) -> bool,
+) -> Vec<&'a Episode> {
+    let ends = |id: AlertId| {
+        transitions.iter().any(|one| {
+            one.id() == Some(id)
+                && matches!(one, Transition::Resolved { .. } | Transition::ConditionEnded { .. })
+        })
+    };
+    episodes
+        .iter()
+        .filter(|episode| held_alerts.contains(&episode.id))
+        .filter(|episode| !withholds(episode.kind) && !ends(episode.id))
+        .collect()
 }
 
 /// Whether a transition is that a client has just fallen silent.
@@ -236,17 +362,14 @@ fn falls_silent(transition: &Transition) -> bool {
 
 fn health_facts(
     context: &Context,
-    moment: &Moment,
+    as_of: Timestamp,
     facts: &ClientFacts,
+    (score, model): (&Score, &ScoreModel),
     tasks: &[OnboardingTask],
 ) -> HealthFacts {
-    let score = moment.score(facts);
-    let before = facts
-        .previous_inputs
-        .as_ref()
-        .map(|inputs| contributions(inputs, &context.model_of(inputs.model)));
+    let before = previous_contributions(facts, score, model);
     HealthFacts {
-        as_of: moment.range.windows.as_of,
+        as_of,
         zone: context.zone.clone(),
         created_at: facts.created_at,
         last_event_at: facts.activity.last_event_at,
@@ -256,7 +379,7 @@ fn health_facts(
             .filter(|task| task.status == TaskStatus::InProgress)
             .map(|task| TaskInProgress { title: task.title.clone(), updated_at: task.updated_at })
             .collect(),
-        score: Some(ScoreFacts::of(&score, &moment.model, before.as_ref())),
+        score: Some(ScoreFacts::of(score, model, before.as_ref())),
     }
 }
 
@@ -267,10 +390,9 @@ async fn carry_out(
     client: &ClientFacts,
     episodes: &[Episode],
     transition: Transition,
-    (at, silent): (Timestamp, bool),
-) -> Result<Option<(AlertId, HealthChange)>> {
+    (at, held): (Timestamp, bool),
+) -> Result<Option<HealthChange>> {
     let change = transition.change();
-    let held = silent && transition.finding().is_some_and(is_held_in_silence);
     let (episode, message) = match transition {
         Transition::Opened(finding) => {
             let message = finding.message.clone();
@@ -297,8 +419,8 @@ async fn carry_out(
     };
     Ok(change.map(|change| {
         let client_id = client.external_id.clone();
-        let (kind, severity) = (episode.kind, episode.severity);
-        (episode.id, HealthChange { client_id, kind, severity, change, message, held })
+        let (alert, kind, severity) = (episode.id, episode.kind, episode.severity);
+        HealthChange { alert, client_id, kind, severity, change, message, held }
     }))
 }
 

@@ -2,14 +2,15 @@
 
 use std::collections::{HashMap, HashSet};
 
-use jiff::Timestamp;
+use jiff::{
+    Timestamp,
+    civil::{Date, Weekday},
+};
 use mainstay_core::{
     engagement::EventType,
     id::{ClientId, InsightId, OrganizationId},
-    insight::{
-        Insight, InsightStatus, Lifetime, PendingTask, Period, WeekFacts, contributions,
-        weekly_insights,
-    },
+    insight::{Insight, InsightStatus, Lifetime, PendingTask, Period, WeekFacts, weekly_insights},
+    time::time_zone,
 };
 use mainstay_store::{
     ClientChunk, ClientFacts, NewInsight, OnboardingTask, Scope, StoredInsight, Tx, TypeCounts,
@@ -20,13 +21,17 @@ use crate::{
     Error, Mainstay, Result,
     client::next_chunk,
     email::Occasion,
+    health::{Holds, were_data_silent},
+    job::weekly_schedule,
     organization::{Context, check_as_of},
-    score::Moment,
+    score::{previous_contributions, shown_facts},
 };
 
 /// An insight that a run wrote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenInsight {
+    /// Its id.
+    pub id: InsightId,
     /// The client's `external_id`.
     pub client_id: String,
     /// What it says.
@@ -45,8 +50,9 @@ struct InsightRun<'a> {
 }
 
 impl Mainstay {
-    /// Writes the insights of the seven local days before `as_of` for every client, or one, and
-    /// hands out those that are new. A period that was written before stays as it is.
+    /// Writes the insights of the last complete local week before `as_of` for every client, or one, and
+    /// hands out those that are new. What a client was told of that week already stays as it is, and
+    /// nothing is added to it: they are written as of the week's end, on whichever day.
     ///
     /// # Errors
     /// When there is no such client, or `as_of` cannot be used.
@@ -82,15 +88,19 @@ impl Mainstay {
         let InsightRun { as_of, client, dry_run, .. } = run;
         check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
+        if !dry_run {
+            self.settle_data_silence(organization, as_of).await?;
+        }
+        let period = last_week(&mut self.store().read(scope).await?, as_of).await?;
         let mut count = 0;
         let mut done: Option<ClientChunk> = None;
         loop {
             let mut tx = self.begin_writing(scope).await?;
-            let chunk = next_chunk(&mut tx, client, as_of, done.as_ref()).await?;
+            let chunk = next_chunk(&mut tx, client, period.end, done.as_ref()).await?;
             if chunk.clients.is_empty() {
                 return Ok(count);
             }
-            let written = self.write_insights(&mut tx, &chunk, &run).await?;
+            let written = self.write_insights(&mut tx, &chunk, &run, &period).await?;
             if dry_run {
                 tx.rollback().await?;
             } else {
@@ -102,7 +112,37 @@ impl Mainstay {
         }
     }
 
-    /// Writes one client's insights of the seven local days before `as_of`.
+    /// Writes a client's insights of the last complete week before now, as they are kept; answers the week
+    /// too. Of a week that was written already there are none.
+    ///
+    /// # Errors
+    /// When there is no such client.
+    pub async fn write_client_insights(
+        &self,
+        organization: OrganizationId,
+        client_id: &str,
+    ) -> Result<(Period, Vec<StoredInsight>)> {
+        let (scope, now) = (Scope::Service(organization), self.now());
+        let mut tx = self.store().read(scope).await?;
+        let client = tx.client(client_id).await?.ok_or_else(|| Error::no_client(client_id))?;
+        let period = last_week(&mut tx, now).await?;
+        drop(tx);
+        let mut written: HashSet<InsightId> = HashSet::new();
+        let run = InsightRun {
+            as_of: now,
+            client: Some(client_id),
+            dry_run: false,
+            weekly_follows: false,
+        };
+        let mut each =
+            |new: Vec<WrittenInsight>| written.extend(new.into_iter().map(|insight| insight.id));
+        self.write_all_insights(organization, run, &mut each).await?;
+        let mut insights = self.client_insights(scope, client.id, true).await?;
+        insights.retain(|insight| written.contains(&insight.id));
+        Ok((period, insights))
+    }
+
+    /// Writes one client's insights of the last complete local week before `as_of`.
     ///
     /// # Errors
     /// See [`Mainstay::generate_organization_insights`].
@@ -131,32 +171,39 @@ impl Mainstay {
         tx: &mut Tx,
         chunk: &ClientChunk,
         run: &InsightRun<'_>,
+        period: &Period,
     ) -> Result<Vec<WrittenInsight>> {
-        let as_of = run.as_of;
         let context = Context::load(tx).await?;
-        let moment = Moment::new(&context, as_of, true);
-        let period = Period::before(as_of, &context.zone);
-        let facts = tx.client_facts(chunk, &moment.range, &moment.model).await?;
+        let told = tx.clients_with_insights(chunk, period.last).await?;
+        let mut withheld = Holds::load(tx, run.as_of).await?.withheld(tx, chunk).await?;
+        if were_data_silent(tx, period.start, period.end).await? {
+            withheld.extend(chunk.clients.iter().map(|(client, _)| client.id));
+        }
+        let facts = shown_facts(tx, &context, chunk, period.end, true).await?;
         let counts = tx.type_counts(chunk, period.first, period.last).await?;
-        let mut tasks = tx.open_tasks(chunk, as_of).await?;
+        let mut tasks = tx.open_tasks(chunk, period.end).await?;
 
         let mut names: HashMap<InsightId, String> = HashMap::new();
         let mut insights = Vec::new();
-        for facts in &facts {
+        for facts in facts.iter().filter(|facts| !told.contains(&facts.client)) {
             let week = Week {
                 context: &context,
-                moment: &moment,
-                period: &period,
+                as_of: period.end,
+                period,
                 counts: counts.get(&facts.client),
                 tasks: tasks.remove(&facts.client).unwrap_or_default(),
             };
+            let missing = withheld.contains(&facts.client);
             for insight in week.insights(facts) {
-                let id: InsightId = new_id(as_of);
+                if missing && insight.rests_on_absence() {
+                    continue;
+                }
+                let id: InsightId = new_id(run.as_of);
                 names.insert(id, facts.external_id.clone());
                 insights.push(NewInsight { id, client: facts.client, insight });
             }
         }
-        let new = tx.save_insights(period.last, &insights, as_of).await?;
+        let new = tx.save_insights(period.last, &insights, run.as_of).await?;
         let new: HashSet<InsightId> = new.into_iter().collect();
         insights.retain(|insight| new.contains(&insight.id));
         let occasion = Occasion { period: period.last, weekly_follows: run.weekly_follows };
@@ -165,7 +212,7 @@ impl Mainstay {
             .into_iter()
             .filter_map(|insight| {
                 let client_id = names.remove(&insight.id)?;
-                Some(WrittenInsight { client_id, insight: insight.insight })
+                Some(WrittenInsight { id: insight.id, client_id, insight: insight.insight })
             })
             .collect())
     }
@@ -178,7 +225,9 @@ impl Mainstay {
         with_dismissed: bool,
     ) -> Result<Vec<StoredInsight>> {
         let mut tx = self.store().read(scope).await?;
-        Ok(tx.client_insights(client, self.now(), with_dismissed).await?)
+        let mut insights = tx.client_insights(client, self.now(), with_dismissed).await?;
+        count_later_events(&mut tx, client, &mut insights).await?;
+        Ok(insights)
     }
 
     /// Records that an insight was read, acted on or dismissed. Saying the same twice is no error.
@@ -234,10 +283,45 @@ impl Mainstay {
     }
 }
 
+/// Counts the events of each insight's period that came after it was written: beside figures that follow
+/// them, its own would be wrong without a word.
+async fn count_later_events(
+    tx: &mut Tx,
+    client: ClientId,
+    insights: &mut [StoredInsight],
+) -> Result<()> {
+    let mut now: HashMap<Date, i64> = HashMap::new();
+    for insight in insights {
+        let Some(counted) = insight.evidence.counted else { continue };
+        let events = if let Some(events) = now.get(&insight.period) {
+            *events
+        } else {
+            let (first, last) = (insight.evidence.first, insight.evidence.last);
+            let days = tx.day_activity(client, first, last).await?;
+            let events = days.iter().map(|day| day.events).sum();
+            now.insert(insight.period, events);
+            events
+        };
+        insight.later_events = (events - counted).max(0);
+    }
+    Ok(())
+}
+
+/// The last complete week of a transaction's organization before an instant. Its weeks end where the
+/// weekly job runs on one weekday only; else on Saturdays, as they do by default.
+pub(crate) async fn last_week(tx: &mut Tx, as_of: Timestamp) -> Result<Period> {
+    let organization = tx.organization().await?;
+    let zone =
+        time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
+    let changed = tx.job_schedules().await?;
+    let week_start = weekly_schedule(&organization, &changed)?.weekday();
+    Ok(Period::last_complete(as_of, &zone, week_start.unwrap_or(Weekday::Sunday)))
+}
+
 /// What one client's insights are written from.
 struct Week<'a> {
     context: &'a Context,
-    moment: &'a Moment,
+    as_of: Timestamp,
     period: &'a Period,
     counts: Option<&'a TypeCounts>,
     tasks: Vec<OnboardingTask>,
@@ -245,19 +329,17 @@ struct Week<'a> {
 
 impl Week<'_> {
     fn insights(&self, facts: &ClientFacts) -> Vec<Insight> {
-        let score = self.moment.score(facts);
+        let score = self.context.shown_score(facts);
+        let model = self.context.model_ref(score.inputs.model);
         let events = self.counts.cloned().unwrap_or_default().0;
         let lifetime = |ever: i64, today: i64, kind: EventType| {
             let at_end = ever - today;
             Lifetime { before: at_end - events.get(&kind).copied().unwrap_or(0), at_end }
         };
-        let previous_contributions = facts
-            .previous_inputs
-            .as_ref()
-            .map(|inputs| contributions(inputs, &self.context.model_of(inputs.model)));
+        let previous_contributions = previous_contributions(facts, &score, model);
         let activity = &facts.activity;
         weekly_insights(&WeekFacts {
-            as_of: self.moment.range.windows.as_of,
+            as_of: self.as_of,
             zone: &self.context.zone,
             period: *self.period,
             created_at: facts.created_at,
@@ -277,7 +359,7 @@ impl Week<'_> {
                 .map(|task| PendingTask { title: task.title.clone(), open_since: task.created_at })
                 .collect(),
             score: &score,
-            model: &self.moment.model,
+            model,
             previous_contributions,
             events,
         })

@@ -88,19 +88,19 @@ impl Mainstay {
     /// When the expression cannot be used.
     pub async fn set_job_schedule(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         job: Job,
         cron: &str,
     ) -> Result<Schedule> {
         let schedule = parse(cron)?;
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(scope.into()).await?;
         tx.set_job_schedule(job.as_str(), schedule.as_str(), self.now()).await?;
         tx.commit().await?;
         Ok(schedule)
     }
 
     /// Has a job run now, besides its schedule; whichever process is free does it.
-    pub async fn start_job(&self, organization: OrganizationId, job: Job) -> Result<JobRun> {
+    pub async fn start_job(&self, scope: impl Into<Scope>, job: Job) -> Result<JobRun> {
         let now = self.now();
         let new = NewJobRun {
             id: new_id(now),
@@ -108,7 +108,7 @@ impl Mainstay {
             period: now,
             scheduled: false,
         };
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(scope.into()).await?;
         let created = tx.create_job_run(&new, now).await?;
         let run = tx.job_run(new.id).await?.filter(|_| created);
         tx.commit().await?;
@@ -143,7 +143,7 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::System).await?;
         let organizations = tx.organizations().await?;
         let schedules = tx.all_job_schedules().await?;
-        let last = tx.last_job_periods().await?;
+        let last = tx.last_job_periods(now).await?;
         drop(tx);
         for organization in &organizations {
             let periods = match due_periods(organization, &schedules, &last, now) {
@@ -202,6 +202,14 @@ fn in_force(
         Some(own) => Ok((parse(&own.cron)?, own.changed_at)),
         None => Ok((parse(job.default_cron())?, organization.created_at)),
     }
+}
+
+/// When the weekly job of an organization runs.
+pub(crate) fn weekly_schedule(
+    organization: &Organization,
+    changed: &[JobSchedule],
+) -> Result<Schedule> {
+    Ok(in_force(Job::Weekly, organization, changed)?.0)
 }
 
 fn parse(cron: &str) -> Result<Schedule> {

@@ -9,7 +9,7 @@ use mainstay_core::{
     job::{Job, retry_after},
 };
 use mainstay_store::{JobRun, Lease, RunEnd, RunProgress, Scope, StoreError};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Worker;
 use crate::{Error, Mainstay, Result};
@@ -64,6 +64,10 @@ impl Mainstay {
     pub async fn run_due_jobs(&self, worker: &Worker) -> Result<u64> {
         let mut begun = 0;
         for organization in self.keep_due_runs().await? {
+            if self.is_changing_zone(organization).await? {
+                // Results are stored for good, and must not mix the days of two time zones.
+                continue;
+            }
             while !*worker.stop.borrow() && self.run_next_job(organization, worker).await? {
                 begun += 1;
             }
@@ -98,8 +102,15 @@ impl Mainstay {
     async fn do_run(&self, run: &JobRun, lease: Lease, worker: &Worker) -> Result<()> {
         let progress = Progress::of(run);
         let leased = self.under(lease);
-        // Boxed: the parts are as large as all that they do, and everybody who waits would be too.
-        let steps = Box::pin(leased.do_steps(lease.organization, run, &progress));
+        let steps = async {
+            // Boxed: the parts are as large as all that they do, and everybody who waits would be too.
+            let steps = Box::pin(async {
+                self.supervisor().pass("job run");
+                leased.do_steps(lease.organization, run, &progress).await
+            });
+            // A panic fails the run, which says so; it is tried again like any other that failed.
+            self.supervisor().isolate("job run", steps).await.unwrap_or_else(|it| Err(it.into()))
+        };
         let done = tokio::select! {
             done = steps => Some(done),
             lost = self.keep_lease(lease, worker, &progress) => return Err(lost),
@@ -134,7 +145,14 @@ impl Mainstay {
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             ticks.tick().await;
-            match self.renew(lease, worker, &progress.snapshot()).await {
+            let snapshot = progress.snapshot();
+            let renewing = self.renew(lease, worker, &snapshot);
+            let allowed = Duration::try_from(worker.lease).unwrap_or(Duration::MAX);
+            // A database that does not answer for so long has let somebody else have the run.
+            let renewed = timeout(allowed, renewing)
+                .await
+                .unwrap_or_else(|_| Err(StoreError::LeaseLost.into()));
+            match renewed {
                 Ok(()) => {}
                 Err(lost @ Error::Store(StoreError::LeaseLost)) => return lost,
                 // The lease lasts for some tries more, and each transaction of the work checks it.

@@ -6,7 +6,7 @@ use mainstay_core::{
 use mainstay_store::{JobRun, Scope};
 
 use super::run::Progress;
-use crate::{Error, Mainstay, Result, score::ScoreRun};
+use crate::{Error, Mainstay, Result, score::ClientScore};
 
 impl Mainstay {
     /// Does the parts of a run that an earlier attempt has not finished.
@@ -41,13 +41,9 @@ impl Mainstay {
     ) -> Result<u64> {
         match step {
             Step::Scores => {
-                let scored = self.context(organization).await?.organization.scored_until;
-                // A run that is late must not put older figures in the place of newer ones.
-                let late = scored.is_some_and(|scored| scored > period);
-                let as_of = if late { self.now() } else { period };
-                let run = ScoreRun { as_of, client: None, dry_run: false };
-                self.score_organization(organization, &run, |scores| progress.advance(scores.len()))
-                    .await
+                // Whenever the job runs: everybody's as of its last event or the last midnight.
+                let each = |scores: Vec<ClientScore>| progress.advance(scores.len());
+                self.score_as_shown(organization, None, false, each).await
             }
             Step::Insights => {
                 self.write_weekly_insights(organization, period, |insights| {
@@ -68,7 +64,10 @@ impl Mainstay {
                     Err(error) => Err(error),
                 }
             }
-            Step::CleanInsights => self.clean_expired_insights(organization).await,
+            Step::CleanInsights => {
+                self.expire_waiting_events(organization).await?;
+                self.clean_expired_insights(organization).await
+            }
             Step::Digest => self.queue_digests(organization, period).await,
         }
     }

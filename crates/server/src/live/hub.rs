@@ -67,6 +67,8 @@ pub struct Hub {
     channels: Mutex<HashMap<OrganizationId, Channel>>,
     pub(super) refusals: Refusals,
     stopped: watch::Sender<bool>,
+    /// How often sessions ended, or the rights of one changed.
+    sessions: watch::Sender<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -97,6 +99,7 @@ impl Default for Hub {
             channels: Mutex::default(),
             refusals: Refusals::default(),
             stopped: watch::Sender::new(false),
+            sessions: watch::Sender::new(0),
         }
     }
 }
@@ -168,6 +171,16 @@ impl Hub {
             let told = told.iter().map(|(client, event)| LiveEvent::of(client, event)).collect();
             let _ = channel.sender.send(Arc::new(News::Events(told)));
         }
+    }
+
+    /// Sessions ended, or somebody may do less: streams look whether they may go on.
+    pub(crate) fn sessions_changed(&self) {
+        self.sessions.send_modify(|times| *times += 1);
+    }
+
+    /// Tells when sessions end.
+    pub(crate) fn watch_sessions(&self) -> watch::Receiver<u64> {
+        self.sessions.subscribe()
     }
 
     /// Ends every stream, now and from now on: the server stops.

@@ -3,8 +3,10 @@
 mod arrived;
 mod hub;
 mod refusals;
+mod streams;
 mod watch;
 
 pub use arrived::Arrived;
 pub use hub::{Hub, LiveEvent, News, Subscription};
 pub(crate) use refusals::Refused;
+pub(crate) use streams::{OpenStream, StreamRefusal, Streams};

@@ -6,11 +6,18 @@ use std::{
 
 use jiff::Timestamp;
 use mainstay_core::id::OrganizationId;
-use mainstay_store::{NewRefusal, Scope};
+use mainstay_store::{ErasedNames, NewRefusal, Scope};
 use serde_json::Value;
-use tokio::time::interval;
+use tokio::{
+    sync::{RwLock, RwLockWriteGuard},
+    time::interval,
+};
 
-use crate::{Mainstay, Result};
+use crate::{
+    Mainstay, Result,
+    engagement::KEPT_OUT,
+    supervise::{OnPanic, REFUSALS},
+};
 
 /// How often what was refused is written down.
 const EVERY: Duration = Duration::from_secs(1);
@@ -38,7 +45,11 @@ pub(crate) struct Refused<'a> {
 
 /// Refused events that wait to be kept, of each organization.
 #[derive(Debug, Default)]
-pub(super) struct Refusals(Mutex<HashMap<OrganizationId, Waiting>>);
+pub(super) struct Refusals {
+    waiting: Mutex<HashMap<OrganizationId, Waiting>>,
+    /// Read by those who write them down, so that a deletion can see to it that nobody does meanwhile.
+    written: RwLock<()>,
+}
 
 #[derive(Debug, Default)]
 struct Waiting {
@@ -79,8 +90,17 @@ impl Refusals {
         None
     }
 
+    /// Forgets what waits and speaks of a client that was deleted.
+    fn forget(&self, organization: OrganizationId, names: &ErasedNames) {
+        if let Some(waiting) = self.lock().get_mut(&organization) {
+            waiting
+                .refused
+                .retain(|refused| !(names.are_in(&refused.body) || names.are_in(&refused.reason)));
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, HashMap<OrganizationId, Waiting>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -94,14 +114,30 @@ impl Mainstay {
     ) {
         let mut refused = refused.peekable();
         if refused.peek().is_some() && self.hub().refusals.add(organization, refused, self.now()) {
-            tokio::spawn(self.clone().keep_refused(organization));
+            let mainstay = self.clone();
+            self.supervisor().spawn(REFUSALS, OnPanic::Restart, move || {
+                mainstay.clone().keep_refused(organization)
+            });
         }
+    }
+
+    /// Waits until what is being written down of refused events is, and keeps the rest from it for as long
+    /// as the answer is held: what speaks of a client is written before it is deleted, or forgotten.
+    pub(crate) async fn hold_refused(&self) -> RwLockWriteGuard<'_, ()> {
+        self.hub().refusals.written.write().await
+    }
+
+    /// Forgets refused events that speak of a client that was deleted and are not written down yet.
+    pub(crate) fn forget_refused(&self, organization: OrganizationId, names: &ErasedNames) {
+        self.hub().refusals.forget(organization, names);
     }
 
     async fn keep_refused(self, organization: OrganizationId) {
         let mut ticks = interval(EVERY);
         loop {
             ticks.tick().await;
+            self.supervisor().pass(REFUSALS);
+            let _written = self.hub().refusals.written.read().await;
             let Some(refused) = self.hub().refusals.take(organization) else { return };
             if let Err(error) = self.store_refused(organization, &refused).await {
                 // Nothing is lost that counts: the sender was told.
@@ -123,7 +159,9 @@ impl Mainstay {
 
 impl Refused<'_> {
     fn kept(&self, at: Timestamp) -> NewRefusal {
-        let body = self.sent.map_or_else(String::new, |sent| {
+        // Of a client that was deleted, nothing is to be kept here either.
+        let sent = self.sent.filter(|_| self.reason != KEPT_OUT);
+        let body = sent.map_or_else(String::new, |sent| {
             let mut sent = sent.clone();
             hide_secrets(&mut sent);
             shortened(&sent.to_string(), MOST_CHARS)

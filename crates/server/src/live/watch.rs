@@ -1,12 +1,18 @@
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use mainstay_core::id::OrganizationId;
 use mainstay_store::{ClientRange, Scope};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::Mutex,
+    time::{MissedTickBehavior, interval},
+};
 use uuid::Uuid;
 
 use super::{News, Subscription, hub::MOST_NAMED};
-use crate::{Mainstay, Result};
+use crate::{
+    Mainstay, Result,
+    supervise::{LIVE, OnPanic},
+};
 
 /// How often the database is asked what changed, while somebody listens: in this process or another.
 const EVERY: Duration = Duration::from_secs(1);
@@ -23,10 +29,13 @@ impl Mainstay {
     /// Listens to what happens in an organization, from now on.
     pub async fn listen(&self, organization: OrganizationId) -> Result<Subscription> {
         // Before the first news, so that none is between.
-        let told = self.told_until_now(organization).await?;
+        let told = Arc::new(Mutex::new(self.told_until_now(organization).await?));
         let (subscription, first) = self.hub().listen(organization);
         if first {
-            tokio::spawn(self.clone().watch(organization, told));
+            let mainstay = self.clone();
+            self.supervisor().spawn(LIVE, OnPanic::Restart, move || {
+                mainstay.clone().watch(organization, Arc::clone(&told))
+            });
         }
         Ok(subscription)
     }
@@ -39,7 +48,8 @@ impl Mainstay {
     }
 
     /// Tells what other transactions changed, until nobody listens any more.
-    async fn watch(self, organization: OrganizationId, mut told: Told) {
+    async fn watch(self, organization: OrganizationId, told: Arc<Mutex<Told>>) {
+        let mut told = told.lock().await;
         let mut ticks = interval(EVERY);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
@@ -47,6 +57,7 @@ impl Mainstay {
             if !self.hub().next_second(organization) {
                 return;
             }
+            self.supervisor().pass(LIVE);
             if let Err(error) = self.tell_changes(organization, &mut told).await {
                 tracing::warn!(%error, "what changed could not be read; trying again");
             }

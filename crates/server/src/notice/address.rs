@@ -20,13 +20,15 @@ pub enum Unreachable {
     /// The address is none that messages may go to. Nothing was sent to it, not even a connection
     /// tried.
     #[error(
-        "{host} leads to {address}, which is not public: messages go to public addresses only, \
-         unless the operator allows others with MAINSTAY_WEBHOOK_ALLOW"
+        "{host} leads to an address that is not public: messages go to public addresses only, \
+         unless the operator allows others with MAINSTAY_WEBHOOK_ALLOW; the server's log names the \
+         address"
     )]
     Forbidden {
         /// The host of the URL.
         host: String,
-        /// What it leads to.
+        /// What it leads to. For the log only: whoever may name a host would learn by it the addresses
+        /// of a network that is none of its business.
         address: IpAddr,
     },
     /// Nobody knows the name.
@@ -67,6 +69,7 @@ pub(super) async fn connect(url: &Url, outgoing: &Outgoing) -> Result<TcpStream,
     let mut why = unknown("it has no address");
     for address in addresses {
         if !outgoing.permits(address.ip()) {
+            tracing::warn!(%host, address = %address.ip(), "a webhook leads to an address that is not public");
             why = Unreachable::Forbidden { host: host.clone(), address: address.ip() };
             continue;
         }

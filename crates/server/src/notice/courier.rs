@@ -14,7 +14,11 @@ use tokio::{
 };
 
 use super::{Delivery, Outbound, body_of};
-use crate::{Mainstay, Result, http::Site};
+use crate::{
+    Mainstay, Result,
+    http::Site,
+    supervise::{COURIER, OnPanic},
+};
 
 /// How often it is looked whether something is to be sent.
 const TICK: Duration = Duration::from_secs(1);
@@ -27,32 +31,42 @@ const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
 
 /// Sends what is due, until it is told to stop. What is on its way then is finished.
 pub fn start(
-    mainstay: Mainstay,
+    mainstay: &Mainstay,
     outbound: Outbound,
     site: Arc<Site>,
-    mut stop: watch::Receiver<bool>,
+    stop: watch::Receiver<bool>,
 ) -> JoinHandle<()> {
-    tokio::spawn(async move {
-        let mut courier = Courier::new(mainstay, outbound, site);
-        let mut ticks = interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        loop {
-            let done = tokio::select! {
-                _ = stop.wait_for(|stop| *stop) => break,
-                _ = ticks.tick() => None,
-                Some(done) = courier.under_way.join_next() => Some(done),
-            };
-            let looked = match done {
-                None => courier.set_out().await,
-                Some(Ok((organization, webhook))) => courier.go_on(organization, webhook).await,
-                Some(Err(_)) => Ok(()),
-            };
-            if let Err(error) = looked {
-                tracing::error!(%error, "notices could not be looked up; it is tried again");
-            }
-        }
-        while courier.under_way.join_next().await.is_some() {}
+    let services = mainstay.clone();
+    mainstay.supervisor().spawn(COURIER, OnPanic::Restart, move || {
+        let courier = Courier::new(services.clone(), outbound.clone(), Arc::clone(&site));
+        run(courier, stop.clone())
     })
+}
+
+async fn run(mut courier: Courier, mut stop: watch::Receiver<bool>) {
+    let mut ticks = interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        let done = tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => break,
+            _ = ticks.tick() => None,
+            Some(done) = courier.under_way.join_next() => Some(done),
+        };
+        courier.mainstay.supervisor().pass(COURIER);
+        let looked = match done {
+            None => courier.set_out().await,
+            Some(Ok((organization, webhook))) => courier.go_on(organization, webhook).await,
+            // Its claim runs out, and it is sent again.
+            Some(Err(error)) => {
+                tracing::error!(%error, "a delivery was not recorded");
+                Ok(())
+            }
+        };
+        if let Err(error) = looked {
+            tracing::error!(%error, "notices could not be looked up; it is tried again");
+        }
+    }
+    while courier.under_way.join_next().await.is_some() {}
 }
 
 /// Takes messages to endpoints, several at a time.
@@ -146,8 +160,13 @@ async fn deliver(
     place: OwnedSemaphorePermit,
 ) {
     let (now, began) = (mainstay.now(), Instant::now());
-    let body = body_of(delivery.webhook.kind, &delivery.claimed.message.notice, site);
-    let outcome = outbound.send(&delivery.webhook, &delivery.message_id(), body, now).await;
+    let sending = async {
+        mainstay.supervisor().pass("webhook message");
+        let body = body_of(delivery.webhook.kind, &delivery.claimed.message.notice, site);
+        outbound.send(&delivery.webhook, &delivery.message_id(), body, now).await
+    };
+    let sent = mainstay.supervisor().isolate("webhook message", sending).await;
+    let outcome = sent.unwrap_or_else(|panicked| Err(panicked.into()));
     let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
     if let Err(error) = mainstay.record_delivery(delivery, now, took, outcome).await {
         // It is sent again when the claim has run out.

@@ -1,13 +1,16 @@
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     id::{OrganizationId, WebhookId},
-    notice::{MessageState, Urgency, disables, next_attempt},
+    notice::{MessageState, Urgency, disables, is_notable_failure, next_attempt, retry_after},
     time::time_zone,
 };
 use mainstay_store::{AttemptEnd, ClaimedMessage, Scope, Webhook, WebhookAttempt};
 
 use super::{Answer, SendError};
-use crate::{Error, Mainstay, Result};
+use crate::{Error, Mainstay, Result, email::queue_owner_notices};
+
+const WEBHOOK_FAILS: &str = "A webhook takes no messages";
+const WEBHOOK_OFF: &str = "A webhook was switched off";
 
 /// A process of which nothing was heard for so long has stopped: no attempt takes as long.
 const LEASE: SignedDuration = SignedDuration::from_mins(1);
@@ -95,8 +98,11 @@ impl Mainstay {
     ) -> Result<()> {
         let now = self.now();
         let message = &delivery.claimed.message;
+        let asked = outcome.as_ref().ok().and_then(|answer| answer.retry_after.as_deref());
+        let asked = asked.and_then(|value| retry_after(value, now));
         let (status, response, error) = told(outcome);
         let wait = next_attempt(message.attempts + 1, fastrand::u16(0..=1_000));
+        let wait = wait.map(|wait| asked.map_or(wait, |asked| asked.max(wait)));
         let end = match (&error, wait) {
             (None, _) => AttemptEnd { state: MessageState::Delivered, reason: None, due_at: None },
             (Some(why), Some(wait)) => AttemptEnd {
@@ -125,10 +131,31 @@ impl Mainstay {
             if since != webhook.failing_since {
                 tx.set_webhook_failing(id, since).await?;
             }
+            if let (Some(asked), true) = (asked, failed) {
+                let until = now.checked_add(asked).unwrap_or(now);
+                tx.defer_webhook_messages(id, until).await?;
+            }
             let why = since.and_then(|since| disables(status, wait.is_none(), since, now));
             if let Some(why) = why {
                 tracing::warn!(webhook = %id, why, "a webhook is disabled");
                 tx.disable_webhook(id, &why, now).await?;
+                let lead = format!(
+                    "Nothing is sent to “{}” any more: {why}. Switch it on again in Settings, \
+                     Notifications, when it takes messages.",
+                    webhook.name
+                );
+                let key = format!("webhook-off:{id}:{now}");
+                queue_owner_notices(&mut tx, &key, WEBHOOK_OFF, &lead, now).await?;
+            } else if let Some(since) = since.filter(|since| is_notable_failure(*since, now)) {
+                let lead = format!(
+                    "“{}” has taken no message for {} minutes: {}. Messages wait and are sent again. \
+                     Check its address in Settings, Notifications.",
+                    webhook.name,
+                    now.duration_since(since).as_mins(),
+                    attempt.error.as_deref().unwrap_or_default()
+                );
+                let key = format!("webhook:{id}:{since}");
+                queue_owner_notices(&mut tx, &key, WEBHOOK_FAILS, &lead, now).await?;
             }
         }
         Ok(tx.commit().await?)

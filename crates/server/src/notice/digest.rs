@@ -5,13 +5,15 @@ use mainstay_core::{
     email::EmailState,
     id::{AlertId, MemberId, OrganizationId, StaffEmailId},
     notice::{Digest, DigestAlert, DigestFor, News, NotificationSettings, settled},
-    time::{days_before, local_day, time_zone},
+    time::{days_before, days_between, local_day, time_zone},
 };
 use mainstay_store::{NewStaffEmail, Scope, SendEnd, StaffEmail, Tx, new_id};
 
 use super::SAMPLE;
 use crate::{Error, Mainstay, Result};
 
+/// Days after the one that it speaks of on which a digest is still sent.
+const VALID_DAYS: i32 = 1;
 /// How long messages and digests are kept after they were sent.
 const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
 
@@ -28,6 +30,7 @@ impl Mainstay {
         let before = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
         tx.forget_webhook_messages(before).await?;
         tx.forget_staff_emails(before).await?;
+        tx.delete_transactional_emails(before).await?;
         let queued = queue(&mut tx, period, now).await?;
         tx.commit().await?;
         Ok(queued)
@@ -45,8 +48,13 @@ impl Mainstay {
             return Ok(None);
         }
         let Some(email) = tx.staff_email(id).await? else { return Ok(None) };
-        let why = if tx.organization().await?.sample {
+        let organization = tx.organization().await?;
+        let zone = time_zone(&organization.time_zone)
+            .map_err(|reason| Error::invalid("time_zone", reason))?;
+        let why = if organization.sample {
             Some(SAMPLE.to_owned())
+        } else if days_between(email.day, local_day(now, &zone)) > VALID_DAYS {
+            Some("it waited until a later one was written".to_owned())
         } else if !email.wanted {
             Some("the member does not want it any more".to_owned())
         } else {

@@ -13,7 +13,7 @@ mod webhooks;
 pub use address::Unreachable;
 pub use courier::{Courier, start};
 pub use deliver::Delivery;
-pub(crate) use news::{resolved_by, tell_all};
+pub(crate) use news::{changed_by, tell_all};
 pub use secret::{SecretError, WebhookSecret, signatures};
 pub use send::{Answer, Outbound, SendError, body_of};
 pub use webhooks::{CreateWebhook, DeliveredMessage, PREVIOUS_SECRET_COUNTS};

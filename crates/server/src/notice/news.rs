@@ -23,10 +23,9 @@ impl Mainstay {
     pub(crate) async fn tell_news(&self, organization: OrganizationId) -> Result<()> {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         tx.lock_health_check().await?;
-        let silent = tx.data_silence().await?.is_some();
         let mut messages: HashMap<AlertId, String> = HashMap::new();
         let mut news = Vec::new();
-        for (one, message) in tx.take_alert_news(silent).await? {
+        for (one, message) in tx.take_alert_news().await? {
             messages.insert(one.alert, message);
             news.push(one);
         }
@@ -165,8 +164,8 @@ pub(crate) async fn tell_all(
     Ok(tx.queue_webhook_messages(&messages, now).await?)
 }
 
-/// The news that somebody ended an alert.
-pub(crate) fn resolved_by(
+/// The news that somebody ended an alert, or opened it again.
+pub(crate) fn changed_by(
     alert: &mainstay_store::Alert,
     who: &str,
     note: &str,
@@ -174,12 +173,17 @@ pub(crate) fn resolved_by(
 ) -> AlertNews {
     let episode = &alert.episode;
     let note = if note.is_empty() { String::new() } else { format!(" {note}") };
+    let (change, message) = if episode.status.is_open() {
+        (Change::Opened, format!("Reopened by {who}.{note} {}", episode.message))
+    } else {
+        (Change::Resolved, format!("{} by {who}.{note}", capitalised(episode.status.as_str())))
+    };
     AlertNews {
         alert: episode.id,
-        change: Change::Resolved,
+        change,
         kind: episode.kind,
         severity: episode.severity,
-        message: format!("{} by {who}.{note}", capitalised(episode.status.as_str())),
+        message,
         held: false,
         at,
     }

@@ -18,7 +18,7 @@ use tokio_rustls::{
 use url::Url;
 
 use super::{Unreachable, address::connect, signatures};
-use crate::http::Site;
+use crate::{http::Site, supervise::Panicked};
 
 /// What an endpoint has for its whole answer, from the first look for its address.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -42,6 +42,8 @@ pub struct Answer {
     pub status: u16,
     /// The beginning of the body.
     pub body: String,
+    /// When it asks for the next message, as it says it (RFC 9110, `Retry-After`).
+    pub retry_after: Option<String>,
 }
 
 /// Why there is no answer.
@@ -59,6 +61,9 @@ pub enum SendError {
     /// The connection was lost, or the answer is no HTTP.
     #[error("no answer: {0}")]
     Http(#[from] hyper::Error),
+    /// A fault in Mainstay itself.
+    #[error(transparent)]
+    Panicked(#[from] Panicked),
     /// It took too long.
     #[error("no answer within {} s", PATIENCE.as_secs())]
     TooSlow,
@@ -175,7 +180,9 @@ async fn exchange(
                 break;
             }
         }
-        Ok(Answer { status: response.status().as_u16(), body: beginning(&body) })
+        let retry_after = response.headers().get(header::RETRY_AFTER);
+        let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        Ok(Answer { status: response.status().as_u16(), body: beginning(&body), retry_after })
     };
     tokio::pin!(answer);
     tokio::select! {

@@ -76,7 +76,7 @@ impl Mainstay {
     /// When a value cannot be used, or there are very many endpoints.
     pub async fn create_webhook(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         create: CreateWebhook,
     ) -> Result<Webhook> {
         let secret = chosen_secret(create.secret.as_deref())?;
@@ -89,7 +89,7 @@ impl Mainstay {
             route: create.route,
             ignores_quiet_hours: create.ignores_quiet_hours,
         };
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         check(&mut tx, Some(&new.name), Some(&new.url), Some(&new.route)).await?;
         if tx.webhooks().await?.len() >= MOST_WEBHOOKS {
             return Err(Error::Conflict(format!(
@@ -109,12 +109,12 @@ impl Mainstay {
     /// [`Error::NotFound`], or when a value cannot be used.
     pub async fn update_webhook(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         id: WebhookId,
         patch: &WebhookPatch,
         enabled: Option<bool>,
     ) -> Result<Webhook> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         let patch = WebhookPatch {
             name: patch.name.as_deref().map(|name| name.trim().to_owned()),
             url: patch.url.as_deref().map(|url| url.trim().to_owned()),
@@ -141,13 +141,13 @@ impl Mainstay {
     /// [`Error::NotFound`], or when the secret cannot be used.
     pub async fn rotate_webhook_secret(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         id: WebhookId,
         secret: Option<&str>,
     ) -> Result<Webhook> {
         let secret = chosen_secret(secret)?;
         let until = self.now().checked_add(PREVIOUS_SECRET_COUNTS).unwrap_or(self.now());
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         if !tx.rotate_webhook_secret(id, secret.as_str(), until).await? {
             return Err(no_webhook(id));
         }
@@ -160,8 +160,8 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_webhook(&self, organization: OrganizationId, id: WebhookId) -> Result<()> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+    pub async fn delete_webhook(&self, scope: impl Into<Scope>, id: WebhookId) -> Result<()> {
+        let mut tx = self.store().begin(scope.into()).await?;
         if !tx.delete_webhook(id).await? {
             return Err(no_webhook(id));
         }
@@ -174,11 +174,11 @@ impl Mainstay {
     /// [`Error::NotFound`], or when nothing is sent there.
     pub async fn test_webhook(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         id: WebhookId,
     ) -> Result<WebhookMessage> {
         let now = self.now();
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         let webhook = sendable(&mut tx, id).await?;
         let organization = tx.organization().await?.slug;
         let event = Event::WebhookTest(TestNotice { organization, endpoint: webhook.name });
@@ -223,11 +223,11 @@ impl Mainstay {
     /// [`Error::NotFound`], or when nothing is sent there.
     pub async fn resend_webhook_message(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         webhook: WebhookId,
         id: WebhookMessageId,
     ) -> Result<WebhookMessage> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         sendable(&mut tx, webhook).await?;
         let found = tx.webhook_message(id).await?;
         found.filter(|message| message.webhook == webhook).ok_or_else(|| no_message(id))?;
@@ -261,11 +261,11 @@ impl Mainstay {
     /// When a value cannot be used.
     pub async fn set_notification_settings(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         settings: &NotificationSettings,
     ) -> Result<()> {
         settings.check().map_err(|error| Error::invalid(error.field, error.reason))?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         tx.set_notification_settings(settings, self.now()).await?;
         Ok(tx.commit().await?)
     }

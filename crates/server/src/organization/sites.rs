@@ -20,17 +20,27 @@ impl Mainstay {
         Ok(self.store().read(scope).await?.allowed_sites().await?)
     }
 
+    /// The sites that may show a failure in a frame when nobody knows whose client asks: the one that
+    /// does, if any organization has allowed it; without a word of where that is, those of the only
+    /// organization that has allowed any. All of everybody's would tell each who the others are.
+    pub async fn sites_that_may_frame_errors(&self, origin: Option<&str>) -> Result<Vec<String>> {
+        let sites = self.store().read(Scope::System).await?.all_allowed_sites().await?;
+        if let Some(origin) = origin {
+            let allowed = sites.iter().any(|(_, site)| site == origin);
+            return Ok(if allowed { vec![origin.to_owned()] } else { Vec::new() });
+        }
+        let first = sites.first().map(|(organization, _)| *organization);
+        let only_one = sites.iter().all(|(organization, _)| Some(*organization) == first);
+        Ok(if only_one { sites.into_iter().map(|(_, site)| site).collect() } else { Vec::new() })
+    }
+
     /// Adds a site. Answers its origin.
     ///
     /// # Errors
     /// When it is no site's address, or there are too many.
-    pub async fn add_allowed_site(
-        &self,
-        organization: OrganizationId,
-        site: &str,
-    ) -> Result<String> {
+    pub async fn add_allowed_site(&self, scope: impl Into<Scope>, site: &str) -> Result<String> {
         let origin = origin_of(site)?;
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(scope.into()).await?;
         let sites = tx.allowed_sites().await?;
         if sites.len() >= MAX_SITES && !sites.contains(&origin) {
             return Err(Error::invalid(
@@ -49,12 +59,8 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`] when it is not listed.
-    pub async fn remove_allowed_site(
-        &self,
-        organization: OrganizationId,
-        origin: &str,
-    ) -> Result<()> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+    pub async fn remove_allowed_site(&self, scope: impl Into<Scope>, origin: &str) -> Result<()> {
+        let mut tx = self.store().begin(scope.into()).await?;
         if !tx.remove_allowed_site(origin).await? {
             return Err(Error::NotFound {
                 what: "allowed site",

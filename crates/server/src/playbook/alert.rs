@@ -2,22 +2,22 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{Episode, Transition},
+    health::{AlertType, Episode, Transition},
     id::{AlertId, ClientId},
-    playbook::Trigger,
+    score::Band,
 };
 use mainstay_store::{
-    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Tx, new_id,
+    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Tx, Waits, new_id,
 };
 
-use super::start::Starting;
+use super::{approval::PlaybookCounts, start::Starting};
 use crate::{Mainstay, Result, email::Nudge};
 
 /// The playbooks that answer alerts, while a health check goes through a chunk of clients.
 pub(crate) struct AlertPlaybooks {
     as_of: Timestamp,
     playbooks: Vec<StoredPlaybook>,
-    /// What waits for the end of a silence of the data that has ended.
+    /// What waits for data that are missing.
     waiting: HashMap<ClientId, Vec<PlaybookRun>>,
     starting: Starting,
 }
@@ -29,19 +29,18 @@ impl Mainstay {
         tx: &mut Tx,
         chunk: &ClientChunk,
         as_of: Timestamp,
-        silent: bool,
+        counts: &mut PlaybookCounts,
     ) -> Result<AlertPlaybooks> {
         if !self.is_present(as_of) {
             return Ok(AlertPlaybooks::none());
         }
         let mut playbooks = tx.playbooks().await?;
-        playbooks
-            .retain(|one| one.enabled && matches!(one.playbook.trigger, Trigger::Alert { .. }));
-        let waiting = if silent || playbooks.is_empty() {
-            HashMap::new()
-        } else {
-            tx.waiting_playbook_runs(chunk).await?
-        };
+        playbooks.retain(|one| one.enabled);
+        if playbooks.is_empty() {
+            return Ok(AlertPlaybooks::none());
+        }
+        counts.load(tx, as_of).await?;
+        let waiting = tx.waiting_playbook_runs(chunk).await?;
         Ok(AlertPlaybooks { as_of, playbooks, waiting, starting: Starting::default() })
     }
 }
@@ -65,7 +64,7 @@ impl AlertPlaybooks {
         self.playbooks.iter().enumerate().filter_map(met).collect()
     }
 
-    /// Starts what answers a change that was made; has it wait while nobody is told of the alert.
+    /// Starts what answers a change that was made; has it wait while the alert is held.
     pub(crate) fn start(
         &mut self,
         met: Vec<usize>,
@@ -82,19 +81,21 @@ impl AlertPlaybooks {
                 client,
                 occasion: Occasion::Alert(alert),
                 found_at: self.as_of,
-                waits: held,
+                waits: held.then_some(Waits::ForData),
             };
             self.starting.add(stored, run, &nudge);
         }
     }
 
-    /// Starts what has waited for a client's alerts that are still open once a check's transitions are
-    /// carried out, and forgets the rest.
+    /// Starts what has waited for a client's data and is held no longer: where the alert is still open
+    /// once a check's transitions are carried out, or the score still stands in the band. Forgets the
+    /// rest.
     pub(crate) fn release(
         &mut self,
         client: ClientId,
         episodes: &[Episode],
         transitions: &[Transition],
+        (withholds, band): (impl Fn(AlertType) -> bool, Option<Band>),
         nudge: impl Fn() -> Nudge,
     ) {
         let resolved = |alert: AlertId| {
@@ -103,11 +104,19 @@ impl AlertPlaybooks {
                 .any(|one| matches!(one, Transition::Resolved { id, .. } if *id == alert))
         };
         for run in self.waiting.remove(&client).unwrap_or_default() {
-            let goes_on = episodes.iter().any(|episode| {
-                run.occasion == Occasion::Alert(episode.id)
-                    && episode.status.is_open()
-                    && !resolved(episode.id)
-            });
+            let (held, goes_on) = match run.occasion {
+                Occasion::Alert(alert) => {
+                    let episode = episodes.iter().find(|episode| episode.id == alert);
+                    let open = episode.filter(|one| one.status.is_open() && !resolved(one.id));
+                    (open.is_some_and(|one| withholds(one.kind)), open.is_some())
+                }
+                Occasion::Band { change, .. } => {
+                    (withholds(AlertType::ScoreDrop), band == Some(change.to))
+                }
+            };
+            if held {
+                continue;
+            }
             let stored = self.playbooks.iter().find(|one| one.id == run.playbook);
             match stored.filter(|_| goes_on) {
                 Some(stored) => self.starting.release(stored, run, &nudge),
@@ -116,8 +125,10 @@ impl AlertPlaybooks {
         }
     }
 
-    /// What is to start after all.
-    pub(crate) fn starting(self) -> Starting {
-        self.starting
+    /// What is to start after all; where that is for too many clients, it waits for a person.
+    pub(crate) fn starting(self, counts: &mut PlaybookCounts) -> Starting {
+        let mut starting = self.starting;
+        counts.limit(&mut starting);
+        starting
     }
 }

@@ -1,12 +1,19 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
+    health::AlertType,
     playbook::{BandChange, PlaybookAction, Trigger},
     time::{add_days, local_day},
 };
-use mainstay_store::{ClientChunk, NewPlaybookRun, Occasion, StoredPlaybook, Tx, new_id};
+use mainstay_store::{ClientChunk, NewPlaybookRun, Occasion, StoredPlaybook, Tx, Waits, new_id};
 
-use super::start::Starting;
-use crate::{Mainstay, Result, email::Nudge, organization::Context, score::Scores};
+use super::{approval::PlaybookCounts, start::Starting};
+use crate::{
+    Mainstay, Result,
+    email::Nudge,
+    health::{Activity, Holds},
+    organization::Context,
+    score::Scores,
+};
 
 /// Days back that a score may lie for the next one's band to be compared with its. Whoever computes
 /// scores less often cannot tell a change from a new beginning.
@@ -55,6 +62,8 @@ impl Mainstay {
         tx.lock_known_clients().await?;
         let days = (add_days(*day, -DAYS_BACK), *day);
         let latest = tx.latest_scores(chunk, days).await?;
+        let holds = Holds::load(tx, *as_of).await?;
+        let keys = holds.keys_of(tx, chunk).await?;
         let mut starting = Starting::default();
         let mut tasks = None;
         for (client, score) in scores {
@@ -66,6 +75,9 @@ impl Mainstay {
             let change = before
                 .and_then(|before| BandChange::between(model.band(before.overall), score.band));
             let Some(change) = change else { continue };
+            // A rise is never the fault of data that are missing.
+            let activity = Activity::unknown(keys.get(client).copied());
+            let held = change.is_fall() && holds.hold(AlertType::ScoreDrop, &activity);
             for stored in playbooks {
                 if !stored.playbook.trigger.is_met_by_band(change) {
                     continue;
@@ -80,13 +92,16 @@ impl Mainstay {
                     client: *client,
                     occasion: Occasion::Band { day: *day, change },
                     found_at: *as_of,
-                    waits: false,
+                    waits: held.then_some(Waits::ForData),
                 };
                 let open = tasks.as_ref().and_then(|tasks| tasks.get(client));
                 let open = open.map(Vec::as_slice).unwrap_or_default();
                 starting.add(stored, run, || Nudge::new(*client, score.clone(), &model, open));
             }
         }
+        let mut counts = PlaybookCounts::default();
+        counts.load(tx, *as_of).await?;
+        counts.limit(&mut starting);
         self.start_playbooks(tx, context, chunk, starting).await
     }
 }

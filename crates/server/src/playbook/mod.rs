@@ -2,6 +2,7 @@
 //! and people make, and what came of it all.
 
 mod alert;
+mod approval;
 mod band;
 mod call;
 mod outcomes;
@@ -10,12 +11,13 @@ mod tasks;
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
-    id::{OrganizationId, PlaybookId},
+    id::PlaybookId,
     playbook::{Playbook, PlaybookAction},
 };
 use mainstay_store::{Scope, StoredPlaybook, Tx, new_id};
 
 pub(crate) use alert::AlertPlaybooks;
+pub(crate) use approval::PlaybookCounts;
 pub(crate) use band::BandPlaybooks;
 pub use outcomes::{OUTCOME_DAYS, Outcomes};
 pub use tasks::{NewStaffTask, StaffTaskPatch, TaskOwner};
@@ -57,14 +59,14 @@ impl Mainstay {
     /// When it cannot be used, or there are too many.
     pub async fn create_playbook(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         playbook: Playbook,
         enabled: bool,
     ) -> Result<StoredPlaybook> {
         let now = self.now();
         let stored =
             StoredPlaybook { id: new_id(now), enabled, playbook, created_at: now, changed_at: now };
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(scope.into()).await?;
         check(&mut tx, &stored.playbook).await?;
         if tx.playbooks().await?.len() >= MOST_PLAYBOOKS {
             return Err(Error::Conflict(format!(
@@ -82,12 +84,12 @@ impl Mainstay {
     /// [`Error::NotFound`], or when it cannot be used.
     pub async fn change_playbook(
         &self,
-        organization: OrganizationId,
+        scope: impl Into<Scope>,
         id: PlaybookId,
         playbook: Playbook,
         enabled: bool,
     ) -> Result<StoredPlaybook> {
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+        let mut tx = self.begin_writing(scope.into()).await?;
         let known = tx.playbook(id).await?.ok_or_else(|| no_playbook(id))?;
         check(&mut tx, &playbook).await?;
         let stored = StoredPlaybook { enabled, playbook, changed_at: self.now(), ..known };
@@ -100,12 +102,8 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`].
-    pub async fn delete_playbook(
-        &self,
-        organization: OrganizationId,
-        id: PlaybookId,
-    ) -> Result<()> {
-        let mut tx = self.begin_writing(Scope::Service(organization)).await?;
+    pub async fn delete_playbook(&self, scope: impl Into<Scope>, id: PlaybookId) -> Result<()> {
+        let mut tx = self.begin_writing(scope.into()).await?;
         if !tx.delete_playbook(id).await? {
             return Err(no_playbook(id));
         }

@@ -1,11 +1,12 @@
 use std::collections::{HashMap, HashSet};
 
 use mainstay_core::{
-    id::{AlertId, ClientId, PlaybookRunId},
-    playbook::{Playbook, PlaybookAction, StaffTaskState, due_day},
+    id::{AlertId, ClientId, MemberId, PlaybookId, PlaybookRunId},
+    playbook::{Playbook, PlaybookAction, PlaybookDeed, StaffTaskState, due_day},
 };
 use mainstay_store::{
-    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StaffTask, StoredPlaybook, Tx, new_id,
+    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StaffTask, StoredPlaybook, Tx, Waits,
+    new_id,
 };
 
 use crate::{Mainstay, Result, email::Nudge, organization::Context};
@@ -16,6 +17,8 @@ pub(crate) struct Starting {
     new: Vec<(NewPlaybookRun, Playbook)>,
     released: Vec<(PlaybookRun, Playbook)>,
     forgotten: Vec<PlaybookRunId>,
+    /// What waited for data, and waits for a person from now on.
+    to_approve: Vec<PlaybookRunId>,
     /// What the clients of those that nudge are told.
     nudges: HashMap<ClientId, Nudge>,
 }
@@ -46,7 +49,7 @@ impl Starting {
         run: NewPlaybookRun,
         nudge: impl FnOnce() -> Nudge,
     ) {
-        if !run.waits {
+        if run.waits.is_none() {
             self.prepare(run.client, &stored.playbook, nudge);
         }
         self.new.push((run, stored.playbook.clone()));
@@ -68,6 +71,28 @@ impl Starting {
         self.forgotten.push(run);
     }
 
+    /// For how many occasions each playbook is about to act.
+    pub(super) fn count(&self) -> HashMap<PlaybookId, i64> {
+        let new = self.new.iter().filter(|(run, _)| run.waits.is_none());
+        let mut counts: HashMap<PlaybookId, i64> = HashMap::new();
+        for playbook in new
+            .map(|(run, _)| run.playbook)
+            .chain(self.released.iter().map(|(run, _)| run.playbook))
+        {
+            *counts.entry(playbook).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Has everything that a playbook is about to do wait for a person.
+    pub(super) fn await_approval(&mut self, playbook: PlaybookId) {
+        for (run, _) in self.new.iter_mut().filter(|(run, _)| run.playbook == playbook) {
+            run.waits = run.waits.or(Some(Waits::ForApproval));
+        }
+        let waiting = self.released.extract_if(.., |(run, _)| run.playbook == playbook);
+        self.to_approve.extend(waiting.map(|(run, _)| run.id));
+    }
+
     fn prepare(&mut self, client: ClientId, playbook: &Playbook, nudge: impl FnOnce() -> Nudge) {
         if playbook.actions.contains(&PlaybookAction::Nudge) {
             self.nudges.entry(client).or_insert_with(nudge);
@@ -75,9 +100,26 @@ impl Starting {
     }
 }
 
+/// The members who may get a task.
+struct Team {
+    owners: HashMap<ClientId, MemberId>,
+    members: HashSet<MemberId>,
+}
+
+impl Team {
+    async fn load(tx: &mut Tx, started: &[Started]) -> Result<Self> {
+        let mut clients: Vec<ClientId> = started.iter().map(|one| one.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let owners = tx.owners_of(&clients).await?;
+        let members = tx.members().await?.into_iter().map(|member| member.id).collect();
+        Ok(Self { owners, members })
+    }
+}
+
 impl Mainstay {
     /// Does what playbooks say, in the transaction of what starts them: each once for its occasion,
-    /// whatever runs at the same time.
+    /// whatever runs at the same time. A panic ends one run, which keeps what it had done.
     pub(crate) async fn start_playbooks(
         &self,
         tx: &mut Tx,
@@ -85,7 +127,10 @@ impl Mainstay {
         chunk: &ClientChunk,
         starting: Starting,
     ) -> Result<()> {
-        let Starting { new, released, forgotten, mut nudges } = starting;
+        let Starting { new, released, forgotten, to_approve, mut nudges } = starting;
+        for run in to_approve {
+            tx.await_approval(run).await?;
+        }
         for run in forgotten {
             tx.forget_waiting_run(run).await?;
         }
@@ -93,14 +138,22 @@ impl Mainstay {
         if started.is_empty() {
             return Ok(());
         }
-        self.make_tasks(tx, context, &started).await?;
         let nudging =
             started.iter().filter(|one| one.playbook.actions.contains(&PlaybookAction::Nudge));
         let clients: HashSet<ClientId> = nudging.map(|one| one.client).collect();
         let asked = clients.iter().filter_map(|client| nudges.remove(client)).collect();
         let nudged = self.queue_nudges(tx, context, chunk, asked).await?;
+        let team = Team::load(tx, &started).await?;
         for one in &started {
-            let mut deeds = self.call_webhooks(tx, context, chunk, one).await?;
+            let acting = Box::pin(async {
+                self.supervisor().pass("playbook run");
+                self.make_tasks(tx, context, &team, one).await?;
+                self.call_webhooks(tx, context, chunk, one).await
+            });
+            let mut deeds = match self.supervisor().isolate("playbook run", acting).await {
+                Ok(deeds) => deeds?,
+                Err(panicked) => vec![PlaybookDeed::Failed { reason: panicked.to_string() }],
+            };
             if one.playbook.actions.contains(&PlaybookAction::Nudge) {
                 deeds.extend(nudged.get(&one.client).cloned());
             }
@@ -131,7 +184,7 @@ impl Mainstay {
         let (runs, playbooks): (Vec<NewPlaybookRun>, Vec<Playbook>) = new.into_iter().unzip();
         let first = tx.begin_playbook_runs(&runs).await?;
         for (run, playbook) in runs.into_iter().zip(playbooks) {
-            if first.contains(&run.id) && !run.waits {
+            if first.contains(&run.id) && run.waits.is_none() {
                 let (occasion, client) = (run.occasion, run.client);
                 started.push(Started { run: run.id, client, occasion, playbook });
             }
@@ -139,37 +192,35 @@ impl Mainstay {
         Ok(started)
     }
 
-    async fn make_tasks(&self, tx: &mut Tx, context: &Context, started: &[Started]) -> Result<()> {
-        let mut clients: Vec<ClientId> = started.iter().map(|one| one.client).collect();
-        clients.sort_unstable();
-        clients.dedup();
-        let owners = tx.owners_of(&clients).await?;
-        let members = tx.members().await?;
+    async fn make_tasks(
+        &self,
+        tx: &mut Tx,
+        context: &Context,
+        team: &Team,
+        started: &Started,
+    ) -> Result<()> {
         let now = self.now();
         let mut tasks = Vec::new();
-        for one in started {
-            for action in &one.playbook.actions {
-                let PlaybookAction::Task(task) = action else { continue };
-                let otherwise =
-                    task.otherwise.filter(|id| members.iter().any(|member| member.id == *id));
-                tasks.push(StaffTask {
-                    id: new_id(now),
-                    client: one.client,
-                    client_id: String::new(),
-                    client_name: None,
-                    owner: owners.get(&one.client).copied().or(otherwise),
-                    title: task.title.clone(),
-                    text: task.text.clone(),
-                    due_on: due_day(now, task.due_in_days, &context.zone),
-                    state: StaffTaskState::Open,
-                    alert: one.alert(),
-                    run: Some(one.run),
-                    created_by: None,
-                    created_at: now,
-                    finished_by: None,
-                    finished_at: None,
-                });
-            }
+        for action in &started.playbook.actions {
+            let PlaybookAction::Task(task) = action else { continue };
+            let otherwise = task.otherwise.filter(|id| team.members.contains(id));
+            tasks.push(StaffTask {
+                id: new_id(now),
+                client: started.client,
+                client_id: String::new(),
+                client_name: None,
+                owner: team.owners.get(&started.client).copied().or(otherwise),
+                title: task.title.clone(),
+                text: task.text.clone(),
+                due_on: due_day(now, task.due_in_days, &context.zone),
+                state: StaffTaskState::Open,
+                alert: started.alert(),
+                run: Some(started.run),
+                created_by: None,
+                created_at: now,
+                finished_by: None,
+                finished_at: None,
+            });
         }
         Ok(tx.create_staff_tasks(&tasks).await?)
     }

@@ -1,4 +1,7 @@
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{
+    Arc, PoisonError, RwLock,
+    atomic::{AtomicBool, Ordering},
+};
 
 use mainstay_core::{
     id::OrganizationId,
@@ -20,6 +23,10 @@ pub struct Board {
     kept: RwLock<Kept>,
     /// Held by whoever reads it again.
     reading: Arc<Mutex<()>>,
+    /// Held by whoever brings the stored scores up to date first.
+    refreshing: Arc<Mutex<()>>,
+    /// Whether that takes so long that nobody waits for it.
+    behind: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -73,6 +80,18 @@ impl Board {
 
     pub(super) fn try_turn(&self) -> Option<OwnedMutexGuard<()>> {
         Arc::clone(&self.reading).try_lock_owned().ok()
+    }
+
+    /// The turn to bring scores up to date; `None` while that goes on behind what is shown.
+    pub(super) async fn refresh_turn(&self) -> Option<OwnedMutexGuard<()>> {
+        if self.behind.load(Ordering::Acquire) {
+            return None;
+        }
+        Some(Arc::clone(&self.refreshing).lock_owned().await)
+    }
+
+    pub(super) fn set_behind(&self, behind: bool) {
+        self.behind.store(behind, Ordering::Release);
     }
 
     pub(super) fn replace(&self, version: i64, read: Vec<(ClientRange, Vec<Standing>)>) {

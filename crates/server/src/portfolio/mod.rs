@@ -2,6 +2,7 @@
 //! by what transactions say that they changed, in whichever process.
 
 mod board;
+mod scores;
 mod worklist;
 
 pub use board::Board;
@@ -21,11 +22,14 @@ use crate::{CHUNK, Mainstay, Result};
 const READ_AT_ONCE: usize = 1_000;
 
 impl Mainstay {
-    /// An organization's portfolio as it is now; after a change of very many clients, as it was a
-    /// moment ago.
+    /// An organization's portfolio as it is now, with the scores that are shown everywhere; after a
+    /// change of very many clients, as it was a moment ago.
     pub async fn portfolio(&self, organization: OrganizationId) -> Result<Arc<Board>> {
         let board = self.boards().of(organization);
         self.refresh(organization, &board).await?;
+        if self.refresh_scores(organization, &board).await? {
+            self.refresh(organization, &board).await?;
+        }
         Ok(board)
     }
 
@@ -61,7 +65,7 @@ impl Mainstay {
         }
         if let Some(turn) = board.try_turn() {
             let (mainstay, board) = (self.clone(), Arc::clone(board));
-            tokio::spawn(async move {
+            self.supervisor().spawn_item("portfolio", async move {
                 if let Err(error) = mainstay.read_into(organization, &board).await {
                     tracing::error!(%error, "the portfolio could not be read again");
                 }

@@ -1,19 +1,15 @@
-use std::{collections::HashMap, sync::Arc};
+use std::sync::Arc;
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::ClientId,
-    portfolio::{Filter, Order, Place, Standing, StandingScore, Summary},
+    portfolio::{Filter, Order, Place, Standing, Summary},
     score::ScoreModel,
 };
-use mainstay_store::{Alert, AlertFlow, ClientChunk, Member, ResolvedClient, Scope, Tx};
+use mainstay_store::{Alert, AlertFlow, Member, Scope, Tx};
 
 use super::Board;
-use crate::{
-    Mainstay, Result,
-    organization::Context,
-    score::{Moment, scores_of},
-};
+use crate::{Mainstay, Result, organization::Context};
 
 /// Weekly scores of each client in a worklist.
 pub const WORKLIST_WEEKS: usize = 8;
@@ -107,7 +103,6 @@ impl Mainstay {
         });
         let folded_until = context.organization.folded_until;
         fill_in(&mut tx, query.today, folded_until, &mut worklist.rows).await?;
-        score_again(&mut tx, &context, self.now(), &mut worklist.rows).await?;
         Ok(worklist)
     }
 }
@@ -143,49 +138,6 @@ async fn fill_in(
         let scored = row.standing.score.as_ref().and_then(|score| score.last_event_at);
         row.last_event_at = seen.get(&client).copied().max(scored);
         row.alerts = alerts.remove(&client).unwrap_or_default();
-    }
-    Ok(())
-}
-
-/// Computes the scores of clients that did something since theirs was stored: no score that is shown
-/// is older than its client's last event. Their place in the list is still that of the stored one.
-async fn score_again(
-    tx: &mut Tx,
-    context: &Context,
-    now: Timestamp,
-    rows: &mut [WorklistRow],
-) -> Result<()> {
-    let listed: Vec<ClientId> = rows.iter().map(|row| row.standing.client).collect();
-    let late = tx.stale_among(&listed).await?;
-    let outdated = |row: &&WorklistRow| {
-        let scored_at = row.standing.score.as_ref().map(|score| score.as_of);
-        let active = |last| scored_at.is_none_or(|at| at <= last) && last < now;
-        late.contains(&row.standing.client) || row.last_event_at.is_some_and(active)
-    };
-    let clients: Vec<(ResolvedClient, String)> = rows
-        .iter()
-        .filter(outdated)
-        .map(|row| {
-            let Standing { client, created_at, external_id, .. } = &row.standing;
-            (ResolvedClient { id: *client, created_at: *created_at }, external_id.clone())
-        })
-        .collect();
-    if clients.is_empty() {
-        return Ok(());
-    }
-    let moment = Moment::new(context, now, false);
-    let scores: HashMap<ClientId, StandingScore> =
-        scores_of(tx, &ClientChunk::picked(clients), &moment)
-            .await?
-            .iter()
-            .map(|(client, score)| (*client, score.into()))
-            .collect();
-    for row in rows {
-        if let Some(score) = scores.get(&row.standing.client) {
-            row.standing.score = Some(score.clone());
-            let [.., latest] = &mut row.weekly;
-            *latest = Some(score.overall);
-        }
     }
     Ok(())
 }

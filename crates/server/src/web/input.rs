@@ -12,7 +12,10 @@ use axum::{
 use serde::de::DeserializeOwned;
 
 use super::{MAX_FORM_BYTES, PageError, Web, page::sentence};
-use crate::Error;
+use crate::{
+    Error,
+    http::{BodyTooSlow, is_caused_by},
+};
 
 /// A form that was sent.
 #[derive(Debug)]
@@ -29,6 +32,13 @@ impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
                         StatusCode::PAYLOAD_TOO_LARGE,
                         "Too much at once",
                         format!("A form holds at most {MAX_FORM_BYTES} bytes. Send less."),
+                    );
+                }
+                if is_caused_by::<BodyTooSlow>(&rejection) {
+                    return PageError::new(
+                        StatusCode::REQUEST_TIMEOUT,
+                        "The form took too long to arrive",
+                        "The connection is slow or was interrupted. Go back and send the form again.",
                     );
                 }
                 PageError::new(

@@ -12,6 +12,7 @@ mod clients;
 pub(crate) mod components;
 mod email;
 mod emails;
+mod error_page;
 mod events;
 mod gallery;
 mod icons;
@@ -46,7 +47,8 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     Mainstay,
     engagement::EventWriter,
-    http::{Site, traced},
+    http::{self, Site, traced},
+    live::Streams,
 };
 
 pub(crate) use assets::url as asset;
@@ -56,8 +58,10 @@ pub(crate) use input::{Asked, FormError, InPath, Sent};
 pub(crate) use page::{Answer, PageError, show, show_with};
 pub use pages::PageRoute;
 pub(crate) use pages::Pages;
-pub(crate) use session::{AdminSession, ClientSession, StaffSession};
-pub(crate) use shell::{BareShell, ClientShell, Place, StaffShell, Theme};
+pub(crate) use session::{
+    AccountSession, AdminSession, ClientSession, Confirmed, Sensitive, StaffSession,
+};
+pub(crate) use shell::{BareShell, ClientShell, Place, Preview, StaffShell, Theme, Undelivered};
 
 /// Largest body of a form: a score model with all its steps is a tenth of it.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -69,6 +73,7 @@ pub(crate) struct Web {
     pub(crate) writer: EventWriter,
     pub(crate) site: Arc<Site>,
     limits: Arc<sign_in::Limits>,
+    streams: Arc<Streams>,
 }
 
 /// Every page with what it does, in one list: what is not in it is not served, and a test holds each
@@ -99,19 +104,26 @@ pub fn page_routes() -> Vec<PageRoute> {
 }
 
 /// Every page, for any listener.
-pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Router {
+pub(crate) fn router(
+    mainstay: Mainstay,
+    writer: EventWriter,
+    site: Site,
+    limits: &http::Limits,
+) -> Router {
+    let streams = Arc::new(Streams::new(limits));
     let limits = Arc::new(sign_in::Limits::new(&mainstay));
-    let web = Web { mainstay, writer, site: Arc::new(site), limits };
+    let web = Web { mainstay, writer, site: Arc::new(site), limits, streams };
     let refuse_cross_site =
         middleware::from_fn_with_state(web.site.clone(), security::refuse_cross_site);
     let router = pages()
         .router
         .fallback(no_page)
         .method_not_allowed_fallback(no_such_action)
-        .with_state(web)
+        .with_state(web.clone())
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(CatchPanicLayer::custom(page::panicked))
         .layer(refuse_cross_site)
+        .layer(middleware::from_fn_with_state(web, error_page::in_frame))
         .layer(middleware::from_fn(security::add_headers))
         .layer(CompressionLayer::new());
     traced(router)

@@ -14,7 +14,7 @@ use super::components::{
     AlertMark, Details, EngagementHeatmap, FeedbackForm, FeedbackList, Improvements, LaunchKitCard,
     OnboardingTasks, ScoreHistory, SuccessScoreCard, View, WeeklyInsightsCard, weekly,
 };
-use crate::{Mainstay, Result, engagement::Heatmap, organization::Context, score::Explained};
+use crate::{Mainstay, Result, engagement::Heatmap, score::Explained};
 
 /// Days that a score history shows, besides today: seven weeks make eight weekly scores.
 const HISTORY_DAYS: i32 = 49;
@@ -27,7 +27,6 @@ pub(crate) struct Overview {
     pub(crate) explained: Explained,
     pub(crate) insights: Vec<StoredInsight>,
     pub(crate) feedback: Vec<Feedback>,
-    context: Context,
     model: ScoreModel,
     heatmap: Heatmap,
     tasks: Vec<OnboardingTask>,
@@ -36,8 +35,7 @@ pub(crate) struct Overview {
 }
 
 impl Overview {
-    /// Reads everything. The score is computed and not looked up, so that it is never older than
-    /// the client's last event or answer; nothing is stored.
+    /// Reads everything. The score is the one that is shown everywhere.
     pub(crate) async fn load(
         mainstay: &Mainstay,
         scope: Scope,
@@ -45,7 +43,7 @@ impl Overview {
         view: &View,
     ) -> Result<Self> {
         let today = view.today();
-        let explained = mainstay.current_score(scope, &client, view.now()).await?;
+        let explained = mainstay.shown_score(scope, &client).await?;
         let context = mainstay.context_in(scope).await?;
         let days = (add_days(today, -HISTORY_DAYS), today);
         Ok(Self {
@@ -54,10 +52,9 @@ impl Overview {
             heatmap: mainstay.engagement_heatmap(scope, client.id, view.now()).await?,
             tasks: mainstay.tasks(scope, client.id).await?,
             launch_kit: mainstay.launch_kit(scope, client.id).await?,
-            history: mainstay.score_history(scope, client.id, days).await?,
+            history: mainstay.past_scores(scope, client.id, days).await?,
             model: context.model_of(explained.score.inputs.model),
             explained,
-            context,
             client,
         })
     }
@@ -86,13 +83,27 @@ impl Overview {
             .collect()
     }
 
+    /// The days on which scores by another version of the model begin, with its number.
+    fn model_changes(&self, view: &View) -> Vec<(Date, i64)> {
+        let today = view.today();
+        let versions: Vec<(Date, i64)> = self
+            .history
+            .iter()
+            .map(|row| (row.day, row.score.inputs.model))
+            .filter(|(day, _)| *day < today)
+            .chain([(today, self.explained.score.inputs.model)])
+            .collect();
+        versions.windows(2).filter(|pair| pair[0].1 != pair[1].1).map(|pair| pair[1]).collect()
+    }
+
     pub(crate) fn score_card(&self, view: &View) -> SuccessScoreCard {
         let details =
             Details { tasks: &self.tasks, launch_kit: self.launch_kit, feedback: &self.feedback };
         let before = self.explained.score.previous.and_then(|previous| {
             let row = self.history.iter().find(|row| row.score.inputs.as_of == previous.as_of)?;
             let inputs = &row.score.inputs;
-            Some(contributions(inputs, &self.context.model_of(inputs.model)))
+            // By the model of the score that it is compared with, as `previous` is.
+            Some(contributions(inputs, &self.model))
         });
         SuccessScoreCard::new(
             view,
@@ -125,7 +136,7 @@ impl Overview {
             &self.scores(view),
             &self.model,
             compared,
-            alerts,
+            (alerts, &self.model_changes(view)),
         )
     }
 

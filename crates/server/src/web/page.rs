@@ -1,6 +1,6 @@
 //! Showing a page, and showing that there is none.
 
-use std::any::Any;
+use std::{any::Any, sync::Arc};
 
 use askama::Template;
 use axum::{
@@ -54,8 +54,27 @@ pub(crate) struct Told {
     status: StatusCode,
     title: String,
     detail: String,
-    back: (&'static str, &'static str),
+    back: Option<(&'static str, &'static str)>,
     retry_after_seconds: Option<u64>,
+}
+
+impl Told {
+    pub(super) const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    pub(super) fn title(&self) -> &str {
+        &self.title
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// What a link back says and where it leads, where there is a better place than where one begins.
+    pub(super) const fn back(&self) -> Option<(&'static str, &'static str)> {
+        self.back
+    }
 }
 
 #[derive(Template)]
@@ -76,7 +95,7 @@ impl PageError {
             status,
             title: title.into(),
             detail: detail.into(),
-            back: ("Go to the start page", "/"),
+            back: None,
             retry_after_seconds: None,
         }))
     }
@@ -114,7 +133,7 @@ impl PageError {
     /// Another way back than to the start page.
     pub(crate) fn back(mut self, label: &'static str, path: &'static str) -> Self {
         if let Self::Told(told) = &mut self {
-            told.back = (label, path);
+            told.back = Some((label, path));
         }
         self
     }
@@ -133,6 +152,7 @@ impl From<Error> for PageError {
         match error {
             Error::Invalid { .. } => Self::invalid(message),
             Error::NotFound { .. } => Self::not_found(message),
+            Error::Forbidden(_) | Error::Store(StoreError::MayNotWrite) => Self::forbidden(message),
             Error::Conflict(_) => {
                 Self::new(StatusCode::CONFLICT, "It changed in the meantime", message)
             }
@@ -150,6 +170,17 @@ impl From<Error> for PageError {
                 "Both changes met at the same moment, and yours was not made. Do it again.",
             )
             .retry_after(1),
+            Error::Store(error @ (StoreError::Unavailable(_) | StoreError::FileGone(_))) => {
+                tracing::error!(%error, "a page found the database unavailable");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "Not available right now",
+                    "The database does not answer. Try again in a moment; if it lasts, the server's \
+                     log says why.",
+                )
+                .retry_after(1)
+            }
+            Error::Panicked(_) => Self::internal(),
             Error::Store(error) => {
                 tracing::error!(%error, "a page failed in the database");
                 Self::internal()
@@ -184,6 +215,7 @@ impl IntoResponse for PageError {
         if let Some(seconds) = told.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        response.extensions_mut().insert(Arc::<Told>::from(told));
         response
     }
 }

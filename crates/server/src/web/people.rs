@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// What people do with alerts, as it stands in their history.
-const BY_PEOPLE: [&str; 4] = ["acknowledge", "snooze", "resolve", "dismiss"];
+const BY_PEOPLE: [&str; 6] = ["acknowledge", "snooze", "resolve", "dismiss", "reopen", "undo"];
 
 /// The organization's members, as one of them speaks of them.
 pub(crate) struct People {
@@ -26,7 +26,7 @@ impl People {
         id == self.me
     }
 
-    /// A member's name; `you` for whoever is looking.
+    /// A member's name; `you` for the signed-in member.
     pub(crate) fn name(&self, id: Option<MemberId>) -> String {
         let Some(id) = id else { return "a secret key".to_owned() };
         if self.is_me(id) {

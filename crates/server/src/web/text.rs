@@ -12,12 +12,19 @@ const MAX_PATH_BYTES: usize = 2_000;
 
 /// A path with its query to go on to, if it leads nowhere else than here. Read as browsers read it,
 /// to whom `/\\example.com` is another site.
+///
+/// What counts is the result: `/..//example.com` is a path here, but written out it is
+/// `//example.com`, which is not.
 pub(crate) fn local_path(path: &str) -> Option<String> {
     let here = Url::parse("http://here.invalid").ok()?;
     let url = here.join(path).ok()?;
-    let local = path.starts_with('/') && url.origin() == here.origin();
-    (local && path.len() <= MAX_PATH_BYTES)
-        .then(|| url[Position::BeforePath..Position::AfterQuery].to_owned())
+    // In a query a backslash stays as it is, and not everybody who reads an address knows where that begins.
+    let written = url[Position::BeforePath..Position::AfterQuery].replace('\\', "%5C");
+    let local = path.starts_with('/')
+        && url.origin() == here.origin()
+        && !written.starts_with("//")
+        && written.len() <= MAX_PATH_BYTES;
+    local.then_some(written)
 }
 
 /// A name that is safe where no element can keep it apart: in a title, an attribute, an option.
@@ -93,6 +100,8 @@ const fn is_format(c: char) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -104,6 +113,7 @@ mod tests {
     #[test]
     fn only_a_path_of_our_own_is_gone_on_to() {
         assert_eq!(local_path("/alerts?type=a b").as_deref(), Some("/alerts?type=a%20b"));
+        assert_eq!(local_path("/?\\evil").as_deref(), Some("/?%5Cevil"));
         for elsewhere in [
             "https://example.com/",
             "//example.com",
@@ -111,6 +121,14 @@ mod tests {
             "/\t/example.com",
             "/\n/example.com",
             "\\/example.com",
+            "/..//example.com",
+            "/.//example.com",
+            "/%2e%2e//example.com",
+            "/%2E//example.com",
+            "/./\\example.com",
+            "/a/..//example.com",
+            "/..\\\\example.com",
+            "/\t/./\n/example.com",
             "javascript:alert(1)",
             "alerts",
             "",
@@ -118,6 +136,31 @@ mod tests {
             assert_eq!(local_path(elsewhere), None, "{elsewhere:?}");
         }
         assert_eq!(local_path(&format!("/{}", "a".repeat(MAX_PATH_BYTES))), None);
+    }
+
+    proptest! {
+        #[test]
+        fn where_it_goes_on_to_is_here_whatever_the_path_is_made_of(
+            parts in proptest::collection::vec(
+                proptest::sample::select(vec![
+                    "/", "\\", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", "\t", "\n", "\r", "\0",
+                    " ", "@", ":", "?", "#", ";", "a", "evil.example", "http:", "https://", "[::1]",
+                    "\u{2f}\u{338}", "\u{ff0f}", "\u{3002}", "\u{200b}", "%00", "%09",
+                ]),
+                0..9,
+            ),
+        ) {
+            let path = parts.concat();
+            if let Some(local) = local_path(&path) {
+                let page = Url::parse("https://here.example:8443/sign-in?next=x").unwrap();
+                let led = page.join(&local).unwrap();
+                prop_assert_eq!(led.origin(), page.origin(), "{:?} became {:?}", path, local);
+                prop_assert!(local.starts_with('/'), "{:?}", local);
+                prop_assert!(!local.starts_with("//") && !local.contains('\\'), "{:?}", local);
+                // Going through it twice, as the form of the sign-in page does, changes nothing.
+                prop_assert_eq!(local_path(&local), Some(local));
+            }
+        }
     }
 
     #[test]

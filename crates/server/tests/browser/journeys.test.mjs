@@ -59,6 +59,24 @@ test("staff find the client who fell, open the evidence and acknowledge the aler
   assert.deepEqual(page.wrong, []);
 });
 
+test("deleting a note is confirmed first, also without script", async () => {
+  const page = await open(chromium, { javaScriptEnabled: false });
+  await signIn(page, site);
+  await page.goto(`${site.url}/clients/fernhollow-ceramics`);
+  const words = `Asked for an invoice ${Date.now()}`;
+  await page.getByLabel("New note").fill(words);
+  await page.getByRole("button", { name: "Add the note" }).click();
+  const note = page.locator("section:has(#notes-h) li", { hasText: words });
+  const button = note.getByRole("button", { name: "Delete the note" });
+  await note.waitFor();
+  assert.equal(await button.isVisible(), false);
+  await note.locator("summary").click();
+  await note.getByText("It cannot be brought back.").waitFor();
+  await button.click();
+  await note.waitFor({ state: "detached" });
+  assert.deepEqual(page.wrong, []);
+});
+
 test("a client reads an insight, gives feedback and sees satisfaction become measured", async () => {
   const clients = await api(site, site.secretKey, "/api/v1/clients");
   assert.ok(clients);

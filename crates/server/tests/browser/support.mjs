@@ -65,7 +65,7 @@ export function serve(command, database) {
 /** The sample organization, with what its start prints. */
 export async function demo() {
   const { url, printed } = await serve("demo", join(await folder(), "demo.db"));
-  const after = (label) => new RegExp(`${label}\\s+(\\S+)`).exec(printed)?.[1];
+  const after = (label) => new RegExp(`^\\s*${label}\\s+(\\S+)`, "m").exec(printed)?.[1];
   return {
     url,
     password: after("password"),

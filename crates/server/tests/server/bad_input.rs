@@ -1,8 +1,11 @@
 //! Whatever is sent, the answer is a problem that names the field, and never a fault of the server.
 
 mod any_json;
+mod one_line;
 mod paths;
 mod settings;
+
+use std::io::Write as _;
 
 use serde_json::{Value, json};
 
@@ -23,8 +26,6 @@ fn check(problem: &Value, field: &str, words: &[&str]) {
 #[tokio::test]
 async fn malformed_json_is_a_400_that_says_where() {
     let world = World::sqlite().await;
-    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
-    let deep_data = format!(r#"{{"event":"x","data":{{"a":{deep}}}}}"#);
     let bodies: &[&[u8]] = &[
         b"",
         b"   ",
@@ -33,11 +34,8 @@ async fn malformed_json_is_a_400_that_says_where() {
         b"{\"event\": }",
         b"nope",
         b"{\"event\": \"login\"} trailing",
-        b"{\"event\": \"\\ud800\"}",
-        b"{\"event\": \"\xff\xfe\"}",
+        b"{\"event\": \"login\"\xff}",
         b"\xef\xbb\xbf{\"event\": \"login\"}",
-        b"{\"duration_seconds\": 1e999}",
-        deep_data.as_bytes(),
     ];
     for body in bodies {
         let shown = String::from_utf8_lossy(body).into_owned();
@@ -47,6 +45,66 @@ async fn malformed_json_is_a_400_that_says_where() {
             world.send_raw("PATCH", "/api/client/success", &world.acme.owner, body.to_vec()).await;
         assert!(answer.status.is_client_error(), "{shown}: {answer:?}");
         answer.problem(400);
+    }
+}
+
+#[tokio::test]
+async fn invalid_utf8_costs_only_the_message_that_contains_it() {
+    let world = World::sqlite().await;
+    let key = &world.acme.write_key;
+    let events = [
+        b"[{\"client_id\":\"ada\",\"event\":\"login\"},".as_slice(),
+        b"{\"client_id\":\"bob\",\"event\":\"lo\xffgin\"},",
+        b"{\"client_id\":\"cl\xc3o\",\"event\":\"login\"}]",
+    ]
+    .concat();
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    packed.write_all(&events).unwrap();
+    for (body, stored) in [(events.clone(), 1), (packed.finish().unwrap(), 1)] {
+        let answer = world.send_raw("POST", EVENTS, key, body).await.json(200);
+        assert_eq!(answer["stored"], stored, "{answer}");
+        let refused = answer["refused"].as_array().unwrap();
+        let of = |one: &Value| (one["index"].clone(), one["field"].clone());
+        let expected = [(json!(1), json!("event")), (json!(2), json!("client_id"))];
+        assert_eq!(refused.iter().map(of).collect::<Vec<_>>(), expected, "{answer}");
+        assert!(refused[0]["reason"].as_str().unwrap().contains("not valid UTF-8"), "{answer}");
+    }
+    let batch = [
+        b"{\"batch\":[{\"type\":\"track\",\"userId\":\"ada\",\"event\":\"a\"},".as_slice(),
+        b"{\"type\":\"track\",\"userId\":\"ada\",\"event\":\"\xe9\"}]}",
+    ]
+    .concat();
+    let answer = world.send_raw("POST", "/v1/batch", key, batch).await.json(200);
+    assert_eq!(
+        (&answer["refused"][0]["index"], &answer["refused"].as_array().unwrap().len()),
+        (&json!(1), &1),
+        "{answer}"
+    );
+    let noise = [b"[\"".as_slice(), &vec![0xff; 2_000_000], b"\"]"].concat();
+    world.send_raw("POST", EVENTS, key, noise).await.problem(400);
+}
+
+#[tokio::test]
+async fn json_that_cannot_be_kept_is_refused_by_field() {
+    let world = World::sqlite().await;
+    let deep = format!("{}1{}", "[".repeat(200), "]".repeat(200));
+    for (fields, field, words) in [
+        (r#""event": "\ud800""#.to_owned(), "event", "both halves"),
+        (r#""event": "x", "duration_seconds": 1e999"#.to_owned(), "duration_seconds", "1.8e308"),
+        (format!(r#""event": "x", "data": {{"a": {deep}}}"#), "data", "64 levels"),
+    ] {
+        let body = format!(r#"{{"client_id": "ada", {fields}}}"#);
+        let answer = world.send_raw("POST", EVENTS, &world.acme.write_key, body.clone()).await;
+        check(&answer.problem(422), field, &[words]);
+        // It does not spoil a good one of the same request.
+        let both = format!(r#"[{body}, {{"client_id": "ada", "event": "login"}}]"#);
+        let answer = world.send_raw("POST", EVENTS, &world.acme.write_key, both).await;
+        let taken = answer.json(200);
+        assert_eq!((&taken["stored"], &taken["refused"][0]["field"]), (&json!(1), &json!(field)));
+        let asked = format!(r#"{{"action": "track-event", "client_id": "ada", {fields}}}"#);
+        let answer = world.send_raw("PATCH", "/api/client/success", &world.acme.owner, asked).await;
+        assert!(answer.status.is_client_error(), "{body}: {answer:?}");
+        answer.problem(answer.status.as_u16());
     }
 }
 
@@ -63,7 +121,7 @@ async fn a_body_that_is_no_object_is_refused_by_name() {
     }
     for body in ["3", "{}", "{\"name\": \"x\", \"type\": \"login\"}"] {
         let answer = world.send_raw("PUT", "/api/v1/event-names", &world.acme.owner, body).await;
-        check(&answer.problem(422), "body", &["expected a sequence"]);
+        check(&answer.problem(422), "body", &["send a list"]);
     }
 }
 
@@ -84,7 +142,7 @@ async fn each_event_that_cannot_be_used_is_refused_by_its_field() {
         (event("client_id", json!("")), "client_id", "1 to 255"),
         (event("client_id", json!(" ")), "client_id", "1 to 255"),
         (event("client_id", Value::Null), "client_id", "1 to 255"),
-        (event("client_id", json!(42)), "client_id", "in quotes"),
+        (event("client_id", json!(1.5)), "client_id", "in quotes"),
         (event("client_id", json!("a\0b")), "client_id", "NUL"),
         (event("client_id", json!("ä".repeat(256))), "client_id", "limit is 255"),
         (event("event", json!("")), "event", "1 to 255"),
@@ -98,7 +156,6 @@ async fn each_event_that_cannot_be_used_is_refused_by_its_field() {
         (event("timestamp", json!("99999-01-01T00:00:00Z")), "timestamp", "RFC 3339"),
         (event("timestamp", json!("yesterday")), "timestamp", "2026-05-01T09:30:00Z"),
         (event("timestamp", json!(1_777_636_800_000_i64)), "timestamp", "RFC 3339"),
-        (event("sent_at", json!("soon")), "sent_at", "RFC 3339"),
         (event("message_id", json!("x".repeat(101))), "message_id", "limit is 100"),
         (event("message_id", json!("\0")), "message_id", "NUL"),
         (event("session_id", json!("x".repeat(256))), "session_id", "limit is 255"),
@@ -113,7 +170,8 @@ async fn each_event_that_cannot_be_used_is_refused_by_its_field() {
         (event("data", json!({"a": "\0"})), "data", "NUL"),
         (event("data", json!({"\0": 1})), "data", "NUL"),
         (event("data", json!({"a": nested})), "data", "64 levels"),
-        (event("userId", json!("ada")), "client_id", "two of its names"),
+        (event("clientId", json!("ada")), "client_id", "sent twice"),
+        (event("userId", json!("bob")), "user_id", "send one of them"),
         (json!("login"), "event", "object"),
         (json!(null), "event", "object"),
         (json!(["ada", "login"]), "event", "object"),
@@ -168,11 +226,12 @@ async fn too_much_at_once_is_a_413_that_names_the_limit() {
     let event = r#"{"client_id": "ada", "event": "login"}"#;
     let padded = |bytes: usize| format!("{event}{}", " ".repeat(bytes - event.len()));
     let token = &world.acme.write_key;
-    world.send_raw("POST", EVENTS, token, padded(500 * 1024)).await.json(200);
-    for (method, path) in [("POST", EVENTS), ("PATCH", "/api/client/success")] {
-        let problem =
-            world.send_raw(method, path, token, padded(500 * 1024 + 1)).await.problem(413);
-        assert_eq!(problem["limit"], 512_000);
+    world.send_raw("POST", EVENTS, token, padded(4 << 20)).await.json(200);
+    for (method, path, limit) in
+        [("POST", EVENTS, 4 << 20), ("PATCH", "/api/client/success", 500 * 1024)]
+    {
+        let problem = world.send_raw(method, path, token, padded(limit + 1)).await.problem(413);
+        assert_eq!(problem["limit"], limit);
         assert!(problem["detail"].as_str().unwrap().contains("in parts"), "{problem}");
     }
     let names: Vec<Value> =
@@ -203,6 +262,10 @@ async fn a_body_that_is_said_to_be_something_else_is_refused_except_for_events()
         send(EVENTS, Some(media_type)).await.json(200);
     }
     for media_type in [Some("application/json; charset=utf-8"), Some("application/ld+json"), None] {
-        check(&send("/api/v1/clients", media_type).await.problem(422), "event", &["unknown field"]);
+        check(
+            &send("/api/v1/clients", media_type).await.problem(422),
+            "event",
+            &["is not known here"],
+        );
     }
 }

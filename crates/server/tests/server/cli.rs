@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops where it is")]
 
+mod access_log;
 mod databases;
 mod durable;
 mod figures;
@@ -9,7 +10,9 @@ mod health;
 mod import;
 mod killed;
 mod nodes;
+mod panics;
 pub(crate) mod sandbox;
+mod secrets;
 mod serving;
 mod settings;
 mod verify;
@@ -33,11 +36,14 @@ fn every_command_explains_itself() {
         "member",
         "member add",
         "member list",
+        "member reset",
         "member remove",
         "import",
         "score",
         "insights",
         "health",
+        "secrets",
+        "secrets rotate",
         "verify",
         "db",
         "db migrate",
@@ -67,7 +73,7 @@ fn wrong_usage_ends_with_2_and_says_what_is_right() {
         ("key create --org acme --kind admin", "[possible values: secret, write, member]"),
         (
             "member add --org acme --email a@b.c --role boss",
-            "[possible values: owner, admin, staff]",
+            "[possible values: owner, admin, staff, viewer]",
         ),
         ("import x.csv --org acme --column user", "write FIELD=COLUMN"),
         ("import x.csv --org acme --event-type Exported=nothing", "nothing"),

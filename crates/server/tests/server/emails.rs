@@ -1,8 +1,15 @@
 //! Mails, given to a real mail server.
 
+mod addresses;
 mod killed;
 mod links;
+mod often;
+mod refusals;
+mod resets;
 pub(crate) mod server;
+mod subscriptions;
+mod trouble;
+mod warnings;
 
 use std::collections::BTreeMap;
 
@@ -86,8 +93,8 @@ on_both_databases!(exactly_those_who_asked_get_exactly_one_weekly_mail, async |w
     }
     world.be_active("client-3", "content_generated", 6).await;
     world.be_active("client-4", "task_completed", 2).await;
-    // A day on: the week is one of complete days.
-    world.clock.advance_hours(24);
+    // On Sunday: the week is a complete one.
+    world.clock.advance_hours(36);
     run_weekly(world).await;
     // Again for the same days: nobody gets another.
     run_weekly(world).await;
@@ -117,7 +124,7 @@ on_both_databases!(exactly_those_who_asked_get_exactly_one_weekly_mail, async |w
     assert!(got.values().all(|count| *count == 1), "{got:?}");
     assert!(wanted.iter().all(|address| got.contains_key(address)));
     let made = server.mails().into_iter().find(|mail| mail.to == "client-3@example.com").unwrap();
-    assert!(made.text.contains("6 contents written"), "{}", made.text);
+    assert!(made.text.contains("6 pieces of content"), "{}", made.text);
 });
 
 on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async |world| {
@@ -131,7 +138,8 @@ on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async
     let state = async |name: &str| email_to(world, name).await.state;
     assert_eq!(state("fine").await, EmailState::Sent);
     assert_eq!(state("gone").await, EmailState::Failed);
-    assert_eq!(state("refused").await, EmailState::Failed);
+    // What is said of the content is not the mailbox's fault: the mail is kept.
+    assert_eq!(state("refused").await, EmailState::Queued);
     assert_eq!(state("dies").await, EmailState::Unknown);
     assert_eq!(state("drops").await, EmailState::Queued);
     let later = email_to(world, "later-2").await;
@@ -152,14 +160,40 @@ on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async
     assert_eq!(to, expected);
     let scope = Scope::Service(world.acme.id);
     let refused = world.mainstay.suppressions(scope, 10).await.unwrap();
-    assert_eq!(refused.len(), 2);
-    assert!(refused.iter().any(|one| one.reason.contains("No such user here")), "{refused:?}");
+    assert_eq!(refused.len(), 1);
+    assert!(refused[0].reason.contains("No such user here"), "{refused:?}");
     // The next week's mail to them is not even tried.
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;
     let filter = EmailFilter { state: Some(EmailState::Suppressed), ..EmailFilter::default() };
-    assert_eq!(world.mainstay.emails(scope, &filter, 10).await.unwrap().len(), 2);
+    assert_eq!(world.mainstay.emails(scope, &filter, 10).await.unwrap().len(), 1);
 });
+
+on_both_databases!(
+    an_email_that_panics_fails_with_its_cause_and_the_others_are_sent,
+    async |world| {
+        let server = MailServer::start();
+        for name in ["ada", "bob"] {
+            client(world, name, Some(SubscriptionState::Subscribed)).await;
+        }
+        run_weekly(world).await;
+        world.mainstay.supervisor().inject_panic("email", 1);
+        let (mut sender, _stop) = sender(world, &server);
+        sender.send_due().await.unwrap();
+        let mut reasons = Vec::new();
+        for email in emails(world).await {
+            if email.state == EmailState::Failed {
+                reasons.push(email.reason.unwrap_or_default());
+            }
+        }
+        assert_eq!(reasons.len(), 1);
+        assert!(reasons[0].contains("a panic injected at email"), "{reasons:?}");
+        assert_eq!(server.mails().len(), 1);
+        let suppressed =
+            world.mainstay.suppressions(Scope::Service(world.acme.id), 10).await.unwrap();
+        assert!(suppressed.is_empty(), "it was nobody's fault but ours");
+    }
+);
 
 on_both_databases!(a_server_that_cannot_be_reached_is_no_mails_fault, async |world| {
     let server = MailServer::start();
@@ -176,7 +210,7 @@ on_both_databases!(a_server_that_cannot_be_reached_is_no_mails_fault, async |wor
 });
 
 on_both_databases!(
-    milestones_and_achievements_are_told_a_day_after_the_weekly_mail,
+    what_is_worth_a_mail_of_its_own_is_told_a_day_after_the_weekly_mail,
     async |world| {
         let server = MailServer::start();
         client(world, "ada", Some(SubscriptionState::Subscribed)).await;
@@ -184,8 +218,8 @@ on_both_databases!(
         for name in ["ada", "bob"] {
             world.be_active(name, "content_generated", 6).await;
         }
-        // A day on: the period is of complete days.
-        world.clock.advance_hours(24);
+        // On Sunday: the week is a complete one.
+        world.clock.advance_hours(36);
         run_weekly(world).await;
         let (mut sender, _stop) = sender(world, &server);
         sender.send_due().await.unwrap();
@@ -193,16 +227,22 @@ on_both_databases!(
         for days in 1..=3 {
             world.clock.advance_hours(25);
             sender.send_due().await.unwrap();
-            assert_eq!(server.mails().len(), 1 + days.min(2), "one a day");
+            assert_eq!(server.mails().len(), 1 + days.min(1), "one a day");
         }
         let mut kinds: Vec<EmailType> = emails(world).await.iter().map(|mail| mail.kind).collect();
         kinds.sort_unstable();
-        let expected = [
-            EmailType::WeeklyInsights,
-            EmailType::MilestoneCelebration,
-            EmailType::AchievementBadge,
-        ];
-        assert_eq!(kinds, expected);
+        // The weekly mail tells of the 5th content; the first one has a mail of its own.
+        assert_eq!(kinds, [EmailType::WeeklyInsights, EmailType::MilestoneCelebration]);
+        assert!(
+            server.mails()[0].text.contains("5th piece of content"),
+            "{}",
+            server.mails()[0].text
+        );
+        assert!(
+            server.mails()[1].text.contains("1st piece of content."),
+            "{}",
+            server.mails()[1].text
+        );
     }
 );
 

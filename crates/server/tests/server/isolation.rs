@@ -1,5 +1,7 @@
 //! Who may do what, route by route, in one table.
 
+mod viewer;
+
 use std::{
     collections::BTreeSet,
     sync::atomic::{AtomicU32, Ordering},
@@ -7,6 +9,7 @@ use std::{
 
 use jiff::ToSpan as _;
 use mainstay::{
+    email::LinkPurpose,
     notice::CreateWebhook,
     playbook::{NewStaffTask, TaskOwner},
 };
@@ -117,6 +120,12 @@ fn table() -> Vec<Row> {
         row("POST", "/v1/batch", || json!({"batch": [{"type": "track", "userId": ADA, "event": "login"}]}),
                                                         [200, 200, 200, 200, 403, 403, 200, 200, 401]),
 
+        row("POST", "/api/v1/clients/{client_id}/merge", || json!({"previous_id": "{lead}"}),
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/merges", "",                     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        asked("/api/v1/merges/{merge_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/merges/{merge_id}/undo", nothing,
+                                                        [202, 202, 202, 403, 403, 403, 403, 404, 401]),
         asked("/api/v1/organization", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PATCH", "/api/v1/organization", || json!({"time_zone": "Europe/Paris"}),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
@@ -137,6 +146,8 @@ fn table() -> Vec<Row> {
         asked("/api/v1/score-models", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/score-models", || json!(mainstay_core::score::ScoreModel::standard()),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
+        row("POST", "/api/v1/score-models/{version}/use", nothing,
+                                                        [201, 201, 201, 403, 403, 403, 403, 201, 401]),
 
         asked("/api/v1/clients", "?limit=500",          [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/clients", || json!({"client_id": format!("c{}", fresh())}),
@@ -145,6 +156,9 @@ fn table() -> Vec<Row> {
         row("PATCH", CLIENT, || json!({"name": "Ada of-acme"}),
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("DELETE", CLIENT, nothing,                  [204, 204, 204, 403, 403, 403, 403, 404, 401]),
+        asked("/api/v1/erased-clients", "",             [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("DELETE", "/api/v1/erased-clients/{client_id}", nothing,
+                                                        [204, 204, 204, 403, 403, 403, 403, 404, 401]),
         asked(TASKS, "",                                [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("POST", TASKS, || json!({"title": "Say hello"}),
                                                         [201, 201, 201, 201, 403, 403, 403, 404, 401]),
@@ -158,6 +172,9 @@ fn table() -> Vec<Row> {
                                                         [201, 201, 201, 201, 201, 403, 403, 404, 401]),
         row("POST", "/api/v1/clients/{client_id}/links", nothing,
                                                         [201, 201, 201, 201, 403, 403, 403, 404, 401]),
+        // The rival's own client of that id: it need not be known.
+        row("POST", "/api/v1/clients/{client_id}/sign-out", nothing,
+                                                        [204, 204, 204, 204, 403, 403, 403, 204, 401]),
         asked("/api/v1/clients/{client_id}/score", "",  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         asked("/api/v1/clients/{client_id}/scores", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         asked("/api/v1/clients/{client_id}/scores/{day}/evidence", "",
@@ -241,6 +258,20 @@ fn table() -> Vec<Row> {
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/alerts/{alert_id}/dismiss", nothing,
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/alerts/{alert_id}/reopen", nothing,
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        asked("/api/v1/alerts/summary", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/health-check", nothing,    [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        row("POST", "/api/v1/clients/{client_id}/health-check", nothing,
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/clients/{client_id}/insights", nothing,
+                                                        [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/members/{member_id}/badge-token", nothing,
+                                                        [201, 403, 403, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/playbooks/{playbook_id}/approve", nothing,
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        row("POST", "/api/v1/playbooks/{playbook_id}/reject", nothing,
+                                                        [200, 200, 200, 403, 403, 403, 403, 404, 401]),
     ]
 }
 
@@ -250,7 +281,9 @@ on_both_databases!(every_route_answers_each_caller_as_the_table_says, async |wor
     let mainstay = &world.mainstay;
     world.clock.advance_hours(36);
     let now = mainstay.now();
-    mainstay.calculate_success_score(world.acme.id, ADA, now).await.unwrap();
+    let acme = Scope::Service(world.acme.id);
+    let ada = mainstay.client(acme, ADA).await.unwrap();
+    mainstay.calculate_success_score(acme, &ada).await.unwrap();
     mainstay.generate_weekly_insights(world.acme.id, ADA, now).await.unwrap();
     let mut wrong = Vec::new();
     for row in table() {
@@ -276,13 +309,41 @@ on_both_databases!(every_route_answers_each_caller_as_the_table_says, async |wor
 
 /// Makes what the row needs, fresh for this case, and sends the request.
 async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
+    let ready = ready(world, row, caller).await;
+    let token = token(world, caller, &ready.client_id);
+    ready.send(world, row.method, token.as_deref()).await
+}
+
+/// A row's request, with what it needs.
+struct Ready {
+    path: String,
+    body: Value,
+    client_id: String,
+}
+
+impl Ready {
+    async fn send(&self, world: &World, method: &str, token: Option<&str>) -> Answer {
+        let request = world.request(method, &self.path);
+        let request = match token {
+            Some(token) => request.bearer_auth(token),
+            None => request,
+        };
+        world.send(with_body(request, &self.body)).await
+    }
+}
+
+async fn ready(world: &World, row: &Row, caller: &str) -> Ready {
     let mainstay = &world.mainstay;
     let acme = world.acme.id;
-    // What is deleted is a client of its own, so that the other rows find theirs.
-    let deletes_client = row.method == "DELETE" && row.path.ends_with("{client_id}");
+    // What is deleted or signed out is a client of its own, so that the other rows find theirs.
+    let deletes_client = (row.method == "DELETE" && row.path.ends_with("{client_id}"))
+        || row.path.ends_with("/sign-out");
     let client_id = if deletes_client {
         let client_id = format!("gone-{}-of-acme", fresh());
         mainstay.create_client(acme, &client_id, ClientPatch::default()).await.unwrap();
+        if row.path.contains("/erased-clients/") {
+            mainstay.delete_client(acme, &client_id, Some(true)).await.unwrap();
+        }
         client_id
     } else {
         ADA.to_owned()
@@ -291,7 +352,7 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
     let mut path = format!("{}{}", row.path, row.query).replace("{client_id}", &client_id);
     let mut body = (row.body)();
     world.tick();
-    path = path.replace("{job}", "hourly");
+    path = path.replace("{job}", "hourly").replace("{version}", "1");
     if path.contains("{address}") {
         let address = format!("gone{}@example.com", fresh());
         let mut tx = mainstay.store().begin(scope).await.unwrap();
@@ -300,7 +361,8 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
         path = path.replace("{address}", &address);
     }
     if path.contains("{email_id}") {
-        let (id, _) = email_of(world, EmailType::WeeklyInsights, fresh() as usize).await;
+        let (id, _) =
+            email_of(world, EmailType::WeeklyInsights, LinkPurpose::Click, fresh() as usize).await;
         path = path.replace("{email_id}", &id);
     }
     if path.contains("{task_id}") {
@@ -327,6 +389,14 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
         let (webhook, message) = fresh_webhook(world).await;
         path = path.replace("{webhook_id}", &webhook).replace("{message_id}", &message);
     }
+    if path.contains("{merge_id}") {
+        path = path.replace("{merge_id}", &fresh_merge(world).await);
+    }
+    if body.to_string().contains("{lead}") {
+        let lead = format!("lead-{}-of-acme", fresh());
+        mainstay.create_client(acme, &lead, ClientPatch::default()).await.unwrap();
+        body = serde_json::from_str(&body.to_string().replace("{lead}", &lead)).unwrap();
+    }
     if path.contains("{key_id}") {
         let key = mainstay.create_key(acme, KeyKind::Write, None).await.unwrap();
         path = path.replace("{key_id}", &key.id.to_string());
@@ -347,11 +417,7 @@ async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
         // Its events make clients of its own; they must not be called like those it cannot find.
         body = serde_json::from_str(&body.to_string().replace("-of-acme", "-of-rival")).unwrap();
     }
-
-    let Some(token) = token(world, caller, &client_id) else {
-        return world.send(with_body(world.request(row.method, &path), &body)).await;
-    };
-    world.send(with_body(world.request(row.method, &path).bearer_auth(token), &body)).await
+    Ready { path, body, client_id }
 }
 
 fn token(world: &World, caller: &str, client_id: &str) -> Option<String> {
@@ -393,6 +459,16 @@ pub(crate) async fn fresh_playbook(world: &World) -> String {
     let suggested = suggestions().remove(0);
     let kept = world.mainstay.create_playbook(world.acme.id, suggested, false).await.unwrap();
     kept.id.to_string()
+}
+
+/// A merge that is done, of two clients of Acme's.
+pub(crate) async fn fresh_merge(world: &World) -> String {
+    let (mainstay, acme) = (&world.mainstay, world.acme.id);
+    let [lead, client] = ["lead", "client"].map(|name| format!("{name}-{}-of-acme", fresh()));
+    for name in [&lead, &client] {
+        mainstay.create_client(acme, name, ClientPatch::default()).await.unwrap();
+    }
+    mainstay.merge_clients(acme, &client, &lead, None).await.unwrap().id.to_string()
 }
 
 /// Something that Acme's staff are to do for a client.

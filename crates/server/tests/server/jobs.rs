@@ -198,3 +198,24 @@ on_both_databases!(jobs_are_listed_changed_and_run_over_http, async |world| {
     assert_eq!(runs["runs"][0]["counts"]["scores"], 1);
     assert_eq!(runs["runs"][0]["counts"]["emails"], 0);
 });
+
+on_both_databases!(
+    a_clock_that_was_years_ahead_leaves_the_jobs_of_the_present_alone,
+    async |world| {
+        let (worker, _stop) = worker();
+        world.mainstay.run_due_jobs(&worker).await.unwrap();
+        let now = world.mainstay.now();
+        let before = runs(world, world.acme.id, Job::Daily).await.len();
+        world.clock.jump(now.checked_add(SignedDuration::from_hours(10 * 365 * 24)).unwrap());
+        world.mainstay.run_due_jobs(&worker).await.unwrap();
+        world.clock.jump(now);
+        for _ in 0..3 {
+            world.clock.advance_hours(24);
+            world.mainstay.run_due_jobs(&worker).await.unwrap();
+        }
+        let until = world.mainstay.now();
+        let ran = runs(world, world.acme.id, Job::Daily).await;
+        let present = ran.iter().filter(|run| run.period <= until).count();
+        assert_eq!(present, before + 3, "{ran:?}");
+    }
+);

@@ -4,14 +4,20 @@
 #[macro_use]
 mod support;
 
+mod access;
+mod any_order;
 mod architecture;
 mod bad_input;
 mod cli;
+mod docs;
+mod dry_run;
 mod emails;
+mod faults;
 mod http;
 mod isolation;
 mod jobs;
 mod notices;
+mod one_score;
 mod openapi;
 mod order;
 mod playbooks;

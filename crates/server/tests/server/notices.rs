@@ -21,7 +21,7 @@ use self::receiver::Receiver;
 use crate::support::World;
 
 /// A courier that also goes to this machine, where the receivers of the tests are.
-fn courier(world: &World) -> Courier {
+pub(crate) fn courier(world: &World) -> Courier {
     let allowed = ["127.0.0.0/8", "::1"].map(|range| range.parse().unwrap());
     let outbound = Outbound::new(Outgoing::allowing(allowed.to_vec())).unwrap();
     Courier::new(world.mainstay.clone(), outbound, site().into())
@@ -37,7 +37,7 @@ fn site() -> Site {
 }
 
 /// Creates a webhook over the API; answers it with its secret.
-async fn webhook(world: &World, url: &str, more: Value) -> Value {
+pub(crate) async fn webhook(world: &World, url: &str, more: Value) -> Value {
     let mut body = json!({"name": "A receiver", "url": url});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
     world.post(&world.acme.owner, "/api/v1/webhooks", body).await.json(201)
@@ -48,7 +48,7 @@ fn id_of(webhook: &Value) -> WebhookId {
 }
 
 /// What was sent to a webhook, newest first.
-async fn deliveries(world: &World, webhook: &Value) -> Vec<DeliveredMessage> {
+pub(crate) async fn deliveries(world: &World, webhook: &Value) -> Vec<DeliveredMessage> {
     let id = id_of(webhook);
     world.mainstay.webhook_messages(world.acme.id, id, None, 1_000).await.unwrap()
 }

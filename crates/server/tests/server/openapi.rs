@@ -47,6 +47,15 @@ async fn the_document_lists_every_route() {
 }
 
 #[tokio::test]
+async fn a_job_is_an_object_and_its_name_a_name() {
+    let world = World::sqlite().await;
+    let schemas = &document(&world).await["components"]["schemas"];
+    assert_eq!(schemas["Job"]["type"], "object", "{}", schemas["Job"]);
+    assert_eq!(schemas["JobName"]["type"], "string", "{}", schemas["JobName"]);
+    assert_eq!(schemas["Job"]["properties"]["job"]["$ref"], "#/components/schemas/JobName");
+}
+
+#[tokio::test]
 async fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
     let world = World::sqlite().await;
     let document = document(&world).await;
@@ -88,7 +97,10 @@ async fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
         for param in path.split('/').filter_map(|part| part.strip_prefix('{')) {
             let name = param.trim_end_matches('}');
             let parameters = operation["parameters"].as_array().unwrap();
-            let found = parameters.iter().find(|one| one["name"] == name).unwrap();
+            let found = parameters
+                .iter()
+                .find(|one| one["name"] == name)
+                .unwrap_or_else(|| panic!("{name} is missing in {what}"));
             assert_eq!(
                 (&found["in"], &found["required"]),
                 (&"path".into(), &true.into()),

@@ -21,7 +21,7 @@ use mainstay_store::{
 use serde_json::{Value, json};
 
 use crate::{
-    http::silence::{check_after_hours, regular},
+    http::silence::{check_after_hours, regular, resume},
     support::World,
 };
 
@@ -114,6 +114,16 @@ on_both_databases!(every_action_happens_once_under_eight_checks_at_once, async |
             check.await.unwrap().unwrap();
         }
     }
+    // For forty of forty clients at once: a person is asked.
+    assert_eq!(tasks(world).await, []);
+    let waiting = world.get(&world.acme.secret_key, "/api/v1/playbooks").await.json(200);
+    let waiting = &waiting["playbooks"][0];
+    assert_eq!(waiting["runs_to_approve"], 40);
+    let approve = format!("/api/v1/playbooks/{}/approve", waiting["id"].as_str().unwrap());
+    let approval = || world.post(&world.acme.owner, &approve, json!({}));
+    let (one, two, three) = tokio::join!(approval(), approval(), approval());
+    let approved = [one, two, three].map(|answer| answer.json(200)["runs"].as_i64().unwrap());
+    assert_eq!(approved.iter().sum::<i64>(), 40);
     let mut made: BTreeMap<(String, String), usize> = BTreeMap::new();
     for task in tasks(world).await {
         let owned = task.client_id[7..].parse::<u32>().unwrap() % 2 == 0;
@@ -137,7 +147,7 @@ on_both_databases!(an_episode_starts_a_playbook_when_it_has_become_bad_enough, a
     let off = playbook(world, json!({"on": "alert", "at_least": "info"}), json!([task("Off", 0)]));
     let off = format!("/api/v1/playbooks/{}", off.await);
     let mut body = world.get(&world.acme.secret_key, &off).await.json(200);
-    for field in ["id", "created_at", "changed_at"] {
+    for field in ["id", "created_at", "changed_at", "runs_to_approve"] {
         body.as_object_mut().unwrap().remove(field);
     }
     body["enabled"] = json!(false);
@@ -193,15 +203,43 @@ on_both_databases!(what_a_silence_of_the_data_holds_back_starts_once_when_it_end
     assert_eq!(runs(world, "client-3").await.len(), 2, "nor does what gets worse start");
     assert_eq!(tasks(world).await, []);
 
-    let event = json!({"client_id": "client-7", "event": "login"});
-    world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
-    check_after_hours(world, 1).await;
+    // Twelve are back, and with them the data; the others get a day to come back themselves.
+    resume(world, 0..12, 3).await;
+    check_after_hours(world, 0).await;
+    assert_eq!(tasks(world).await, []);
+    assert_eq!(runs(world, "client-7").await, []);
+    world.clock.advance_hours(25);
+    resume(world, 0..12, 24).await;
+    check_after_hours(world, 0).await;
     check_after_hours(world, 1).await;
     let made = tasks(world).await;
-    assert_eq!(made.len(), 2 * 19);
+    assert_eq!(made.len(), 2 * 8);
     assert!(made.iter().all(|task| task.client_id != "client-7"), "it is back");
-    assert_eq!(runs(world, "client-7").await, []);
-    assert!(runs(world, "client-3").await.iter().all(|run| run.started_at.is_some()));
+    assert!(runs(world, "client-13").await.iter().all(|run| run.started_at.is_some()));
+});
+
+on_both_databases!(a_playbook_that_would_act_for_many_at_once_waits_for_a_person, async |world| {
+    let trigger = alert("inactivity", "warning");
+    let id = playbook(world, trigger, json!([task("Call", 1)])).await;
+    let path = |what: &str| format!("/api/v1/playbooks/{id}/{what}");
+    for client in 0..10 {
+        world.be_active(&format!("early-{client}"), "login", 1).await;
+    }
+    world.clock.advance_hours(12);
+    world.be_active("late", "login", 1).await;
+    world.clock.advance_hours(38);
+    check(world).await;
+    assert_eq!(tasks(world).await.len(), 10, "ten are few");
+    world.clock.advance_hours(12);
+    check(world).await;
+    assert_eq!(tasks(world).await.len(), 10, "the eleventh within a day waits");
+    world.post(&world.acme.staff, &path("approve"), json!({})).await.problem(403);
+    let rejected = world.post(&world.acme.admin, &path("reject"), json!({})).await.json(200);
+    assert_eq!(rejected["runs"], 1);
+    let approved = world.post(&world.acme.admin, &path("approve"), json!({})).await.json(200);
+    assert_eq!((approved["runs"].as_i64(), tasks(world).await.len()), (Some(0), 10));
+    let nobody = "/api/v1/playbooks/019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071/approve";
+    world.post(&world.acme.admin, nobody, json!({})).await.problem(404);
 });
 
 on_both_databases!(a_task_is_due_at_the_end_of_a_local_day_of_25_hours, async |world| {

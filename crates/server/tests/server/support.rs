@@ -10,14 +10,14 @@ use mainstay::{
     Mainstay, ManualClock,
     access::{ClientClaims, sign_client_token},
     engagement::{EventWriter, Rates},
-    http::{self, Site},
+    http::{self, Limits, Site},
     organization::CreateOrganization,
 };
 use mainstay_core::id::{MemberId, OrganizationId};
-use mainstay_store::{KeyKind, Role, Store};
+use mainstay_store::{KeyKind, Role, Store, TENANT_TABLES};
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use serde_json::{Value, json};
-use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection, SqliteConnection};
 use tempfile::TempDir;
 use tokio::{net::TcpListener, task::JoinHandle};
 
@@ -140,6 +140,15 @@ impl World {
         Self::on(store, Place::Sqlite { _folder: folder }, |site| site, rates).await
     }
 
+    /// On SQLite, with limits of connections and streams.
+    pub(crate) async fn sqlite_within(limits: Limits) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:{}", folder.path().join("mainstay.db").display());
+        let store = Store::open(&url).await.unwrap();
+        let place = Place::Sqlite { _folder: folder };
+        Self::serving(store, place, |site| site, Rates::default(), limits).await
+    }
+
     /// On a new database of the server that `./check` starts.
     pub(crate) async fn postgres() -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
@@ -159,6 +168,16 @@ impl World {
         reached: impl FnOnce(Site) -> Site,
         rates: Rates,
     ) -> Self {
+        Self::serving(store, place, reached, rates, Limits::default()).await
+    }
+
+    async fn serving(
+        store: Store,
+        place: Place,
+        reached: impl FnOnce(Site) -> Site,
+        rates: Rates,
+        limits: Limits,
+    ) -> Self {
         store.migrate().await.unwrap();
         let clock = Arc::new(ManualClock::new(NOW));
         let mainstay = Mainstay::new(store.clone(), clock.clone());
@@ -169,8 +188,8 @@ impl World {
         let address = listener.local_addr().unwrap();
         let url = format!("http://{address}");
         let site = reached(Site::local(address));
-        let service = http::service(mainstay.clone(), writer.clone(), site);
-        let server = tokio::spawn(async move { axum::serve(listener, service).await.unwrap() });
+        let server =
+            tokio::spawn(http::serve(listener, mainstay.clone(), writer.clone(), site, limits));
         let http = reqwest::Client::new();
         Self { mainstay, clock, writer, acme, rival, http, url, server, store, place }
     }
@@ -187,6 +206,68 @@ impl World {
     /// Closes the database below the running server, as when it fails.
     pub(crate) async fn lose_database(&self) {
         self.store.close().await;
+    }
+
+    /// Runs statements on the world's PostgreSQL as the owner of its tables.
+    pub(crate) async fn run_as_owner(&self, sql: &str) {
+        let Place::Postgres { server, name } = &self.place else { panic!("only on PostgreSQL") };
+        let (host, _) = server.rsplit_once('/').unwrap();
+        administer(&format!("{host}/{name}"), sql).await;
+    }
+
+    /// Adds a viewer to Acme. Returns its token.
+    pub(crate) async fn viewer(&self) -> String {
+        let acme = self.acme.id;
+        let email = format!("{}@of-{}.example", Role::Viewer, self.acme.slug);
+        self.mainstay.add_member(acme, &email, None, Role::Viewer).await.unwrap();
+        self.mainstay.create_key(acme, KeyKind::Member, Some(&email)).await.unwrap().key
+    }
+
+    /// All rows that are stored, but for those that the server writes by itself.
+    pub(crate) async fn everything(&self) -> Vec<String> {
+        const BY_ITSELF: [&str; 8] = [
+            "pending_activity",
+            "daily_activity",
+            "activity_parts",
+            "client_activity_totals",
+            "key_activity",
+            "client_keys",
+            "refused_events",
+            "sessions",
+        ];
+        let tables = std::iter::once("organizations").chain(TENANT_TABLES);
+        let tables = tables.filter(|table| !BY_ITSELF.contains(table));
+        if let Place::Postgres { server, name } = &self.place {
+            let (host, _) = server.rsplit_once('/').unwrap();
+            let mut connection = PgConnection::connect(&format!("{host}/{name}")).await.unwrap();
+            connection.execute("SET mainstay.role = 'system'").await.unwrap();
+            let all = tables.map(|table| {
+                format!("SELECT '{table} ' || CAST(to_jsonb(t) AS TEXT) AS line FROM {table} t")
+            });
+            let all = format!("{} ORDER BY line", all.collect::<Vec<_>>().join(" UNION ALL "));
+            let rows = sqlx::query_scalar(AssertSqlSafe(all)).fetch_all(&mut connection).await;
+            connection.close().await.unwrap();
+            return rows.unwrap();
+        }
+        let url = format!("sqlite:{}", self.store.file().unwrap().display());
+        let mut connection = SqliteConnection::connect(&url).await.unwrap();
+        let mut rows: Vec<String> = Vec::new();
+        for table in tables {
+            let columns = format!(
+                "SELECT group_concat('quote(' || name || ')', ' || '' '' || ') \
+                 FROM pragma_table_info('{table}')"
+            );
+            let columns: String = sqlx::query_scalar(AssertSqlSafe(columns))
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            let lines =
+                format!("SELECT '{table} ' || {columns} AS line FROM {table} ORDER BY line");
+            let lines = sqlx::query_scalar(AssertSqlSafe(lines)).fetch_all(&mut connection).await;
+            rows.extend::<Vec<String>>(lines.unwrap());
+        }
+        connection.close().await.unwrap();
+        rows
     }
 
     /// Moves the clock by a second: what is made in the same millisecond has no order.
@@ -208,6 +289,11 @@ impl World {
     pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
         let method = Method::from_bytes(method.as_bytes()).unwrap();
         self.http.request(method, format!("{}{path}", self.url))
+    }
+
+    /// Waits until it is kept with which keys the events came that were sent.
+    pub(crate) async fn until_keys_are_kept(&self) {
+        self.mainstay.keep_keys_seen().await;
     }
 
     /// Sends a request and reads the answer.

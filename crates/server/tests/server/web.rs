@@ -7,6 +7,7 @@ mod client;
 mod client_sign_in;
 mod clients;
 mod components;
+mod confirming;
 mod contrast;
 mod cross_site;
 mod headers;

@@ -20,7 +20,7 @@ macro_rules! for_statements {
         let mut prepared = prepare();
         while let Some(($chunk, query)) = prepared {
             let ($answer, next) =
-                tokio::join!(query.$method(&mut **$connection), async { prepare() });
+                tokio::join!($crate::dialect::answered(query.$method(&mut **$connection)), async { prepare() });
             $use;
             prepared = next;
         }

@@ -102,6 +102,13 @@ impl Encode<'_, Sqlite> for Day {
     }
 }
 
+impl<'de> Deserialize<'de> for Day {
+    /// As SQLite keeps it.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(Self(from_epoch_day(i32::deserialize(deserializer)?)))
+    }
+}
+
 impl<'r> Decode<'r, Sqlite> for Day {
     fn decode(value: SqliteValueRef<'r>) -> Result<Self, BoxDynError> {
         Ok(Self(from_epoch_day(<i32 as Decode<Sqlite>>::decode(value)?)))

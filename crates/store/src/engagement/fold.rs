@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
-    pool::Lock,
+    lock::Lock,
 };
 
 /// How many clients' additions are gathered before they are written.
@@ -74,7 +74,9 @@ impl Tx {
         self.lock_organization(Lock::SettleEvents).await?;
         self.gather_activity().await?;
         let organization = self.organization().await?;
-        if organization.folded_until.is_some_and(|folded| folded >= until) {
+        // A change of the zone folds in steps when it has moved all days.
+        let changing_zone = organization.zone_change_since.is_some();
+        if changing_zone || organization.folded_until.is_some_and(|folded| folded >= until) {
             return Ok(());
         }
         let mut day = match organization.folded_until {

@@ -1,14 +1,19 @@
 //! Events and what is rolled up from them.
 
+mod change_zone;
 mod fold;
 pub(crate) mod instants;
+mod move_events;
 mod read;
 mod roll_up;
 mod store_events;
 
+pub use change_zone::ZoneStep;
 pub(crate) use fold::{Addition, Additions, unpacked};
+pub(crate) use move_events::MovedEvent;
 pub use roll_up::RollUp;
 pub(crate) use roll_up::{activity_on_days, rolled};
+use store_events::event_time;
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
@@ -29,6 +34,13 @@ pub struct StorableEvent<'a> {
     pub local_day: Date,
     /// What happened.
     pub event: &'a Event,
+}
+
+impl StorableEvent<'_> {
+    /// The event's own timestamp as it is filed; when it happened, of a message without one.
+    pub fn own_time(&self) -> Timestamp {
+        event_time(self.event)
+    }
 }
 
 /// What became of an event.
@@ -61,6 +73,8 @@ pub struct StoredEvent {
     pub duration_seconds: Option<i64>,
     /// Anything else that was told.
     pub data: Map<String, Value>,
+    /// Whether a browser or the client itself sent it.
+    pub self_told: bool,
 }
 
 /// Where a page of events ends: the next one goes on before it.

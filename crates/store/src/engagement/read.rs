@@ -29,6 +29,7 @@ struct EventRow {
     page_path: Option<String>,
     duration_seconds: Option<i64>,
     data: Option<Json<Map<String, Value>>>,
+    self_told: bool,
 }
 
 impl From<EventRow> for StoredEvent {
@@ -43,6 +44,7 @@ impl From<EventRow> for StoredEvent {
             page_path: row.page_path,
             duration_seconds: row.duration_seconds,
             data: row.data.map(|Json(data)| data).unwrap_or_default(),
+            self_told: row.self_told,
         }
     }
 }
@@ -106,7 +108,7 @@ impl Tx {
             "WITH wanted (organization_id, client_id, occurred_at) AS (",
             &shown,
             ") SELECT e.message_id, e.event_type, e.name, e.occurred_at, e.received_at, \
-             e.session_id, e.page_path, e.duration_seconds, e.data \
+             e.session_id, e.page_path, e.duration_seconds, e.data, e.self_told \
              FROM wanted w CROSS JOIN [client_engagement_events e \
              WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
              AND e.client_id = w.client_id]",

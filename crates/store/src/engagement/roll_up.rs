@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::EventType,
     id::{ClientId, OrganizationId},
-    time::{add_days, start_of_day},
 };
 
 use uuid::Uuid;
@@ -14,12 +13,9 @@ use uuid::Uuid;
 use super::instants;
 use crate::{
     Result, Tx,
-    dialect::{
-        Connection, Day, Instant, execute, fetch_all, fetch_one, insert_rows, instant_digits,
-        move_rows,
-    },
+    dialect::{Day, Instant, fetch_all, fetch_one, insert_rows, move_rows},
+    lock::Lock,
     new_id,
-    pool::Lock,
 };
 
 /// A query's `FROM` for what is rolled up of `days`, as `a`: what is in its place in
@@ -258,47 +254,5 @@ impl Tx {
             Day(after)
         )?;
         Ok(day.map(|day| day.0))
-    }
-
-    /// Rolls all events up again by the calendar days of another zone. Called in the transaction
-    /// that changes an organization's zone, in the scope of the service, since nobody else may write
-    /// what is rolled up; takes as long as there are events.
-    pub async fn rebuild_daily_activity(&mut self, zone: &TimeZone) -> Result<()> {
-        self.lock_organization(Lock::SettleEvents).await?;
-        let organization = self.scope.organization_uuid();
-        for sql in [
-            "DELETE FROM daily_activity WHERE organization_id = $1",
-            "DELETE FROM activity_parts WHERE organization_id = $1",
-            "DELETE FROM pending_activity WHERE organization_id = $1",
-            "DELETE FROM client_activity_totals WHERE organization_id = $1",
-        ] {
-            execute!(self, sql, organization)?;
-        }
-        execute!(self, "UPDATE organizations SET folded_until = NULL WHERE id = $1", organization)?;
-        let Some((first, last)) = self.event_days().await? else { return Ok(()) };
-        let postgres = matches!(self.connection, Connection::Postgres(_));
-        let sql = format!(
-            "INSERT INTO daily_activity \
-             (organization_id, day, part, client_id, event_type, event_count, last_at, instants) \
-             SELECT organization_id, CAST($2 AS DATE), 0, client_id, event_type, COUNT(*), \
-             MAX(occurred_at), string_agg({}, '') FROM client_engagement_events \
-             WHERE organization_id = $1 AND occurred_at >= $3 AND occurred_at < $4 \
-             GROUP BY organization_id, client_id, event_type",
-            instant_digits("$5", postgres)
-        );
-        let mut day = add_days(first, -1);
-        while day <= add_days(last, 1) {
-            execute!(
-                self,
-                sqlx::AssertSqlSafe(sql.clone()),
-                organization,
-                Day(day),
-                Instant(start_of_day(day, zone)),
-                Instant(start_of_day(add_days(day, 1), zone)),
-                Instant(instants::counted_from(day))
-            )?;
-            day = add_days(day, 1);
-        }
-        Ok(())
     }
 }

@@ -2,6 +2,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
+    engagement::Event,
     id::ClientId,
     time::{local_day, time_zone, to_micros},
 };
@@ -17,11 +18,14 @@ use super::{
 use crate::{
     Organization, Result, StoreError, Tx,
     dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
-    pool::Lock,
+    lock::Lock,
 };
 
 /// How long a message without a client timestamp is known by its id.
 const UNTIMED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// Moved messages that are read to find those of a batch, before each event is looked up by itself.
+const MAX_MOVES_READ: i64 = 1_000;
 
 /// Where the duplicates of an event may be.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -47,21 +51,21 @@ fn utc_day(at: Timestamp) -> Date {
 }
 
 /// The client's own timestamp; of a message without one, when it happened as far as we know.
-fn own_time(event: &StorableEvent<'_>) -> Timestamp {
+pub(super) fn event_time(event: &Event) -> Timestamp {
     // A client's clock can stand anywhere; what matters is only that it says the same again.
-    to_micros(event.event.client_timestamp.unwrap_or(event.event.occurred_at).max(EARLIEST))
+    to_micros(event.client_timestamp.unwrap_or(event.occurred_at).max(EARLIEST))
 }
 
 fn filing(event: &StorableEvent<'_>) -> Filing {
     match event.event.client_timestamp {
         None => Filing::Untimed,
-        Some(_) if own_time(event) == event.event.occurred_at => Filing::OwnTime,
+        Some(_) if event.own_time() == event.event.occurred_at => Filing::OwnTime,
         Some(_) => Filing::Moved,
     }
 }
 
 fn identity(event: &StorableEvent) -> Identity {
-    (Instant(own_time(event)), event.client.id.uuid(), event.event.message_id.clone())
+    (Instant(event.own_time()), event.client.id.uuid(), event.event.message_id.clone())
 }
 
 impl Tx {
@@ -110,7 +114,7 @@ impl Tx {
         self.keep_rolled(rolled, &stored, &organization, roll_up).await?;
         if let Some(scored_until) = organization.scored_until {
             let late = stored.iter().filter(|event| event.event.occurred_at < scored_until);
-            self.mark_stale(Some(scored_until), &earliest(late.copied())).await?;
+            self.mark_late(Some(scored_until), &earliest(late.copied())).await?;
         }
         let before_their_client =
             stored.iter().filter(|event| event.event.occurred_at < event.client.created_at);
@@ -157,24 +161,7 @@ impl Tx {
         moved: &[usize],
     ) -> Result<HashSet<usize>> {
         let organization = self.scope.organization_uuid();
-        let twins: Vec<Identity> = fetch_for_rows!(
-            self,
-            Identity,
-            "WITH wanted (organization_id, client_timestamp, client_id, message_id) AS (",
-            moved,
-            ") SELECT e.client_timestamp, e.client_id, e.message_id \
-             FROM wanted w CROSS JOIN client_engagement_events e \
-             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.client_timestamp \
-             AND e.client_id = w.client_id AND e.message_id = w.message_id \
-             AND e.client_timestamp = w.client_timestamp",
-            |index| [
-                organization,
-                Instant(own_time(&events[*index])),
-                events[*index].client.id.uuid(),
-                &events[*index].event.message_id
-            ]
-        );
-        let twins: HashSet<Identity> = twins.into_iter().collect();
+        let twins = self.unmoved_twins(events, moved).await?;
         let mut unmatched: Vec<(Identity, usize)> = moved
             .iter()
             .map(|index| (identity(&events[*index]), *index))
@@ -195,6 +182,46 @@ impl Tx {
             .filter(|(identity, _)| claimed.contains(identity))
             .map(|(_, index)| index)
             .collect())
+    }
+
+    /// The stored events that are the same as these and filed under their own timestamps.
+    async fn unmoved_twins(
+        &mut self,
+        events: &[StorableEvent<'_>],
+        places: &[usize],
+    ) -> Result<HashSet<Identity>> {
+        let organization = self.scope.organization_uuid();
+        let twins: Vec<Identity> = fetch_for_rows!(
+            self,
+            Identity,
+            "WITH wanted (organization_id, client_timestamp, client_id, message_id) AS (",
+            places,
+            ") SELECT e.client_timestamp, e.client_id, e.message_id \
+             FROM wanted w CROSS JOIN client_engagement_events e \
+             WHERE e.organization_id = w.organization_id AND e.occurred_at = w.client_timestamp \
+             AND e.client_id = w.client_id AND e.message_id = w.message_id \
+             AND e.client_timestamp = w.client_timestamp",
+            |index| [
+                organization,
+                Instant(events[*index].own_time()),
+                events[*index].client.id.uuid(),
+                &events[*index].event.message_id
+            ]
+        );
+        Ok(twins.into_iter().collect())
+    }
+
+    /// Which of these events, each with a timestamp of its own that is not corrected, are stored
+    /// already. Writes and locks nothing.
+    pub async fn known_events(&mut self, events: &[StorableEvent<'_>]) -> Result<Vec<bool>> {
+        let moved = self.moved_messages(events).await?;
+        let places: Vec<usize> = (0..events.len()).collect();
+        let twins = self.unmoved_twins(events, &places).await?;
+        let is_known = |event: &StorableEvent<'_>| {
+            let identity = identity(event);
+            moved.contains(&identity) || twins.contains(&identity)
+        };
+        Ok(events.iter().map(is_known).collect())
     }
 
     /// Which of these messages without a timestamp came before, less than a week away.
@@ -278,21 +305,45 @@ impl Tx {
         Ok(())
     }
 
-    /// Messages of the batch's time that correction has filed elsewhere; hardly ever any.
+    /// Messages of the batch that correction has filed elsewhere; hardly ever any.
     async fn moved_messages(&mut self, events: &[StorableEvent<'_>]) -> Result<HashSet<Identity>> {
         let times = events.iter().map(|event| event.event.occurred_at);
         let (Some(first), Some(last)) = (times.clone().min(), times.max()) else {
             return Ok(HashSet::new());
         };
+        let organization = self.scope.organization_uuid();
+        // All of the batch's time where they are few, which is cheaper than to look each event up; a
+        // single late event makes that time weeks, in which there may be millions.
         let rows = fetch_all!(
             self,
             Identity,
             "SELECT client_timestamp, client_id, message_id FROM event_moves \
-             WHERE organization_id = $1 AND client_timestamp BETWEEN $2 AND $3",
-            self.scope.organization_uuid(),
+             WHERE organization_id = $1 AND client_timestamp BETWEEN $2 AND $3 LIMIT $4",
+            organization,
             Instant(first),
-            Instant(last)
+            Instant(last),
+            MAX_MOVES_READ + 1
         )?;
+        if i64::try_from(rows.len()).is_ok_and(|rows| rows <= MAX_MOVES_READ) {
+            return Ok(rows.into_iter().collect());
+        }
+        drop(rows);
+        let rows: Vec<Identity> = fetch_for_rows!(
+            self,
+            Identity,
+            "WITH wanted (organization_id, client_timestamp, client_id, message_id) AS (",
+            events,
+            ") SELECT m.client_timestamp, m.client_id, m.message_id FROM wanted w \
+             CROSS JOIN [event_moves m WHERE m.organization_id = w.organization_id \
+             AND m.client_timestamp = w.client_timestamp AND m.client_id = w.client_id \
+             AND m.message_id = w.message_id]",
+            |event| [
+                organization,
+                Instant(event.own_time()),
+                event.client.id.uuid(),
+                &event.event.message_id
+            ]
+        );
         Ok(rows.into_iter().collect())
     }
 
@@ -308,7 +359,7 @@ impl Tx {
             Filed,
             "INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
              message_id, client_timestamp, event_type, name, received_at, session_id, page_path, \
-             duration_seconds, data)",
+             duration_seconds, data, self_told)",
             order,
             "ON CONFLICT DO NOTHING RETURNING occurred_at, client_id, message_id, client_timestamp",
             |index| [
@@ -316,14 +367,15 @@ impl Tx {
                 Instant(events[*index].event.occurred_at),
                 events[*index].client.id.uuid(),
                 &events[*index].event.message_id,
-                Instant(own_time(&events[*index])),
+                Instant(events[*index].own_time()),
                 events[*index].event.event_type.as_str(),
                 &events[*index].event.name,
                 Instant(events[*index].event.received_at),
                 &events[*index].event.session_id,
                 &events[*index].event.page_path,
                 events[*index].event.duration_seconds,
-                data_of(&events[*index])
+                data_of(&events[*index]),
+                events[*index].event.self_told
             ]
         );
         let mut rest = order;
@@ -342,7 +394,7 @@ impl Tx {
                             Instant(event.event.occurred_at),
                             event.client.id.uuid(),
                             event.event.message_id.clone(),
-                            Instant(own_time(event)),
+                            Instant(event.own_time()),
                         ))
                     }));
                 }
@@ -413,7 +465,7 @@ fn earliest<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(Cli
 type Key<'a> = (Timestamp, ClientId, &'a str, Timestamp);
 
 fn key_of<'a>(event: &StorableEvent<'a>) -> Key<'a> {
-    (event.event.occurred_at, event.client.id, &event.event.message_id, own_time(event))
+    (event.event.occurred_at, event.client.id, &event.event.message_id, event.own_time())
 }
 
 /// Checks that the events' days are still those of the organization's zone: it may have changed
@@ -442,7 +494,7 @@ fn without_repetitions(events: &[StorableEvent<'_>], filings: &[Filing]) -> Vec<
             }
         } else {
             let first =
-                timed.entry((event.client.id, message_id, own_time(event))).or_insert(index);
+                timed.entry((event.client.id, message_id, event.own_time())).or_insert(index);
             if event.event.occurred_at < events[*first].event.occurred_at {
                 *first = index;
             }

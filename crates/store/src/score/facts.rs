@@ -16,7 +16,7 @@ use crate::{
     client::ClientIds,
     dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
     engagement::{activity_on_days, instants, unpacked},
-    pool::Lock,
+    lock::Lock,
 };
 
 /// Days that fit a bit mask whose sum is still a signed 64-bit number.
@@ -49,13 +49,13 @@ struct CutDay {
 
 impl Tx {
     /// Everything that a score of these clients at the range's instant is made from, in the order
-    /// of the chunk. Costs clients × two weeks when `range.folded_until` is given, else clients ×
-    /// their whole history.
+    /// of the chunk; `model` is the one that is to make it, with its version. Costs clients × two weeks
+    /// when `range.folded_until` is given, else clients × their whole history.
     pub async fn client_facts(
         &mut self,
         chunk: &ClientChunk,
         range: &ActivityRange,
-        model: &ScoreModel,
+        (version, model): (i64, &ScoreModel),
     ) -> Result<Vec<ClientFacts>> {
         let postgres = matches!(self.connection, Connection::Postgres(_));
         let Some(ids) = chunk.named(postgres) else { return Ok(Vec::new()) };
@@ -70,13 +70,14 @@ impl Tx {
                     client: client.id,
                     external_id: external_id.clone(),
                     created_at: client.created_at,
+                    as_of: windows.as_of,
+                    known_at: None,
                     activity: Activity::default(),
                     made_today: (0, 0),
                     tasks: TaskCounts::default(),
                     launch_kit: LaunchKit::Unopened,
                     ratings: (0, 0),
                     previous: None,
-                    previous_inputs: None,
                 };
                 (client.id, facts)
             })
@@ -102,7 +103,8 @@ impl Tx {
         let since = days_before(windows.as_of, model.satisfaction.days, &windows.zone);
         self.add_ratings(ids, since, windows.as_of, &mut facts).await?;
         let cutoffs = PreviousCutoffs::at(windows.as_of, &windows.zone);
-        self.add_previous(cutoffs, (ids, range), &mut facts).await?;
+        let inputs_of = (!range.detailed).then_some(version);
+        self.add_previous(|_| cutoffs, (ids, &windows.zone, inputs_of), &mut facts).await?;
 
         Ok(chunk.clients.iter().filter_map(|(client, _)| facts.remove(&client.id)).collect())
     }

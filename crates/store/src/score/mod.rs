@@ -1,14 +1,18 @@
 //! Success scores and everything they are made from.
 
 mod facts;
+mod history;
 mod previous;
 mod save;
+mod stale;
+
+pub use history::ClientHistory;
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::Activity,
     id::ClientId,
-    score::{LaunchKit, Previous, Score, ScoreInputs, TaskCounts},
+    score::{EarlierScore, LaunchKit, Score, TaskCounts},
 };
 
 /// What is known of one client at one instant.
@@ -20,6 +24,10 @@ pub struct ClientFacts {
     pub external_id: String,
     /// Since when it exists.
     pub created_at: Timestamp,
+    /// The instant that all of this is for.
+    pub as_of: Timestamp,
+    /// The instant before which tasks, launch kit and ratings count, where it is later than `as_of`.
+    pub known_at: Option<Timestamp>,
     /// What its events come to.
     pub activity: Activity,
     /// `content_generated` and `visual_created` events on the local day of the instant.
@@ -30,10 +38,9 @@ pub struct ClientFacts {
     pub launch_kit: LaunchKit,
     /// Number and sum of its ratings in the model's feedback window.
     pub ratings: (i64, i64),
-    /// The stored score that a new one is compared with.
-    pub previous: Option<Previous>,
-    /// What that score was made from; only when the range is detailed.
-    pub previous_inputs: Option<ScoreInputs>,
+    /// The stored score that a new one is compared with. What it was made from is only read when the
+    /// range is detailed, or where another model made it than is to make the new one.
+    pub previous: Option<EarlierScore>,
 }
 
 /// A stored score.
@@ -45,8 +52,19 @@ pub struct ScoreRow {
     pub day: Date,
     /// The score as it is stored, which a check may find tampered with.
     pub score: Score,
+    /// What the inputs themselves say of themselves; the columns decide.
+    pub recorded: Recorded,
     /// When it was computed.
     pub computed_at: Timestamp,
+}
+
+/// The instant and the version of the model that are stored with a score's inputs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// The instant.
+    pub as_of: Timestamp,
+    /// The version.
+    pub model: i64,
 }
 
 /// A client's latest stored score, as far as its band is told by it.

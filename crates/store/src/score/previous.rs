@@ -1,17 +1,17 @@
 use std::collections::{HashMap, HashSet};
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     id::ClientId,
-    score::{Previous, PreviousCutoffs, ScoreInputs},
-    time::local_day,
+    score::{EarlierScore, PreviousCutoffs, ScoreInputs},
+    time::{local_day, start_of_day},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use super::{ClientFacts, LatestScore};
 use crate::{
-    ActivityRange, ClientChunk, Result, Tx,
+    ClientChunk, ResolvedClient, Result, Tx,
     client::ClientIds,
     dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
 };
@@ -52,54 +52,96 @@ impl Tx {
         Ok(latest)
     }
 
+    /// Adds the stored score that each is compared with to facts of single clients, each of an instant
+    /// of its own.
+    pub async fn add_earlier_scores(
+        &mut self,
+        facts: &mut [ClientFacts],
+        zone: &TimeZone,
+    ) -> Result<()> {
+        let postgres = matches!(self.connection, Connection::Postgres(_));
+        let clients = facts
+            .iter()
+            .map(|facts| {
+                let resolved = ResolvedClient { id: facts.client, created_at: facts.created_at };
+                (resolved, String::new())
+            })
+            .collect();
+        let Some(ids) = ClientChunk::picked(clients).named(postgres) else { return Ok(()) };
+        let mut by_client: HashMap<ClientId, ClientFacts> =
+            facts.iter().map(|facts| (facts.client, facts.clone())).collect();
+        let cutoffs = |facts: &ClientFacts| PreviousCutoffs::at(facts.as_of, zone);
+        self.add_previous(cutoffs, (&ids, zone, None), &mut by_client).await?;
+        for facts in facts {
+            facts.previous = by_client.remove(&facts.client).and_then(|facts| facts.previous);
+        }
+        Ok(())
+    }
+
     /// Finds each client's previous score. Scores are keyed by day, so this steps from day to day:
-    /// with daily scores the first step finds nearly every client.
+    /// with daily scores the first step finds nearly every client. `inputs_of` is the version of the
+    /// model whose scores need no inputs to be compared.
     pub(super) async fn add_previous(
         &mut self,
-        cutoffs: PreviousCutoffs,
-        (ids, range): (&ClientIds, &ActivityRange),
+        cutoffs_of: impl Fn(&ClientFacts) -> PreviousCutoffs,
+        (ids, zone, inputs_of): (&ClientIds, &TimeZone, Option<i64>),
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
-        let zone = &range.windows.zone;
-        let last_day = local_day(cutoffs.day, zone);
+        let cutoffs: HashMap<ClientId, PreviousCutoffs> =
+            facts.values().map(|facts| (facts.client, cutoffs_of(facts))).collect();
+        let Some(last_day) = cutoffs.values().map(|cutoffs| cutoffs.day).max() else {
+            return Ok(());
+        };
         let days: Vec<Date> = fetch_all!(
             self,
             (Day,),
             "SELECT day FROM score_days WHERE organization_id = $1 AND day <= $2 ORDER BY day",
             self.scope.organization_uuid(),
-            Day(last_day)
+            Day(local_day(last_day, zone))
         )?
         .into_iter()
         .map(|(day,)| day.0)
         .collect();
-        // First choice, from the newest day down. A client that did not exist then has no score.
-        let week_day = local_day(cutoffs.week, zone);
+        let weeks = || cutoffs.values().map(|cutoffs| local_day(cutoffs.week, zone));
+        let (first_week_day, last_week_day) = (weeks().min(), weeks().max());
+        let until = |client: ClientId, week: bool| {
+            let cutoffs = cutoffs.get(&client)?;
+            Some(if week { cutoffs.week } else { cutoffs.day })
+        };
+        // A client has no score of a day before its first one.
+        let began = |facts: &ClientFacts, at: Option<Timestamp>| {
+            let first_day = local_day(facts.created_at, zone);
+            at.is_some_and(|at| start_of_day(first_day, zone) <= at)
+        };
+        // First choice, from the newest day down.
         let mut open: HashSet<ClientId> = facts
             .values()
-            .filter(|facts| facts.created_at < cutoffs.week)
+            .filter(|facts| began(facts, until(facts.client, true)))
             .map(|facts| facts.client)
             .collect();
-        for day in days.iter().rev().filter(|day| **day <= week_day) {
-            self.take_previous((*day, cutoffs.week), (ids, range.detailed), &mut open, facts)
-                .await?;
+        for day in days.iter().rev().filter(|day| Some(**day) <= last_week_day) {
+            let until = |client| until(client, true);
+            self.take_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
         }
         // Second choice, from the oldest day up: all of these are later than the first choice's.
         let mut open: HashSet<ClientId> = facts
             .values()
-            .filter(|facts| facts.previous.is_none() && facts.created_at < cutoffs.day)
+            .filter(|facts| facts.previous.is_none())
+            .filter(|facts| began(facts, until(facts.client, false)))
             .map(|facts| facts.client)
             .collect();
-        for day in days.iter().filter(|day| **day >= week_day) {
-            self.take_previous((*day, cutoffs.day), (ids, range.detailed), &mut open, facts)
-                .await?;
+        for day in days.iter().filter(|day| Some(**day) >= first_week_day) {
+            let until = |client| until(client, false);
+            self.take_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
         }
         Ok(())
     }
 
     async fn take_previous(
         &mut self,
-        (day, until): (Date, Timestamp),
-        (ids, detailed): (&ClientIds, bool),
+        day: Date,
+        (ids, inputs_of): (&ClientIds, Option<i64>),
+        until: impl Fn(ClientId) -> Option<Timestamp>,
         open: &mut HashSet<ClientId>,
         facts: &mut HashMap<ClientId, ClientFacts>,
     ) -> Result<()> {
@@ -108,28 +150,30 @@ impl Tx {
         };
         let rows = fetch_packed!(
             self,
-            (Uuid, Instant, i64, Option<Json<ScoreInputs>>),
-            "hex(client_id), as_of, overall, json(inputs)",
+            (Uuid, Instant, i64, i64, Option<Json<ScoreInputs>>),
+            "hex(client_id), as_of, overall, model_version, json(inputs)",
             &ids.named_in(
-                "SELECT client_id, as_of, overall, CASE WHEN $6 THEN inputs END AS inputs \
+                "SELECT client_id, as_of, overall, model_version, \
+                 CASE WHEN model_version <> $5 THEN inputs END AS inputs \
                  FROM client_success_scores WHERE organization_id = $1 \
-                 AND day = $4 AND {client_id} AND as_of <= $5"
+                 AND day = $4 AND {client_id}"
             ),
             self.scope.organization_uuid(),
             low.uuid(),
             high.uuid(),
             Day(day),
-            Instant(until),
-            detailed
+            // No model has this number.
+            inputs_of.unwrap_or(-1)
         )?;
-        for (client, as_of, overall, inputs) in rows {
+        for (client, as_of, overall, model, inputs) in rows {
             let client = client.into();
-            if !open.remove(&client) {
+            let old_enough = until(client).is_some_and(|until| as_of.0 <= until);
+            if !old_enough || !open.remove(&client) {
                 continue;
             }
             let Some(facts) = facts.get_mut(&client) else { continue };
-            facts.previous = Some(Previous { as_of: as_of.0, overall });
-            facts.previous_inputs = inputs.map(|Json(inputs)| inputs);
+            let inputs = inputs.map(|Json(inputs)| inputs);
+            facts.previous = Some(EarlierScore { as_of: as_of.0, overall, model, inputs });
         }
         Ok(())
     }

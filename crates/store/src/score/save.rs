@@ -1,5 +1,3 @@
-use std::collections::HashSet;
-
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::ClientId,
@@ -8,11 +6,11 @@ use mainstay_core::{
 use sqlx::types::Json;
 use uuid::Uuid;
 
-use super::{ScoreRow, StaleClient};
+use super::{Recorded, ScoreRow};
 use crate::{
     ClientRange, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, fetch_for_rows, insert_rows},
-    pool::Lock,
+    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
+    lock::Lock,
 };
 
 #[derive(sqlx::FromRow)]
@@ -45,12 +43,14 @@ impl Row {
             .map_or_else(ScoreModel::standard, |stored| stored.model.clone());
         let Json(mut inputs) = self.inputs;
         // The columns are what queries filter by; the inputs must not be able to say otherwise.
+        let recorded = Recorded { as_of: inputs.as_of, model: inputs.model };
         inputs.as_of = self.as_of.0;
         inputs.model = self.model_version;
         ScoreRow {
             client: self.client_id.into(),
             day: self.day.0,
             computed_at: self.computed_at.0,
+            recorded,
             score: Score {
                 inputs,
                 overall: self.overall,
@@ -62,10 +62,15 @@ impl Row {
                     momentum: self.momentum,
                 },
                 coverage: self.coverage,
-                previous: self
-                    .previous
-                    .zip(self.previous_as_of)
-                    .map(|(overall, as_of)| Previous { as_of: as_of.0, overall }),
+                // Without its instant, which only tampering leaves out, it is one that no check agrees to.
+                previous: self.previous.map(|overall| {
+                    let as_of = self.previous_as_of.map_or(Timestamp::UNIX_EPOCH, |as_of| as_of.0);
+                    Previous { as_of, overall }
+                }),
+                incomparable: self
+                    .previous_as_of
+                    .filter(|_| self.previous.is_none())
+                    .map(|as_of| as_of.0),
                 change: self.change,
                 trend: match self.trend.as_str() {
                     "rising" => Trend::Rising,
@@ -79,9 +84,34 @@ impl Row {
 }
 
 impl Tx {
-    /// Stores scores, replacing those of the same client and day; those of clients that were deleted
-    /// meanwhile are left out.
+    /// Stores scores, replacing those of the same client and day unless they were computed after
+    /// `computed_at`, when these scores' facts were read. Those of clients that were deleted meanwhile
+    /// are left out. Scores of later days, which may have to be compared with these, become stale.
     pub async fn save_scores(
+        &mut self,
+        day: Date,
+        scores: &[(ClientId, Score)],
+        computed_at: Timestamp,
+    ) -> Result<()> {
+        self.save_mended_scores(day, scores, computed_at).await?;
+        let later = fetch_all!(
+            self,
+            (Day,),
+            "SELECT day FROM score_days WHERE organization_id = $1 AND day > $2 LIMIT 1",
+            self.scope.organization_uuid(),
+            Day(day)
+        )?;
+        if !later.is_empty() {
+            let stale: Vec<(ClientId, Timestamp)> =
+                scores.iter().map(|(client, score)| (*client, score.inputs.as_of)).collect();
+            self.mark_stale(&stale).await?;
+        }
+        Ok(())
+    }
+
+    /// The same for scores that are mended from the oldest to the newest, so that those of later days
+    /// are seen to anyway.
+    pub async fn save_mended_scores(
         &mut self,
         day: Date,
         scores: &[(ClientId, Score)],
@@ -110,7 +140,8 @@ impl Tx {
              coverage = excluded.coverage, previous = excluded.previous, \
              previous_as_of = excluded.previous_as_of, change = excluded.change, \
              trend = excluded.trend, model_version = excluded.model_version, \
-             inputs = excluded.inputs, computed_at = excluded.computed_at",
+             inputs = excluded.inputs, computed_at = excluded.computed_at \
+             WHERE client_success_scores.computed_at <= excluded.computed_at",
             |row| [
                 organization,
                 Day(day),
@@ -124,7 +155,7 @@ impl Tx {
                 row.1.components.momentum,
                 row.1.coverage,
                 row.1.previous.map(|previous| previous.overall),
-                row.1.previous.map(|previous| Instant(previous.as_of)),
+                row.1.previous.map(|previous| previous.as_of).or(row.1.incomparable).map(Instant),
                 row.1.change,
                 row.1.trend.as_str(),
                 row.1.inputs.model,
@@ -206,61 +237,5 @@ impl Tx {
             limit
         )?;
         Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
-    }
-
-    /// Which of these clients have something late that their stored scores do not count yet.
-    pub async fn stale_among(&mut self, clients: &[ClientId]) -> Result<HashSet<ClientId>> {
-        let organization = self.scope.organization_uuid();
-        let rows: Vec<(Uuid,)> = fetch_for_rows!(
-            self,
-            (Uuid,),
-            "WITH wanted (organization_id, client_id) AS (",
-            clients,
-            ") SELECT s.client_id FROM wanted w CROSS JOIN stale_scores s \
-             WHERE s.organization_id = w.organization_id AND s.client_id = w.client_id",
-            |client| [organization, client.uuid()]
-        );
-        Ok(rows.into_iter().map(|(client,)| client.into()).collect())
-    }
-
-    /// Clients of whom something late arrived, in the order of their ids.
-    pub async fn stale_clients(
-        &mut self,
-        after: Option<ClientId>,
-        limit: i64,
-    ) -> Result<Vec<StaleClient>> {
-        let rows = fetch_all!(
-            self,
-            (Uuid, String, Instant, Instant),
-            "SELECT c.id, c.external_id, c.created_at, s.since FROM stale_scores s \
-             JOIN clients c ON c.organization_id = s.organization_id AND c.id = s.client_id \
-             WHERE s.organization_id = $1 AND s.client_id > $2 ORDER BY s.client_id LIMIT $3",
-            self.scope.organization_uuid(),
-            after.map_or(Uuid::nil(), ClientId::uuid),
-            limit
-        )?;
-        Ok(rows
-            .into_iter()
-            .map(|(client, external_id, created_at, since)| StaleClient {
-                client: client.into(),
-                external_id,
-                created_at: created_at.0,
-                since: since.0,
-            })
-            .collect())
-    }
-
-    /// Forgets that a client's scores were out of date, unless something even earlier has arrived
-    /// since `mended`.
-    pub async fn clear_stale(&mut self, mended: &StaleClient) -> Result<()> {
-        execute!(
-            self,
-            "DELETE FROM stale_scores \
-             WHERE organization_id = $1 AND client_id = $2 AND since >= $3",
-            self.scope.organization_uuid(),
-            mended.client.uuid(),
-            Instant(mended.since)
-        )?;
-        Ok(())
     }
 }

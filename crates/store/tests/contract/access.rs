@@ -1,7 +1,9 @@
 //! Members and keys.
 
 use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
-use mainstay_store::{FoundKey, KeyKind, NewApiKey, NewMember, Role, Scope, Store, StoreError};
+use mainstay_store::{
+    FoundKey, KeyKind, KeySource, NewApiKey, NewMember, Role, Scope, Store, StoreError,
+};
 
 use crate::fixtures::{at, fresh, now, organization};
 
@@ -10,7 +12,16 @@ fn member(email: &str, role: Role) -> NewMember {
 }
 
 fn key(kind: KeyKind, text: u8, member: Option<MemberId>) -> NewApiKey {
-    NewApiKey { id: fresh(), kind, hash: [text; 32], prefix: format!("msk_{text}"), member }
+    let prefix = format!("msk_{text}");
+    NewApiKey {
+        id: fresh(),
+        kind,
+        hash: [text; 32],
+        prefix,
+        member,
+        source: None,
+        expires_at: None,
+    }
 }
 
 async fn add_member(store: &Store, organization: OrganizationId, new: &NewMember) {
@@ -55,6 +66,37 @@ on_both_databases!(an_address_is_a_members_only_once_in_an_organization, async |
     assert!(matches!(again, Err(StoreError::Taken("email"))), "{again:?}");
 });
 
+on_both_databases!(a_key_says_when_it_expires_and_a_members_are_revoked_together, async |store| {
+    let ours = organization(store, "UTC").await;
+    let (ada, bob) = (member("ada@x.org", Role::Staff), member("bob@x.org", Role::Staff));
+    for new in [&ada, &bob] {
+        add_member(store, ours, new).await;
+    }
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let until = Some(at("2026-09-01"));
+    let expiring = NewApiKey { expires_at: until, ..key(KeyKind::Member, 41, Some(ada.id)) };
+    tx.create_api_key(&expiring, now()).await.unwrap();
+    for (text, kind, whose) in [
+        (42, KeyKind::Member, Some(ada.id)),
+        (43, KeyKind::Member, Some(bob.id)),
+        (44, KeyKind::Secret, None),
+    ] {
+        tx.create_api_key(&key(kind, text, whose), now()).await.unwrap();
+    }
+    tx.commit().await.unwrap();
+    assert_eq!(find(store, 41).await.unwrap().expires_at, until);
+    assert_eq!(find(store, 42).await.unwrap().expires_at, None);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let keys = tx.api_keys().await.unwrap();
+    assert_eq!(keys.iter().find(|key| key.id == expiring.id).unwrap().expires_at, until);
+    assert_eq!(tx.revoke_member_keys(ada.id, now()).await.unwrap(), 2);
+    assert_eq!(tx.revoke_member_keys(ada.id, now()).await.unwrap(), 0);
+    tx.commit().await.unwrap();
+    for (text, open) in [(41, false), (42, false), (43, true), (44, true)] {
+        assert_eq!(find(store, text).await.is_some(), open, "{text}");
+    }
+});
+
 on_both_databases!(a_removed_member_takes_its_keys_with_it, async |store| {
     let ours = organization(store, "UTC").await;
     let (ada, bob) = (member("ada@x.org", Role::Staff), member("bob@x.org", Role::Staff));
@@ -68,8 +110,10 @@ on_both_databases!(a_removed_member_takes_its_keys_with_it, async |store| {
     tx.commit().await.unwrap();
 
     assert_eq!(find(store, 1).await, None);
-    let bobs =
-        FoundKey { organization: ours, kind: KeyKind::Member, member: Some((bob.id, Role::Staff)) };
+    let whose = Some((bob.id, Role::Staff));
+    let kind = KeyKind::Member;
+    let source = KeySource::Server;
+    let bobs = FoundKey { organization: ours, kind, member: whose, source, expires_at: None };
     assert_eq!(find(store, 2).await, Some(bobs));
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.members().await.unwrap().len(), 1);
@@ -84,7 +128,13 @@ on_both_databases!(a_key_is_found_by_its_hash_until_it_is_revoked, async |store|
     tx.create_api_key(&write, now()).await.unwrap();
     tx.commit().await.unwrap();
 
-    let found = FoundKey { organization: ours, kind: KeyKind::Secret, member: None };
+    let found = FoundKey {
+        organization: ours,
+        kind: KeyKind::Secret,
+        member: None,
+        source: KeySource::Server,
+        expires_at: None,
+    };
     assert_eq!(find(store, 1).await, Some(found));
     assert_eq!(find(store, 2).await, Some(FoundKey { kind: KeyKind::Write, ..found }));
     assert_eq!(find(store, 3).await, None);

@@ -3,26 +3,24 @@
 use jiff::Timestamp;
 use mainstay_core::{
     engagement::EventType,
-    health::{AlertStatus, AlertType, Episode, Finding, Severity},
+    health::{AlertStatus, AlertType, Ending, Episode, Finding, Severity},
     id::{AlertId, ClientId, OrganizationId},
+    time::time_zone,
 };
 use mainstay_store::{
-    Alert, AlertAction, AlertChange, AlertFilter, ClientPatch, Scope, Store, StoreError, new_id,
+    Alert, AlertAction, AlertChange, AlertFilter, ClientChunk, ClientKey, ClientPatch, DataSilence,
+    KeyHour, KeyKind, KeySilence, NewApiKey, RollUp, Scope, Store, StoreError, Tx, new_id,
 };
 use serde_json::{Map, Value, json};
 
-use crate::fixtures::{at, client, event, everybody, fresh, now, organization, send};
+use crate::fixtures::{
+    at, client, day, event, everybody, fresh, now, organization, send, send_to_roll_up,
+};
 
 /// A new episode.
 pub(crate) fn episode(kind: AlertType, severity: Severity, opened_at: &str) -> Episode {
     let Value::Object(figures) = json!({"hours": 50, "name": "Ünïcode"}) else { unreachable!() };
-    let finding = Finding {
-        kind,
-        severity,
-        message: format!("{kind} since {opened_at}"),
-        figures,
-        by_silence: false,
-    };
+    let finding = Finding { kind, severity, message: format!("{kind} since {opened_at}"), figures };
     Episode::open(new_id(at(opened_at)), finding, at(opened_at))
 }
 
@@ -49,6 +47,15 @@ pub(crate) async fn update(
     tx.commit().await.unwrap();
 }
 
+/// A silence of all data after an instant.
+pub(crate) fn stopped(since: Timestamp) -> DataSilence {
+    DataSilence { since, noticed_at: now(), clients: None, held_alerts: 0 }
+}
+
+async fn everybody_in(tx: &mut Tx, as_of: Timestamp) -> ClientChunk {
+    tx.client_chunk(None, as_of, 100).await.unwrap()
+}
+
 async fn read(store: &Store, organization: OrganizationId, id: AlertId) -> Alert {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     tx.alert(id).await.unwrap().unwrap()
@@ -59,7 +66,7 @@ on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action
     let ada = client(store, ours, "ada", "2026-05-01").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let patch = ClientPatch { name: Some("Ada".to_owned()), ..ClientPatch::default() };
-    tx.update_client(ada.id, &patch).await.unwrap();
+    tx.update_client(ada.id, &patch, now()).await.unwrap();
     tx.commit().await.unwrap();
     let opened = episode(AlertType::Inactivity, Severity::Warning, "2026-05-03T10:00:00Z");
     open(store, ours, ada.id, &opened).await;
@@ -307,19 +314,172 @@ on_both_databases!(an_alert_that_is_held_is_told_to_nobody_until_the_silence_end
     assert_eq!(tx.last_event_before(now()).await.unwrap(), Some(to));
     assert_eq!(tx.last_event_before(to).await.unwrap(), None);
 
-    tx.begin_data_silence(to, at("2026-05-02")).await.unwrap();
+    tx.begin_data_silence(&stopped(to)).await.unwrap();
     let held = episode(AlertType::Inactivity, Severity::Warning, "2026-05-04");
     tx.open_alert(ada.id, &held, "", true).await.unwrap();
+    assert_eq!(tx.count_held_alerts().await.unwrap(), 1);
     let silence = tx.data_silence().await.unwrap().unwrap();
     assert_eq!((silence.since, silence.held_alerts), (to, 1));
     assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), []);
     assert_eq!(tx.open_alert_counts().await.unwrap(), []);
     assert!(tx.open_alerts_of(&[ada.id]).await.unwrap().is_empty());
 
+    assert_eq!(tx.last_data_silence_end().await.unwrap(), None);
     tx.end_data_silence(at("2026-05-05")).await.unwrap();
     assert_eq!(tx.data_silence().await.unwrap(), None);
+    assert_eq!(tx.last_data_silence_end().await.unwrap(), Some(at("2026-05-05")));
+    let within =
+        async |tx: &mut Tx, from, to| tx.data_silences_within(at(from), at(to)).await.unwrap();
+    let whole = [(to, Some(at("2026-05-05")))];
+    assert_eq!(within(&mut tx, "2026-05-04", "2026-05-09").await, whole);
+    assert_eq!(within(&mut tx, "2026-05-05", "2026-05-09").await, []);
+    assert_eq!(within(&mut tx, "2026-04-01", "2026-05-01").await, []);
+
+    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), [], "it is still held");
+    let chunk = everybody_in(&mut tx, now()).await;
+    assert_eq!(tx.held_alerts(&chunk).await.unwrap(), [held.id].into());
+    tx.release_alert(ada.id, held.id, at("2026-05-06")).await.unwrap();
+    assert_eq!(tx.held_alerts(&chunk).await.unwrap(), [].into());
     assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap().len(), 1);
     // The same silence again, of which the end came too early.
-    tx.begin_data_silence(to, at("2026-05-06")).await.unwrap();
+    tx.begin_data_silence(&stopped(to)).await.unwrap();
     assert!(tx.data_silence().await.unwrap().is_some());
 });
+
+on_both_databases!(what_a_member_did_at_an_instant_is_found_again, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-04-01").await.id;
+    let (me, other) = (fresh(), fresh());
+    let mut ids = Vec::new();
+    for kind in [AlertType::ZeroActivity, AlertType::ScoreDrop, AlertType::ChurnRisk] {
+        let mut one = episode(kind, Severity::Warning, "2026-05-04");
+        open(store, ours, ada, &one).await;
+        one.status = AlertStatus::Dismissed;
+        let member = Some(if kind == AlertType::ChurnRisk { other } else { me });
+        let change = AlertChange { action: "dismiss", member, note: "" };
+        update(store, ours, &one, Some(&change), at("2026-05-05")).await;
+        ids.push(one.id);
+    }
+    ids.sort_unstable();
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let found = tx.alerts_acted_on(me, at("2026-05-05")).await.unwrap();
+    assert_eq!(found.len(), 2);
+    assert!(found.iter().all(|id| ids.contains(id)));
+    assert_eq!(tx.alerts_acted_on(other, at("2026-05-05")).await.unwrap().len(), 1);
+    assert_eq!(tx.alerts_acted_on(me, at("2026-05-06")).await.unwrap(), []);
+});
+
+on_both_databases!(a_part_of_the_data_is_known_by_how_many_clients_come, async |store| {
+    let ours = organization(store, "UTC").await;
+    for name in ["ada", "bob"] {
+        client(store, ours, name, "2026-04-01").await;
+        for (id, when) in [("1", "2026-05-01T08:00:00Z"), ("2", "2026-05-01T09:00:00Z")] {
+            send(store, ours, &[event(name, id, EventType::Login, when)]).await;
+        }
+    }
+    let late = [event("cleo", "1", EventType::Login, "2026-05-01T10:00:00Z")];
+    send_to_roll_up(store, ours, &late, RollUp::Later).await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.count_active_clients(day("2026-05-01")).await.unwrap(), 3);
+    assert_eq!(tx.count_active_clients(day("2026-05-02")).await.unwrap(), 0);
+    let (from, to) = (at("2026-05-01T08:00:00Z"), at("2026-05-01T10:00:00Z"));
+    assert_eq!(tx.count_events(from, to).await.unwrap(), 4);
+    let part = DataSilence { clients: Some((1, 3)), ..stopped(to) };
+    tx.begin_data_silence(&part).await.unwrap();
+    assert_eq!(tx.data_silence().await.unwrap(), Some(part));
+});
+
+on_both_databases!(what_came_with_a_key_is_counted_by_hours_and_clients, async |store| {
+    let ours = organization(store, "UTC").await;
+    let (ada, bob) = (
+        client(store, ours, "ada", "2026-04-01").await,
+        client(store, ours, "bob", "2026-04-01").await,
+    );
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let mut keys = Vec::new();
+    for text in [1, 2, 3] {
+        let key = NewApiKey {
+            id: fresh(),
+            kind: KeyKind::Write,
+            hash: std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16] ^ text),
+            prefix: format!("mwk_{text}"),
+            member: None,
+            source: None,
+            expires_at: None,
+        };
+        tx.create_api_key(&key, now()).await.unwrap();
+        keys.push(key);
+    }
+    let [web, phone, old] = [keys[0].id, keys[1].id, keys[2].id];
+    assert!(tx.revoke_api_key(old, now()).await.unwrap());
+    let by_hash = tx.keys_by_hash().await.unwrap();
+    assert_eq!(by_hash.get(keys[0].hash.as_slice()), Some(&web));
+    assert_eq!(by_hash.len(), 2, "a revoked one brings nothing");
+
+    let hour = |key, hour, events| KeyHour { key, hour, events };
+    tx.add_key_activity(&[hour(web, 10, 2), hour(web, 12, 1), hour(phone, 10, 5)]).await.unwrap();
+    tx.add_key_activity(&[hour(web, 10, 3)]).await.unwrap();
+    assert_eq!(tx.key_events(10, 12).await.unwrap(), [(web, 5), (phone, 5)].into());
+    assert_eq!(tx.last_key_hours(12).await.unwrap(), [(web, 10), (phone, 10)].into());
+    tx.forget_key_activity(12).await.unwrap();
+    assert_eq!(tx.key_events(0, 99).await.unwrap(), [(web, 1)].into());
+
+    let seen = |client_id: &str, key| ClientKey { client_id: client_id.to_owned(), key };
+    let nobody = seen("nobody", web);
+    tx.add_client_keys(day("2026-05-01"), &[seen("ada", web), nobody]).await.unwrap();
+    tx.add_client_keys(day("2026-05-02"), &[seen("ada", web), seen("bob", web)]).await.unwrap();
+    // A day counts once, however often it is told.
+    for _ in 0..3 {
+        let seen = [seen("ada", phone), seen("bob", phone)];
+        tx.add_client_keys(day("2026-05-03"), &seen).await.unwrap();
+    }
+    let chunk = everybody_in(&mut tx, now()).await;
+    assert_eq!(tx.usual_keys(&chunk).await.unwrap(), [(ada.id, web), (bob.id, phone)].into());
+
+    let (since, noticed) = (at("2026-05-04T10:00:00Z"), at("2026-05-04T16:00:00Z"));
+    tx.begin_key_silence(web, since, noticed).await.unwrap();
+    tx.begin_key_silence(old, since, noticed).await.unwrap();
+    let silence = KeySilence { key: web, prefix: "mwk_1".to_owned(), since, noticed_at: noticed };
+    assert_eq!(tx.key_silences().await.unwrap(), [silence]);
+    tx.end_key_silence(web, at("2026-05-05")).await.unwrap();
+    assert_eq!(tx.key_silences().await.unwrap(), []);
+    let ended = tx.key_silence_ends(since).await.unwrap();
+    assert_eq!(ended, [(web, at("2026-05-05"))].into());
+    assert_eq!(tx.key_silence_ends(at("2026-05-05")).await.unwrap(), [].into());
+});
+
+on_both_databases!(
+    those_of_whom_an_open_alert_says_that_they_are_silent_are_found,
+    async |store| {
+        let ours = organization(store, "Europe/Berlin").await;
+        let mut ids = Vec::new();
+        for name in ["ada", "bob", "cleo"] {
+            ids.push(client(store, ours, name, "2026-04-01").await.id);
+        }
+        let names = ["ada", "bob", "cleo", "other-bob", "nobody"];
+        let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+        assert_eq!(tx.clients_in_silence(&names).await.unwrap(), []);
+        drop(tx);
+        let silent = episode(AlertType::ZeroActivity, Severity::Critical, "2026-05-04");
+        let mut ended = episode(AlertType::Inactivity, Severity::Warning, "2026-05-04");
+        let drop_of_score = episode(AlertType::ScoreDrop, Severity::Warning, "2026-05-04");
+        open(store, ours, ids[1], &silent).await;
+        open(store, ours, ids[0], &ended).await;
+        open(store, ours, ids[2], &drop_of_score).await;
+        ended.status = AlertStatus::Resolved;
+        ended.ending = Some(Ending::Recovered);
+        ended.condition_ended_at = Some(now());
+        update(store, ours, &ended, None, now()).await;
+        assert_eq!(read(store, ours, ended.id).await.episode.ending, Some(Ending::Recovered));
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let zone = time_zone("Europe/Berlin").unwrap();
+        tx.merge_client("other-bob", "bob", &zone, now()).await.unwrap();
+        let found = async |tx: &mut Tx, names: &[&str]| -> Vec<String> {
+            let found = tx.clients_in_silence(names).await.unwrap();
+            found.into_iter().map(|(_, name)| name).collect()
+        };
+        assert_eq!(found(&mut tx, &names).await, ["bob"]);
+        assert_eq!(found(&mut tx, &["other-bob"]).await, ["bob"], "by another name");
+        assert!(found(&mut tx, &["ada", "cleo"]).await.is_empty());
+    }
+);

@@ -146,32 +146,79 @@ async fn the_store_works_as_the_role_of_the_application() {
     database.close().await;
 }
 
-/// Needs a login that row-level security does not bind: `scripts/with-postgres` makes one and sets
-/// `MAINSTAY_TEST_POSTGRES_SUPERUSER_URL` to it.
-#[tokio::test]
-#[ignore = "needs PostgreSQL: ./check starts one"]
-async fn a_role_that_row_level_security_does_not_bind_is_refused() {
+/// The URL of a database as the superuser that `scripts/with-postgres` makes.
+fn as_superuser(database: &Database) -> String {
     let superuser = std::env::var("MAINSTAY_TEST_POSTGRES_SUPERUSER_URL").expect(
         "MAINSTAY_TEST_POSTGRES_SUPERUSER_URL is set: run scripts/with-postgres cargo test …",
     );
-    let database = Database::postgres().await;
     let (server, _) = superuser.rsplit_once('/').unwrap();
     let name = database.url().rsplit_once('/').unwrap().1;
-    // As if the application's role were missing: its name leads nowhere in this search path.
-    let url = format!("{server}/{name}?options=-c%20search_path%3Dhidden%2Cpg_catalog%2Cpublic");
-    database
-        .raw(
-            "CREATE SCHEMA hidden; CREATE VIEW hidden.pg_roles AS \
-             SELECT * FROM pg_catalog.pg_roles WHERE rolname <> 'mainstay_app'",
-        )
-        .await;
-    let store = Store::open(&url).await.unwrap();
-    let ready = store.check_ready().await;
-    assert!(
-        matches!(&ready, Err(StoreError::UnsafeRole(role)) if role == "mainstay_superuser"),
-        "{ready:?}"
-    );
-    assert!(ready.unwrap_err().to_string().contains("grant mainstay_app to an ordinary role"));
-    store.close().await;
+    format!("{server}/{name}")
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn a_login_that_row_level_security_does_not_bind_is_refused_migrated_or_not() {
+    for database in [Database::postgres().await, Database::empty_postgres().await] {
+        let migrated = database.migrations().await.unwrap().iter().any(|state| state.applied);
+        let store = Store::open(&as_superuser(&database)).await.unwrap();
+        let refused = if migrated { store.check_ready().await } else { store.migrate().await };
+        assert!(
+            matches!(&refused, Err(StoreError::UnsafeRole(role)) if role == "mainstay_superuser"),
+            "{refused:?}"
+        );
+        let told = refused.unwrap_err().to_string();
+        assert!(
+            told.contains("is a superuser or has BYPASSRLS") && told.contains("ordinary"),
+            "{told}"
+        );
+        let applied = database.migrations().await.unwrap().iter().any(|state| state.applied);
+        assert_eq!(applied, migrated, "nothing is migrated as such a role");
+        store.close().await;
+        database.close().await;
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn a_login_that_lacks_rights_is_told_the_statements_before_anything_is_made() {
+    // Roles belong to the cluster: from here on the application's is there.
+    Database::postgres().await.close().await;
+    let database = Database::empty_postgres().await;
+    let mut superuser =
+        <sqlx::PgConnection as sqlx::Connection>::connect(&as_superuser(&database)).await.unwrap();
+    let name = database.url().rsplit_once('/').unwrap().1.to_owned();
+    let role = format!("Limited {name}");
+    let mut run = async |sql: String| {
+        sqlx::Executor::execute(&mut superuser, sqlx::AssertSqlSafe(sql)).await.unwrap();
+    };
+    run(format!("CREATE ROLE \"{role}\" LOGIN PASSWORD 'limited'")).await;
+    let (_, server) = database.url().split_once('@').unwrap();
+    let url = format!("postgres://{}:limited@{server}", role.replace(' ', "%20"));
+    let tried = async || {
+        let store = Store::open(&url).await?;
+        let refused = store.migrate().await;
+        store.close().await;
+        refused
+    };
+    let refused = tried().await.unwrap_err();
+    let StoreError::Privileges { role: named, statements } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!(*named, role);
+    let tables = "SELECT COUNT(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace";
+    assert_eq!(database.number(tables).await, 0);
+    assert!(refused.to_string().contains("nothing was changed"));
+    // What it says is what it takes.
+    assert!(statements.contains(&format!("CREATE ON SCHEMA public TO \"{role}\"")), "{statements}");
+    run(statements.clone()).await;
+    tried().await.unwrap();
+    drop(superuser);
+    let mut superuser =
+        <sqlx::PgConnection as sqlx::Connection>::connect(&as_superuser(&database)).await.unwrap();
+    for sql in [format!("DROP OWNED BY \"{role}\" CASCADE"), format!("DROP ROLE \"{role}\"")] {
+        sqlx::Executor::execute(&mut superuser, sqlx::AssertSqlSafe(sql)).await.unwrap();
+    }
+    drop(superuser);
     database.close().await;
 }

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use mainstay_core::{engagement::EventType, id::ClientId};
 use mainstay_store::{
-    Client, ClientChunk, ClientPatch, Profile, ResolvedClient, RollUp, Scope, Seen, StoreError,
-    new_id,
+    Client, ClientChunk, ClientPatch, Profile, ProfileField, ResolvedClient, RollUp, Scope, Seen,
+    StoreError, new_id,
 };
 use serde_json::{Map, Value, json};
 
@@ -27,6 +27,7 @@ on_both_databases!(a_client_is_kept_as_it_was_told, async |store| {
         profile: Profile {
             name: Some("Ada".to_owned()),
             email: Some("ada@example.com".to_owned()),
+            unconfirmed_email: Some("grace@example.com".to_owned()),
             plan: Some("pro".to_owned()),
             group_id: Some("acme".to_owned()),
             traits: object(json!({"seats": 3, "tags": ["a", null], "rate": 0.1, "big": i64::MAX})),
@@ -233,27 +234,32 @@ on_both_databases!(a_patch_adds_traits_and_leaves_the_rest_alone, async |store| 
         },
         ClientPatch {
             plan: Some("free".to_owned()),
-            traits: object(json!({"seats": 4, "nothing": null})),
+            traits: object(json!({"seats": 4, "colour": null, "nothing": null})),
+            clear: vec![ProfileField::Email],
             ..ClientPatch::default()
         },
         ClientPatch::default(),
     ];
     for patch in &patches {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        tx.update_client(ada.id, patch).await.unwrap();
+        tx.update_client(ada.id, patch, now()).await.unwrap();
         tx.commit().await.unwrap();
     }
     let expected = Profile {
         name: Some("Ada".to_owned()),
-        email: Some("ada@example.com".to_owned()),
+        email: None,
+        unconfirmed_email: None,
         plan: Some("free".to_owned()),
         group_id: Some("acme".to_owned()),
-        traits: object(json!({"seats": 4, "colour": "red", "nothing": null})),
+        traits: object(json!({"seats": 4})),
     };
     assert_eq!(found(store, ours, "ada").await, Client { profile: expected, ..ada });
     assert_eq!(found(store, ours, "bob").await, bob);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert!(tx.update_client(fresh(), &patches[0]).await.is_err(), "there is no such client");
+    assert!(
+        tx.update_client(fresh(), &patches[0], now()).await.is_err(),
+        "there is no such client"
+    );
 });
 
 on_both_databases!(a_client_exists_since_its_earliest_stored_event, async |store| {
@@ -330,11 +336,17 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "member_passwords"
                 | "sessions"
                 | "sign_in_links"
+                | "sign_in_failures"
+                | "client_lockouts"
                 | "allowed_sites"
                 | "refused_events"
                 | "data_silences"
+                | "key_activity"
+                | "key_silences"
                 | "job_schedules"
                 | "job_runs"
+                | "related_profiles"
+                | "waiting_events"
                 | "email_settings"
                 | "email_suppressions"
                 | "email_events"
@@ -346,7 +358,11 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
                 | "webhook_attempts"
                 | "notification_settings"
                 | "playbooks"
+                | "secret_keys"
+                | "erased_clients"
+                | "erasure_keys"
                 | "staff_emails"
+                | "client_merge_events"
         );
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }

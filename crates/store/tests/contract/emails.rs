@@ -117,9 +117,10 @@ on_both_databases!(a_mail_is_taken_by_one, async |store| {
     assert_eq!(whole.content.heading, "Ünïcode '\"\\");
     assert_eq!((whole.email.state, whole.email.attempts), (EmailState::Sent, 2));
     assert_eq!((whole.email.sent_at, whole.email.reason), (Some(later(5)), None));
-    let since = tx.emails_since(ada, now()).await.unwrap();
+    let since = tx.emails_since(ada, now(), fresh()).await.unwrap();
     assert_eq!(since, [(EmailType::WeeklyInsights, later(5))]);
-    assert_eq!(tx.emails_since(ada, later(6)).await.unwrap(), []);
+    assert_eq!(tx.emails_since(ada, later(6), fresh()).await.unwrap(), []);
+    assert_eq!(tx.emails_since(ada, now(), id).await.unwrap(), []);
 });
 
 on_both_databases!(
@@ -180,10 +181,79 @@ on_both_databases!(opens_and_clicks_are_kept_and_those_of_people_counted, async 
         tx.keep_email_event(id, &event(None, 4, true)).await.unwrap();
     }
     assert_eq!(tx.email_events(id).await.unwrap().len(), 100);
+});
+
+on_both_databases!(a_mail_that_is_being_sent_counts_as_sent, async |store| {
+    let (ours, ada, id) = with_email(store).await;
+    let mut tx = service(store, ours).await;
+    assert_eq!(tx.emails_since(ada, at("2026-01-01"), fresh()).await.unwrap(), []);
+    assert!(tx.begin_sending(id, later(3)).await.unwrap());
+    let since = tx.emails_since(ada, now(), fresh()).await.unwrap();
+    assert_eq!(since, [(EmailType::WeeklyInsights, later(3))]);
+});
+
+/// A weekly mail of a client that was sent at an instant.
+async fn sent_weekly(tx: &mut Tx, client: ClientId, period: &str, sent_at: Timestamp) {
+    let new = email(client, period, *fresh::<uuid::Uuid>().as_bytes());
+    tx.queue_emails(std::slice::from_ref(&new), now()).await.unwrap();
+    assert!(tx.begin_sending(new.id, now()).await.unwrap());
+    tx.end_sending(new.id, &end(EmailState::Sent), sent_at).await.unwrap();
+}
+
+on_both_databases!(the_latest_weekly_mails_of_each_client_are_known, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await.id;
+    let bob = client(store, ours, "bob", "2026-05-01").await.id;
+    let mut tx = service(store, ours).await;
+    for client in [ada, bob] {
+        tx.set_subscription(client, &subscribed(SubscriptionState::Subscribed)).await.unwrap();
+    }
+    for (period, minutes) in
+        [("2026-04-18", 1), ("2026-04-25", 2), ("2026-05-02", 3), ("2026-05-09", 4)]
+    {
+        sent_weekly(&mut tx, ada, period, later(minutes)).await;
+    }
+    for (period, minutes) in [("2026-04-25", 2), ("2026-05-02", 3), ("2026-05-09", 4)] {
+        sent_weekly(&mut tx, bob, period, later(minutes)).await;
+    }
+    // What is not sent does not count.
+    let suppressed =
+        NewEmail { state: EmailState::Suppressed, ..email(bob, "2026-05-16", [7; 16]) };
+    tx.queue_emails(&[suppressed], now()).await.unwrap();
     tx.commit().await.unwrap();
-    let mut tx = store.read(Scope::System).await.unwrap();
-    assert_eq!(tx.email_by_token(mail.token).await.unwrap().unwrap().email.id, id);
-    assert_eq!(tx.email_by_token([9; 16]).await.unwrap(), None);
+    let chunk = everybody(store, ours, now()).await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let latest = tx.latest_weekly_periods(&chunk, day("2026-05-01")).await.unwrap();
+    assert_eq!(latest, [(ada, day("2026-05-09")), (bob, day("2026-05-09"))].into());
+    let since = day("2026-05-09");
+    assert!(tx.latest_weekly_periods(&chunk, since).await.unwrap().is_empty());
+    assert_eq!(tx.unanswered_weekly_since(&chunk).await.unwrap(), [(ada, later(1))].into());
+});
+
+on_both_databases!(a_days_request_gives_way_to_a_later_one, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await.id;
+    let mut tx = service(store, ours).await;
+    let request = |address: &str, token| NewEmail {
+        kind: EmailType::SubscriptionRequest,
+        address: address.to_owned(),
+        ..email(ada, "2026-05-20", token)
+    };
+    let first = request("typo@example.com", [1; 16]);
+    let second = request("ada@example.com", [2; 16]);
+    assert!(!tx.replace_subscription_request(&second, now()).await.unwrap());
+    tx.queue_emails(std::slice::from_ref(&first), now()).await.unwrap();
+    assert!(!tx.replace_subscription_request(&first, now()).await.unwrap(), "it waits already");
+    assert!(tx.begin_sending(first.id, now()).await.unwrap());
+    tx.end_sending(first.id, &end(EmailState::Failed), now()).await.unwrap();
+    assert!(tx.replace_subscription_request(&second, later(1)).await.unwrap());
+    let whole = tx.email(first.id).await.unwrap().unwrap();
+    assert_eq!((whole.email.state, whole.email.attempts), (EmailState::Queued, 0));
+    assert_eq!((whole.email.address.as_str(), whole.token), ("ada@example.com", [2; 16]));
+    assert!(tx.begin_sending(first.id, now()).await.unwrap());
+    tx.end_sending(first.id, &end(EmailState::Sent), now()).await.unwrap();
+    // Who left and came back the same day is asked at the same address.
+    assert!(tx.replace_subscription_request(&second, later(2)).await.unwrap());
 });
 
 on_both_databases!(consent_is_kept_with_every_change, async |store| {

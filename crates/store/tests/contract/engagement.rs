@@ -40,6 +40,7 @@ on_both_databases!(an_event_is_read_back_as_it_was_sent, async |store| {
     };
     let full = Event {
         client_id: "ada".to_owned(),
+        person: None,
         event_type: EventType::ExportDownloaded,
         name: "Report Exported '\"".to_owned(),
         occurred_at: at("2026-05-18T09:30:00.123456Z"),
@@ -50,6 +51,7 @@ on_both_databases!(an_event_is_read_back_as_it_was_sent, async |store| {
         page_path: Some("/reports?week=20&x=%20".to_owned()),
         duration_seconds: Some(86_400),
         data,
+        self_told: true,
     };
     let bare = event("ada", "bare", EventType::Custom, "2026-05-18T08:00:00Z");
     let outcomes = send(store, ours, &[full.clone(), bare.clone()]).await;
@@ -59,6 +61,7 @@ on_both_databases!(an_event_is_read_back_as_it_was_sent, async |store| {
         .into_iter()
         .map(|sent| StoredEvent {
             message_id: sent.message_id,
+            self_told: sent.self_told,
             event_type: sent.event_type,
             name: sent.name,
             occurred_at: sent.occurred_at,

@@ -3,7 +3,7 @@
 use jiff::civil::Date;
 use mainstay_core::{
     engagement::{EventType, Rhythm},
-    score::{LaunchKit, Previous, TaskCounts},
+    score::{EarlierScore, LaunchKit, TaskCounts},
 };
 use mainstay_store::{ClientFacts, Scope};
 
@@ -30,13 +30,14 @@ on_both_databases!(a_client_that_did_nothing_has_facts_too, async |store| {
         client: ada.id,
         external_id: "ada".to_owned(),
         created_at: ada.created_at,
+        as_of: at("2026-05-20"),
+        known_at: None,
         activity: mainstay_core::engagement::Activity::default(),
         made_today: (0, 0),
         tasks: TaskCounts::default(),
         launch_kit: LaunchKit::Unopened,
         ratings: (0, 0),
         previous: None,
-        previous_inputs: None,
     };
     for detailed in [false, true] {
         assert_eq!(only(facts(store, ours, at("2026-05-20"), detailed).await), expected);
@@ -207,12 +208,12 @@ on_both_databases!(facts_come_in_the_order_of_the_chunk_whatever_it_is, async |s
     let windows = mainstay_core::engagement::Windows::at(as_of, jiff::tz::TimeZone::UTC);
     let range = mainstay_store::ActivityRange::new(windows, None, false);
     let model = mainstay_core::score::ScoreModel::standard();
-    let facts = tx.client_facts(&chunk, &range, &model).await.unwrap();
+    let facts = tx.client_facts(&chunk, &range, (1, &model)).await.unwrap();
     let told: Vec<_> =
         facts.iter().map(|one| (one.external_id.as_str(), one.activity.events_this_week)).collect();
     assert_eq!(told, [("dora", 1), ("cleo", 1), ("bob", 1), ("ada", 1)]);
     chunk.clients.clear();
-    assert_eq!(tx.client_facts(&chunk, &range, &model).await.unwrap(), []);
+    assert_eq!(tx.client_facts(&chunk, &range, (1, &model)).await.unwrap(), []);
 });
 
 on_both_databases!(
@@ -238,7 +239,7 @@ on_both_databases!(
         let chunk = crate::fixtures::everybody(store, ours, as_of).await;
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
         let model = mainstay_core::score::ScoreModel::standard();
-        let facts = only(tx.client_facts(&chunk, &range, &model).await.unwrap());
+        let facts = only(tx.client_facts(&chunk, &range, (1, &model)).await.unwrap());
         assert_eq!(facts.activity.content_generated, 3);
     }
 );
@@ -252,14 +253,17 @@ on_both_databases!(
         client(store, ours, "ada", "2026-01-01").await;
         let previous = async |as_of: &str| {
             let facts = only(facts(store, ours, at(as_of), false).await);
-            assert_eq!(facts.previous_inputs, None);
             let detailed = only(crate::fixtures::facts(store, ours, at(as_of), true).await);
-            assert_eq!(detailed.previous, facts.previous);
+            let (bare, full) = (facts.previous, detailed.previous);
+            assert_eq!(bare.as_ref().and_then(|earlier| earlier.inputs.clone()), None);
+            let inputs = full.as_ref().and_then(|earlier| earlier.inputs.clone());
             assert_eq!(
-                detailed.previous_inputs.map(|inputs| inputs.as_of),
-                facts.previous.map(|p| p.as_of)
+                inputs.map(|inputs| inputs.as_of),
+                full.as_ref().map(|earlier| earlier.as_of)
             );
-            facts.previous.map(|previous: Previous| previous.as_of)
+            let without = full.map(|earlier| EarlierScore { inputs: None, ..earlier });
+            assert_eq!(bare, without);
+            bare.map(|earlier| earlier.as_of)
         };
         let now = "2026-04-01T22:00:00Z";
         assert_eq!(previous(now).await, None);

@@ -12,7 +12,7 @@ use mainstay_core::{
 };
 use mainstay_store::{
     ActivityRange, Client, ClientChunk, ClientFacts, NewOrganization, Outcome, Profile, Result,
-    RollUp, Scope, Seen, StorableEvent, Store, StoreError, Tx, new_id,
+    RollUp, Scope, Seen, StorableEvent, Store, StoreError, Tx, ZoneStep, new_id,
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -86,6 +86,7 @@ pub(crate) fn event_at(
 ) -> Event {
     Event {
         client_id: client.to_owned(),
+        person: None,
         event_type,
         name: event_type.as_str().to_owned(),
         occurred_at: when,
@@ -96,6 +97,7 @@ pub(crate) fn event_at(
         page_path: None,
         duration_seconds: None,
         data: Map::new(),
+        self_told: false,
     }
 }
 
@@ -159,6 +161,23 @@ async fn store_rolled_up(tx: &mut Tx, events: &[Event], roll_up: RollUp) -> Resu
     tx.store_events(&storable, roll_up).await
 }
 
+/// As little as a step of a change of the zone can do.
+pub(crate) const ZONE_STEP: ZoneStep = ZoneStep { rows: 22, events: 1 };
+
+/// Takes all steps of a change of the zone, each in a transaction of its own; returns how many.
+pub(crate) async fn end_zone_change(store: &Store, organization: OrganizationId) -> u64 {
+    let mut steps = 0;
+    loop {
+        let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+        let more = tx.take_zone_step(ZONE_STEP).await.unwrap();
+        tx.commit().await.unwrap();
+        steps += 1;
+        if !more {
+            return steps;
+        }
+    }
+}
+
 /// A client by its name.
 pub(crate) async fn found(
     store: &Store,
@@ -219,7 +238,7 @@ pub(crate) async fn facts_in(tx: &mut Tx, as_of: Timestamp, detailed: bool) -> V
     let zone = time_zone(&organization.time_zone).unwrap();
     let range = ActivityRange::new(Windows::at(as_of, zone), organization.folded_until, detailed);
     let chunk = tx.client_chunk(None, as_of, i64::MAX).await.unwrap();
-    let mut facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+    let mut facts = tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
     facts.sort_by(|a, b| a.external_id.cmp(&b.external_id));
     facts
 }

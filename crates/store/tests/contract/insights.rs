@@ -23,6 +23,7 @@ pub(crate) fn insight(client: ClientId, rule: Rule) -> NewInsight {
         message: "You were here on 4 days.".to_owned(),
         figures,
         evidence: InsightEvidence {
+            counted: Some(3),
             first: day("2026-05-11"),
             last: day("2026-05-17"),
             events: vec![EventType::Login, EventType::TaskCompleted],
@@ -59,6 +60,19 @@ async fn shown(
     insights.into_iter().map(|insight| insight.id).collect()
 }
 
+on_both_databases!(whose_insights_of_a_period_are_written_is_known, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await;
+    let bob = client(store, ours, "bob", "2026-05-01").await;
+    let two = [insight(ada.id, Rule::BestNextStep), insight(ada.id, Rule::NoActivity)];
+    save(store, ours, "2026-05-17", &two, now()).await;
+    save(store, ours, "2026-05-10", &[insight(bob.id, Rule::NoActivity)], now()).await;
+    let chunk = crate::fixtures::everybody(store, ours, now()).await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let written = tx.clients_with_insights(&chunk, day("2026-05-17")).await.unwrap();
+    assert_eq!(written, [ada.id].into());
+});
+
 on_both_databases!(an_insight_is_kept_as_it_was_written, async |store| {
     let ours = organization(store, "UTC").await;
     let ada = client(store, ours, "ada", "2026-05-01").await;
@@ -78,6 +92,7 @@ on_both_databases!(an_insight_is_kept_as_it_was_written, async |store| {
         evidence: new.insight.evidence,
         created_at: now(),
         valid_until: new.insight.valid_until,
+        later_events: 0,
     };
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.insight(new.id).await.unwrap(), Some(expected.clone()));

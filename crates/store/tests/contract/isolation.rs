@@ -2,34 +2,38 @@
 //! on PostgreSQL.
 
 use mainstay_core::{
-    email::{EmailSettings, EmailState, SubscriptionState},
-    engagement::{EventType, Windows},
+    email::{EmailSettings, EmailState, EmailType, SubscriptionState, TransactionalKind},
+    engagement::{EventType, ProfileChange, ProfilePatch, Windows},
     health::{AlertType, Change, Severity},
-    id::{AlertId, ClientId, OrganizationId},
+    id::{AlertId, ClientId, MemberId, OrganizationId, TransactionalEmailId},
     insight::{InsightStatus, Rule},
     notice::{MessageState, NotificationSettings},
-    score::{FeedbackKind, Score, ScoreInputs, ScoreModel},
+    score::{FeedbackKind, Previous, Score, ScoreInputs, ScoreModel},
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    AccountUser, ActivityRange, AlertChange, AlertFilter, Client, ClientChunk, ClientNote,
-    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeyKind, LaunchKitTimes, Lease,
-    LinkKind, NewApiKey, NewMember, NewSignInLink, Occasion, OnboardingTask, OrganizationPatch,
-    Role, RollUp, RunEnd, RunProgress, Scope, SendEnd, StaffTaskFilter, StaleClient, Store,
-    TaskStatus,
+    ActivityRange, Addressee, AlertChange, AlertFilter, Client, ClientChunk, ClientKey, ClientNote,
+    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeepOut, KeyHour, KeyKind,
+    LaunchKitTimes, Lease, LinkKind, Membership, NewApiKey, NewEmail, NewMember, NewSignInLink,
+    Occasion, OnboardingTask, OrganizationPatch, PersonEvent, RelatedKind, Role, RollUp, RunEnd,
+    RunProgress, Scope, SendEnd, StaffTaskFilter, Store, TaskStatus, Tx,
 };
 
 use crate::{
-    alerts::episode,
+    alerts::{episode, stopped},
     emails::{email, subscribed},
-    fixtures::{at, day, event, facts_in, found, fresh, now, organization, send, send_to_roll_up},
+    fixtures::{
+        ZONE_STEP, at, day, event, facts_in, found, fresh, now, organization, send, send_to_roll_up,
+    },
     harness::Database,
     insights::insight,
     jobs::new_run,
+    merging::merge,
     organizations::everything,
     playbooks::{fall, playbook, run},
     portfolio::refusal,
     staff_tasks::staff_task,
+    transactional_emails::transactional,
     webhooks::{attempt, digest, ended, message, new_webhook, news, touch_notices_of_others},
 };
 
@@ -50,6 +54,7 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         let timed = login(name, "1", "2026-05-18T09:00:00Z");
         send(store, ours, &[made, moved, untimed, timed]).await;
     }
+    fill_merges(store, ours).await;
     let clients = [found(store, ours, "ada").await, found(store, ours, "bob").await];
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let owner = NewMember {
@@ -59,11 +64,7 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         role: Role::Owner,
     };
     tx.create_member(&owner, now()).await.unwrap();
-    for (kind, member) in [(KeyKind::Secret, None), (KeyKind::Member, Some(owner.id))] {
-        let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16] ^ kind as u8);
-        let key = NewApiKey { id: fresh(), kind, hash, prefix: "msk_1".to_owned(), member };
-        tx.create_api_key(&key, now()).await.unwrap();
-    }
+    create_keys(&mut tx, ours, owner.id).await;
     tx.set_password(owner.id, "$argon2id$", now()).await.unwrap();
     let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16]);
     tx.create_session(hash, owner.id, now()).await.unwrap();
@@ -85,15 +86,14 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         tx.create_note(client.id, &note).await.unwrap();
         tx.set_client_owner(client.id, Some(owner.id)).await.unwrap();
         let user_id = format!("user-of-{}", client.external_id);
-        let user = AccountUser { user_id: &user_id, account: client.id, since: now() };
-        tx.set_accounts(&[user]).await.unwrap();
+        fill_people(&mut tx, client.id, &user_id, zone).await;
         let alias = format!("alias-of-{}", client.external_id);
-        let zone = time_zone(zone).unwrap();
-        tx.merge_client(&alias, &client.external_id, &zone, now()).await.unwrap();
+        crate::merging::merge_in(&mut tx, &alias, &client.external_id).await;
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
     tx.keep_refused(&[refusal("client_id")]).await.unwrap();
-    tx.begin_data_silence(at("2026-05-18T09:30:00Z"), now()).await.unwrap();
+    tx.begin_data_silence(&stopped(at("2026-05-18T09:30:00Z"))).await.unwrap();
+    fill_keys(&mut tx, &clients).await;
     tx.commit().await.unwrap();
     // Late events make the scores of both stale, and are still to be gathered.
     let late = [login("ada", "late", "2026-05-17"), login("bob", "late", "2026-05-17")];
@@ -105,6 +105,10 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         let opened = EmailEvent { link: None, at: now(), suspected: false };
         tx.keep_email_event(mail.id, &opened).await.unwrap();
         tx.set_subscription(client.id, &subscribed(SubscriptionState::Subscribed)).await.unwrap();
+    }
+    for client in &clients {
+        let link = transactional(Addressee::Client(client.id));
+        tx.queue_transactional_emails(&[link], now()).await.unwrap();
     }
     tx.set_email_settings(&EmailSettings::default(), now()).await.unwrap();
     tx.suppress_address("gone@example.com", "550 no such user", now()).await.unwrap();
@@ -124,14 +128,67 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     tx.set_notification_settings(&NotificationSettings::default(), now()).await.unwrap();
     let member = tx.members().await.unwrap()[0].id;
     tx.queue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
+    tx.keep_out(&["gone".to_owned()], KeepOut::ForGood, now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
     fill_playbooks(&mut tx, &clients).await;
+    fill_access(&mut tx, ours, member).await;
     tx.commit().await.unwrap();
     ours
 }
 
-async fn fill_playbooks(tx: &mut mainstay_store::Tx, clients: &[Client]) {
+async fn create_keys(tx: &mut Tx, ours: OrganizationId, owner: MemberId) {
+    for (kind, member) in [(KeyKind::Secret, None), (KeyKind::Member, Some(owner))] {
+        let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16] ^ kind as u8);
+        let (id, prefix, expires_at) = (fresh(), "msk_1".to_owned(), None);
+        let key = NewApiKey { id, kind, hash, prefix, member, source: None, expires_at };
+        tx.create_api_key(&key, now()).await.unwrap();
+    }
+}
+
+async fn fill_keys(tx: &mut Tx, clients: &[Client]) {
+    let key = tx.api_keys().await.unwrap()[0].id;
+    tx.add_key_activity(&[KeyHour { key, hour: 494_000, events: 3 }]).await.unwrap();
+    let seen: Vec<ClientKey> = clients
+        .iter()
+        .map(|client| ClientKey { client_id: client.external_id.clone(), key })
+        .collect();
+    tx.add_client_keys(day("2026-05-18"), &seen).await.unwrap();
+    tx.begin_key_silence(key, at("2026-05-18T10:00:00Z"), now()).await.unwrap();
+}
+
+/// A member who is no owner, with all that lets it in; and what stands against somebody's coming in.
+async fn fill_access(tx: &mut Tx, ours: OrganizationId, owner: MemberId) {
+    let (email, name) = ("staff@example.com".to_owned(), "Staff".to_owned());
+    let staff = NewMember { id: fresh(), email, name, role: Role::Staff };
+    tx.create_member(&staff, now()).await.unwrap();
+    let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16] ^ 0x40);
+    let (id, kind, prefix) = (fresh(), KeyKind::Member, "mmt_1".to_owned());
+    let member = Some(staff.id);
+    let key = NewApiKey { id, kind, hash, prefix, member, source: None, expires_at: Some(now()) };
+    tx.create_api_key(&key, now()).await.unwrap();
+    tx.create_session(hash, staff.id, now()).await.unwrap();
+    let link = NewSignInLink { hash, kind: LinkKind::Invitation, member, expires_at: now() };
+    tx.create_sign_in_link(&link, now()).await.unwrap();
+    tx.record_sign_in_failure(owner, "192.0.2.1", now()).await.unwrap();
+    tx.lock_client_out("ada", true, now()).await.unwrap();
+}
+
+async fn fill_merges(store: &Store, ours: OrganizationId) {
+    for name in ["ada", "bob"] {
+        // A lead that did nothing but what the client did too.
+        let lead = format!("lead-of-{name}");
+        let same = event(&lead, &format!("{name}-1"), EventType::Login, "2026-05-18T09:00:00Z");
+        send(store, ours, &[same]).await;
+        merge(store, ours, &lead, name).await;
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let anonymous = format!("anonymous-{name}");
+        tx.join_anonymous_ids(&[(&anonymous, name)], now()).await.unwrap();
+        tx.commit().await.unwrap();
+    }
+}
+
+async fn fill_playbooks(tx: &mut Tx, clients: &[Client]) {
     let kept = playbook("Call");
     tx.save_playbook(&kept).await.unwrap();
     for client in clients {
@@ -141,7 +198,32 @@ async fn fill_playbooks(tx: &mut mainstay_store::Tx, clients: &[Client]) {
     }
 }
 
-async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
+/// A person of a client who did something, and another whose event waits.
+async fn fill_people(tx: &mut Tx, client: ClientId, person: &str, zone: &str) {
+    let zone = time_zone(zone).unwrap();
+    let membership = Membership { person, since: now(), message_id: "m", client };
+    tx.join_people(&[membership], &zone, now()).await.unwrap();
+    let done = PersonEvent {
+        person,
+        occurred_at: at("2026-05-18T09:00:00Z"),
+        message_id: "done",
+        client_timestamp: at("2026-05-18T09:00:00Z"),
+        client,
+        by_membership: true,
+    };
+    tx.keep_person_events(&[done]).await.unwrap();
+    let told = ProfileChange {
+        client_id: person.to_owned(),
+        at: now(),
+        message_id: "m".to_owned(),
+        patch: ProfilePatch::default(),
+    };
+    tx.learn_related(RelatedKind::Person, &[&told]).await.unwrap();
+    let waits = event(&format!("{person}-to-come"), "w", EventType::Login, "2026-05-18");
+    tx.keep_waiting(&[&waits]).await.unwrap();
+}
+
+async fn fill_client(tx: &mut Tx, client: ClientId) {
     let begun = at("2026-05-10T08:00:00Z");
     let task = OnboardingTask {
         id: fresh(),
@@ -160,6 +242,7 @@ async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
         normalised: 75,
         comment: Some("Fine.".to_owned()),
         given_at: begun,
+        self_told: false,
     };
     tx.create_feedback(client, &feedback).await.unwrap();
     tx.save_insights(day("2026-05-17"), &[insight(client, Rule::NoActivity)], now()).await.unwrap();
@@ -168,7 +251,7 @@ async fn fill_client(tx: &mut mainstay_store::Tx, client: ClientId) {
 }
 
 /// Computes and stores everybody's scores at an instant, as the server does.
-pub(crate) async fn store_scores(tx: &mut mainstay_store::Tx, as_of: &str) {
+pub(crate) async fn store_scores(tx: &mut Tx, as_of: &str) {
     let organization = tx.organization().await.unwrap();
     let zone = time_zone(&organization.time_zone).unwrap();
     tx.advance_scored_until(at(as_of)).await.unwrap();
@@ -178,7 +261,7 @@ pub(crate) async fn store_scores(tx: &mut mainstay_store::Tx, as_of: &str) {
         .iter()
         .map(|facts| {
             let inputs = ScoreInputs::new(
-                &windows,
+                windows.as_of,
                 &organization.time_zone,
                 1,
                 &facts.activity,
@@ -186,7 +269,11 @@ pub(crate) async fn store_scores(tx: &mut mainstay_store::Tx, as_of: &str) {
                 facts.launch_kit,
                 facts.ratings,
             );
-            (facts.client, Score::compute(inputs, &ScoreModel::standard(), facts.previous))
+            let previous = facts
+                .previous
+                .as_ref()
+                .map(|earlier| Previous { as_of: earlier.as_of, overall: earlier.overall });
+            (facts.client, Score::compute(inputs, &ScoreModel::standard(), previous))
         })
         .collect();
     tx.save_scores(local_day(at(as_of), &zone), &scores, now()).await.unwrap();
@@ -242,7 +329,15 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert!(tx.subscribers_of(&chunk).await.unwrap().is_empty());
     assert_eq!(tx.suppressions(100).await.unwrap(), []);
     assert_eq!(tx.emails_due(at("2030-01-01"), 100).await.unwrap(), []);
-    assert_eq!(tx.emails_since(ada.id, at("2020-01-01")).await.unwrap(), []);
+    assert_eq!(tx.emails_since(ada.id, at("2020-01-01"), fresh()).await.unwrap(), []);
+    assert!(tx.latest_weekly_periods(&chunk, day("2020-01-01")).await.unwrap().is_empty());
+    assert!(tx.unanswered_weekly_since(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.transactional_emails_due(at("2030-01-01"), 100).await.unwrap(), []);
+    let kind = TransactionalKind::SignInLink;
+    assert_eq!(tx.latest_transactional_email(kind).await.unwrap(), None);
+    assert_eq!(tx.count_waiting_emails().await.unwrap(), 0);
+    let to = Addressee::Client(ada.id);
+    assert_eq!(tx.count_transactional_emails(kind, to, at("2020-01-01")).await.unwrap(), 0);
     assert!(tx.period_insights(&chunk, day("2026-05-17")).await.unwrap().is_empty());
     assert_eq!(tx.webhooks().await.unwrap(), []);
     assert!(!tx.any_webhook().await.unwrap());
@@ -282,7 +377,7 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert_eq!(tx.verify_totals().await.unwrap(), (Vec::new(), 0));
     for detailed in [false, true] {
         let range = ActivityRange::new(Windows::at(now(), zone.clone()), None, detailed);
-        let facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+        let facts = tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
         assert_eq!(facts[0].activity, mainstay_core::engagement::Activity::default());
         assert_eq!((facts[0].tasks.total, facts[0].ratings), (0, (0, 0)));
         assert_eq!(facts[0].previous, None);
@@ -293,7 +388,7 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     assert!(tx.alert(alert).await.unwrap().is_some());
 });
 
-async fn no_playbooks_are_seen(tx: &mut mainstay_store::Tx, ada: &Client, alert: AlertId) {
+async fn no_playbooks_are_seen(tx: &mut Tx, ada: &Client, alert: AlertId) {
     assert_eq!(tx.playbooks().await.unwrap(), []);
     assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
     assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
@@ -318,6 +413,19 @@ async fn no_playbooks_are_seen(tx: &mut mainstay_store::Tx, ada: &Client, alert:
     );
 }
 
+/// Tries to touch another organization's transactional email, and a client's request for consent.
+async fn touch_transactional_emails(tx: &mut Tx, id: TransactionalEmailId, ada: ClientId) {
+    let end = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
+    assert!(!tx.begin_sending_transactional(id, now()).await.unwrap());
+    tx.end_sending_transactional(id, &end, now()).await.unwrap();
+    tx.requeue_lost_transactional_emails(at("2030-01-01")).await.unwrap();
+    tx.delete_transactional_emails(at("2030-01-01")).await.unwrap();
+    tx.hasten_emails(at("2030-01-01")).await.unwrap();
+    let request =
+        NewEmail { kind: EmailType::SubscriptionRequest, ..email(ada, "2026-05-17", [3; 16]) };
+    assert!(!tx.replace_subscription_request(&request, now()).await.unwrap());
+}
+
 on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let (ours, theirs) = (filled(store, "UTC").await, filled(store, "UTC").await);
     let before = everything(store, ours).await;
@@ -336,6 +444,7 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let webhook = tx.webhooks().await.unwrap()[0].id;
     let told = tx.webhook_messages(webhook, None, 1).await.unwrap().remove(0);
     let letter = tx.staff_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
+    let letter_to_client = tx.transactional_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
 
@@ -351,13 +460,14 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     assert!(!tx.set_member_name(member, "Mine").await.unwrap());
     let hash = std::array::from_fn(|byte| ours.uuid().as_bytes()[byte % 16]);
     tx.touch_session(hash, at("2030-01-01")).await.unwrap();
+    tx.confirm_session(hash, at("2030-01-01")).await.unwrap();
     tx.delete_session(hash).await.unwrap();
     assert_eq!(tx.delete_sessions_of(member, None).await.unwrap(), 0);
     assert!(!tx.use_sign_in_link(hash, since).await.unwrap());
     assert_eq!(tx.delete_sign_in_links_of(member, LinkKind::Reset).await.unwrap(), 0);
     assert!(!tx.revoke_api_key(key, now()).await.unwrap());
     assert!(tx.delete_event_name("Made").await.unwrap(), "they have one of that name themselves");
-    assert!(tx.update_client(ada.id, &ClientPatch::default()).await.is_err());
+    assert!(tx.update_client(ada.id, &ClientPatch::default(), now()).await.is_err());
     tx.rollback().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
@@ -365,6 +475,8 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let end = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
     tx.end_sending(mail, &end, now()).await.unwrap();
     tx.give_lost_emails_up(at("2030-01-01"), "lost").await.unwrap();
+    touch_transactional_emails(&mut tx, letter_to_client, ada.id).await;
+    tx.defer_webhook_messages(webhook, at("2031-01-01")).await.unwrap();
     assert!(tx.unsuppress_address("gone@example.com").await.unwrap(), "it is their own");
     let lease = Lease { organization: theirs, run, fence: 0 };
     let nothing = RunProgress::default();
@@ -389,16 +501,12 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     assert!(!tx.delete_note(ada.id, note.id, note.member).await.unwrap());
     tx.set_client_owner(ada.id, None).await.unwrap();
     tx.update_alert(&alert.episode, None, now()).await.unwrap();
-    let stale = StaleClient {
-        client: ada.id,
-        external_id: "ada".to_owned(),
-        created_at: ada.created_at,
-        since,
-    };
-    tx.clear_stale(&stale).await.unwrap();
+    assert!(tx.take_stale(&[ada.id]).await.unwrap().is_empty());
+    assert!(!tx.is_stale(ada.id).await.unwrap());
     tx.gather_activity().await.unwrap();
     tx.fold_activity(day("2026-05-10")).await.unwrap();
-    tx.rebuild_daily_activity(&time_zone("Asia/Kathmandu").unwrap()).await.unwrap();
+    tx.begin_zone_change(now()).await.unwrap();
+    while tx.take_zone_step(ZONE_STEP).await.unwrap() {}
     tx.advance_scored_until(at("2026-05-30")).await.unwrap();
     tx.advance_health_checked_until(at("2026-05-30")).await.unwrap();
     tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();

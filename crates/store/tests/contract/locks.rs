@@ -3,6 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_core::{
+    email::EmailType,
     engagement::EventType,
     health::{AlertType, Severity},
     id::OrganizationId,
@@ -16,9 +17,10 @@ use tokio::task::{JoinHandle, JoinSet, yield_now};
 
 use crate::{
     alerts::episode,
+    emails::email,
     fixtures::{
-        at, client, day, event, facts, found, fresh, gather, now, organization, send,
-        send_to_roll_up, store_in,
+        at, client, day, end_zone_change, event, facts, found, fresh, gather, now, organization,
+        send, send_to_roll_up, store_in,
     },
     harness::Database,
     verify::assert_honest,
@@ -83,6 +85,7 @@ at_the_same_time!(what_is_told_while_scores_are_announced_makes_them_stale, asyn
             normalised: 0,
             comment: None,
             given_at: at("2026-05-02"),
+            self_told: false,
         };
         let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
         tx.create_feedback(ada.id, &feedback).await.unwrap();
@@ -125,6 +128,30 @@ at_the_same_time!(events_are_stored_while_others_are_gathered_and_all_count_once
     assert_honest(store, ours).await;
 });
 
+at_the_same_time!(of_two_emails_claimed_at_once_the_second_claim_sees_the_first, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-05-01").await.id;
+    let emails = [email(ada, "2026-05-16", [1; 16]), email(ada, "2026-05-23", [2; 16])];
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.queue_emails(&emails, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut claiming = store.begin(Scope::Service(ours)).await.unwrap();
+    assert!(claiming.begin_sending(emails[0].id, now()).await.unwrap());
+    let other = store.reopened().await;
+    let second = emails[1].id;
+    let task = tokio::spawn(async move {
+        let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
+        assert!(tx.begin_sending(second, now()).await.unwrap());
+        let sent = tx.emails_since(ada, at("2026-01-01"), second).await.unwrap();
+        tx.commit().await.unwrap();
+        other.close().await;
+        sent
+    });
+    until_it_waits(store, &task).await;
+    claiming.commit().await.unwrap();
+    assert_eq!(task.await.unwrap(), [(EmailType::WeeklyInsights, now())]);
+});
+
 at_the_same_time!(a_client_deleted_while_its_events_come_in_leaves_nothing_behind, async |store| {
     let ours = organization(store, "UTC").await;
     let login = |id: &str| event("ada", id, EventType::Login, "2026-05-18T10:00:00Z");
@@ -147,6 +174,28 @@ at_the_same_time!(a_client_deleted_while_its_events_come_in_leaves_nothing_behin
     for table in ["clients", "client_engagement_events", "daily_activity"] {
         assert_eq!(store.rows_of(table, ours.uuid()).await, Vec::<String>::new(), "{table}");
     }
+});
+
+at_the_same_time!(a_second_change_of_the_zone_sees_what_the_first_one_made, async |store| {
+    let ours = organization(store, "UTC").await;
+    let to = |zone: &str| OrganizationPatch {
+        time_zone: Some(zone.to_owned()),
+        ..OrganizationPatch::default()
+    };
+    let mut first = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(first.update_organization(&to("Asia/Kathmandu")).await.unwrap().time_zone, "UTC");
+    let other = store.reopened().await;
+    let task = tokio::spawn(async move {
+        let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
+        let before = tx.update_organization(&to("UTC")).await.unwrap();
+        tx.commit().await.unwrap();
+        other.close().await;
+        before.time_zone
+    });
+    until_it_waits(store, &task).await;
+    first.commit().await.unwrap();
+    // Were it UTC, the days would be left as the first one made them.
+    assert_eq!(task.await.unwrap(), "Asia/Kathmandu");
 });
 
 at_the_same_time!(
@@ -193,10 +242,10 @@ at_the_same_time!(
             other.close().await;
         });
         until_it_waits(store, &task).await;
-        let zone = mainstay_core::time::time_zone("Asia/Kathmandu").unwrap();
-        changing.rebuild_daily_activity(&zone).await.unwrap();
+        changing.begin_zone_change(now()).await.unwrap();
         changing.commit().await.unwrap();
         task.await.unwrap();
+        end_zone_change(store, ours).await;
         assert_honest(store, ours).await;
     }
 );
@@ -268,7 +317,7 @@ at_the_same_time!(traits_told_at_the_same_time_are_all_kept, async |store| {
             let mut patch = ClientPatch::default();
             patch.traits.insert(format!("trait {task}"), json!(task));
             let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
-            tx.update_client(ada.id, &patch).await.unwrap();
+            tx.update_client(ada.id, &patch, now()).await.unwrap();
             tx.commit().await.unwrap();
             other.close().await;
         });

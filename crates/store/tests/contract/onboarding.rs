@@ -238,6 +238,7 @@ fn rating(kind: FeedbackKind, rating: i64, given_at: &str) -> Feedback {
         normalised: kind.normalise(rating).unwrap(),
         comment: None,
         given_at: at(given_at),
+        self_told: false,
     }
 }
 

@@ -108,6 +108,27 @@ async fn a_missing_file_is_created_unless_the_url_says_otherwise() {
     assert!(file.exists());
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn the_files_of_a_new_database_are_for_their_owner_alone() {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    let folder = folder();
+    let file = folder.path().join("mainstay.db");
+    let store = Store::open(&format!("sqlite:{}", file.display())).await.unwrap();
+    store.migrate().await.unwrap();
+    assert_eq!(store.file().as_deref(), Some(file.as_path()));
+    // With the log and its index, which are there while it is open.
+    let mut modes = Vec::new();
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let entry = entry.unwrap();
+        modes.push((entry.file_name(), entry.metadata().unwrap().permissions().mode() & 0o777));
+    }
+    assert_eq!(modes.len(), 3, "{modes:?}");
+    assert!(modes.iter().all(|(_, mode)| *mode == 0o600), "{modes:?}");
+    store.close().await;
+}
+
 #[tokio::test]
 async fn a_read_only_file_can_be_read_and_says_so_when_it_is_written() {
     let database = Database::sqlite().await;
@@ -178,9 +199,106 @@ async fn a_user_that_may_not_become_the_application_is_told_what_to_grant() {
     let user = format!("stranger_{}", std::process::id());
     database.raw(&format!("CREATE ROLE {user} LOGIN PASSWORD 'secret'")).await;
     let server = database.url().rsplit_once('@').unwrap().1;
-    let told = refusal(&format!("postgres://{user}:secret@{server}")).await;
-    assert!(told.contains("grant mainstay_app"), "{told}");
-    assert!(!told.contains("secret"), "{told}");
+    let refused = Store::open(&format!("postgres://{user}:secret@{server}")).await.unwrap_err();
+    let StoreError::Privileges { role, statements } = &refused else { panic!("{refused:?}") };
+    assert_eq!((role, statements), (&user, &format!("GRANT mainstay_app TO {user}")));
+    assert!(!refused.to_string().contains("secret"), "{refused}");
     database.raw(&format!("DROP ROLE {user}")).await;
+    database.close().await;
+}
+
+/// A pooler before the server of the tests, in a folder of its own; ends with this.
+struct Pooler {
+    process: std::process::Child,
+    url: String,
+    _folder: tempfile::TempDir,
+}
+
+impl Pooler {
+    fn start(mode: &str, url: &str) -> Self {
+        use std::os::unix::fs::{PermissionsExt as _, chown};
+
+        let (credentials, rest) =
+            url.strip_prefix("postgres://").unwrap().rsplit_once('@').unwrap();
+        let (user, password) = credentials.split_once(':').unwrap();
+        let (server, name) = rest.split_once('/').unwrap();
+        let (host, server_port) = server.rsplit_once(':').unwrap();
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let folder = tempfile::tempdir().unwrap();
+        let path = |file: &str| folder.path().join(file);
+        std::fs::write(path("users"), format!("\"{user}\" \"{password}\"\n")).unwrap();
+        let settings = format!(
+            "[databases]\n{name} = host={host} port={server_port} dbname={name}\n[pgbouncer]\n\
+             listen_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = plain\n\
+             auth_file = {}\npool_mode = {mode}\nignore_startup_parameters = extra_float_digits\n",
+            path("users").display()
+        );
+        std::fs::write(path("settings"), settings).unwrap();
+        let mut command = std::process::Command::new("pgbouncer");
+        command.arg(path("settings")).stderr(std::process::Stdio::null());
+        // It refuses to run as root.
+        let nobody = 65_534;
+        if std::fs::metadata("/proc/self")
+            .is_ok_and(|it| std::os::unix::fs::MetadataExt::uid(&it) == 0)
+        {
+            std::os::unix::process::CommandExt::uid(&mut command, nobody);
+            for file in [folder.path().to_owned(), path("users"), path("settings")] {
+                chown(&file, Some(nobody), None).unwrap();
+                std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o700)).unwrap();
+            }
+        }
+        let process =
+            command.spawn().expect("pgbouncer is there; on Debian: apt-get install pgbouncer");
+        let url = format!("postgres://{credentials}@127.0.0.1:{port}/{name}");
+        Self { process, url, _folder: folder }
+    }
+
+    /// What opening a database through it answers, once it listens.
+    async fn open(&self) -> Result<Store, StoreError> {
+        loop {
+            match Store::open(&self.url).await {
+                Err(error) if error.to_string().contains("refused") => {
+                    tokio::task::yield_now().await;
+                }
+                opened => return opened,
+            }
+        }
+    }
+}
+
+impl Drop for Pooler {
+    fn drop(&mut self) {
+        drop(self.process.kill());
+        drop(self.process.wait());
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn a_pooler_that_lends_connections_for_a_transaction_is_refused_by_name() {
+    let database = Database::postgres().await;
+    for mode in ["transaction", "statement"] {
+        let pooler = Pooler::start(mode, database.url());
+        let told = pooler.open().await.unwrap_err().to_string();
+        for word in ["PgBouncer", "pool_mode=transaction", "pool_mode=session", "directly"] {
+            assert!(told.contains(word), "{word} is not in {told}");
+        }
+    }
+    database.close().await;
+}
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn a_pooler_that_lends_connections_for_a_session_is_as_good_as_none() {
+    let database = Database::postgres().await;
+    let ours = organization(&database, "UTC").await;
+    let pooler = Pooler::start("session", database.url());
+    let store = pooler.open().await.unwrap();
+    store.check_ready().await.unwrap();
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().id, ours);
+    tx.rollback().await.unwrap();
+    store.close().await;
+    drop(pooler);
     database.close().await;
 }

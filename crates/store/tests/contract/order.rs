@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp, ToSpan as _, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::{Event, EventType, Windows},
     id::{ClientId, OrganizationId},
-    score::{Score, ScoreInputs, ScoreModel},
+    score::{Previous, Score, ScoreInputs, ScoreModel},
     time::time_zone,
 };
 use mainstay_store::{ClientFacts, Outcome, RollUp, Scope};
@@ -16,7 +16,8 @@ use proptest::{collection::vec, prelude::*, sample::select};
 
 use crate::{
     fixtures::{
-        at, event_at, facts, facts_in, fill_days, found, gather, organization, send_to_roll_up,
+        at, event_at, everybody, facts, facts_in, fill_days, found, gather, now, organization,
+        send_to_roll_up,
     },
     harness::Database,
     property::for_all,
@@ -173,6 +174,8 @@ impl Naive {
             client: id,
             external_id: CLIENTS[client].to_owned(),
             created_at: self.created_at(client).unwrap(),
+            as_of,
+            known_at: None,
             activity: mainstay_core::engagement::Activity {
                 events_this_week: number(this_week.len()),
                 events_last_week: number(last_week),
@@ -196,11 +199,12 @@ impl Naive {
             tasks: mainstay_core::score::TaskCounts::default(),
             launch_kit: mainstay_core::score::LaunchKit::Unopened,
             ratings: (0, 0),
-            previous: kept.map(|kept| mainstay_core::score::Previous {
+            previous: kept.map(|kept| mainstay_core::score::EarlierScore {
                 as_of: kept.as_of,
                 overall: kept.overall,
+                model: 1,
+                inputs: Some(kept.inputs.clone()).filter(|_| detailed),
             }),
-            previous_inputs: kept.filter(|_| detailed).map(|kept| kept.inputs.clone()),
         }
     }
 
@@ -259,7 +263,7 @@ impl Run<'_> {
         let mut scores = Vec::new();
         for facts in facts_in(&mut tx, as_of, false).await {
             let inputs = ScoreInputs::new(
-                &windows,
+                as_of,
                 self.zone_name,
                 1,
                 &facts.activity,
@@ -267,13 +271,16 @@ impl Run<'_> {
                 facts.launch_kit,
                 facts.ratings,
             );
-            let score = Score::compute(inputs, &ScoreModel::standard(), facts.previous);
+            let previous = facts
+                .previous
+                .map(|earlier| Previous { as_of: earlier.as_of, overall: earlier.overall });
+            let score = Score::compute(inputs, &ScoreModel::standard(), previous);
             let client = CLIENTS.iter().position(|name| *name == facts.external_id).unwrap();
             let kept = Kept { as_of, overall: score.overall, inputs: score.inputs.clone() };
             self.naive.scores.insert((client, day), kept);
             scores.push((facts.client, score));
         }
-        tx.save_scores(day, &scores, as_of).await.unwrap();
+        tx.save_mended_scores(day, &scores, now()).await.unwrap();
         tx.commit().await.unwrap();
         self.naive.scored_until = self.naive.scored_until.max(Some(as_of));
     }
@@ -293,10 +300,46 @@ impl Run<'_> {
                 facts.activity.rhythm = mainstay_core::engagement::Rhythm::default();
             }
         }
+        if !detailed {
+            self.compare_histories(as_of, &expected).await?;
+        }
         if found == expected {
             return Ok(());
         }
         Err(format!("as of {as_of}, detailed {detailed}: {found:#?}\nexpected {expected:#?}"))
+    }
+
+    /// What is read once of each client, with more days than the instant needs, gives the same facts.
+    async fn compare_histories(
+        &self,
+        as_of: Timestamp,
+        expected: &[ClientFacts],
+    ) -> Result<(), String> {
+        let windows = Windows::at(as_of, self.zone.clone());
+        let today = windows.day_of(as_of);
+        let chunk = everybody(self.store, self.organization, as_of).await;
+        for (before, after) in [(15, 0), (40, 3)] {
+            let days = (today - before.days(), today + after.days());
+            let mut tx = self.store.read(Scope::Service(self.organization)).await.unwrap();
+            let histories = tx.client_histories(&chunk, days).await.unwrap();
+            let mut found: Vec<ClientFacts> =
+                histories.iter().map(|history| history.facts(&windows, None, 90)).collect();
+            tx.add_earlier_scores(&mut found, &self.zone).await.unwrap();
+            for (facts, history) in found.iter_mut().zip(&histories) {
+                assert_eq!(facts.client, history.client());
+                if history.last_event_before(as_of) != facts.activity.last_event_at {
+                    return Err(format!("last event before {as_of}: {facts:#?}"));
+                }
+                if let Some(earlier) = &mut facts.previous {
+                    earlier.inputs = None;
+                }
+            }
+            found.sort_by(|a, b| a.external_id.cmp(&b.external_id));
+            if found != expected {
+                return Err(format!("history as of {as_of}: {found:#?}\nexpected {expected:#?}"));
+            }
+        }
+        Ok(())
     }
 
     async fn compare_stale(&self) -> Result<(), String> {

@@ -10,7 +10,7 @@ use mainstay_store::{
 };
 
 use crate::{
-    fixtures::{at, client, day, event, fresh, now, organization, send},
+    fixtures::{at, client, day, end_zone_change, event, fresh, now, organization, send},
     harness::Database,
 };
 
@@ -51,6 +51,8 @@ on_both_databases!(a_new_organization_has_its_secret_and_the_standard_model, asy
         folded_until: None,
         health_checked_until: None,
         clients_are: ClientsAre::Users,
+        count_self_told: false,
+        zone_change_since: None,
     };
     assert_eq!(read(store, acme.id).await, expected);
     let mut tx = store.read(Scope::Service(acme.id)).await.unwrap();
@@ -244,8 +246,9 @@ on_both_databases!(a_new_zone_moves_every_event_to_its_day_there, async |store| 
         };
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.update_organization(&patch).await.unwrap();
-        tx.rebuild_daily_activity(&mainstay_core::time::time_zone(zone).unwrap()).await.unwrap();
+        tx.begin_zone_change(now()).await.unwrap();
         tx.commit().await.unwrap();
+        end_zone_change(store, ours).await;
 
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         let days = tx.day_activity(ada, day("2026-04-01"), day("2026-06-01")).await.unwrap();
@@ -253,7 +256,9 @@ on_both_databases!(a_new_zone_moves_every_event_to_its_day_there, async |store| 
         let expected: Vec<_> =
             expected.into_iter().map(|(day, events)| (day.to_owned(), events)).collect();
         assert_eq!(days, expected, "{zone}");
-        assert_eq!(tx.organization().await.unwrap().folded_until, None, "{zone}");
+        let organization = tx.organization().await.unwrap();
+        assert_eq!(organization.folded_until, Some(day("2026-05-10")), "{zone}");
+        assert_eq!(organization.zone_change_since, None, "{zone}");
         tx.rollback().await.unwrap();
         crate::verify::assert_honest(store, ours).await;
     }
@@ -263,8 +268,7 @@ on_both_databases!(a_zone_of_an_organization_without_events_is_changed_at_once, 
     let ours = organization(store, "UTC").await;
     client(store, ours, "ada", "2026-05-01").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.rebuild_daily_activity(&mainstay_core::time::time_zone("Asia/Kathmandu").unwrap())
-        .await
-        .unwrap();
+    tx.begin_zone_change(now()).await.unwrap();
+    assert_eq!(tx.organization().await.unwrap().zone_change_since, None);
     assert_eq!(tx.days_to_verify().await.unwrap(), None);
 });

@@ -105,7 +105,8 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
             let range = ActivityRange::new(windows, Some(day("2026-05-01")), true);
             for _ in 0..rounds {
                 let mut tx = store.read(scope).await.unwrap();
-                let facts = tx.client_facts(&chunk, &range, &ScoreModel::standard()).await.unwrap();
+                let facts =
+                    tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
                 assert_eq!(facts.len(), 50);
                 assert_eq!(facts[0].activity.events_this_week, 7);
             }
@@ -203,9 +204,8 @@ async fn deletion_and_merging(
     };
     let (one, other) = (&chunk.clients[7].1, &chunk.clients[8].1);
     let merging = async |store: &Store| {
-        let zone = mainstay_core::time::time_zone("Europe/Berlin").unwrap();
         let mut tx = store.begin(scope).await.unwrap();
-        tx.merge_client(one, other, &zone, now()).await.unwrap();
+        crate::merging::merge_in(&mut tx, one, other).await;
         tx.rollback().await.unwrap();
     };
     for table in ["client_engagement_events", "daily_activity", "client_success_scores"] {

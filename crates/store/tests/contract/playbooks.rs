@@ -1,5 +1,6 @@
 //! Playbooks, what started them, and whether clients recovered.
 
+use jiff::SignedDuration;
 use mainstay_core::{
     engagement::EventType,
     health::{AlertStatus, AlertType, Severity},
@@ -7,10 +8,12 @@ use mainstay_core::{
     playbook::{BandChange, PlaybookDeed, Setback, StaffTaskState, Tally, suggestions},
     score::Band,
 };
-use mainstay_store::{AlertChange, NewPlaybookRun, Occasion, PlaybookRun, Scope, StoredPlaybook};
+use mainstay_store::{
+    AlertChange, NewPlaybookRun, Occasion, PlaybookRun, Scope, StoredPlaybook, Waits,
+};
 
 use crate::{
-    alerts::{episode, open, update},
+    alerts::{episode, open, stopped, update},
     fixtures::{at, client, day, event, everybody, found, fresh, now, organization, send},
     isolation::store_scores,
     staff_tasks::staff_task,
@@ -34,7 +37,7 @@ pub(crate) fn run(of: &StoredPlaybook, client: ClientId, occasion: Occasion) -> 
         client,
         occasion,
         found_at: now(),
-        waits: false,
+        waits: None,
     }
 }
 
@@ -91,6 +94,7 @@ on_both_databases!(a_playbook_starts_once_for_an_episode_and_once_for_a_day, asy
     let deeds = [
         PlaybookDeed::Nudged { email: fresh::<EmailId>() },
         PlaybookDeed::NotNudged { reason: "it has not asked for mails".to_owned() },
+        PlaybookDeed::Failed { reason: "a fault".to_owned() },
     ];
     tx.set_playbook_deeds(first.id, &deeds).await.unwrap();
     let again = tx.playbook_runs_of(&[alert.id]).await.unwrap();
@@ -114,7 +118,7 @@ on_both_databases!(what_waits_is_started_once_or_forgotten, async |store| {
     let ada = client(store, ours, "ada", "2026-05-01").await.id;
     let mut one = playbook("One");
     let waits = |of: &StoredPlaybook| NewPlaybookRun {
-        waits: true,
+        waits: Some(Waits::ForData),
         ..run(of, ada, Occasion::Alert(fresh()))
     };
     let everybody = everybody(store, ours, now()).await;
@@ -139,6 +143,52 @@ on_both_databases!(what_waits_is_started_once_or_forgotten, async |store| {
     assert_eq!(kept.len(), 1);
     assert_eq!(kept[0].started_at, Some(at("2026-05-21")));
 });
+
+on_both_databases!(
+    what_waits_for_a_person_is_counted_and_is_no_longer_data_s_business,
+    async |store| {
+        let ours = organization(store, "UTC").await;
+        let ada = client(store, ours, "ada", "2026-05-01").await;
+        let (one, other) = (playbook("One"), playbook("Other"));
+        let waits = |of: &StoredPlaybook, waits| NewPlaybookRun {
+            waits,
+            ..run(of, ada.id, Occasion::Alert(fresh()))
+        };
+        let everybody = everybody(store, ours, now()).await;
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        tx.save_playbook(&one).await.unwrap();
+        tx.save_playbook(&other).await.unwrap();
+        let runs = [
+            waits(&one, Some(Waits::ForApproval)),
+            waits(&one, Some(Waits::ForData)),
+            waits(&one, None),
+            waits(&other, Some(Waits::ForApproval)),
+        ];
+        tx.begin_playbook_runs(&runs).await.unwrap();
+        let since = now().checked_sub(SignedDuration::from_hours(1)).unwrap();
+        let counts = tx.count_playbook_runs(since).await.unwrap();
+        assert_eq!(counts, [(one.id, 3), (other.id, 1)].into());
+        assert_eq!(tx.count_playbook_runs(now()).await.unwrap(), [].into());
+        let waiting = tx.waiting_playbook_runs(&everybody).await.unwrap();
+        assert_eq!(waiting[&ada.id].iter().map(|run| run.id).collect::<Vec<_>>(), [runs[1].id]);
+        let to_approve = tx.count_runs_to_approve().await.unwrap();
+        assert_eq!(to_approve, [(one.id, 1), (other.id, 1)].into());
+
+        tx.await_approval(runs[1].id).await.unwrap();
+        tx.await_approval(runs[2].id).await.unwrap();
+        assert!(tx.waiting_playbook_runs(&everybody).await.unwrap().is_empty());
+        let found = tx.runs_to_approve(one.id, 9).await.unwrap();
+        let ids: Vec<_> = found.iter().map(|(run, ..)| run.id).collect();
+        assert_eq!(ids.len(), 2, "what has started does not wait: {ids:?}");
+        assert!(ids.contains(&runs[0].id) && ids.contains(&runs[1].id));
+        assert_eq!((found[0].1.id, found[0].2.as_str()), (ada.id, "ada"));
+        assert!(found[0].0.needs_approval);
+        assert_eq!(tx.runs_to_approve(one.id, 1).await.unwrap().len(), 1);
+        assert_eq!(tx.forget_runs_to_approve(other.id).await.unwrap(), 1);
+        assert!(tx.start_waiting_run(runs[0].id, now()).await.unwrap());
+        assert_eq!(tx.count_runs_to_approve().await.unwrap(), [(one.id, 1)].into());
+    }
+);
 
 on_both_databases!(setbacks_are_told_until_the_client_has_recovered, async |store| {
     let ours = organization(store, "UTC").await;
@@ -251,15 +301,15 @@ on_both_databases!(what_a_silence_of_the_data_held_back_counts_when_it_was_told,
     let alert = || episode(AlertType::Inactivity, Severity::Warning, "2026-05-20T08:00:00Z");
     let (back, gone) = (alert(), alert());
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.begin_data_silence(at("2026-05-18"), now()).await.unwrap();
+    tx.begin_data_silence(&stopped(at("2026-05-18"))).await.unwrap();
     tx.open_alert(ada, &back, "", true).await.unwrap();
     tx.open_alert(bob, &gone, "", true).await.unwrap();
     assert_eq!(tx.alert_tallies(at("2026-05-01"), now()).await.unwrap(), []);
-    tx.end_data_silence(now()).await.unwrap();
-    // Ended at the moment it was let go: nobody was told.
+    // Ended before it was released: nobody was told.
     let mut ended = back;
     ended.status = AlertStatus::Resolved;
     tx.update_alert(&ended, None, now()).await.unwrap();
+    tx.release_alert(bob, gone.id, now()).await.unwrap();
     let counted = tx.alert_tallies(at("2026-05-01"), now()).await.unwrap();
     assert_eq!(counted, [(AlertType::Inactivity, Tally { opened: 1, ..Tally::default() })]);
 });

@@ -24,61 +24,77 @@ use crate::{
 };
 
 /// Of each table, what each of them may select, insert, update and delete: nothing (`-`), its own
-/// rows (`o`), its organization's (`a`) or everybody's (`*`). This is section 9 of the specification.
+/// rows (`o`), its organization's but for owners' (`n`), its organization's (`a`) or everybody's (`*`). This is section 9 of the specification.
 const ALLOWED: &str = "
-table                     service owner admin staff client system
-organizations             a-a-    a-a-  a-a-  a---  a---   ****
-organization_secrets      aaaa    aaaa  aaaa  ----  ----   ****
-members                   aaaa    aaaa  aaaa  a---  ----   ****
-api_keys                  aaaa    aaaa  aaaa  ----  ----   ****
-event_names               aaaa    aaaa  aaaa  a---  ----   ****
-score_models              aaaa    aaaa  aaaa  a---  a---   ****
-clients                   aaaa    aaa-  aaa-  aaa-  o---   ****
-onboarding_tasks          aaaa    aaa-  aaa-  aaa-  o---   ****
-onboarding_task_changes   aaaa    aaa-  aaa-  aaa-  o---   ****
-launch_kits               aaaa    aaa-  aaa-  aaa-  o---   ****
-client_feedback           aaaa    aaa-  aaa-  aaa-  o---   ****
-client_engagement_events  aaaa    a---  a---  a---  o---   ****
-event_moves               aaaa    a---  a---  a---  ----   ****
-untimed_messages          aaaa    a---  a---  a---  ----   ****
-daily_activity            aaaa    a---  a---  a---  o---   ****
-activity_parts            aaaa    a---  a---  a---  a---   ****
-pending_activity          aaaa    a---  a---  a---  o---   ****
-client_activity_totals    aaaa    a---  a---  a---  o---   ****
-client_success_scores     aaaa    a---  a---  a---  o---   ****
-score_days                aaaa    a---  a---  a---  a---   ****
-stale_scores              aaaa    aaa-  aaa-  aaa-  o---   ****
-client_insights           aaaa    aaa-  aaa-  aaa-  o-o-   ****
-client_momentum_alerts    aaaa    aaa-  aaa-  aaa-  ----   ****
-alert_actions             aaaa    aaa-  aaa-  aaa-  ----   ****
-client_success_emails     aaaa    a---  a---  a---  o---   ****
-member_passwords          aaaa    ----  ----  ----  ----   ****
-sessions                  aaaa    ----  ----  ----  ----   ****
-sign_in_links             aaaa    ----  ----  ----  ----   ****
-allowed_sites             aaaa    aaaa  aaaa  a---  ----   ****
-portfolio_changes         aaaa    aa--  aa--  aa--  ----   ****
-refused_events            aaaa    a---  a---  a---  ----   ****
-client_notes              aaaa    aa-a  aa-a  aa-a  ----   ****
-client_aliases            aaaa    a---  a---  a---  ----   ****
-account_users             aaaa    a---  a---  a---  ----   ****
-data_silences             aaaa    a---  a---  a---  ----   ****
-job_schedules             aaaa    a---  a---  a---  ----   ****
-job_runs                  aaaa    a---  a---  a---  ----   ****
-email_settings            aaaa    a---  a---  a---  ----   ****
-email_subscriptions       aaaa    a---  a---  a---  o---   ****
-email_consents            aaaa    a---  a---  a---  ----   ****
-email_suppressions        aaaa    a---  a---  a---  ----   ****
-email_events              aaaa    a---  a---  a---  ----   ****
-webhook_endpoints         aaaa    aaaa  aaaa  ----  ----   ****
-alert_news                aaaa    aa--  aa--  aa--  ----   ****
-webhook_messages          aaaa    a---  a---  a---  ----   ****
-webhook_message_alerts    aaaa    a---  a---  a---  ----   ****
-webhook_attempts          aaaa    a---  a---  a---  ----   ****
-notification_settings     aaaa    a---  a---  a---  ----   ****
-staff_emails              aaaa    ----  ----  ----  ----   ****
-playbooks                 aaaa    aaaa  aaaa  a---  ----   ****
-playbook_runs             aaaa    a---  a---  a---  ----   ****
-staff_tasks               aaaa    aaaa  aaaa  aaaa  ----   ****
+table                     service owner admin staff viewer client system
+organizations             a-a-    a-a-  a-a-  a---  a---   a---   ****
+organization_secrets      aaaa    aaaa  aaaa  ----  ----   ----   ****
+members                   aaaa    aaaa  annn  a---  a---   ----   ****
+api_keys                  aaaa    aaaa  annn  ----  ----   ----   ****
+event_names               aaaa    aaaa  aaaa  a---  a---   ----   ****
+score_models              aaaa    aaaa  aaaa  a---  a---   a---   ****
+clients                   aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+onboarding_tasks          aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+onboarding_task_changes   aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+launch_kits               aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+client_feedback           aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+client_engagement_events  aaaa    a---  a---  a---  a---   o---   ****
+event_moves               aaaa    a---  a---  a---  a---   ----   ****
+untimed_messages          aaaa    a---  a---  a---  a---   ----   ****
+daily_activity            aaaa    a---  a---  a---  a---   o---   ****
+activity_parts            aaaa    a---  a---  a---  a---   a---   ****
+pending_activity          aaaa    a---  a---  a---  a---   o---   ****
+client_activity_totals    aaaa    a---  a---  a---  a---   o---   ****
+client_success_scores     aaaa    a---  a---  a---  a---   o---   ****
+score_days                aaaa    a---  a---  a---  a---   a---   ****
+stale_scores              aaaa    aaa-  aaa-  aaa-  a---   o---   ****
+client_insights           aaaa    aaa-  aaa-  aaa-  a---   o-o-   ****
+client_momentum_alerts    aaaa    aaa-  aaa-  aaa-  a---   ----   ****
+alert_actions             aaaa    aaa-  aaa-  aaa-  a---   ----   ****
+client_success_emails     aaaa    a---  a---  a---  a---   o---   ****
+member_passwords          aaaa    ----  ----  ----  ----   ----   ****
+sessions                  aaaa    aaaa  annn  ----  ----   ----   ****
+sign_in_links             aaaa    aaaa  annn  ----  ----   ----   ****
+sign_in_failures          aaaa    ----  ----  ----  ----   ----   ****
+client_lockouts           aaaa    ----  ----  ----  ----   ----   ****
+allowed_sites             aaaa    aaaa  aaaa  a---  a---   ----   ****
+portfolio_changes         aaaa    aa--  aa--  aa--  a---   ----   ****
+refused_events            aaaa    a---  a---  a---  a---   ----   ****
+client_notes              aaaa    aa-a  aa-a  aa-a  a---   ----   ****
+client_aliases            aaaa    a---  a---  a---  a---   ----   ****
+related_profiles          aaaa    a---  a---  a---  a---   ----   ****
+memberships               aaaa    a---  a---  a---  a---   ----   ****
+person_events             aaaa    a---  a---  a---  a---   ----   ****
+waiting_events            aaaa    a---  a---  a---  a---   ----   ****
+anonymous_ids             aaaa    a---  a---  a---  a---   ----   ****
+client_merges             aaaa    a---  a---  a---  a---   ----   ****
+client_merge_events       aaaa    ----  ----  ----  ----   ----   ****
+client_merge_rows         aaaa    ----  ----  ----  ----   ----   ****
+data_silences             aaaa    a---  a---  a---  a---   ----   ****
+key_activity              aaaa    ----  ----  ----  ----   ----   ****
+client_keys               aaaa    ----  ----  ----  ----   ----   ****
+key_silences              aaaa    a---  a---  a---  a---   ----   ****
+job_schedules             aaaa    aaaa  aaaa  a---  a---   ----   ****
+job_runs                  aaaa    aaaa  aaaa  a---  a---   ----   ****
+email_settings            aaaa    aaaa  aaaa  a---  a---   ----   ****
+email_subscriptions       aaaa    a---  a---  a---  a---   o---   ****
+email_consents            aaaa    a---  a---  a---  a---   ----   ****
+email_suppressions        aaaa    aaaa  aaaa  a---  a---   ----   ****
+email_events              aaaa    a---  a---  a---  a---   ----   ****
+webhook_endpoints         aaaa    aaaa  aaaa  ----  ----   ----   ****
+alert_news                aaaa    aa--  aa--  aa--  a---   ----   ****
+webhook_messages          aaaa    aaaa  aaaa  a---  a---   ----   ****
+webhook_message_alerts    aaaa    aaaa  aaaa  a---  a---   ----   ****
+webhook_attempts          aaaa    aaaa  aaaa  a---  a---   ----   ****
+notification_settings     aaaa    aaaa  aaaa  a---  a---   ----   ****
+staff_emails              aaaa    ----  ----  ----  ----   ----   ****
+transactional_emails      aaaa    ----  ----  ----  ----   ----   ****
+playbooks                 aaaa    aaaa  aaaa  a---  a---   ----   ****
+playbook_runs             aaaa    a---  a---  a---  a---   ----   ****
+staff_tasks               aaaa    aaaa  aaaa  aaaa  a---   ----   ****
+secret_keys               aaaa    aaaa  aaaa  ----  ----   ----   ****
+erased_clients            aaaa    aaaa  aaaa  a---  a---   ----   ****
+erasure_keys              aaaa    aaaa  aaaa  a---  ----   ----   ****
 ";
 
 /// A row as JSON, with whose it is.
@@ -87,6 +103,8 @@ struct Row {
     json: String,
     organization: String,
     client: Option<String>,
+    /// Whether it is an owner, or an owner's.
+    owners: bool,
 }
 
 /// Somebody who asks, by the settings of the transaction.
@@ -121,6 +139,7 @@ impl Asker {
         match letter {
             '*' => true,
             'a' => row.organization == self.organization,
+            'n' => row.organization == self.organization && !row.owners,
             'o' => {
                 row.organization == self.organization
                     && row.client.is_some()
@@ -149,6 +168,8 @@ fn field(json: &Value, name: &str) -> Option<String> {
 
 /// Every row of every table.
 async fn all_rows(database: &Database) -> BTreeMap<&'static str, Vec<Row>> {
+    let sql = "SELECT id::text FROM members WHERE role = 'owner'";
+    let owners: BTreeSet<String> = database.texts(sql).await.into_iter().collect();
     let mut tables = BTreeMap::new();
     for table in std::iter::once("organizations").chain(TENANT_TABLES) {
         let rows = database.texts(&format!("SELECT to_jsonb(t)::text FROM {table} t")).await;
@@ -161,7 +182,9 @@ async fn all_rows(database: &Database) -> BTreeMap<&'static str, Vec<Row>> {
                     "clients" => (field(&json, "organization_id"), field(&json, "id")),
                     _ => (field(&json, "organization_id"), field(&json, "client_id")),
                 };
-                Row { json: text, organization: organization.unwrap(), client }
+                let member = field(&json, if table == "members" { "id" } else { "member_id" });
+                let owners = member.is_some_and(|member| owners.contains(&member));
+                Row { json: text, organization: organization.unwrap(), client, owners }
             })
             .collect();
         tables.insert(table, rows);
@@ -238,7 +261,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
         Asker::nobody(vec![setting("role", "nonsense"), setting("organization_id", &ours)]),
         Asker::of("system", "", None),
     ];
-    for column in ["service", "owner", "admin", "staff"] {
+    for column in ["service", "owner", "admin", "staff", "viewer"] {
         askers.push(Asker::of(column, &ours, None));
         askers.push(Asker::of(column, &stranger, None));
         // A client's id changes nothing for those who are none.
@@ -298,7 +321,7 @@ async fn everybody_may_do_what_the_table_says_and_nothing_else() {
 #[test]
 fn every_table_of_tenants_is_in_the_table_of_permissions() {
     for table in std::iter::once("organizations").chain(TENANT_TABLES) {
-        for column in ["service", "owner", "admin", "staff", "client", "system"] {
+        for column in ["service", "owner", "admin", "staff", "viewer", "client", "system"] {
             assert_eq!(allowed(table, column).len(), 4);
         }
     }
@@ -366,7 +389,7 @@ async fn every_member_keeps_records_and_acts_on_alerts_through_the_store() {
         let times = LaunchKitTimes { viewed_at: Some(at("2026-05-03")), completed_at: None };
         tx.record_launch_kit(ada.id, times).await.unwrap();
         let patch = ClientPatch { plan: Some("pro".to_owned()), ..ClientPatch::default() };
-        tx.update_client(ada.id, &patch).await.unwrap();
+        tx.update_client(ada.id, &patch, now()).await.unwrap();
         let filter = AlertFilter { client: Some(ada.id), ..AlertFilter::default() };
         let alert = tx.alerts(&filter, 1).await.unwrap().remove(0);
         tx.lock_health_check().await.unwrap();
@@ -412,13 +435,13 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
         assert_eq!(tx.organization().await.unwrap().name, "Renamed");
         tx.publish_score_model(&standard, now()).await.unwrap();
         tx.set_event_names(&[]).await.unwrap();
-        assert_eq!(tx.api_keys().await.unwrap().len(), 2);
+        assert_eq!(tx.api_keys().await.unwrap().len(), 3);
         assert_eq!(tx.client_token_secret().await.unwrap(), "secret");
         tx.commit().await.unwrap();
     }
     let staff = Scope::Member(ours, Role::Staff);
     let mut tx = database.begin(staff).await.unwrap();
-    assert_eq!(tx.members().await.unwrap().len(), 3);
+    assert_eq!(tx.members().await.unwrap().len(), 4);
     assert_eq!(tx.api_keys().await.unwrap(), []);
     assert!(tx.client_token_secret().await.is_err());
     tx.update_organization(&OrganizationPatch {

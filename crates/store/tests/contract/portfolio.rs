@@ -52,7 +52,7 @@ on_both_databases!(a_standing_tells_profile_latest_score_and_open_alerts, async 
         plan: Some("pro".to_owned()),
         ..ClientPatch::default()
     };
-    tx.update_client(ada.id, &patch).await.unwrap();
+    tx.update_client(ada.id, &patch, now()).await.unwrap();
     tx.commit().await.unwrap();
     save(
         store,
@@ -142,7 +142,10 @@ on_both_databases!(every_change_of_a_standing_is_told_once_it_is_committed, asyn
         };
         let mut tx = store.begin(scope).await.unwrap();
         match step {
-            0 => tx.update_client(ada.id, &ClientPatch::default()).await.unwrap(),
+            0 => {
+                let refused = tx.update_client(ada.id, &ClientPatch::default(), now()).await;
+                assert_eq!(refused.unwrap(), None);
+            }
             1 => tx.create_member(&member, now()).await.unwrap(),
             2 => tx.set_client_owner(ada.id, Some(member.id)).await.unwrap(),
             3 => tx.open_alert(ada.id, &alert, "", false).await.unwrap(),

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::EventType,
+    engagement::{EventType, Windows},
     id::{ClientId, OrganizationId},
     score::{
         BandFloors, Components, FeedbackKind, LaunchKit, Previous, Score, ScoreInputs, ScoreModel,
@@ -10,7 +10,8 @@ use mainstay_core::{
     },
 };
 use mainstay_store::{
-    Feedback, LaunchKitTimes, OnboardingTask, Scope, ScoreRow, StaleClient, Store, TaskStatus,
+    Feedback, LaunchKitTimes, OnboardingTask, Recorded, Scope, ScoreRow, StaleClient, Store,
+    TaskStatus,
 };
 
 use crate::fixtures::{at, client, day, event, found, fresh, now, organization, send};
@@ -36,6 +37,7 @@ pub(crate) fn score(as_of: &str, overall: i64, previous: Option<(&str, i64)>) ->
             ratings: 2,
             rating_sum: 150,
             last: Some(at("2026-05-18T09:30:00.123456Z")),
+            known_at: Some(at("2026-05-25T09:30:00Z")),
         },
         overall,
         components: Components {
@@ -47,6 +49,7 @@ pub(crate) fn score(as_of: &str, overall: i64, previous: Option<(&str, i64)>) ->
         },
         coverage: 85,
         previous,
+        incomparable: None,
         change,
         trend: ScoreModel::standard().trend(change),
         band: ScoreModel::standard().band(overall),
@@ -79,10 +82,20 @@ on_both_databases!(a_score_is_kept_as_it_was_computed, async |store| {
     assert_eq!(full.trend, Trend::Declining);
     save(store, ours, "2026-05-12", &[(ada, bare.clone())], now()).await;
     save(store, ours, "2026-05-19", &[(ada, full.clone())], now()).await;
-    let row = |date, score| ScoreRow { client: ada, day: day(date), score, computed_at: now() };
+    let mut uncomparable = bare.clone();
+    uncomparable.inputs.as_of = at("2026-05-20T10:00:00Z");
+    uncomparable.incomparable = Some(at("2026-05-12T10:00:00Z"));
+    save(store, ours, "2026-05-20", &[(ada, uncomparable.clone())], now()).await;
+    let row = |date, score: Score| ScoreRow {
+        client: ada,
+        day: day(date),
+        recorded: Recorded { as_of: score.inputs.as_of, model: 1 },
+        score,
+        computed_at: now(),
+    };
     assert_eq!(
         of_client(store, ours, ada).await,
-        [row("2026-05-12", bare), row("2026-05-19", full)]
+        [row("2026-05-12", bare), row("2026-05-19", full), row("2026-05-20", uncomparable)]
     );
 });
 
@@ -95,9 +108,12 @@ on_both_databases!(a_client_has_one_score_a_day_and_the_last_one_counts, async |
     save(store, ours, "2026-05-19", &[(ada, first.clone()), (bob, first.clone())], now()).await;
     let later = at("2026-05-21T12:00:00Z");
     save(store, ours, "2026-05-19", &[(ada, second.clone())], later).await;
-    let row = |client, score, computed_at| ScoreRow {
+    // Facts that were read before that score was computed come too late.
+    save(store, ours, "2026-05-19", &[(ada, first.clone())], now()).await;
+    let row = |client, score: Score, computed_at| ScoreRow {
         client,
         day: day("2026-05-19"),
+        recorded: Recorded { as_of: score.inputs.as_of, model: 1 },
         score,
         computed_at,
     };
@@ -238,6 +254,11 @@ on_both_databases!(what_comes_late_makes_scores_stale_from_its_time_on, async |s
     let cleo = found(store, ours, "cleo").await;
     let entry = &stale(store, ours).await[1];
     assert_eq!((entry.client, entry.created_at), (cleo.id, cleo.created_at));
+
+    let bob = found(store, ours, "bob").await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.stale_since(cleo.id).await.unwrap(), Some(at("2026-05-07")));
+    assert_eq!(tx.stale_since(bob.id).await.unwrap(), None, "nothing of it came late");
 });
 
 on_both_databases!(
@@ -263,6 +284,7 @@ on_both_databases!(
             normalised: 100,
             comment: None,
             given_at: at("2026-05-02"),
+            self_told: false,
         };
         let (of_feedback, of_kit) = (id("feedback").await, id("kit").await);
         let (of_late_task, of_task) = (id("late task").await, id("task").await);
@@ -282,6 +304,8 @@ on_both_databases!(
         let mut all = vec![
             expected("feedback", "2026-05-02"),
             expected("kit", "2026-05-03"),
+            // Later than every score: unlike an event, nothing else would tell of it.
+            expected("late task", "2026-05-11"),
             expected("task", "2026-05-05"),
         ];
         assert_eq!(stale_since(store, ours).await, all);
@@ -289,7 +313,7 @@ on_both_databases!(
         let status = Some(TaskStatus::Completed);
         tx.update_task(of_late_task, late.id, None, status, at("2026-05-09")).await.unwrap();
         tx.commit().await.unwrap();
-        all.insert(2, expected("late task", "2026-05-09"));
+        all[2] = expected("late task", "2026-05-09");
         assert_eq!(stale_since(store, ours).await, all);
     }
 );
@@ -316,12 +340,165 @@ on_both_databases!(mending_forgets_only_what_it_has_mended, async |store| {
     seen.sort_by(|a, b| a.external_id.cmp(&b.external_id));
     assert_eq!(seen, stale(store, ours).await);
 
-    // Something even earlier arrives for ada while bob and she are being mended.
-    send(store, ours, &[login("ada", "2", "2026-05-04")]).await;
+    // Whoever is seen to is taken off the list first, so that what arrives meanwhile counts again.
+    let (ada, bob) = (seen[0].client, seen[1].client);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.clear_stale(&seen[0]).await.unwrap();
-    tx.clear_stale(&seen[1]).await.unwrap();
+    let taken = tx.take_stale(&[ada, bob]).await.unwrap();
+    assert_eq!((taken[&ada], taken[&bob]), (at("2026-05-05"), at("2026-05-05")));
+    assert!(!tx.is_stale(ada).await.unwrap());
+    assert!(tx.take_stale(&[ada]).await.unwrap().is_empty());
+    tx.mark_stale_since(bob, at("2026-05-07")).await.unwrap();
     tx.commit().await.unwrap();
+    send(store, ours, &[login("ada", "2", "2026-05-08")]).await;
     let left: Vec<_> = stale_since(store, ours).await;
-    assert_eq!(left, [("ada".to_owned(), at("2026-05-04")), ("cleo".to_owned(), at("2026-05-05"))]);
+    let expected = |name: &str, since: &str| (name.to_owned(), at(since));
+    assert_eq!(
+        left,
+        [
+            expected("ada", "2026-05-08"),
+            expected("bob", "2026-05-07"),
+            expected("cleo", "2026-05-05")
+        ]
+    );
+});
+
+on_both_databases!(a_score_of_an_earlier_day_makes_later_ones_stale, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = client(store, ours, "ada", "2026-01-01").await.id;
+    let bob = client(store, ours, "bob", "2026-01-01").await.id;
+    let of = |as_of: &str| score(as_of, 50, None);
+    save(store, ours, "2026-05-19", &[(ada, of("2026-05-19")), (bob, of("2026-05-19"))], now())
+        .await;
+    save(store, ours, "2026-05-20", &[(ada, of("2026-05-20"))], now()).await;
+    assert_eq!(stale(store, ours).await, [], "in their order");
+    save(store, ours, "2026-05-12", &[(ada, of("2026-05-12"))], now()).await;
+    assert_eq!(stale_since(store, ours).await, [("ada".to_owned(), at("2026-05-12"))]);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.take_stale(&[ada]).await.unwrap();
+    // Mended from the oldest to the newest, those of later days are seen to anyway.
+    tx.save_mended_scores(day("2026-05-12"), &[(ada, of("2026-05-12"))], now()).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(stale(store, ours).await, []);
+});
+
+on_both_databases!(
+    what_came_since_scores_were_announced_is_settled_before_more_are,
+    async |store| {
+        let ours = organization(store, "UTC").await;
+        let login = |client: &str, id: &str, when: &str| event(client, id, EventType::Login, when);
+        let outdated = async |now: &str| {
+            let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+            tx.scores_are_outdated(at(now)).await.unwrap()
+        };
+        send(store, ours, &[login("ada", "1", "2026-05-01"), login("bob", "1", "2026-05-01")])
+            .await;
+        assert!(!outdated("2026-05-20").await, "there are no scores yet");
+        announce(store, ours, "2026-05-10").await;
+        assert!(!outdated("2026-05-20").await);
+        send(store, ours, &[login("ada", "2", "2026-05-10"), login("ada", "3", "2026-05-11")])
+            .await;
+        send(store, ours, &[login("bob", "2", "2026-05-12")]).await;
+        assert!(!outdated("2026-05-10").await, "it has not happened by then");
+        assert!(outdated("2026-05-11").await);
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        let arrivals = tx.arrivals((at("2026-05-10"), at("2026-05-12"))).await.unwrap();
+        assert_eq!(arrivals.into_values().collect::<Vec<_>>(), [at("2026-05-11")]);
+        tx.settle_arrivals(at("2026-05-12")).await.unwrap();
+        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-12")));
+        tx.commit().await.unwrap();
+        assert_eq!(stale_since(store, ours).await, [("ada".to_owned(), at("2026-05-10"))]);
+        assert!(outdated("2026-05-12").await, "what is stale is");
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        tx.settle_arrivals(at("2026-05-13")).await.unwrap();
+        tx.settle_arrivals(at("2026-05-09")).await.unwrap();
+        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-13")));
+        tx.commit().await.unwrap();
+        assert_eq!(stale(store, ours).await.len(), 2, "and bob, whose event has happened now");
+    }
+);
+
+on_both_databases!(
+    a_run_of_everybody_settles_only_scores_that_are_later_than_announced,
+    async |store| {
+        let ours = organization(store, "UTC").await;
+        let ada = client(store, ours, "ada", "2026-01-01").await.id;
+        let bob = client(store, ours, "bob", "2026-01-01").await.id;
+        announce(store, ours, "2026-05-19T08:00:00Z").await;
+        let scores = [(ada, score("2026-05-19T07:00:00Z", 50, None))];
+        save(store, ours, "2026-05-19", &scores, now()).await;
+        let scores = [(bob, score("2026-05-19T09:00:00Z", 50, None))];
+        save(store, ours, "2026-05-19", &scores, now()).await;
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        tx.settle_later_scores(at("2026-05-20")).await.unwrap();
+        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-20")));
+        tx.commit().await.unwrap();
+        assert_eq!(
+            stale_since(store, ours).await,
+            [("bob".to_owned(), at("2026-05-19T08:00:00Z"))]
+        );
+    }
+);
+
+on_both_databases!(clients_that_changed_on_a_day_are_told, async |store| {
+    let ours = organization(store, "UTC").await;
+    for name in ["event", "feedback", "kit", "quiet", "task"] {
+        client(store, ours, name, "2026-01-01").await;
+    }
+    let id = async |name: &str| found(store, ours, name).await.id;
+    let (of_feedback, of_kit, of_task) = (id("feedback").await, id("kit").await, id("task").await);
+    send(store, ours, &[event("event", "1", EventType::Login, "2026-05-20T09:00:00Z")]).await;
+    send(store, ours, &[event("quiet", "1", EventType::Login, "2026-05-19T09:00:00Z")]).await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    let feedback = Feedback {
+        self_told: false,
+        id: fresh(),
+        kind: FeedbackKind::Thumbs,
+        rating: 1,
+        normalised: 100,
+        comment: None,
+        given_at: at("2026-05-20T10:00:00Z"),
+    };
+    tx.create_feedback(of_feedback, &feedback).await.unwrap();
+    let viewed = LaunchKitTimes { viewed_at: Some(at("2026-05-20T11:00:00Z")), completed_at: None };
+    tx.record_launch_kit(of_kit, viewed).await.unwrap();
+    let task = OnboardingTask {
+        id: fresh(),
+        title: "Connect".to_owned(),
+        status: TaskStatus::Pending,
+        created_at: at("2026-05-20T11:30:00Z"),
+        updated_at: at("2026-05-20T11:30:00Z"),
+    };
+    tx.create_task(of_task, &task).await.unwrap();
+    tx.commit().await.unwrap();
+    let chunk = crate::fixtures::everybody(store, ours, now()).await;
+    let zone = jiff::tz::TimeZone::UTC;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    let changed = tx.changed_clients(&chunk, (day("2026-05-20"), &zone), now()).await.unwrap();
+    let names: Vec<&str> = chunk
+        .clients
+        .iter()
+        .filter(|(client, _)| changed.contains(&client.id))
+        .map(|(_, name)| name.as_str())
+        .collect();
+    let mut names = names;
+    names.sort_unstable();
+    assert_eq!(names, ["event", "feedback", "kit", "task"]);
+    let histories =
+        tx.client_histories(&chunk, (day("2026-05-05"), day("2026-05-20"))).await.unwrap();
+    let of = |name: &str| {
+        let client = chunk.clients.iter().find(|(_, known)| known == name).unwrap().0.id;
+        histories.iter().find(|history| history.client() == client).unwrap()
+    };
+    let changed_at = |name: &str| of(name).last_change_before(now());
+    assert_eq!(changed_at("quiet"), None);
+    assert_eq!(changed_at("feedback"), Some(at("2026-05-20T10:00:00Z")));
+    assert_eq!(changed_at("kit"), Some(at("2026-05-20T11:00:00Z")));
+    assert_eq!(changed_at("task"), Some(at("2026-05-20T11:30:00Z")));
+    // They count from their own time on, whichever instant the events are counted for.
+    let windows = Windows::at(at("2026-05-20"), zone);
+    let (early, late) =
+        (of("task").facts(&windows, None, 90), of("task").facts(&windows, Some(now()), 90));
+    assert_eq!((early.tasks.total, late.tasks.total), (0, 1));
+    assert_eq!(of("kit").facts(&windows, Some(now()), 90).launch_kit, LaunchKit::Viewed);
+    assert_eq!(of("feedback").facts(&windows, Some(now()), 90).ratings, (1, 100));
 });

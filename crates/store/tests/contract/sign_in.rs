@@ -5,7 +5,8 @@ use mainstay_core::{
     id::{MemberId, OrganizationId},
 };
 use mainstay_store::{
-    FoundPassword, LinkKind, MemberAccess, NewMember, NewSignInLink, Role, Scope, SeenName, Store,
+    ClientLockout, FoundPassword, LinkKind, MemberAccess, MemberSession, NewMember, NewSignInLink,
+    RecordedFailures, Role, Scope, SeenName, SignInFailures, Store,
 };
 
 use crate::fixtures::{at, day, event, fresh, now, organization, send};
@@ -45,6 +46,110 @@ on_both_databases!(a_password_is_found_by_address_in_every_organization, async |
     assert_eq!(tx.passwords_of("bob@x.org").await.unwrap(), []);
     assert_eq!(tx.members_with("ada@x.org").await.unwrap().len(), 2);
     assert_eq!(tx.members_with("eve@x.org").await.unwrap(), []);
+});
+
+on_both_databases!(a_member_sees_its_sessions_and_ends_one, async |store| {
+    let ours = organization(store, "UTC").await;
+    let (ada, bob) =
+        (member(store, ours, "ada@x.org").await, member(store, ours, "bob@x.org").await);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.create_session([51; 32], ada, now()).await.unwrap();
+    tx.create_session([52; 32], ada, at(LATER)).await.unwrap();
+    tx.create_session([53; 32], bob, now()).await.unwrap();
+    let listed = tx.sessions_of(ada).await.unwrap();
+    let one = |hash, at| MemberSession { hash: [hash; 32], created_at: at, used_at: at };
+    assert_eq!(listed, [one(52, at(LATER)), one(51, now())]);
+    assert!(!tx.delete_session_of(ada, [53; 32]).await.unwrap(), "it is bob's");
+    assert!(tx.delete_session_of(ada, [51; 32]).await.unwrap());
+    assert!(!tx.delete_session_of(ada, [51; 32]).await.unwrap());
+    assert_eq!(tx.sessions_of(ada).await.unwrap(), [one(52, at(LATER))]);
+    assert_eq!(tx.sessions_of(bob).await.unwrap(), [one(53, now())]);
+});
+
+on_both_databases!(wrong_passwords_are_counted_until_the_member_knows_of_them, async |store| {
+    let ours = organization(store, "UTC").await;
+    let ada = member(store, ours, "ada@x.org").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.create_session([61; 32], ada, now()).await.unwrap();
+    let first = tx.record_sign_in_failure(ada, "192.0.2.1", now()).await.unwrap();
+    let failures = SignInFailures { count: 1, since: now(), last_at: now() };
+    assert_eq!(first, RecordedFailures { failures, places: vec!["192.0.2.1".to_owned()] });
+    let second = tx.record_sign_in_failure(ada, "2001:db8::1", at(LATER)).await.unwrap();
+    assert_eq!(second.failures.count, 2);
+    assert_eq!(second.places, ["2001:db8::1", "192.0.2.1"]);
+    tx.commit().await.unwrap();
+    let failures = async || {
+        let mut tx = store.read(Scope::System).await.unwrap();
+        tx.find_session([61; 32]).await.unwrap().unwrap().failures
+    };
+    let expected = SignInFailures { count: 2, since: now(), last_at: at(LATER) };
+    assert_eq!(failures().await, Some(expected));
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.forget_sign_in_failures(ada).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(failures().await, None);
+});
+
+on_both_databases!(the_latest_places_of_wrong_passwords_are_remembered, async |store| {
+    let ours = organization(store, "UTC").await;
+    let (ada, bob) =
+        (member(store, ours, "ada@x.org").await, member(store, ours, "bob@x.org").await);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.record_sign_in_failure(bob, "203.0.113.1", now()).await.unwrap();
+    for place in [1, 2, 3, 1, 4, 5, 6] {
+        let place = format!("192.0.2.{place}");
+        tx.record_sign_in_failure(ada, &place, now()).await.unwrap();
+    }
+    let last = tx.record_sign_in_failure(ada, "192.0.2.5", now()).await.unwrap();
+    assert_eq!(last.failures.count, 8);
+    assert_eq!(last.places, ["192.0.2.5", "192.0.2.6", "192.0.2.4", "192.0.2.1", "192.0.2.3"]);
+    tx.commit().await.unwrap();
+});
+
+on_both_databases!(a_session_is_confirmed_when_it_begins_and_again_later, async |store| {
+    let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
+    let ada = member(store, ours, "ada@x.org").await;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.create_session([71; 32], ada, now()).await.unwrap();
+    tx.create_session([72; 32], ada, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let confirmed_at = async |hash| {
+        let mut tx = store.read(Scope::System).await.unwrap();
+        tx.find_session(hash).await.unwrap().unwrap().confirmed_at
+    };
+    assert_eq!(confirmed_at([71; 32]).await, now());
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    tx.confirm_session([71; 32], at(LATER)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(confirmed_at([71; 32]).await, now(), "another organization confirmed it");
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.confirm_session([71; 32], at(LATER)).await.unwrap();
+    tx.commit().await.unwrap();
+    assert_eq!(confirmed_at([71; 32]).await, at(LATER));
+    assert_eq!(confirmed_at([72; 32]).await, now(), "only the session that was confirmed");
+});
+
+on_both_databases!(what_let_a_client_in_ends_from_an_instant_on, async |store| {
+    let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.client_lockout("ada").await.unwrap(), ClientLockout::default());
+    tx.lock_client_out("ada", true, now()).await.unwrap();
+    let both = ClientLockout { sessions_from: Some(now()), tokens_from: Some(now()) };
+    assert_eq!(tx.client_lockout("ada").await.unwrap(), both);
+    // Signing out later ends sessions, and leaves tokens as they were.
+    tx.lock_client_out("ada", false, at(LATER)).await.unwrap();
+    let later = ClientLockout { sessions_from: Some(at(LATER)), ..both };
+    assert_eq!(tx.client_lockout("ada").await.unwrap(), later);
+    tx.lock_client_out("bob", false, now()).await.unwrap();
+    let bob = ClientLockout { sessions_from: Some(now()), tokens_from: None };
+    assert_eq!(tx.client_lockout("bob").await.unwrap(), bob);
+    tx.commit().await.unwrap();
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    assert_eq!(tx.client_lockout("ada").await.unwrap(), ClientLockout::default());
+    drop(tx);
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    assert_eq!(tx.forget_client_lockouts(at(LATER)).await.unwrap(), 1, "bob's");
+    assert_eq!(tx.client_lockout("ada").await.unwrap(), later);
 });
 
 on_both_databases!(a_session_is_found_until_it_is_ended, async |store| {
@@ -196,6 +301,16 @@ on_both_databases!(sites_are_listed_once_each, async |store| {
     assert!(tx.remove_allowed_site("https://a.example").await.unwrap());
     assert!(!tx.remove_allowed_site("https://a.example").await.unwrap());
     assert_eq!(tx.allowed_sites().await.unwrap(), ["https://b.example"]);
+    tx.commit().await.unwrap();
+    let theirs = organization(store, "UTC").await;
+    let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
+    tx.add_allowed_site("https://c.example", now()).await.unwrap();
+    tx.commit().await.unwrap();
+    let mut tx = store.read(Scope::System).await.unwrap();
+    let mut all = tx.all_allowed_sites().await.unwrap();
+    all.sort_by(|a, b| a.1.cmp(&b.1));
+    let expected = [(ours, "https://b.example"), (theirs, "https://c.example")];
+    assert_eq!(all, expected.map(|(whose, site)| (whose, site.to_owned())));
 });
 
 on_both_databases!(custom_names_are_counted_the_most_frequent_first, async |store| {

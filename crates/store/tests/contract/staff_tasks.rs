@@ -3,7 +3,6 @@
 use mainstay_core::{
     id::{MemberId, OrganizationId, StaffTaskId},
     playbook::StaffTaskState,
-    time::time_zone,
 };
 use mainstay_store::{
     Client, ClientPatch, NewMember, Role, Scope, StaffTask, StaffTaskFilter, Store, new_id,
@@ -54,7 +53,7 @@ on_both_databases!(a_task_is_kept_as_it_was_made_and_changed, async |store| {
     let mut ada = client(store, ours, "ada", "2026-05-01").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let patch = ClientPatch { name: Some("Ada".to_owned()), ..ClientPatch::default() };
-    tx.update_client(ada.id, &patch).await.unwrap();
+    tx.update_client(ada.id, &patch, now()).await.unwrap();
     tx.commit().await.unwrap();
     ada.profile.name = Some("Ada".to_owned());
     let ines = member(store, ours).await;
@@ -163,7 +162,7 @@ on_both_databases!(tasks_move_with_the_client_that_turns_out_to_be_another, asyn
     let task = StaffTask { id: new_id(now()), ..staff_task(&lead, "2026-05-19") };
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.create_staff_tasks(std::slice::from_ref(&task)).await.unwrap();
-    tx.merge_client("lead", "ada", &time_zone("UTC").unwrap(), now()).await.unwrap();
+    crate::merging::merge_in(&mut tx, "lead", "ada").await;
     tx.commit().await.unwrap();
     let ada = found(store, ours, "ada").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();

@@ -90,7 +90,7 @@ on_both_databases!(the_store_works_on_after_every_kind_of_error, async |store| {
         assert!(tx.create_client(&ada).await.is_err());
         drop(tx);
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        assert!(tx.update_client(fresh(), &ClientPatch::default()).await.is_err());
+        assert!(tx.update_client(fresh(), &ClientPatch::default(), now()).await.is_err());
         let _ = tx.commit().await;
         drop(store.read(Scope::Service(ours)).await.unwrap());
     }
@@ -100,13 +100,13 @@ on_both_databases!(the_store_works_on_after_every_kind_of_error, async |store| {
 
 on_both_databases!(a_closed_store_answers_with_an_error, async |store| {
     let other = store.reopened().await;
-    other.ping().await.unwrap();
+    other.check_writable().await.unwrap();
     assert_eq!(other.is_postgres(), store.url().starts_with("postgres"));
     other.close().await;
-    assert!(other.ping().await.is_err());
+    assert!(other.check_writable().await.is_err());
     assert!(other.begin(Scope::System).await.is_err());
     assert!(other.read(Scope::System).await.is_err());
-    store.ping().await.unwrap();
+    store.check_writable().await.unwrap();
 });
 
 on_both_databases!(a_tenant_query_without_a_tenant_is_a_mistake_in_the_code, async |store| {

@@ -103,7 +103,7 @@ pub(crate) async fn touch_notices_of_others(
     let end = ended(MessageState::Delivered);
     assert!(!tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
     tx.forget_webhook_messages(at("2030-01-01")).await.unwrap();
-    tx.take_alert_news(false).await.unwrap();
+    tx.take_alert_news().await.unwrap();
     assert!(!tx.set_daily_digest(member, true).await.unwrap());
     assert!(!tx.begin_sending_to_staff(letter, now()).await.unwrap());
     assert_eq!(tx.staff_email(letter).await.unwrap(), None);
@@ -229,6 +229,16 @@ on_both_databases!(
     }
 );
 
+on_both_databases!(messages_of_an_endpoint_are_put_off_but_never_brought_forward, async |store| {
+    let (ours, _, alert, id) = with_webhook(store).await;
+    let mut tx = service(store, ours).await;
+    tx.queue_webhook_messages(&[message(id, &[alert])], now()).await.unwrap();
+    tx.defer_webhook_messages(id, later(90)).await.unwrap();
+    tx.defer_webhook_messages(id, later(59)).await.unwrap();
+    assert_eq!(tx.webhooks_due(later(89)).await.unwrap(), []);
+    assert_eq!(tx.webhooks_due(later(90)).await.unwrap(), [id]);
+});
+
 on_both_databases!(a_message_is_held_resent_listed_and_forgotten, async |store| {
     let (ours, _, alert, id) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
@@ -266,7 +276,7 @@ on_both_databases!(a_message_is_held_resent_listed_and_forgotten, async |store| 
     assert_eq!(tx.told_of(&[alert]).await.unwrap().len(), 0);
 });
 
-on_both_databases!(news_is_taken_once_and_held_with_what_comes_after_it, async |store| {
+on_both_databases!(news_is_taken_once_and_held_until_its_alert_is_released, async |store| {
     let (ours, ada, alert, _) = with_webhook(store).await;
     let other = episode(AlertType::ScoreDrop, Severity::Critical, "2026-05-20T10:00:00Z");
     open(store, ours, ada, &other).await;
@@ -275,7 +285,7 @@ on_both_databases!(news_is_taken_once_and_held_with_what_comes_after_it, async |
     tx.set_client_owner(ada, Some(grace)).await.unwrap();
     let all = [
         news(alert, Change::Opened, true),
-        news(alert, Change::Resolved, false),
+        news(alert, Change::Worsened, true),
         news(other.id, Change::Opened, false),
     ];
     tx.keep_alert_news(&all).await.unwrap();
@@ -285,14 +295,27 @@ on_both_databases!(news_is_taken_once_and_held_with_what_comes_after_it, async |
     assert!(!tx.organizations_with_old_news(now()).await.unwrap().contains(&ours));
     drop(tx);
     let mut tx = service(store, ours).await;
-    let taken = tx.take_alert_news(true).await.unwrap();
+    let taken = tx.take_alert_news().await.unwrap();
     assert_eq!(taken.len(), 1);
     let (one, words) = &taken[0];
     assert_eq!((one.alert, one.client, one.owner), (other.id, ada, Some(grace)));
     assert_eq!((one.change, words.as_str()), (Change::Opened, "It opened."));
-    assert_eq!(tx.take_alert_news(true).await.unwrap(), []);
-    assert_eq!(tx.take_alert_news(false).await.unwrap().len(), 2);
-    assert_eq!(tx.take_alert_news(false).await.unwrap(), []);
+    assert_eq!(tx.take_alert_news().await.unwrap(), []);
+    tx.commit().await.unwrap();
+    // Nobody opens a transaction each second for what is held.
+    let mut tx = store.read(Scope::System).await.unwrap();
+    assert!(!tx.organizations_with_old_news(later(1)).await.unwrap().contains(&ours));
+    drop(tx);
+    let mut tx = service(store, ours).await;
+    tx.release_alert(ada, alert, now()).await.unwrap();
+    assert_eq!(tx.take_alert_news().await.unwrap().len(), 2);
+    assert_eq!(tx.take_alert_news().await.unwrap(), []);
+    let unseen = [news(alert, Change::Opened, true), news(other.id, Change::Opened, false)];
+    tx.keep_alert_news(&unseen).await.unwrap();
+    tx.forget_held_news(alert).await.unwrap();
+    tx.forget_held_news(other.id).await.unwrap();
+    tx.release_alert(ada, alert, now()).await.unwrap();
+    assert_eq!(tx.take_alert_news().await.unwrap().len(), 1, "what is not held stays");
 
     let noticed = tx.noticed_alerts(&[alert, fresh()]).await.unwrap();
     assert_eq!(noticed.len(), 1);
@@ -386,12 +409,17 @@ on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
     tx.delete_client(ada, now()).await.unwrap();
     let left = tx.webhook_messages(id, None, 9).await.unwrap();
     assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [messages[1].id]);
-    assert_eq!(tx.take_alert_news(false).await.unwrap(), []);
+    assert_eq!(tx.take_alert_news().await.unwrap(), []);
 });
 
 on_both_databases!(a_notice_reads_as_it_was_written, async |store| {
     let (ours, .., id) = with_webhook(store).await;
-    let silence = SilenceNotice { organization: "acme".to_owned(), last_event_at: now() };
+    let silence = SilenceNotice {
+        organization: "acme".to_owned(),
+        last_event_at: now(),
+        clients: None,
+        write_key: None,
+    };
     let notice = Notice { event: Event::DataSilent(silence), timestamp: now() };
     let new = NewWebhookMessage { notice: notice.clone(), by_hand: true, ..message(id, &[]) };
     let mut tx = service(store, ours).await;

@@ -1,11 +1,14 @@
-use std::fmt;
+use std::{borrow::Cow, fmt};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Deserializer, de};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 
 use super::Text;
-use crate::engagement::{EventError, MAX_CLIENT_ID_CHARS, check_required, parse_timestamp};
+use crate::engagement::{
+    EventError, MAX_CLIENT_ID_CHARS, MAX_DURATION_SECONDS, check_required, json::field_at_fault,
+    normalize_id, parse_timestamp, unreadable,
+};
 
 /// The calls of Segment's API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,8 +82,9 @@ pub struct SegmentMessage<'a> {
     timestamp: Option<Text<'a>>,
     #[serde(borrow)]
     original_timestamp: Option<Text<'a>>,
+    /// As it was sent: whatever it is, it must not keep the message from being read.
     #[serde(borrow)]
-    sent_at: Option<Text<'a>>,
+    sent_at: Option<&'a RawValue>,
     #[serde(borrow)]
     channel: Option<Text<'a>>,
 }
@@ -104,6 +108,8 @@ struct Context<'a> {
 struct Page<'a> {
     #[serde(borrow)]
     path: Option<Text<'a>>,
+    #[serde(borrow)]
+    url: Option<Text<'a>>,
 }
 
 impl<'a> SegmentMessage<'a> {
@@ -116,7 +122,11 @@ impl<'a> SegmentMessage<'a> {
         if !json.trim_ascii_start().starts_with('{') {
             return Err(EventError::new("message", "is not an object; send one"));
         }
-        serde_json::from_str(json).map_err(|error| unreadable(json, &error))
+        serde_json::from_str(json).map_err(|error| {
+            let alone = |json: &str| serde_json::from_str::<SegmentMessage<'_>>(json).err();
+            field_at_fault(json, &FIELDS, alone)
+                .unwrap_or_else(|| unreadable(&error, "message", &FIELDS))
+        })
     }
 
     /// The same message, taken for a call where it does not say which it is.
@@ -140,33 +150,76 @@ impl<'a> SegmentMessage<'a> {
         })
     }
 
+    /// The user that the message is about, if it names one.
+    pub(super) fn named_user(&self) -> Option<Cow<'_, str>> {
+        id(self.user_id.as_ref())
+    }
+
+    /// The visitor that the message is about, if it names one.
+    pub(super) fn visitor(&self) -> Option<Cow<'_, str>> {
+        id(self.anonymous_id.as_ref())
+    }
+
     /// The user that the message is about.
-    pub(super) fn user(&self) -> Result<&str, EventError> {
-        let user = self.user_id.as_deref().unwrap_or_default();
-        if user.trim().is_empty() && self.anonymous_id.as_deref().is_some_and(|id| !id.is_empty()) {
-            return Err(EventError::new(
+    pub(super) fn user(&self) -> Result<Cow<'_, str>, EventError> {
+        match self.named_user() {
+            Some(user) => {
+                check_required("userId", &user, MAX_CLIENT_ID_CHARS)?;
+                Ok(user)
+            }
+            None if self.visitor().is_some() => Err(EventError::new(
                 "userId",
-                "is missing, and an anonymousId alone names no client; call identify with the \
-                 user's id first",
-            ));
+                "is missing, and an anonymousId alone names nobody here; send the user's id too, \
+                 as SDKs do once the user has signed in and identify was called",
+            )),
+            None => Err(EventError::new(
+                "userId",
+                format!("is empty; send 1 to {MAX_CLIENT_ID_CHARS} characters"),
+            )),
         }
-        check_required("userId", user, MAX_CLIENT_ID_CHARS)?;
-        Ok(user)
     }
 
-    pub(super) fn context_group_id(&self) -> Option<&str> {
-        let context = self.context.as_ref()?;
-        context.group_id.as_deref().filter(|group| !group.trim().is_empty())
+    pub(super) fn context_group_id(&self) -> Option<Cow<'_, str>> {
+        id(self.context.as_ref()?.group_id.as_ref())
     }
 
-    pub(super) fn session_id(&self) -> Option<String> {
-        self.context.as_ref()?.session_id.as_deref().map(str::to_owned)
+    /// The visit: what the SDK says, else what the app put among the properties.
+    pub(super) fn take_session_id(&mut self) -> Option<String> {
+        let told = self.context.as_ref().and_then(|context| context.session_id.as_deref());
+        if let Some(told) = told.filter(|told| !told.is_empty()) {
+            return Some(told.to_owned());
+        }
+        let text = match self.properties.get("session_id")? {
+            Value::String(text) if !text.trim().is_empty() => text.clone(),
+            Value::Number(number) if !number.is_f64() => number.to_string(),
+            _ => return None,
+        };
+        self.properties.remove("session_id");
+        Some(text)
     }
 
+    /// How long it took, where the app says so in whole seconds of up to a day. What is no such number
+    /// stays among the properties.
+    pub(super) fn take_duration(&mut self) -> Option<i64> {
+        let seconds = match self.properties.get("duration_seconds")? {
+            Value::String(text) => text.trim().parse().ok()?,
+            other => other.as_i64()?,
+        };
+        let plausible = (0..=MAX_DURATION_SECONDS).contains(&seconds);
+        plausible.then(|| {
+            self.properties.remove("duration_seconds");
+            seconds
+        })
+    }
+
+    /// The page: its path, wherever it was sent, else that of its URL.
     pub(super) fn page_path(&self) -> Option<String> {
-        let told = self.properties.get("path").and_then(Value::as_str);
-        let page = || self.context.as_ref()?.page.as_ref()?.path.as_deref();
-        told.or_else(page).map(str::to_owned)
+        let page = self.context.as_ref().and_then(|context| context.page.as_ref());
+        let property = |name: &str| self.properties.get(name).and_then(Value::as_str);
+        let path = [property("path"), page.and_then(|page| page.path.as_deref())];
+        let url = [property("url"), page.and_then(|page| page.url.as_deref())];
+        let path = path.into_iter().flatten().find(|path| !path.is_empty()).map(str::to_owned);
+        path.or_else(|| url.into_iter().flatten().find_map(path_of_url))
     }
 
     /// What a page or screen is called.
@@ -185,7 +238,7 @@ impl<'a> SegmentMessage<'a> {
     /// When it happened by the client's clock. `originalTimestamp` is what the SDK saw, where
     /// something on the way has put another `timestamp` beside it. Rudder's SDKs for servers put
     /// the time of the call there, and what the app says itself into `timestamp`.
-    pub(super) fn happened_at(&self) -> Result<Option<Timestamp>, EventError> {
+    pub fn happened_at(&self) -> Result<Option<Timestamp>, EventError> {
         let from_server = self.channel.as_deref() == Some("server");
         let original = self.original_timestamp.as_ref();
         match (original.filter(|_| !from_server || self.timestamp.is_none()), &self.timestamp) {
@@ -196,45 +249,54 @@ impl<'a> SegmentMessage<'a> {
     }
 
     /// When it was sent, by the same clock.
-    pub(super) fn sent_at(&self, batch: Option<&str>) -> Result<Option<Timestamp>, EventError> {
-        let text = self.sent_at.as_deref().or(batch);
-        text.map(|text| parse_timestamp("sentAt", text)).transpose()
+    pub(super) fn sent_at(&self, batch: Option<Timestamp>) -> Option<Timestamp> {
+        match self.sent_at {
+            Some(sent_at) => read_sent_at(sent_at),
+            None => batch,
+        }
+    }
+
+    /// The same message without the time of its sending, as a file has it: it was not sent through the
+    /// client's clock.
+    #[must_use]
+    pub fn unsent(self) -> Self {
+        Self { sent_at: None, ..self }
     }
 }
 
-/// Says which field cannot be read. Told of a message that was not read the quick way only: keeping
-/// track of where one is costs a tenth.
-fn unreadable(json: &str, error: &serde_json::Error) -> EventError {
-    const FIELDS: [&str; 14] = [
-        "type",
-        "messageId",
-        "userId",
-        "anonymousId",
-        "previousId",
-        "groupId",
-        "event",
-        "name",
-        "properties",
-        "traits",
-        "context",
-        "timestamp",
-        "originalTimestamp",
-        "sentAt",
-    ];
-    let fields: Map<String, Value> = serde_json::from_str(json).unwrap_or_default();
-    let alone = |name: &str| {
-        let value = fields.get(name)?;
-        let only = Value::Object(Map::from_iter([(name.to_owned(), value.clone())])).to_string();
-        serde_json::from_str::<SegmentMessage<'_>>(&only).err()
-    };
-    let found = FIELDS.iter().find_map(|name| alone(name).map(|error| (*name, error)));
-    let (field, message) = match &found {
-        Some((field, error)) => (*field, error.to_string()),
-        None => ("message", error.to_string()),
-    };
-    let (reason, _place) = message.split_once(" at line").unwrap_or((&message, ""));
-    let reason: String = reason.chars().take(200).collect();
-    EventError::new(field, format!("{reason}; send it as Segment's API has it"))
+/// The time of a `sentAt`. One that is no time says nothing of the sender's clock, and is no reason to
+/// refuse what was sent.
+pub fn read_sent_at(sent: &RawValue) -> Option<Timestamp> {
+    let text: Text<'_> = serde_json::from_str(sent.get()).ok()?;
+    parse_timestamp("sentAt", &text).ok()
+}
+
+const FIELDS: [&str; 13] = [
+    "type",
+    "messageId",
+    "userId",
+    "anonymousId",
+    "previousId",
+    "groupId",
+    "event",
+    "name",
+    "properties",
+    "traits",
+    "context",
+    "timestamp",
+    "originalTimestamp",
+];
+
+/// An id that has something in it.
+fn id<'a>(text: Option<&'a Text<'_>>) -> Option<Cow<'a, str>> {
+    text.map(|text| normalize_id(text)).filter(|id| !id.is_empty())
+}
+
+/// The path of an absolute URL. No library: a page path is a label, it is never requested.
+fn path_of_url(url: &str) -> Option<String> {
+    let (_scheme, rest) = url.split_once("://")?;
+    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    Some(rest.find('/').map_or_else(|| "/".to_owned(), |path| rest[path..].to_owned()))
 }
 
 /// An object. Null says nothing, and neither does an empty array: it is what PHP makes of an empty

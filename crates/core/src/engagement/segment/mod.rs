@@ -7,12 +7,13 @@ mod traits;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-pub use message::{Call, SegmentMessage};
+pub use message::{Call, SegmentMessage, read_sent_at};
 pub use text::Text;
 
 use super::{
     Event, EventError, EventType, IncomingEvent, MAX_CLIENT_ID_CHARS, MAX_MESSAGE_ID_CHARS,
-    ProfileChange, check_required, check_text, validate,
+    ProfileChange, ProfileField, ProfilePatch, check_line, check_required, normalize_id, told_at,
+    validate,
 };
 
 /// Largest message, in bytes of JSON: 32 KiB.
@@ -57,17 +58,29 @@ impl std::str::FromStr for ClientsAre {
 pub enum Said {
     /// A client did something.
     Did(Event),
-    /// A user did something, for the account it belongs to: the event's `client_id` is the user's
-    /// until the account is looked up.
-    DidForAccount(Event),
+    /// A person did something for the client it belongs to at that time: a user for its account, a
+    /// visitor for the client that it turns out to be. The event's `client_id` is the person's until
+    /// the client is looked up.
+    DidByPerson(Event),
+    /// The same, where the id may also be the client's own: a person's when it is known as one.
+    DidByPersonOrClient(Event),
     /// Something about a client.
     Told(ProfileChange),
-    /// A user belongs to an account, of which something may be told too.
+    /// A person belongs to a client from then on; the message may also carry traits of that client.
     Joined {
-        /// The user.
-        user: String,
-        /// The account, a client.
-        account: ProfileChange,
+        /// The host app's id of the person.
+        person: String,
+        /// The client.
+        client: ProfileChange,
+    },
+    /// Something about a person, where clients are accounts.
+    ToldOfPerson(ProfileChange),
+    /// A client belongs to a group, and the message carries traits of the group.
+    Grouped {
+        /// The client, with its group.
+        client: ProfileChange,
+        /// The group.
+        group: ProfileChange,
     },
     /// What was known under one id belongs to another client.
     Alias {
@@ -75,8 +88,12 @@ pub enum Said {
         previous: String,
         /// The client.
         client_id: String,
+        /// When that was said.
+        at: Timestamp,
+        /// The message that said so.
+        message_id: String,
     },
-    /// Something about a user, where clients are accounts: there is nothing to keep.
+    /// An alias of an id to itself: there is nothing to keep.
     Nothing,
 }
 
@@ -88,9 +105,35 @@ pub struct Reading<'a> {
     /// When the message reached us.
     pub received_at: Timestamp,
     /// When its batch was sent, by the sender's clock; a message may say so itself.
-    pub sent_at: Option<&'a str>,
-    /// The id of a message that has none of its own.
+    pub sent_at: Option<Timestamp>,
+    /// The id of an event that has none of its own.
     pub fallback_id: &'a str,
+}
+
+/// What a message says, before an event is checked: a file gives an event without an id one that
+/// follows from what it says.
+#[derive(Clone, Debug)]
+pub enum Draft {
+    /// An event, and whether its client is the person's at that time.
+    Event(IncomingEvent, bool),
+    /// Anything else, checked.
+    Said(Said),
+}
+
+impl Draft {
+    /// Checks an event.
+    ///
+    /// # Errors
+    /// The first field at fault, by its name in Segment's API.
+    pub fn checked(self, received_at: Timestamp) -> Result<Said, EventError> {
+        match self {
+            Self::Said(said) => Ok(said),
+            Self::Event(incoming, by_person) => {
+                let event = validate(incoming, received_at).map_err(in_segments_words)?;
+                Ok(if by_person { Said::DidByPerson(event) } else { Said::Did(event) })
+            }
+        }
+    }
 }
 
 impl SegmentMessage<'_> {
@@ -104,27 +147,51 @@ impl SegmentMessage<'_> {
         reading: &Reading<'_>,
         type_of: impl Fn(&str) -> Option<EventType>,
     ) -> Result<Said, EventError> {
+        self.draft(reading, type_of)?.checked(reading.received_at)
+    }
+
+    /// As [`SegmentMessage::said`], with an event yet to be checked.
+    ///
+    /// # Errors
+    /// The first field at fault, by its name in Segment's API.
+    pub fn draft(
+        self,
+        reading: &Reading<'_>,
+        type_of: impl Fn(&str) -> Option<EventType>,
+    ) -> Result<Draft, EventError> {
         let call = self.call()?;
-        check_text("messageId", self.id(reading), MAX_MESSAGE_ID_CHARS)?;
+        check_line("messageId", self.own_id().unwrap_or_default(), MAX_MESSAGE_ID_CHARS)?;
         match call {
-            Call::Track | Call::Page | Call::Screen => self.did(call, reading, type_of),
-            Call::Identify => self.identified(reading),
-            Call::Group => self.grouped(reading),
-            Call::Alias => self.aliased(),
+            Call::Track | Call::Page | Call::Screen => self.event(call, reading, type_of),
+            Call::Identify => self.identified(reading).map(Draft::Said),
+            Call::Group => self.grouped(reading).map(Draft::Said),
+            Call::Alias => self.aliased(reading).map(Draft::Said),
         }
     }
 
-    fn did(
-        self,
+    fn event(
+        mut self,
         call: Call,
         reading: &Reading<'_>,
         type_of: impl Fn(&str) -> Option<EventType>,
-    ) -> Result<Said, EventError> {
-        let account = self.context_group_id();
-        let (client_id, of_account) = match (reading.clients_are, account) {
-            (ClientsAre::Groups, Some(account)) => (account.to_owned(), false),
-            (ClientsAre::Groups, None) => (self.user()?.to_owned(), true),
-            (ClientsAre::Users, _) => (self.user()?.to_owned(), false),
+    ) -> Result<Draft, EventError> {
+        let owned = |id: std::borrow::Cow<'_, str>| id.into_owned();
+        let (client_id, person, by_person) = match reading.clients_are {
+            ClientsAre::Groups => {
+                if let Some(account) = self.context_group_id() {
+                    (owned(account), self.named_user().map(owned), false)
+                } else {
+                    let user = self.user()?.into_owned();
+                    (user.clone(), Some(user), true)
+                }
+            }
+            ClientsAre::Users => match (self.named_user(), self.visitor()) {
+                (None, Some(visitor)) => {
+                    check_required("anonymousId", &visitor, MAX_CLIENT_ID_CHARS)?;
+                    (visitor.to_string(), Some(visitor.into_owned()), true)
+                }
+                _ => (self.user()?.into_owned(), None, false),
+            },
         };
         let (name, event_type) = match call {
             Call::Track => {
@@ -137,62 +204,79 @@ impl SegmentMessage<'_> {
         };
         let incoming = IncomingEvent {
             client_id,
+            person,
             name,
             event_type,
             timestamp: self.happened_at()?,
-            sent_at: self.sent_at(reading.sent_at)?,
-            message_id: self.id(reading).to_owned(),
-            session_id: self.session_id(),
+            sent_at: self.sent_at(reading.sent_at),
+            message_id: self.own_id().unwrap_or(reading.fallback_id).to_owned(),
+            session_id: self.take_session_id(),
             page_path: self.page_path(),
-            duration_seconds: None,
+            duration_seconds: self.take_duration(),
             data: self.properties,
         };
-        let event = validate(incoming, reading.received_at).map_err(in_segments_words)?;
-        Ok(if of_account { Said::DidForAccount(event) } else { Said::Did(event) })
+        Ok(Draft::Event(incoming, by_person))
     }
 
     fn identified(mut self, reading: &Reading<'_>) -> Result<Said, EventError> {
-        let user = self.user()?.to_owned();
-        let at = self.occurred_at(reading)?;
-        if reading.clients_are == ClientsAre::Groups {
-            return Ok(Said::Nothing);
-        }
+        let user = self.user()?.into_owned();
+        let visitor = self.visitor().filter(|visitor| *visitor != user);
+        let visitor = visitor.map(std::borrow::Cow::into_owned);
         let given = self.take_traits();
-        let told = ProfileChange { client_id: user, at, told: traits::profile(given) };
-        told.check()?;
-        Ok(Said::Told(told))
+        let change = self.change(user, traits::patch(given), reading)?;
+        if reading.clients_are == ClientsAre::Groups {
+            return Ok(Said::ToldOfPerson(change));
+        }
+        Ok(match visitor {
+            Some(visitor) => {
+                check_required("anonymousId", &visitor, MAX_CLIENT_ID_CHARS)?;
+                Said::Joined { person: visitor, client: change }
+            }
+            None => Said::Told(change),
+        })
     }
 
     fn grouped(mut self, reading: &Reading<'_>) -> Result<Said, EventError> {
-        let group = self.group_id.as_deref().unwrap_or_default().to_owned();
+        let group = self.group_id.as_deref().map(normalize_id).unwrap_or_default().into_owned();
         check_required("groupId", &group, MAX_CLIENT_ID_CHARS)?;
-        let at = self.occurred_at(reading)?;
+        let told = traits::patch(std::mem::take(&mut self.traits));
+        let user = self.named_user().map(std::borrow::Cow::into_owned);
         if reading.clients_are == ClientsAre::Users {
-            let user = self.user()?.to_owned();
-            let told = super::Profile { group_id: Some(group), ..super::Profile::default() };
-            return Ok(Said::Told(ProfileChange { client_id: user, at, told }));
-        }
-        let given = std::mem::take(&mut self.traits);
-        let account = ProfileChange { client_id: group, at, told: traits::profile(given) };
-        account.check()?;
-        Ok(match self.user_id.as_deref().filter(|user| !user.is_empty()) {
-            Some(user) => {
-                check_required("userId", user, MAX_CLIENT_ID_CHARS)?;
-                Said::Joined { user: user.to_owned(), account }
+            let user = self.user()?.into_owned();
+            let mut patch = ProfilePatch::default();
+            patch.fields.insert(ProfileField::Group, Some(group.clone()));
+            let client = self.change(user, patch, reading)?;
+            if told == ProfilePatch::default() {
+                return Ok(Said::Told(client));
             }
-            None => Said::Told(account),
+            return Ok(Said::Grouped { client, group: self.change(group, told, reading)? });
+        }
+        let client = self.change(group, told, reading)?;
+        Ok(match user {
+            Some(person) => {
+                check_required("userId", &person, MAX_CLIENT_ID_CHARS)?;
+                Said::Joined { person, client }
+            }
+            None => Said::Told(client),
         })
     }
 
-    fn aliased(self) -> Result<Said, EventError> {
-        let client_id = self.user()?.to_owned();
-        let previous = self.previous_id.as_deref().unwrap_or_default();
-        check_required("previousId", previous, MAX_CLIENT_ID_CHARS)?;
-        Ok(if previous == client_id {
-            Said::Nothing
-        } else {
-            Said::Alias { previous: previous.to_owned(), client_id }
-        })
+    fn aliased(self, reading: &Reading<'_>) -> Result<Said, EventError> {
+        let client_id = self.user()?.into_owned();
+        let previous = self.previous_id.as_deref().map(normalize_id).unwrap_or_default();
+        check_required("previousId", &previous, MAX_CLIENT_ID_CHARS)?;
+        if reading.clients_are == ClientsAre::Groups {
+            return Err(EventError::new(
+                "type",
+                "alias joins two clients, and this organization's clients are accounts; call group \
+                 for the user's new id instead",
+            ));
+        }
+        if previous == client_id {
+            return Ok(Said::Nothing);
+        }
+        let (at, message_id) = (self.told_at(reading)?, self.stamp_id(&client_id));
+        Ok(Said::Alias { previous: previous.into_owned(), client_id, at, message_id })
     }
 
     /// Whether the message has an id of its own, so that it needs none from [`Reading`].
@@ -204,13 +288,27 @@ impl SegmentMessage<'_> {
         self.message_id.as_deref().filter(|id| !id.is_empty())
     }
 
-    fn id<'s>(&'s self, reading: &Reading<'s>) -> &'s str {
-        self.own_id().unwrap_or(reading.fallback_id)
+    /// What orders messages of one instant: their id, else whom they are about, so that the order
+    /// does not depend on which arrives first.
+    fn stamp_id(&self, about: &str) -> String {
+        self.own_id().unwrap_or(about).to_owned()
+    }
+
+    fn change(
+        &self,
+        client_id: String,
+        patch: ProfilePatch,
+        reading: &Reading<'_>,
+    ) -> Result<ProfileChange, EventError> {
+        let message_id = self.stamp_id(&client_id);
+        let change = ProfileChange { client_id, at: self.told_at(reading)?, message_id, patch };
+        change.check()?;
+        Ok(change)
     }
 
     /// When it was told, corrected like an event's time.
-    fn occurred_at(&self, reading: &Reading<'_>) -> Result<Timestamp, EventError> {
-        super::settle(self.happened_at()?, self.sent_at(reading.sent_at)?, reading.received_at)
+    fn told_at(&self, reading: &Reading<'_>) -> Result<Timestamp, EventError> {
+        told_at(self.happened_at()?, self.sent_at(reading.sent_at), reading.received_at)
     }
 }
 

@@ -1,7 +1,8 @@
 use axum::http::StatusCode;
+use jiff::Timestamp;
 use mainstay_core::engagement::{
     EventError,
-    segment::{MAX_MESSAGE_BYTES, Reading, SegmentMessage, Text},
+    segment::{MAX_MESSAGE_BYTES, Reading, SegmentMessage, Text, read_sent_at},
 };
 use mainstay_store::new_id;
 use serde::Deserialize;
@@ -27,8 +28,9 @@ pub(super) struct Envelope<'a> {
     batch: Option<Vec<&'a RawValue>>,
     #[serde(borrow, default)]
     pub(super) write_key: Option<Text<'a>>,
+    /// As it was sent: whatever it is, it must not keep the messages from being read.
     #[serde(borrow, default)]
-    sent_at: Option<Text<'a>>,
+    sent_at: Option<&'a RawValue>,
 }
 
 impl<'a> Envelope<'a> {
@@ -63,7 +65,7 @@ impl<'a> Envelope<'a> {
         }
         let messages =
             messages.into_iter().map(|json| Message { json: json.get(), read: None }).collect();
-        Ok(Batch { sent_at: self.sent_at, messages })
+        Ok(Batch { sent_at: self.sent_at.and_then(read_sent_at), messages })
     }
 }
 
@@ -91,7 +93,7 @@ impl<'a> Message<'a> {
 
 /// The messages of a request.
 pub(super) struct Batch<'a> {
-    pub(super) sent_at: Option<Text<'a>>,
+    pub(super) sent_at: Option<Timestamp>,
     pub(super) messages: Vec<Message<'a>>,
 }
 
@@ -104,7 +106,8 @@ impl Batch<'_> {
         admission: Admission,
     ) -> Result<SegmentAnswer, Problem> {
         let organization = sender.principal.organization();
-        api.writer.count(organization, Some(sender.key), self.messages.len())?;
+        api.writer.count(&sender.principal, sender.key, self.messages.len())?;
+        let admission = admission.of_key(sender.key);
         let naming = api.mainstay.naming(organization).await?;
         let received_at = api.mainstay.now();
         let texts: Vec<&str> = self.messages.iter().map(|message| message.json).collect();
@@ -120,7 +123,7 @@ impl Batch<'_> {
             let reading = Reading {
                 clients_are: naming.clients_are,
                 received_at,
-                sent_at: self.sent_at.as_deref(),
+                sent_at: self.sent_at,
                 fallback_id: &fallback_id,
             };
             message.said(&reading, type_of)
@@ -129,7 +132,8 @@ impl Batch<'_> {
             let text = texts.get(index).filter(|text| text.len() <= MAX_MESSAGE_BYTES)?;
             serde_json::from_str(text).ok()
         };
-        let taken = take(api, organization, read.collect(), admission, sent).await?;
-        Ok(SegmentAnswer { success: !taken.none(), refused: taken.refused })
+        let by = (organization, sender.authority);
+        let taken = take(api, by, read.collect(), admission, sent).await?;
+        Ok(SegmentAnswer { success: !taken.none(), waiting: taken.waiting, refused: taken.refused })
     }
 }

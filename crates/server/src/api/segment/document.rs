@@ -151,7 +151,7 @@ pub(super) async fn alias(
 
 /// Sends several messages.
 ///
-/// Up to 2 500 messages of at most 32 KiB each, in at most 500 KiB, plain or gzipped. A message that
+/// Up to 2 500 messages of at most 32 KiB each, in at most 4 MiB, plain or gzipped. A message that
 /// cannot be used is refused by itself: its place, the field at fault and the reason are in `refused`,
 /// and everything else is on disk when this answers. The same message sent again is stored once.
 #[utoipa::path(
@@ -170,5 +170,5 @@ pub(super) async fn batch(
     headers: HeaderMap,
     request: Request,
 ) -> Result<Json<SegmentAnswer>, Problem> {
-    take_batch(&api, &headers, request).await
+    take_batch(&api, &headers, None, request).await
 }

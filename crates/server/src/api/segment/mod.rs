@@ -4,27 +4,41 @@
 //! refused one by one, because on 400 they throw the whole batch away and never send it again.
 
 mod batch;
+mod browser;
 mod document;
 
 use axum::{
     Json,
-    extract::{Request, State},
-    http::{HeaderMap, Method, StatusCode, header},
-    routing::post,
+    extract::{Query, Request, State},
+    http::{HeaderMap, Method, header},
+    routing::{get, post},
 };
-use mainstay_core::engagement::segment::{Call, SegmentMessage};
+use mainstay_core::engagement::{
+    Authority,
+    segment::{Call, SegmentMessage},
+};
 use serde::Serialize;
 use serde_json::value::RawValue;
-use tower_http::cors::{Any, CorsLayer};
+use tower_http::cors::{AllowHeaders, Any, CorsLayer};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use self::batch::{Batch, Message};
+use self::{
+    batch::{Batch, Message},
+    browser::KeyInQuery,
+};
 use super::{
-    Api, body::parse, caller::credential, intake, problem::Problem, v1::events::RefusedEvent,
+    Api,
+    body::parse,
+    caller::{authority, credential},
+    intake,
+    problem::Problem,
+    take::is_zero,
+    v1::events::RefusedEvent,
 };
 use crate::{
     access::{CallerKey, Principal},
+    http::check_method,
     live::Refused,
 };
 
@@ -37,6 +51,12 @@ pub(crate) struct SegmentAnswer {
     /// False when there were messages and every one of them was refused.
     #[schema(example = true)]
     success: bool,
+    /// Events of people who belong to no client yet: on disk, and counted once `group` (where clients
+    /// are accounts) or `identify` with an `anonymousId` says whose they are. After 7 days without they
+    /// are shown as refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false, example = 0)]
+    waiting: usize,
     /// Messages that were refused, each with the reason; everything else is on disk.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -44,13 +64,6 @@ pub(crate) struct SegmentAnswer {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    // Any site may send with a write key, which is public: nothing is read and no cookie counts.
-    let any_site = CorsLayer::new()
-        .allow_origin(Any)
-        .allow_methods([Method::POST])
-        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::CONTENT_ENCODING])
-        .expose_headers([header::RETRY_AFTER])
-        .max_age(REMEMBERED);
     let mut router = OpenApiRouter::new()
         .routes(routes!(document::identify))
         .routes(routes!(document::track))
@@ -73,10 +86,36 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .route(
             "/v1/b",
             post(|State(api): State<Api>, headers: HeaderMap, request: Request| async move {
-                take_batch(&api, &headers, request).await
+                take_batch(&api, &headers, None, request).await
             }),
         )
-        .layer(any_site)
+        .route(
+            "/beacon/v1/batch",
+            post(
+                |State(api): State<Api>,
+                 headers: HeaderMap,
+                 Query(query): Query<KeyInQuery>,
+                 request: Request| async move {
+                    take_batch(&api, &headers, query.write_key, request).await
+                },
+            ),
+        )
+        .route("/v1/projects/{write_key}/settings", get(browser::segment_settings))
+        .route("/sourceConfig", get(browser::rudder_source_config))
+        .route("/sourceConfig/", get(browser::rudder_source_config))
+        .layer(from_any_site())
+}
+
+/// Lets any site send: what opens the door is a key or a token, nothing private is read and no cookie
+/// counts. SDKs send headers of their own, so whatever a preflight asks for is allowed: it fails when a
+/// single one is missing.
+pub(super) fn from_any_site() -> CorsLayer {
+    CorsLayer::new()
+        .allow_origin(Any)
+        .allow_methods([Method::GET, Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([header::RETRY_AFTER])
+        .max_age(REMEMBERED)
 }
 
 /// Takes a request that is one message.
@@ -86,11 +125,12 @@ async fn take_one(
     headers: &HeaderMap,
     request: Request,
 ) -> Result<Json<SegmentAnswer>, Problem> {
-    let sent = intake::read(request, &api.writer, StatusCode::BAD_REQUEST).await?;
+    let before = Sender::before_body(api, headers).await?;
+    let sent = intake::read(request, &api.writer).await?;
     let json: &RawValue = parse(&sent.bytes)?;
     let message = SegmentMessage::read(json.get());
     let key_beside = message.as_ref().ok().and_then(|message| message.write_key.as_deref());
-    let caller = Sender::of(api, headers, key_beside).await?;
+    let caller = Sender::of(api, headers, before, key_beside).await?;
     let message = message.map(|message| message.called(call));
     let messages = vec![Message { json: json.get(), read: Some(message) }];
     Batch { sent_at: None, messages }.take(api, &caller, sent.admission).await.map(Json)
@@ -100,13 +140,16 @@ async fn take_one(
 async fn take_batch(
     api: &Api,
     headers: &HeaderMap,
+    key_in_query: Option<String>,
     request: Request,
 ) -> Result<Json<SegmentAnswer>, Problem> {
-    let sent = intake::read(request, &api.writer, StatusCode::BAD_REQUEST).await?;
+    let before = Sender::before_body(api, headers).await?;
+    let sent = intake::read(request, &api.writer).await?;
     let body: &RawValue = parse(&sent.bytes)?;
     let envelope = batch::Envelope::read(body.get());
     let key_beside = envelope.as_ref().ok().and_then(|envelope| envelope.write_key.as_deref());
-    let caller = Sender::of(api, headers, key_beside).await?;
+    let key_beside = key_beside.or(key_in_query.as_deref());
+    let caller = Sender::of(api, headers, before, key_beside).await?;
     let envelope = match envelope {
         Ok(envelope) => envelope,
         Err(error) => return Ok(Json(caller.refuses(api, &error))),
@@ -114,20 +157,39 @@ async fn take_batch(
     envelope.messages()?.take(api, &caller, sent.admission).await.map(Json)
 }
 
-/// Who sends, and with which key.
+/// Who sends, with which key, and who vouches for it.
 struct Sender {
     principal: Principal,
     key: CallerKey,
+    authority: Authority,
 }
 
 impl Sender {
+    /// By the header alone, before the body is read: whoever presents something that opens nothing sends no
+    /// body. `None` when nothing is presented there.
+    async fn before_body(api: &Api, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+        if !headers.contains_key(header::AUTHORIZATION) {
+            return Ok(None);
+        }
+        Self::with(api, headers, &credential(headers)?).await.map(Some)
+    }
+
     /// By the header, or else by the `writeKey` in the body.
-    async fn of(api: &Api, headers: &HeaderMap, beside: Option<&str>) -> Result<Self, Problem> {
-        let presented = match beside {
-            Some(key) if !headers.contains_key(header::AUTHORIZATION) => key.to_owned(),
-            _ => credential(headers)?,
-        };
-        let principal = api.mainstay.authenticate(&presented).await?;
+    async fn of(
+        api: &Api,
+        headers: &HeaderMap,
+        before: Option<Self>,
+        beside: Option<&str>,
+    ) -> Result<Self, Problem> {
+        match (before, beside) {
+            (Some(sender), _) => Ok(sender),
+            (None, Some(key)) => Self::with(api, headers, key).await,
+            (None, None) => Self::with(api, headers, &credential(headers)?).await,
+        }
+    }
+
+    async fn with(api: &Api, headers: &HeaderMap, presented: &str) -> Result<Self, Problem> {
+        let principal = api.mainstay.authenticate(presented).await?;
         let principal = principal.ok_or_else(|| {
             Problem::unauthenticated(
                 "this key is unknown or revoked; send a write key (mwk_…) as the user of Basic \
@@ -140,7 +202,11 @@ impl Sender {
                 "a client's token sends its own events to /api/v1/events; this needs a write key",
             ));
         }
-        Ok(Self { principal, key: CallerKey::of(&presented) })
+        if let Principal::Member(_, _, role) = &principal {
+            check_method(*role, &Method::POST)?;
+        }
+        let authority = authority(&principal, headers);
+        Ok(Self { principal, key: CallerKey::of(presented), authority })
     }
 
     /// Says of a request that not one message of it can be read.
@@ -149,6 +215,6 @@ impl Sender {
         api.mainstay.note_refused(self.principal.organization(), std::iter::once(refused));
         let refused =
             RefusedEvent { index: 0, field: error.field.to_owned(), reason: error.reason.clone() };
-        SegmentAnswer { success: false, refused: vec![refused] }
+        SegmentAnswer { success: false, waiting: 0, refused: vec![refused] }
     }
 }

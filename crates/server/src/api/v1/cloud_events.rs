@@ -3,9 +3,8 @@
 use axum::{
     Json,
     extract::{Request, State},
-    http::StatusCode,
 };
-use mainstay_core::engagement::{cloud_event::CloudEvent, segment::Said};
+use mainstay_core::engagement::cloud_event::CloudEvent;
 use serde_json::value::RawValue;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -22,7 +21,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 /// Sends CloudEvents.
 ///
 /// One in the JSON format (`application/cloudevents+json`) or an array of up to 2 500
-/// (`application/cloudevents-batch+json`), in at most 500 KiB, plain or gzipped. `subject` is the
+/// (`application/cloudevents-batch+json`), in at most 4 MiB, plain or gzipped. `subject` is the
 /// client's id, `type` the event's name, `time` when it happened; `source` and `id` together, at most
 /// 99 characters, tell an event from all others, so that one sent again is stored once. Answers as
 /// `POST /api/v1/events` does.
@@ -48,22 +47,26 @@ async fn take_cloud_events(
             "a client's token sends its own events to /api/v1/events; this needs a write key",
         ));
     }
-    let sent_body = intake::read(request, &api.writer, StatusCode::PAYLOAD_TOO_LARGE).await?;
+    let sent_body = intake::read(request, &api.writer).await?;
     let whole: &RawValue = parse(&sent_body.bytes)?;
     let events: Vec<&RawValue> =
         if whole.get().starts_with('[') { parse(whole.get().as_bytes())? } else { vec![whole] };
-    let Caller(principal, key) = &caller;
+    let Caller(principal, key, authority) = &caller;
     let organization = principal.organization();
     check_count(events.len())?;
-    api.writer.count(organization, Some(*key), events.len())?;
+    api.writer.count(principal, *key, events.len())?;
     let naming = api.mainstay.naming(organization).await?;
     let received_at = api.mainstay.now();
     let type_of = |name: &str| naming.types.get(name).copied();
     let read = events
         .iter()
-        .map(|json| CloudEvent::read(json.get())?.event(received_at, type_of).map(Said::Did))
+        .map(|json| {
+            let event = CloudEvent::read(json.get())?.event(received_at, type_of)?;
+            Ok(naming.meant(event))
+        })
         .collect();
     let sent = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
-    let taken = take(&api, organization, read, sent_body.admission, sent).await?;
+    let admission = sent_body.admission.of_key(*key);
+    let taken = take(&api, (organization, *authority), read, admission, sent).await?;
     TakenEvents::try_from(taken).map(Json)
 }

@@ -273,7 +273,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     get, path = "/api/v1/emails", tag = "E-mails",
     security(("secret_key" = []), ("member_token" = [])),
     params(WhichEmails),
-    responses((status = 200, description = "A page of mails.", body = EmailPage)),
+    responses(
+        (status = 200, description = "A page of mails.", body = EmailPage),
+        (status = 404, description = "There is no such client."),
+    ),
 )]
 async fn list_emails(
     worker: Worker,
@@ -365,7 +368,7 @@ async fn change_settings(
     Body(body): Body<SettingsBody>,
 ) -> Result<Json<SettingsBody>, Problem> {
     let settings = EmailSettings::from(body);
-    api.mainstay.set_email_settings(administrator.organization, &settings).await?;
+    api.mainstay.set_email_settings(administrator.scope, &settings).await?;
     Ok(Json(settings.into()))
 }
 
@@ -409,6 +412,6 @@ async fn forget_suppression(
     let address = which.address.ok_or_else(|| {
         Problem::invalid("address", "is missing in the query; name the one to send to again")
     })?;
-    api.mainstay.unsuppress_address(administrator.organization, &address).await?;
+    api.mainstay.unsuppress_address(administrator.scope, &address).await?;
     Ok(StatusCode::NO_CONTENT)
 }

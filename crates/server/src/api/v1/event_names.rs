@@ -106,8 +106,8 @@ async fn set_event_names(
         .into_iter()
         .map(|name| EventName { name: name.name, event_type: name.event_type })
         .collect();
-    let Administrator { organization, scope } = administrator;
-    api.mainstay.set_event_names(organization, &names).await?;
+    let Administrator { organization, scope, .. } = administrator;
+    api.mainstay.set_event_names(scope, &names).await?;
     list_event_names(Worker { organization, scope, member: None }, State(api)).await
 }
 
@@ -132,6 +132,6 @@ async fn delete_event_name(
     let name = which.name.ok_or_else(|| {
         Problem::invalid("name", "is missing in the query; name the one to forget")
     })?;
-    api.mainstay.delete_event_name(administrator.organization, &name).await?;
+    api.mainstay.delete_event_name(administrator.scope, &name).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -29,7 +29,7 @@ const MOST_RUNS: i64 = 500;
 #[schema(as = Job)]
 struct JobBody {
     /// Which one.
-    #[schema(value_type = names::Job)]
+    #[schema(value_type = names::JobName)]
     job: Job,
     /// What it does.
     about: &'static str,
@@ -110,7 +110,7 @@ struct JobSchedule {
 #[into_params(parameter_in = Query)]
 struct WhichRuns {
     /// Only of this job.
-    #[param(value_type = Option<names::Job>)]
+    #[param(value_type = Option<names::JobName>)]
     job: Option<String>,
     /// How many at most.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
@@ -209,8 +209,8 @@ async fn change_schedule(
     State(api): State<Api>,
     Body(schedule): Body<JobSchedule>,
 ) -> Result<Json<Jobs>, Problem> {
-    let Administrator { organization, scope } = administrator;
-    api.mainstay.set_job_schedule(organization, job, &schedule.cron).await?;
+    let Administrator { organization, scope, .. } = administrator;
+    api.mainstay.set_job_schedule(scope, job, &schedule.cron).await?;
     list_jobs(Worker { organization, scope, member: None }, State(api)).await
 }
 
@@ -228,6 +228,6 @@ async fn run_job(
     PathJob(job): PathJob,
     State(api): State<Api>,
 ) -> Result<(StatusCode, Json<RunBody>), Problem> {
-    let run = api.mainstay.start_job(administrator.organization, job).await?;
+    let run = api.mainstay.start_job(administrator.scope, job).await?;
     Ok((StatusCode::ACCEPTED, Json(run.into())))
 }

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use mainstay_core::id::ApiKeyId;
-use mainstay_store::{ApiKey, KeyKind};
+use mainstay_store::{ApiKey, KeyKind, KeySource};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -25,8 +25,14 @@ struct KeyBody {
     prefix: String,
     /// Whose it is, for a member's token.
     member_id: Option<Uuid>,
+    /// Where it is used, for a write key.
+    #[schema(value_type = Option<names::KeySource>)]
+    source: Option<KeySource>,
     /// Since when.
     created_at: Timestamp,
+    /// Until when it opens anything: a member's token for a year, and until the member's password is
+    /// changed. Other keys do not expire.
+    expires_at: Option<Timestamp>,
     /// Since when it opens nothing any more.
     revoked_at: Option<Timestamp>,
 }
@@ -38,7 +44,9 @@ impl From<ApiKey> for KeyBody {
             kind: key.kind,
             prefix: key.prefix,
             member_id: key.member.map(mainstay_core::id::MemberId::uuid),
+            source: key.source,
             created_at: key.created_at,
+            expires_at: key.expires_at,
             revoked_at: key.revoked_at,
         }
     }
@@ -61,6 +69,10 @@ struct NewKey {
     /// The member's address, for a member's token.
     #[schema(format = Email, example = "grace@example.com")]
     member: Option<String>,
+    /// Where a write key is used; `server` when left out. What a `browser` key sends is self-told: its
+    /// high-value events do not count unless the organization allows it.
+    #[schema(value_type = Option<names::KeySource>)]
+    source: Option<KeySource>,
 }
 
 /// A new key.
@@ -71,9 +83,14 @@ struct CreatedKey {
     /// What it opens.
     #[schema(value_type = names::KeyKind)]
     kind: KeyKind,
+    /// Where it is used, for a write key.
+    #[schema(value_type = Option<names::KeySource>)]
+    source: Option<KeySource>,
     /// Its text, shown this once: keep it in a safe place.
     #[schema(example = "mwk_9mTWqfJ2Xx8cV1lJ0sZ7bQ4nR6yK3hD5gA2eU8iO1pM")]
     key: String,
+    /// Until when it opens anything: a member's token for a year. Other keys do not expire.
+    expires_at: Option<Timestamp>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -107,6 +124,7 @@ async fn list_keys(
     request_body = NewKey,
     responses(
         (status = 201, description = "The new key.", body = CreatedKey),
+        (status = 403, description = "The member is above whoever asks: an owner's token is made by an owner only."),
         (status = 404, description = "There is no such member."),
     ),
 )]
@@ -117,9 +135,10 @@ async fn create_key(
 ) -> Result<(StatusCode, Json<CreatedKey>), Problem> {
     let created = api
         .mainstay
-        .create_key(administrator.organization, new.kind, new.member.as_deref())
+        .create_key_for(administrator.actor, new.kind, new.member.as_deref(), new.source)
         .await?;
-    let body = CreatedKey { id: created.id.uuid(), kind: created.kind, key: created.key };
+    let crate::access::CreatedKey { id, key, kind, source, expires_at } = created;
+    let body = CreatedKey { id: id.uuid(), kind, source, key, expires_at };
     Ok((StatusCode::CREATED, Json(body)))
 }
 
@@ -129,13 +148,16 @@ async fn create_key(
 #[utoipa::path(
     delete, path = "/api/v1/keys/{key_id}", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 204, description = "Revoked.")),
+    responses(
+        (status = 204, description = "Revoked."),
+        (status = 403, description = "It is the token of a member above whoever asks."),
+    ),
 )]
 async fn revoke_key(
     administrator: Administrator,
     State(api): State<Api>,
     Id(key): Id<ApiKeyId>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.revoke_key(administrator.organization, key).await?;
+    api.mainstay.revoke_key(administrator.actor, key).await?;
     Ok(StatusCode::NO_CONTENT)
 }

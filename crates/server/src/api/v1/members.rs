@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use mainstay_core::id::MemberId;
-use mainstay_store::{Member, Role};
+use mainstay_store::{Member, Role, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use crate::api::{
     Api,
-    body::Body,
+    body::{Body, OptionalBody},
     caller::{Administrator, Worker},
     input::Id,
     names,
@@ -71,8 +71,30 @@ struct NewMember {
     role: Role,
 }
 
+/// How long a badge token is to live.
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewBadgeToken {
+    /// Seconds, at most 3 600 (one hour), which it is when left out.
+    #[schema(minimum = 1, maximum = 3_600, example = 900)]
+    expires_in_seconds: Option<i64>,
+}
+
+/// A badge token.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = BadgeToken)]
+struct BadgeTokenBody {
+    /// For the widget's attribute `token`.
+    token: String,
+    /// Until when it is good.
+    expires_at: Timestamp,
+}
+
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_members, add_member)).routes(routes!(remove_member))
+    OpenApiRouter::new()
+        .routes(routes!(list_members, add_member))
+        .routes(routes!(remove_member))
+        .routes(routes!(create_badge_token))
 }
 
 /// Lists the members.
@@ -90,14 +112,15 @@ async fn list_members(worker: Worker, State(api): State<Api>) -> Result<Json<Mem
 
 /// Adds a member.
 ///
-/// Needs the role owner or admin, or a secret key. The member gets in with a member token, see
-/// `POST /api/v1/keys`.
+/// Needs the role owner or admin, or a secret key; an owner is added by an owner only. The member gets in
+/// with a member token, see `POST /api/v1/keys`.
 #[utoipa::path(
     post, path = "/api/v1/members", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = NewMember,
     responses(
         (status = 201, description = "The new member.", body = MemberBody),
+        (status = 403, description = "The role is above whoever asks: only an owner adds an owner."),
         (status = 409, description = "The address is a member's already."),
     ),
 )]
@@ -108,20 +131,50 @@ async fn add_member(
 ) -> Result<(StatusCode, Json<MemberBody>), Problem> {
     let member = api
         .mainstay
-        .add_member(administrator.organization, &new.email, new.name.as_deref(), new.role)
+        .add_member(administrator.actor, &new.email, new.name.as_deref(), new.role)
         .await?;
     Ok((StatusCode::CREATED, Json(member.into())))
 }
 
+/// Makes a badge token.
+///
+/// For the page in which the host app shows this member `<mainstay-alert-badge>`: it reads how many alerts
+/// are open, and nothing else, for an hour at most. Ask for it with the secret key when the page is made;
+/// a member's own token must not stand in a page.
+#[utoipa::path(
+    post, path = "/api/v1/members/{member_id}/badge-token", tag = "Organization",
+    security(("secret_key" = [])),
+    request_body = Option<NewBadgeToken>,
+    responses((status = 201, description = "The token, shown this once.", body = BadgeTokenBody)),
+)]
+async fn create_badge_token(
+    administrator: Administrator,
+    Id(member): Id<MemberId>,
+    State(api): State<Api>,
+    OptionalBody(new): OptionalBody<NewBadgeToken>,
+) -> Result<(StatusCode, Json<BadgeTokenBody>), Problem> {
+    if !matches!(administrator.scope, Scope::Service(_)) {
+        return Err(Problem::forbidden(
+            "badge tokens are made by the host app's server; this needs a secret key (msk_…)",
+        ));
+    }
+    let organization = administrator.organization;
+    let made =
+        api.mainstay.create_badge_token(organization, member, new.expires_in_seconds).await?;
+    let body = BadgeTokenBody { token: made.token, expires_at: made.expires_at };
+    Ok((StatusCode::CREATED, Json(body)))
+}
+
 /// Removes a member.
 ///
-/// Its tokens open nothing from then on. Needs the role owner or admin, or a secret key. The last
-/// owner stays, since nobody could let it in again.
+/// Its tokens open nothing from then on. Needs the role owner or admin, or a secret key; an owner is
+/// removed by an owner only. The last owner stays, since nobody could let it in again.
 #[utoipa::path(
     delete, path = "/api/v1/members/{member_id}", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 204, description = "Removed."),
+        (status = 403, description = "The member is above whoever asks: only an owner removes an owner."),
         (status = 409, description = "It is the only owner."),
     ),
 )]
@@ -130,6 +183,6 @@ async fn remove_member(
     State(api): State<Api>,
     Id(member): Id<MemberId>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.remove_member(administrator.organization, member).await?;
+    api.mainstay.remove_member(administrator.actor, member).await?;
     Ok(StatusCode::NO_CONTENT)
 }

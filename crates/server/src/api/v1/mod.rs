@@ -4,11 +4,14 @@ pub(crate) mod alerts;
 pub(crate) mod clients;
 mod cloud_events;
 mod emails;
+mod erased_clients;
 mod event_names;
 pub(crate) mod events;
+mod health_check;
 mod jobs;
 mod keys;
 mod members;
+mod merges;
 mod organization;
 mod playbooks;
 mod score_models;
@@ -24,7 +27,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(events::routes())
         .merge(cloud_events::routes())
         .merge(clients::routes())
+        .merge(erased_clients::routes())
         .merge(alerts::routes())
+        .merge(health_check::routes())
         .merge(playbooks::routes())
         .merge(staff_tasks::routes())
         .merge(emails::routes())
@@ -32,6 +37,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .merge(jobs::routes())
         .merge(organization::routes())
         .merge(members::routes())
+        .merge(merges::routes())
         .merge(keys::routes())
         .merge(event_names::routes())
         .merge(score_models::routes())

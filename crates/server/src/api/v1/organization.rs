@@ -3,7 +3,7 @@
 use axum::{Json, extract::State};
 use jiff::Timestamp;
 use mainstay_core::engagement::segment::ClientsAre;
-use mainstay_store::{DataSilence, Organization, OrganizationPatch};
+use mainstay_store::{Organization, OrganizationPatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -16,6 +16,7 @@ use crate::api::{
     names,
     problem::Problem,
 };
+use crate::health::MissingData;
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]
@@ -46,25 +47,58 @@ struct OrganizationBody {
     /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to.
     #[schema(value_type = names::ClientsAre)]
     clients_are: ClientsAre,
-    /// Since when no client at all sends events, as of the last health check; null when they do.
+    /// Whether high-value types count that a browser or a client's own token sends.
+    count_self_told: bool,
+    /// Since when activity is being moved to the days of another time zone; null when it is not. Until
+    /// that is done, figures may rest on days of both, and jobs wait.
+    time_zone_change_since: Option<Timestamp>,
+    /// Since when no client at all sends events, or fewer than half of those that usually do, as of the
+    /// last health check; null when they do.
     data_silence: Option<DataSilenceBody>,
+    /// The keys that no event comes with any more, as of the last health check.
+    silent_keys: Vec<SilentKeyBody>,
+    /// Alerts that are held, for either reason: evaluated, and told to nobody until the data are back.
+    #[schema(example = 12)]
+    held_alerts: i64,
 }
 
-/// A stretch without an event from any client, where there used to be some.
+/// A key that no event comes with, where there used to be some.
 #[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DataSilence)]
-struct DataSilenceBody {
-    /// The last event before it.
+#[schema(as = SilentKey)]
+struct SilentKeyBody {
+    /// Its id.
+    id: Uuid,
+    /// How it begins.
+    #[schema(example = "mwk_a1b2")]
+    prefix: String,
+    /// The end of the last hour with an event.
     since: Timestamp,
     /// When it was noticed.
     noticed_at: Timestamp,
-    /// Alerts about clients' silence that are held until events come again.
+}
+
+/// A stretch without events, or with those of few clients only, where there used to be more.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DataSilence)]
+struct DataSilenceBody {
+    /// The last event before it; where few clients come, the day that shows it.
+    since: Timestamp,
+    /// When it was noticed.
+    noticed_at: Timestamp,
+    /// How many clients came on the day that shows it; null where no event comes at all.
+    #[schema(example = 12)]
+    clients: Option<i64>,
+    /// How many clients usually come on such a day at least; null where no event comes at all.
+    #[schema(example = 60)]
+    usual_clients: Option<i64>,
+    /// Alerts that rest on recent activity, and are held until events come again at half their usual
+    /// rate.
     #[schema(example = 12)]
     held_alerts: i64,
 }
 
 impl OrganizationBody {
-    fn new(organization: Organization, silence: Option<DataSilence>) -> Self {
+    fn new(organization: Organization, missing: MissingData) -> Self {
         Self {
             id: organization.id.uuid(),
             slug: organization.slug,
@@ -76,11 +110,26 @@ impl OrganizationBody {
             scored_until: organization.scored_until,
             health_checked_until: organization.health_checked_until,
             clients_are: organization.clients_are,
-            data_silence: silence.map(|silence| DataSilenceBody {
+            count_self_told: organization.count_self_told,
+            time_zone_change_since: organization.zone_change_since,
+            data_silence: missing.silence.map(|silence| DataSilenceBody {
                 since: silence.since,
                 noticed_at: silence.noticed_at,
+                clients: silence.clients.map(|(clients, _)| clients),
+                usual_clients: silence.clients.map(|(_, usual)| usual),
                 held_alerts: silence.held_alerts,
             }),
+            silent_keys: missing
+                .keys
+                .into_iter()
+                .map(|silence| SilentKeyBody {
+                    id: silence.key.uuid(),
+                    prefix: silence.prefix,
+                    since: silence.since,
+                    noticed_at: silence.noticed_at,
+                })
+                .collect(),
+            held_alerts: missing.held_alerts,
         }
     }
 }
@@ -103,6 +152,11 @@ struct OrganizationChanges {
     #[serde(default, deserialize_with = "present")]
     #[schema(nullable = false, value_type = Option<names::ClientsAre>)]
     clients_are: Option<ClientsAre>,
+    /// Whether high-value types count that a browser or a client's own token sends. Counts for events
+    /// from now on; those stored before stay `custom`.
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
+    count_self_told: Option<bool>,
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -122,14 +176,15 @@ async fn read_organization(
     State(api): State<Api>,
 ) -> Result<Json<OrganizationBody>, Problem> {
     let context = api.mainstay.context_in(worker.scope).await?;
-    let silence = api.mainstay.data_silence(worker.scope).await?;
-    Ok(Json(OrganizationBody::new(context.organization, silence)))
+    let missing = api.mainstay.missing_data(worker.scope).await?;
+    Ok(Json(OrganizationBody::new(context.organization, missing)))
 }
 
 /// Changes the organization.
 ///
-/// Its name, its time zone or whom it calls its clients. Needs the role owner or admin, or a secret key. A new time zone takes
-/// as long as there are events.
+/// Its name, its time zone, whom it calls its clients, or whether it counts what clients say of
+/// themselves. Needs the role owner or admin, or a secret key. Activity moves to the days of a new time
+/// zone in the background where there is much of it: `time_zone_change_since` is null when that is done.
 #[utoipa::path(
     patch, path = "/api/v1/organization", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
@@ -145,8 +200,9 @@ async fn change_organization(
         name: changes.name,
         time_zone: changes.time_zone,
         clients_are: changes.clients_are,
+        count_self_told: changes.count_self_told,
     };
-    let organization = api.mainstay.update_organization(administrator.organization, patch).await?;
-    let silence = api.mainstay.data_silence(administrator.scope).await?;
-    Ok(Json(OrganizationBody::new(organization, silence)))
+    let organization = api.mainstay.update_organization(administrator.scope, patch).await?;
+    let missing = api.mainstay.missing_data(administrator.scope).await?;
+    Ok(Json(OrganizationBody::new(organization, missing)))
 }

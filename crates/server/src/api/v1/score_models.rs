@@ -21,6 +21,7 @@ use crate::{
         Api,
         body::Body,
         caller::{Administrator, Worker},
+        input::PathVersion,
         problem::Problem,
     },
 };
@@ -108,7 +109,9 @@ fn missing_data() -> RefOr<Schema> {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_score_models, publish_score_model))
+    OpenApiRouter::new()
+        .routes(routes!(list_score_models, publish_score_model))
+        .routes(routes!(republish_score_model))
 }
 
 /// Lists the score models.
@@ -132,8 +135,9 @@ async fn list_score_models(
 
 /// Publishes a score model.
 ///
-/// As the next version, with which scores are made from now on; stored ones keep theirs. It is
-/// checked first: weights sum to 100, and no component can exceed 100. Needs the role owner or
+/// As the next version. A client's score is made with it from its next event on, everybody's from the
+/// next local midnight on; stored ones keep theirs, and publishing itself moves no score. It is checked
+/// first: weights sum to 100, and no component can exceed 100. Needs the role owner or
 /// admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/score-models", tag = "Scores",
@@ -146,7 +150,37 @@ async fn publish_score_model(
     State(api): State<Api>,
     Body(model): Body<ScoreModel>,
 ) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
-    let version = api.mainstay.publish_score_model(administrator.organization, &model).await?;
+    let version = api.mainstay.publish_score_model(administrator.scope, &model).await?;
+    published(&api, &administrator, version).await
+}
+
+/// Uses an earlier score model again.
+///
+/// Publishes a copy of it as the next version, as if it had been sent. Needs the role owner or admin, or
+/// a secret key.
+#[utoipa::path(
+    post, path = "/api/v1/score-models/{version}/use", tag = "Scores",
+    security(("secret_key" = []), ("member_token" = [])),
+    params(("version" = i64, Path, description = "The version to use again.", example = 1)),
+    responses(
+        (status = 201, description = "The model with its new version.", body = PublishedModel),
+        (status = 409, description = "This version is in force."),
+    ),
+)]
+async fn republish_score_model(
+    administrator: Administrator,
+    State(api): State<Api>,
+    PathVersion(version): PathVersion,
+) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
+    let version = api.mainstay.republish_score_model(administrator.scope, version).await?;
+    published(&api, &administrator, version).await
+}
+
+async fn published(
+    api: &Api,
+    administrator: &Administrator,
+    version: i64,
+) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
     let context = api.mainstay.context_in(administrator.scope).await?;
     let stored = context.models.into_iter().find(|stored| stored.version == version);
     let stored = stored.ok_or_else(|| Error::NotFound {

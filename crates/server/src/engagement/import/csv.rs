@@ -1,24 +1,31 @@
 use std::{io, path::Path};
 
-use mainstay_core::engagement::{EventError, IncomingEvent, parse_timestamp};
+use mainstay_core::engagement::{EventError, IncomingEvent};
 use serde_json::{Map, Number, Value};
 
 use super::{
-    ColumnMapping, Field, ImportError, ImportProblem, MAX_ROW_BYTES,
+    Field, ImportError, ImportOptions, ImportProblem, MAX_ROW_BYTES,
     fields::{Fields, Progress},
     header::{Column, columns, header_names},
     lines::{Line, Lines},
     row::{Found, RowContent, raw_text},
+    times::Times,
     values::{clipped, missing_timestamp, parse_duration},
 };
 
 const NEVER_CLOSED: &str = "opens a quote (\") that is not closed within 1 MiB or before the file \
                             ends; close it, or double the quotes inside a field (\"\")";
 
+/// What separates fields, in the order in which it is tried. Not a guess: the header must have all
+/// columns that every event needs.
+const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
+
 /// The rows of a CSV file behind its header.
 pub(super) struct CsvRows {
     columns: Vec<Column>,
     fields: Fields,
+    times: Times,
+    local_times: u64,
 }
 
 impl CsvRows {
@@ -26,28 +33,50 @@ impl CsvRows {
     pub(super) fn open(
         path: &Path,
         lines: &mut Lines,
-        mappings: &[ColumnMapping],
+        options: &ImportOptions,
     ) -> Result<Self, ImportError> {
-        let mut fields = Fields::default();
-        let row = match take_row(lines, &mut fields) {
-            Ok(Some(row)) => row,
-            Ok(None) => return Err(ImportError::new(path, ImportProblem::Empty)),
-            Err(error) => {
-                let gzip = lines.input().is_gzip();
-                return Err(ImportError::reading(path, gzip, lines.taken(), error));
+        let gzip = lines.input().is_gzip();
+        let reading = |lines: &Lines, error| ImportError::reading(path, gzip, lines.taken(), error);
+        lines.recognise_line_ends().map_err(|error| reading(lines, error))?;
+        let told = take_separator(lines).map_err(|error| reading(lines, error))?;
+        let delimiters = told.map_or_else(|| DELIMITERS.to_vec(), |told| vec![told]);
+        // Of headers that will not do, the one with the most columns is most likely meant.
+        let mut nearest: Option<(usize, ImportProblem)> = None;
+        for delimiter in delimiters {
+            let mut fields = Fields::separated_by(delimiter);
+            let row = match look_at_row(lines, &mut fields) {
+                Ok(Some(row)) => row,
+                Ok(None) => return Err(ImportError::new(path, ImportProblem::Empty)),
+                Err(error) => return Err(reading(lines, error)),
+            };
+            let line = row.line;
+            let names = row.sound.clone().and_then(|()| header_names(&fields));
+            let found = names
+                .map_err(|reason| ImportProblem::Header { line, reason })
+                .and_then(|names| columns(names, &options.columns));
+            match found {
+                Ok(columns) => {
+                    row.take(lines).map_err(|error| reading(lines, error))?;
+                    let times = Times::of(options);
+                    return Ok(Self { columns, fields, times, local_times: 0 });
+                }
+                Err(found) => {
+                    // JSON taken for CSV fails at its first quote, which would be a misleading reason.
+                    let json = row.raw.trim_start().starts_with(['{', '[']);
+                    let problem = if json { ImportProblem::JsonAsCsv } else { found };
+                    if nearest.as_ref().is_none_or(|(columns, _)| *columns < fields.len()) {
+                        nearest = Some((fields.len(), problem));
+                    }
+                }
             }
-        };
-        let line = row.line;
-        row.sound
-            .and_then(|()| header_names(&fields))
-            .map_err(|reason| ImportProblem::Header { line, reason })
-            .and_then(|names| columns(names, mappings))
-            .map(|columns| Self { columns, fields })
-            .map_err(|problem| {
-                // JSON taken for CSV fails at its first quote, which would be a misleading reason.
-                let json = row.raw.trim_start().starts_with(['{', '[']);
-                ImportError::new(path, if json { ImportProblem::JsonAsCsv } else { problem })
-            })
+        }
+        let problem = nearest.map_or(ImportProblem::Empty, |(_, problem)| problem);
+        Err(ImportError::new(path, problem))
+    }
+
+    /// How many rows had a time without an offset.
+    pub(super) const fn local_times(&self) -> u64 {
+        self.local_times
     }
 
     /// The next row that is not blank.
@@ -65,20 +94,23 @@ impl CsvRows {
         }
     }
 
-    fn content(&self) -> Result<RowContent, String> {
+    fn content(&mut self) -> Result<RowContent, String> {
         if self.fields.len() != self.columns.len() {
             return Err(format!(
-                "has {} where the header has {}; put fields with commas in quotes, and leave \
+                "has {} where the header has {}; put fields with {} in quotes, and leave \
                  unknown fields empty",
                 counted_fields(self.fields.len()),
-                self.columns.len()
+                self.columns.len(),
+                self.fields.delimiters()
             ));
         }
+        let mut local = false;
         let mut event = IncomingEvent::default();
         for (column, cell) in self.columns.iter().zip(self.fields.iter()) {
             let Ok(cell) = str::from_utf8(cell) else {
                 return Err(format!(
-                    "{}: is not UTF-8; convert the file: iconv -f LATIN1 -t UTF-8 FILE > NEW",
+                    "{}: is not UTF-8; say how the file is encoded: --encoding windows-1252 is what \
+                     Excel writes",
                     clipped(&column.name)
                 ));
             };
@@ -86,24 +118,72 @@ impl CsvRows {
                 add_data(&mut event.data, &column.name, cell);
             }
             for field in &column.fields {
-                set_field(&mut event, *field, cell).map_err(|error| error.to_string())?;
+                if *field == Field::Timestamp && !cell.trim().is_empty() {
+                    let (at, without_offset) =
+                        self.times.read(cell).map_err(|error| error.to_string())?;
+                    event.timestamp = Some(at);
+                    local |= without_offset;
+                } else {
+                    set_field(&mut event, *field, cell).map_err(|error| error.to_string())?;
+                }
             }
         }
-        Ok(RowContent::Event(event))
+        self.local_times += u64::from(local);
+        Ok(RowContent::Event(event.into()))
     }
 }
 
-/// A row that was taken from the file; its fields are in the `Fields` that it was read with.
-struct TakenRow {
+/// Takes the line `sep=;`, which Excel reads and writes before the header; returns the delimiter.
+fn take_separator(lines: &mut Lines) -> io::Result<Option<u8>> {
+    if !lines.skip_blank_lines()? {
+        return Ok(None);
+    }
+    let Line::Until(end) = lines.line_from(0)? else { return Ok(None) };
+    let line = lines.bytes()[..end].trim_ascii_end();
+    // A tab is white space, too.
+    let delimiter = match line.to_ascii_lowercase().as_slice() {
+        [b's', b'e', b'p', b'='] => b'\t',
+        [b's', b'e', b'p', b'=', delimiter] => *delimiter,
+        _ => return Ok(None),
+    };
+    lines.take(end, 1);
+    Ok(Some(delimiter))
+}
+
+/// A row of the file; its fields are in the `Fields` that it was read with.
+struct LookedAt {
     line: u64,
     raw: String,
     /// Why it is no row, if so.
     sound: Result<(), String>,
+    /// Its bytes and lines; `None` when it is too long to be looked at as a whole.
+    extent: Option<(usize, u64)>,
 }
 
-/// Takes the next row with all its lines. Of one that is not sound, only the first line is taken:
-/// where a quote was forgotten, the next line is most likely the next row.
-fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<TakenRow>> {
+impl LookedAt {
+    fn take(&self, lines: &mut Lines) -> io::Result<()> {
+        match self.extent {
+            Some((bytes, count)) => {
+                lines.take(bytes, count);
+                Ok(())
+            }
+            None => lines.skip_line(),
+        }
+    }
+}
+
+/// Takes the next row with all its lines.
+fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<LookedAt>> {
+    let row = look_at_row(lines, fields)?;
+    if let Some(row) = &row {
+        row.take(lines)?;
+    }
+    Ok(row)
+}
+
+/// Looks at the next row with all its lines. Of one that is not sound, it is only the first line: where a
+/// quote was forgotten, the next line is most likely the next row.
+fn look_at_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<LookedAt>> {
     if !lines.skip_blank_lines()? {
         return Ok(None);
     }
@@ -112,12 +192,11 @@ fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<TakenRo
         Line::None => return Ok(None),
         Line::TooLong => {
             let raw = raw_text(lines.bytes());
-            lines.skip_line()?;
             let reason = format!(
                 "is longer than {MAX_ROW_BYTES} bytes (1 MiB); an event's data has at most 32 KiB, \
                  shorten it"
             );
-            return Ok(Some(TakenRow { line, raw, sound: Err(reason) }));
+            return Ok(Some(LookedAt { line, raw, sound: Err(reason), extent: None }));
         }
         Line::Until(end) => end,
     };
@@ -138,8 +217,7 @@ fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<TakenRo
         (until, count) = (first, 1);
     }
     let raw = raw_text(&lines.bytes()[..until]);
-    lines.take(until, count);
-    Ok(Some(TakenRow { line, raw, sound }))
+    Ok(Some(LookedAt { line, raw, sound, extent: Some((until, count)) }))
 }
 
 fn counted_fields(count: usize) -> String {
@@ -154,8 +232,8 @@ fn set_field(event: &mut IncomingEvent, field: Field, cell: &str) -> Result<(), 
         Field::MessageId => event.message_id = optional().unwrap_or_default(),
         Field::SessionId => event.session_id = optional(),
         Field::PagePath => event.page_path = optional(),
-        Field::Timestamp if cell.trim().is_empty() => return Err(missing_timestamp()),
-        Field::Timestamp => event.timestamp = Some(parse_timestamp("timestamp", cell)?),
+        // Another one is read before this is called.
+        Field::Timestamp => return Err(missing_timestamp()),
         Field::DurationSeconds if cell.trim().is_empty() => {}
         Field::DurationSeconds => event.duration_seconds = Some(parse_duration(cell)?),
     }

@@ -64,9 +64,6 @@ pub enum ImportProblem {
     /// The file unpacks to nothing, or to nothing but blank lines.
     #[error("is a gzip file with nothing in it; pack the export again")]
     EmptyGzip,
-    /// The file is in UTF-16 or UTF-32.
-    #[error("is encoded in UTF-16; convert it to UTF-8: iconv -f UTF-16 -t UTF-8 FILE > NEW")]
-    Utf16,
     /// The file is some other kind of file.
     #[error("is {0}")]
     NotText(&'static str),
@@ -146,6 +143,12 @@ pub enum ImportProblem {
         "--column is for CSV files and this is read as NDJSON; leave it out, or add --format csv"
     )]
     ColumnsInNdjson,
+    /// `--date-format` with a file whose times are always RFC 3339.
+    #[error(
+        "--date-format is for CSV files and this is read as NDJSON; leave it out, or \
+         add --format csv"
+    )]
+    DatesInNdjson,
     /// The file for refused rows exists and is something else.
     #[error(
         "exists and is not a list of refused rows; move it away, refused rows would be written there"

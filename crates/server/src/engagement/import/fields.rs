@@ -4,8 +4,9 @@
 /// behind it part of one field, and thousands of events are lost without a word. Nor does it tell a
 /// row's text and first line, which whoever has to mend the file needs. This one refuses what
 /// RFC 4180 does not allow, at the first wrong byte.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Fields {
+    delimiter: u8,
     /// All fields without separators and quotes.
     text: Vec<u8>,
     /// Where each field ends in `text`.
@@ -35,6 +36,19 @@ pub(super) enum Progress {
 }
 
 impl Fields {
+    pub(super) const fn separated_by(delimiter: u8) -> Self {
+        Self { delimiter, text: Vec::new(), ends: Vec::new(), state: State::Start }
+    }
+
+    /// What messages call the delimiter, in the plural.
+    pub(super) const fn delimiters(&self) -> &'static str {
+        match self.delimiter {
+            b';' => "semicolons",
+            b'\t' => "tabs",
+            _ => "commas",
+        }
+    }
+
     /// Forgets the row.
     pub(super) fn clear(&mut self) {
         self.text.clear();
@@ -67,16 +81,16 @@ impl Fields {
         let content = content.strip_suffix(b"\r").unwrap_or(content);
         for byte in content {
             self.state = match (self.state, *byte) {
-                (State::Start, b'"') => State::Quoted,
-                (State::Quoted, b'"') => State::Quote,
-                (State::Start | State::Plain | State::Quote, b',') => {
+                (State::Start | State::Plain | State::Quote, byte) if byte == self.delimiter => {
                     self.ends.push(self.text.len());
                     State::Start
                 }
+                (State::Start, b'"') => State::Quoted,
+                (State::Quoted, b'"') => State::Quote,
                 (State::Plain, b'"') => {
                     return Err(
                         "has a quote (\") inside a field without quotes; put the whole field in \
-                         quotes, right behind the comma, and double the quotes in it (\"\")",
+                         quotes, right from its start, and double the quotes in it (\"\")",
                     );
                 }
                 (State::Start | State::Plain, b'\r') => {

@@ -17,7 +17,7 @@ pub(super) fn header_names(fields: &Fields) -> Result<Vec<String>, String> {
         .enumerate()
         .map(|(place, name)| {
             let name = str::from_utf8(name).map_err(
-                |_| "is not UTF-8 text; convert the file: iconv -f LATIN1 -t UTF-8 FILE > NEW",
+                |_| "is not UTF-8; say how the file is encoded: --encoding windows-1252 is what Excel writes",
             )?;
             let name = name.trim();
             Ok(if name.is_empty() { format!("column_{}", place + 1) } else { name.to_owned() })
@@ -60,12 +60,11 @@ pub(super) fn columns(
 
 /// What to do about missing columns: mostly they have other names, sometimes it is no such file.
 fn remedy(columns: &[Column], missing: &[Field]) -> String {
-    if let [only] = columns {
-        for (separator, name) in [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")] {
-            if only.name.contains(separator) {
-                return format!("It looks separated by {name}: save it separated by commas");
-            }
-        }
+    if let [only] = columns
+        && only.name.contains('|')
+    {
+        return "It looks separated by vertical bars: save it separated by commas, semicolons or tabs"
+            .to_owned();
     }
     let examples: Vec<String> =
         missing.iter().map(|field| format!("--column {field}=NAME")).collect();

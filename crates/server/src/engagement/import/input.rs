@@ -89,10 +89,8 @@ impl Read for Counted {
 /// Recognises content that people take for an export by mistake, from its first bytes.
 pub(super) fn not_text(head: &[u8]) -> Option<ImportProblem> {
     const TAR_MAGIC_AT: usize = 257;
-    let what = if head.starts_with(&[0xff, 0xfe]) || head.starts_with(&[0xfe, 0xff]) {
-        return Some(ImportProblem::Utf16);
-    } else if head.starts_with(b"PK\x03\x04") {
-        "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV (UTF-8)"
+    let what = if head.starts_with(b"PK\x03\x04") {
+        "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV"
     } else if head.starts_with(&GZIP_MAGIC) {
         "packed with gzip twice; unpack it once: gunzip FILE"
     } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {

@@ -1,5 +1,7 @@
 use std::io::{self, Read};
 
+use encoding_rs::{Decoder, DecoderResult, Encoding};
+
 use super::input::Input;
 
 /// Longest row, in bytes without its line end: 1 MiB. An event's data has at most 32 KiB, so a
@@ -23,6 +25,10 @@ pub(super) struct Lines {
     ended: bool,
     /// Lines taken so far.
     taken: u64,
+    /// Where the file is not UTF-8.
+    decoder: Option<Decoder>,
+    /// What ends a line: old programs for the Macintosh write a carriage return alone.
+    line_end: u8,
 }
 
 /// What comes next in a file.
@@ -38,7 +44,15 @@ pub(super) enum Line {
 
 impl Lines {
     pub(super) fn new(input: Input) -> Self {
-        Self { input, buffer: Vec::new(), start: 0, ended: false, taken: 0 }
+        Self {
+            input,
+            buffer: Vec::new(),
+            start: 0,
+            ended: false,
+            taken: 0,
+            decoder: None,
+            line_end: b'\n',
+        }
     }
 
     pub(super) const fn input(&self) -> &Input {
@@ -61,11 +75,58 @@ impl Lines {
         Ok(self.bytes())
     }
 
+    /// Reads the file from here on, and what was looked at, in another encoding than UTF-8.
+    pub(super) fn decode(&mut self, encoding: &'static Encoding) -> io::Result<()> {
+        let raw = self.buffer.split_off(self.start);
+        self.buffer.clear();
+        self.start = 0;
+        self.decoder = Some(encoding.new_decoder_with_bom_removal());
+        self.append_decoded(&raw, self.ended)
+    }
+
+    /// Ends lines at carriage returns where the file has no line feed in what is looked at of it.
+    pub(super) fn recognise_line_ends(&mut self) -> io::Result<()> {
+        let head = self.peek(CHUNK)?;
+        if !head.contains(&b'\n') && head.contains(&b'\r') {
+            self.line_end = b'\r';
+        }
+        Ok(())
+    }
+
+    fn append_decoded(&mut self, raw: &[u8], last: bool) -> io::Result<()> {
+        let Some(decoder) = &mut self.decoder else {
+            self.buffer.extend_from_slice(raw);
+            return Ok(());
+        };
+        let mut rest = raw;
+        loop {
+            let filled = self.buffer.len();
+            self.buffer.resize(filled + 3 * rest.len() + 16, 0);
+            let (result, read, written) =
+                decoder.decode_to_utf8_without_replacement(rest, &mut self.buffer[filled..], last);
+            self.buffer.truncate(filled + written);
+            rest = &rest[read..];
+            match result {
+                DecoderResult::InputEmpty => return Ok(()),
+                DecoderResult::OutputFull => {}
+                DecoderResult::Malformed(..) => {
+                    let name = decoder.encoding().name();
+                    return Err(io::Error::new(
+                        io::ErrorKind::InvalidData,
+                        format!(
+                            "there are bytes that are no {name}; check --encoding, or export it again"
+                        ),
+                    ));
+                }
+            }
+        }
+    }
+
     /// Looks for the end of the line that starts at `from`, without taking it.
     pub(super) fn line_from(&mut self, from: usize) -> io::Result<Line> {
         let mut searched = from;
         loop {
-            let end = self.bytes()[searched..].iter().position(|byte| *byte == b'\n');
+            let end = self.bytes()[searched..].iter().position(|byte| *byte == self.line_end);
             let row = end.map_or(self.bytes().len(), |end| searched + end);
             if row > MAX_ROW_BYTES {
                 return Ok(Line::TooLong);
@@ -89,7 +150,7 @@ impl Lines {
     /// Takes a line of any length without keeping it.
     pub(super) fn skip_line(&mut self) -> io::Result<()> {
         loop {
-            let end = self.bytes().iter().position(|byte| *byte == b'\n');
+            let end = self.bytes().iter().position(|byte| *byte == self.line_end);
             let taken = end.map_or(self.bytes().len(), |end| end + 1);
             self.take(taken, 0);
             if end.is_some() || !self.fill()? {
@@ -125,8 +186,15 @@ impl Lines {
                 result => break result,
             }
         };
-        self.buffer.truncate(filled + result.as_ref().map_or(0, |read| *read));
+        let read = result.as_ref().map_or(0, |read| *read);
+        self.buffer.truncate(filled + read);
         self.ended = result? == 0;
+        if self.decoder.is_some() {
+            let raw = self.buffer.split_off(filled);
+            self.append_decoded(&raw, self.ended)?;
+            // What was held back of a character that is cut off may come out at the end.
+            return Ok(!self.ended || self.buffer.len() > filled);
+        }
         Ok(!self.ended)
     }
 }

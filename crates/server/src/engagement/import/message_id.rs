@@ -1,7 +1,7 @@
 use std::fmt::Write;
 
 use jiff::Timestamp;
-use mainstay_core::engagement::IncomingEvent;
+use mainstay_core::engagement::{IncomingEvent, normalize_id};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -15,13 +15,20 @@ use sha2::{Digest, Sha256};
 pub fn derived_message_id(event: &IncomingEvent) -> String {
     const HASH_BYTES: usize = 16;
     let mut content = Content(Sha256::new());
-    content.text(&event.client_id);
+    // As it is stored: a CSV cell still has the white space that a Segment message has lost.
+    let client_id = normalize_id(&event.client_id);
+    content.text(&client_id);
     content.text(&event.name);
     content.number(event.timestamp.map(Timestamp::as_microsecond));
     content.optional(event.session_id.as_deref());
     content.optional(event.page_path.as_deref());
     content.number(event.duration_seconds);
     content.object(&event.data);
+    // Last, and only where it says more than the client: events without a person keep their ids.
+    let person = event.person.as_deref().map(normalize_id);
+    if let Some(person) = person.filter(|person| !person.is_empty() && *person != client_id) {
+        content.text(&person);
+    }
 
     let mut id = String::from("row-");
     for byte in &content.0.finalize()[..HASH_BYTES] {

@@ -5,8 +5,8 @@
 //! reason and its text, for [`RejectsFile`] to keep. An [`ImportError`] means that the file as a
 //! whole cannot be read (on).
 //!
-//! The way of a file's bytes through the modules: `input` (unpacks, counts) → `lines` → `csv` with
-//! `header` and `fields`, or `ndjson` → [`Row`]. Memory stays bounded whatever the file holds: a row
+//! The way of a file's bytes through the modules: `input` (unpacks, counts) → `lines` (decodes) → `csv` with
+//! `header`, `fields` and `times`, or `ndjson` → [`Row`]. Memory stays bounded whatever the file holds: a row
 //! over [`MAX_ROW_BYTES`] is refused without being kept.
 
 mod csv;
@@ -23,14 +23,17 @@ mod row;
 mod source;
 #[cfg(test)]
 mod tests;
+mod times;
 mod values;
 
 pub use error::{ImportError, ImportProblem};
 pub use lines::MAX_ROW_BYTES;
 pub use message_id::derived_message_id;
+pub(super) use ndjson::said as said_in_message;
 pub use options::{
-    ColumnMapping, EventTypeMapping, Field, Format, ImportOptions, MappingError, UnknownFormat,
+    ColumnMapping, DateFormat, DateFormatError, EventTypeMapping, Field, FileEncoding, Format,
+    ImportOptions, MappingError, UnknownEncoding, UnknownFormat,
 };
 pub use rejects::RejectsFile;
-pub use row::{Group, Identify, MAX_RAW_CHARS, RejectedRow, Row, RowContent};
+pub use row::{MAX_RAW_CHARS, RejectedRow, Row, RowContent};
 pub use source::ImportSource;

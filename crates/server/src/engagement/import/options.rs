@@ -1,5 +1,7 @@
 use std::{fmt, path::Path, str::FromStr};
 
+use encoding_rs::Encoding;
+use jiff::tz::TimeZone;
 use mainstay_core::engagement::{EventType, UnknownEventType};
 
 use super::error::list;
@@ -13,6 +15,68 @@ pub struct ImportOptions {
     pub columns: Vec<ColumnMapping>,
     /// What the file's event names count as. Comes before the organization's own mapping.
     pub event_types: Vec<EventTypeMapping>,
+    /// How the file is encoded, when it is neither UTF-8 nor marked as UTF-16.
+    pub encoding: Option<FileEncoding>,
+    /// The zone of times without an offset; without it they are refused.
+    pub time_zone: Option<TimeZone>,
+    /// How times are written that are not as in ISO 8601, in the letters of `strftime`.
+    pub date_format: Option<DateFormat>,
+}
+
+/// How a file is encoded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileEncoding(pub(super) &'static Encoding);
+
+/// A name of no encoding.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "unknown encoding {0:?}: use for example windows-1252 (what Excel writes in Western Europe), \
+         windows-1250 or utf-16le"
+)]
+pub struct UnknownEncoding(pub String);
+
+impl FromStr for FileEncoding {
+    type Err = UnknownEncoding;
+
+    /// Takes the names of the Encoding Standard, where `latin1` is windows-1252: what says it is Latin-1
+    /// mostly has that one's quotes and Euro signs.
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let known = Encoding::for_label_no_replacement(text.as_bytes());
+        known.map(Self).ok_or_else(|| UnknownEncoding(text.to_owned()))
+    }
+}
+
+/// How times are written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DateFormat(pub(super) String);
+
+/// A format that reads no date.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} reads no date: use for example \"%d.%m.%Y %H:%M\" for 28.11.2026 09:30, or \"%m/%d/%Y \
+         %I:%M %p\" for 11/28/2026 9:30 AM"
+)]
+pub struct DateFormatError(pub String);
+
+impl FromStr for DateFormat {
+    type Err = DateFormatError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A format that does not read back what it writes would refuse every row.
+        let sample = jiff::civil::date(2026, 11, 28).at(9, 30, 0, 0);
+        let written = sample
+            .to_zoned(TimeZone::UTC)
+            .ok()
+            .and_then(|sample| jiff::fmt::strtime::format(text, &sample).ok());
+        let read = written
+            .and_then(|written| jiff::fmt::strtime::parse(text, written).ok())
+            .and_then(|read| read.to_date().ok());
+        if read == Some(sample.date()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(DateFormatError(text.to_owned()))
+        }
+    }
 }
 
 /// How a file of history is written.

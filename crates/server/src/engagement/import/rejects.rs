@@ -5,6 +5,8 @@ use std::{
 };
 
 use super::{ImportError, ImportProblem, RejectedRow};
+use crate::private_file;
+use crate::spreadsheet::safe_cell;
 
 const HEADER: [&str; 3] = ["line", "reason", "row"];
 
@@ -15,8 +17,8 @@ const HEADER: [&str; 3] = ["line", "reason", "row"];
 /// list of an earlier run is removed, since it would be taken for this one's. A file of that name
 /// that we did not write is never touched.
 ///
-/// Rows stand there as they were read, also those that a spreadsheet would take for a formula: the
-/// list is for mending the file.
+/// Rows stand there as they were read, but for an apostrophe in front of what a spreadsheet would take
+/// for a formula. The imported file is where rows are mended: it has them as they are.
 #[derive(Debug)]
 pub struct RejectsFile {
     path: PathBuf,
@@ -54,7 +56,8 @@ impl RejectsFile {
             None => self.create()?,
         };
         let writer = self.writer.insert(writer);
-        let written = writer.write_record([row.line.to_string().as_str(), &row.reason, &row.raw]);
+        let (reason, raw) = (safe_cell(&row.reason), safe_cell(&row.raw));
+        let written = writer.write_record([row.line.to_string().as_str(), &reason, &raw]);
         written.map_err(|error| self.failed(error.into()))
     }
 
@@ -82,7 +85,7 @@ impl RejectsFile {
         if self.state().map_err(|error| self.failed(error))? == Existing::SomebodyElses {
             return Err(ImportError::new(&self.path, ImportProblem::RejectsNotOurs));
         }
-        let file = File::create(&self.path).map_err(|error| self.failed(error))?;
+        let file = private_file::create(&self.path).map_err(|error| self.failed(error))?;
         let mut writer = ::csv::Writer::from_writer(file);
         writer.write_record(HEADER).map_err(|error| self.failed(error.into()))?;
         Ok(writer)

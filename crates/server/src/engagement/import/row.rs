@@ -1,6 +1,4 @@
-use jiff::Timestamp;
 use mainstay_core::engagement::IncomingEvent;
-use serde_json::{Map, Value};
 
 /// How much of a row's text is kept for the list of refused rows, in characters: enough to find and
 /// recognise it, and a broken file cannot make that list larger than itself by much.
@@ -19,53 +17,14 @@ pub struct Row {
     pub raw: String,
 }
 
-impl Row {
-    /// Refuses a row that could be read but not be used.
-    pub fn reject(self, reason: impl Into<String>) -> RejectedRow {
-        RejectedRow { line: self.line, reason: reason.into(), raw: self.raw }
-    }
-}
-
 /// What a row says.
 #[derive(Clone, Debug)]
 pub enum RowContent {
-    /// A client did something. `timestamp` and `message_id` are always set; `sent_at` never is,
+    /// A client did something, in a table. `timestamp` and `message_id` are always set; `sent_at` never is,
     /// because the clock of history cannot be corrected.
-    Event(IncomingEvent),
-    /// Who a client is.
-    Identify(Identify),
-    /// Which group (account, company) a client belongs to.
-    Group(Group),
-}
-
-/// Who a client is, as of a time. Checked: every text is within its limit and free of NUL.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Identify {
-    /// The host app's id of the client.
-    pub client_id: String,
-    /// The client's name (trait `name`, else `firstName` and `lastName`).
-    pub name: Option<String>,
-    /// The client's address.
-    pub email: Option<String>,
-    /// What the client pays for.
-    pub plan: Option<String>,
-    /// All other traits; at most 32 KiB as JSON.
-    pub traits: Map<String, Value>,
-    /// When it was said. Rows come in any order: the latest one is right.
-    pub timestamp: Timestamp,
-}
-
-/// Which group a client belongs to, as of a time. Checked like [`Identify`].
-#[derive(Clone, Debug, PartialEq)]
-pub struct Group {
-    /// The host app's id of the client.
-    pub client_id: String,
-    /// The host app's id of the group.
-    pub group_id: String,
-    /// What is known of the group; at most 32 KiB as JSON.
-    pub traits: Map<String, Value>,
-    /// When it was said.
-    pub timestamp: Timestamp,
+    Event(Box<IncomingEvent>),
+    /// A Segment message, as JSON: what it says depends on whom the organization calls its clients.
+    Message(String),
 }
 
 /// A row that was refused.

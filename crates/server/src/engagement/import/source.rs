@@ -4,10 +4,12 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use encoding_rs::{Encoding, UTF_8};
 use mainstay_core::engagement::EventType;
 
 use super::{
-    Field, Format, ImportError, ImportOptions, ImportProblem, RejectedRow, Row, RowContent,
+    Field, FileEncoding, Format, ImportError, ImportOptions, ImportProblem, RejectedRow, Row,
+    RowContent,
     csv::CsvRows,
     derived_message_id,
     input::{Input, not_text},
@@ -34,7 +36,7 @@ pub struct ImportSource {
 }
 
 enum Rows {
-    Csv(CsvRows),
+    Csv(Box<CsvRows>),
     Ndjson,
 }
 
@@ -52,7 +54,7 @@ impl ImportSource {
         let (input, size) = Input::open(path)?;
         let gzip = input.is_gzip();
         let mut lines = Lines::new(input);
-        let first = first_byte(&mut lines)
+        let first = first_byte(&mut lines, options)
             .map_err(|error| ImportError::reading(path, gzip, lines.taken(), error))?
             .map_err(wrong)?;
         let format = options
@@ -60,9 +62,12 @@ impl ImportSource {
             .or_else(|| Format::of_name(path))
             .unwrap_or_else(|| Format::of_first_byte(first));
         let rows = match format {
-            Format::Csv => Rows::Csv(CsvRows::open(path, &mut lines, &options.columns)?),
+            Format::Csv => Rows::Csv(Box::new(CsvRows::open(path, &mut lines, options)?)),
             Format::Ndjson if !options.columns.is_empty() => {
                 return Err(wrong(ImportProblem::ColumnsInNdjson));
+            }
+            Format::Ndjson if options.date_format.is_some() => {
+                return Err(wrong(ImportProblem::DatesInNdjson));
             }
             Format::Ndjson => Rows::Ndjson,
         };
@@ -77,6 +82,14 @@ impl ImportSource {
         }
     }
 
+    /// How many rows so far had a time without an offset, which was read in a zone.
+    pub fn local_times(&self) -> u64 {
+        match &self.rows {
+            Rows::Csv(rows) => rows.local_times(),
+            Rows::Ndjson => 0,
+        }
+    }
+
     /// The file's size in bytes, as it is on disk (packed); `None` for a pipe.
     pub const fn total_bytes(&self) -> Option<u64> {
         self.size
@@ -85,6 +98,11 @@ impl ImportSource {
     /// How many of these bytes were read so far. Runs ahead of the rows by a buffer.
     pub fn bytes_read(&self) -> u64 {
         self.lines.input().bytes_read()
+    }
+
+    /// What the options make an event's name count as.
+    pub fn type_of(&self, name: &str) -> Option<EventType> {
+        self.event_types.get(name).copied()
     }
 
     /// Lines read so far, the header and blank ones included.
@@ -99,7 +117,7 @@ impl ImportSource {
             Err(reason) => return Err(RejectedRow { line, reason, raw }),
         };
         if let RowContent::Event(event) = &mut content {
-            event.event_type = self.event_types.get(&event.name).copied();
+            event.event_type = self.type_of(&event.name);
             if event.message_id.is_empty() {
                 event.message_id = derived_message_id(event);
             }
@@ -142,14 +160,18 @@ impl fmt::Debug for ImportSource {
 
 /// Looks at the start of the content: its first byte that is not white space, or why it is nothing
 /// that we read. Takes the byte order mark and blank lines.
-fn first_byte(lines: &mut Lines) -> io::Result<Result<u8, ImportProblem>> {
+fn first_byte(lines: &mut Lines, options: &ImportOptions) -> io::Result<Result<u8, ImportProblem>> {
     let gzip = lines.input().is_gzip();
     let head = lines.peek(HEAD_BYTES)?;
     if let Some(problem) = not_text(head) {
         return Ok(Err(problem));
     }
-    if head.starts_with(UTF8_BOM) {
-        lines.take(UTF8_BOM.len(), 0);
+    // A mark at its beginning says more of a file than whoever imports it knows.
+    let marked = Encoding::for_bom(head).map(|(encoding, _)| encoding);
+    match marked.or(options.encoding.map(|FileEncoding(encoding)| encoding)) {
+        Some(encoding) if encoding != UTF_8 => lines.decode(encoding)?,
+        _ if marked.is_some() => lines.take(UTF8_BOM.len(), 0),
+        _ => {}
     }
     lines.skip_blank_lines()?;
     let first = lines.bytes().iter().find(|byte| !byte.is_ascii_whitespace());

@@ -2,7 +2,6 @@ use mainstay_core::{
     health::{AlertStatus, Severity},
     id::{AlertId, ClientId},
     portfolio::{OpenAlert, Standing},
-    text::counted,
 };
 
 use super::{act::value_of, chosen::Chosen, which::Which};
@@ -11,13 +10,14 @@ use crate::{
     health::ListedAlert,
     web::{
         StaffSession, Web,
-        components::{AlertRow, AlertSubject, View, display_name, followed},
+        clients::snooze_problem,
+        components::{AlertFlash, AlertRow, AlertSubject, View, display_name, followed},
         people::People,
     },
 };
 
 /// The form that alerts are chosen in.
-const BULK: &str = "bulk";
+pub(super) const BULK: &str = "bulk";
 
 /// Alerts of clients whose worst has this severity.
 pub(super) struct Group {
@@ -29,6 +29,7 @@ pub(super) struct Group {
 
 /// What was just done.
 pub(super) struct Told {
+    pub(super) flash: Option<AlertFlash>,
     pub(super) words: String,
     /// What became of those that somebody else had changed meanwhile.
     pub(super) missed: Vec<AlertRow>,
@@ -41,12 +42,23 @@ pub(super) struct Lists<'a> {
     pub(super) people: &'a People,
     /// Where an action leads to afterwards.
     pub(super) back: String,
+    /// The snooze that could not be: of which alert or alerts, and until when it was asked for.
+    pub(super) snooze: (String, String),
+    /// The alerts that were chosen then, by their ids.
+    pub(super) chosen: Vec<String>,
 }
 
 impl Lists<'_> {
+    /// Why a snooze could not be, if it is that of an alert or of those that were chosen.
+    pub(super) fn snooze_problem(&self, of: &str) -> Option<(String, String)> {
+        let (snoozed, until) = &self.snooze;
+        let problem = || snooze_problem(until, &self.session.zone, self.web.mainstay.now());
+        (snoozed == of).then(problem).flatten().map(|problem| (until.clone(), problem))
+    }
+
     /// How staff see a client.
     pub(super) fn view(&self, external_id: &str) -> View {
-        View::of_staff(self.session.zone.clone(), self.web.mainstay.now(), external_id)
+        self.session.view(self.web.mainstay.now(), external_id)
     }
 
     /// The open alerts of some clients, by the severity of each client's worst.
@@ -85,6 +97,7 @@ impl Lists<'_> {
             let rows = alerts.iter().enumerate().map(|(index, listed)| {
                 self.row(Some(standing), listed)
                     .chosen_in(BULK, value_of(&listed.alert))
+                    .checked(self.chosen.contains(&listed.alert.episode.id.to_string()))
                     .again(index > 0)
             });
             if let Some(group) = groups.iter_mut().find(|group| group.severity == worst) {
@@ -121,6 +134,7 @@ impl Lists<'_> {
         let back = Some(self.back.clone());
         let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
             .followed(followed(&view, self.people, &listed.followed))
+            .snooze_failed(self.snooze_problem(&alert.episode.id.to_string()))
             .told(&view, &listed.told);
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
@@ -130,18 +144,12 @@ impl Lists<'_> {
 
     /// What was just done, by what the address says of it.
     pub(super) async fn told(&self, which: &Which) -> Result<Option<Told>> {
-        let changed: i64 = which.changed.parse().unwrap_or(0);
-        let done = match which.done.as_str() {
-            "nothing" => {
-                let words = "Nothing was changed: no alert was chosen. Tick those that you mean.";
-                return Ok(Some(Told { words: words.to_owned(), missed: Vec::new() }));
-            }
-            "acknowledge" => "acknowledged",
-            "snooze" => "snoozed",
-            "resolve" => "resolved",
-            "dismiss" => "dismissed",
-            _ => return Ok(None),
-        };
+        if which.done == "nothing" {
+            let words = "Nothing was changed: no alert was chosen. Tick those that you mean.";
+            return Ok(Some(Told { flash: None, words: words.to_owned(), missed: Vec::new() }));
+        }
+        let flash =
+            AlertFlash::of(&which.done(), self.back.clone()).filter(|_| self.session.may_write());
         let mut missed = Vec::new();
         for id in which.missed.split(',').filter_map(|id| id.parse::<AlertId>().ok()) {
             match self.web.mainstay.alert(self.session.scope, id).await {
@@ -157,16 +165,17 @@ impl Lists<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let others = match missed.len() {
+        if flash.is_none() && missed.is_empty() {
+            return Ok(None);
+        }
+        let words = match missed.len() {
             0 => String::new(),
-            1 => " 1 was left alone, because it had changed since you saw it:".to_owned(),
+            1 => "1 was left alone, because it had changed since you saw it:".to_owned(),
             many => {
-                format!(" {many} were left alone, because they had changed since you saw them:")
+                format!("{many} were left alone, because they had changed since you saw them:")
             }
         };
-        Ok(Some(Told {
-            words: format!("{} {done}.{others}", counted(changed, "alert")),
-            missed: missed.iter().map(|one| self.row(None, one)).collect(),
-        }))
+        let missed = missed.iter().map(|one| self.row(None, one)).collect();
+        Ok(Some(Told { flash, words, missed }))
     }
 }

@@ -9,7 +9,7 @@ use mainstay_store::EndedAlerts;
 
 use super::{
     chosen::{CLIENTS, Chosen, OnPage},
-    lists::{Group, Lists, Told},
+    lists::{BULK, Group, Lists, Told},
     which::{View as Part, Which, read, written},
 };
 use crate::web::{
@@ -35,6 +35,12 @@ struct AlertsPage {
     lead: String,
     badge: MomentumAlertBadge,
     told: Option<Told>,
+    /// Whether the signed-in member may act on alerts.
+    actions: bool,
+    /// Until when the chosen alerts were to be snoozed, and why that cannot be.
+    snooze: Option<(String, String)>,
+    /// The zone of the times that are typed.
+    time_zone: String,
     tabs: Vec<Tab>,
     which: Which,
     selects: Vec<Select>,
@@ -75,7 +81,14 @@ pub(super) async fn show_alerts(
     let board = mainstay.portfolio(organization).await?;
     let summary = board.look(|portfolio| portfolio.summary().clone());
     let people = People::load(mainstay, &session).await?;
-    let page = Lists { web: &web, session: &session, people: &people, back: which.here().link() };
+    let page = Lists {
+        web: &web,
+        session: &session,
+        people: &people,
+        back: which.here().link(),
+        snooze: (which.snooze.clone(), which.until.clone()),
+        chosen: which.chosen.split(',').map(str::to_owned).collect(),
+    };
 
     let (mut groups, mut ended) = (Vec::new(), Vec::new());
     let pager;
@@ -110,16 +123,21 @@ pub(super) async fn show_alerts(
             open.then(|| Chosen::of(part, session.member_id()).count(portfolio))
         })
     });
+    let snoozed =
+        board.look(|portfolio| Chosen::of(Part::Snoozed, session.member_id()).count(portfolio));
     let checked = session.organization.health_checked_until;
     let mut shell = session.shell(Place::Alerts);
     shell.clients = Some(summary.clients);
     shell.alerts = Some(summary.open_alerts());
     show(&AlertsPage {
         shell,
-        headline: headline(summary.open_alerts(), summary.with_alerts),
+        headline: headline(summary.open_alerts(), summary.with_alerts, snoozed),
         lead: lead(&page.view(""), checked),
         badge: MomentumAlertBadge::new(summary.open.clone().into_iter().collect()),
         told: page.told(&which).await?,
+        actions: session.may_write(),
+        snooze: page.snooze_problem(BULK),
+        time_zone: session.organization.time_zone.clone(),
         tabs: tabs(&which, chosen.view, counts),
         selects: selects(&which, &people),
         is_ended: chosen.view.ended().is_some(),
@@ -130,11 +148,16 @@ pub(super) async fn show_alerts(
     })
 }
 
-fn headline(open: i64, clients: i64) -> String {
+/// What is open, of which the snoozed ones are a part: they are open everywhere, and come back.
+fn headline(open: i64, clients: i64, snoozed: i64) -> String {
+    let snoozed = match snoozed {
+        0 => String::new(),
+        snoozed => format!(", {} snoozed", grouped(snoozed)),
+    };
     match (open, clients) {
-        (0, _) => "No open alert".to_owned(),
+        (0, _) => "No open alerts".to_owned(),
         (open, clients) => {
-            format!("{} on {}", counted(open, "open alert"), counted(clients, "client"))
+            format!("{} on {}{snoozed}", counted(open, "open alert"), counted(clients, "client"))
         }
     }
 }

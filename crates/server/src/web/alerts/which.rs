@@ -8,7 +8,7 @@ use serde::Deserialize;
 use url::form_urlencoded;
 
 use super::chosen::Chosen;
-use crate::{Error, Result};
+use crate::{Error, Result, web::components::Done};
 
 /// A part of the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +22,7 @@ pub(super) enum View {
 
 impl View {
     pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Open, "open", "Open"),
+        (Self::Open, "open", "To do"),
         (Self::Mine, "mine", "Mine"),
         (Self::Snoozed, "snoozed", "Snoozed"),
         (Self::Resolved, "resolved", "Resolved"),
@@ -54,6 +54,11 @@ pub(super) struct Which {
     pub(super) done: String,
     pub(super) changed: String,
     pub(super) missed: String,
+    pub(super) at: String,
+    /// What could not be snoozed: an alert, or those that were chosen; and until when that was asked for.
+    pub(super) snooze: String,
+    pub(super) until: String,
+    pub(super) chosen: String,
 }
 
 impl Which {
@@ -97,7 +102,27 @@ impl Which {
 
     /// The same page, without what was just done.
     pub(super) fn here(&self) -> Self {
-        Self { done: String::new(), changed: String::new(), missed: String::new(), ..self.clone() }
+        Self {
+            done: String::new(),
+            changed: String::new(),
+            missed: String::new(),
+            at: String::new(),
+            snooze: String::new(),
+            until: String::new(),
+            chosen: String::new(),
+            ..self.clone()
+        }
+    }
+
+    /// What was just done, for the component that says it.
+    pub(super) fn done(&self) -> Done {
+        Done {
+            action: self.done.clone(),
+            changed: self.changed.clone(),
+            at: self.at.clone(),
+            snooze: self.snooze.clone(),
+            until: self.until.clone(),
+        }
     }
 
     pub(super) fn of_view(&self, name: &str) -> String {

@@ -5,6 +5,7 @@ const FRESH_MS = 2000;
 const MOST_EVENTS = 200;
 const SETTLE_MS = 400;
 const PAUSE_MS = 1500;
+const REOPEN_MS = 30000;
 
 let source;
 // Whether nobody told what happened in a while: until the first stream opens, and between two.
@@ -208,24 +209,84 @@ const heard = {
   },
 };
 
-function listen() {
-  source = new EventSource(subject?.dataset.liveStream ?? "/live/stream");
+// What happened since the page was made, once somebody tells what happens from here on.
+function begin() {
+  if (missed) catchUp();
+  missed = false;
+}
+
+// All windows of a browser share one stream: over HTTP/1.1 it has six connections for a server, and a seventh
+// window would wait for ever. The window that holds the lock listens and passes on what it hears; when it is
+// closed or hidden, the next one takes over. Where there are no locks, each window listens by itself.
+const stream = subject?.dataset.liveStream ?? "/live/stream";
+const shared = subject?.dataset.liveStream ? `${stream} ${about}` : stream;
+const others = navigator.locks && window.BroadcastChannel ? new BroadcastChannel(shared) : undefined;
+const me = Math.random();
+let isListening = false;
+let turn;
+let endTurn;
+
+function open() {
+  source = new EventSource(stream);
   for (const [name, hear] of Object.entries(heard)) {
-    source.addEventListener(name, (event) => hear(JSON.parse(event.data)));
+    source.addEventListener(name, (event) => {
+      const news = JSON.parse(event.data);
+      others?.postMessage({ name, news });
+      hear(news);
+    });
   }
   source.addEventListener("open", () => {
-    if (missed) catchUp();
-    missed = false;
+    others?.postMessage({ name: "open" });
+    begin();
   });
-  source.addEventListener("error", () => { missed = true; });
-}
-// A tab that nobody sees keeps no connection: browsers have few of them for one server.
-document.addEventListener("visibilitychange", () => {
-  if (document.hidden) {
-    source?.close();
-    source = undefined;
+  source.addEventListener("error", () => {
     missed = true;
-  } else if (!source) listen();
+    // Refused, and not only interrupted: the browser does not try again by itself.
+    if (source?.readyState === EventSource.CLOSED) setTimeout(reopen, REOPEN_MS);
+  });
+}
+function reopen() {
+  if (source?.readyState === EventSource.CLOSED) open();
+}
+
+others?.addEventListener("message", ({ data: { name, news, from, to } }) => {
+  if (!isListening || (to !== undefined && to !== me)) return;
+  if (name === "ask") {
+    if (source?.readyState === EventSource.OPEN) others.postMessage({ name: "open", to: from });
+  } else if (name === "open") {
+    // Nobody told what happened before.
+    missed = true;
+    begin();
+  } else {
+    heard[name]?.(news);
+  }
+});
+
+function listen() {
+  isListening = true;
+  if (!others) return open();
+  turn = new AbortController();
+  const hold = () => isListening && new Promise((done) => {
+    endTurn = done;
+    open();
+  });
+  // Rejected when the window is hidden before its turn.
+  navigator.locks.request(shared, { signal: turn.signal }, hold).catch(() => {});
+  others.postMessage({ name: "ask", from: me });
+}
+function stop() {
+  isListening = false;
+  missed = true;
+  turn?.abort();
+  endTurn?.();
+  endTurn = undefined;
+  source?.close();
+  source = undefined;
+}
+// A tab that nobody sees keeps no connection.
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) stop();
+  else if (!isListening) listen();
 });
 if (!document.hidden) listen();
 

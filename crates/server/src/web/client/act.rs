@@ -5,7 +5,10 @@ use axum::{
     response::{IntoResponse as _, Redirect},
 };
 use mainstay_core::{
-    engagement::{EventType, IncomingEvent, MAX_DATA_BYTES, segment::Said},
+    engagement::{
+        Authority, EventType, IncomingEvent, MAX_DATA_BYTES,
+        segment::{ClientsAre, Said},
+    },
     id::InsightId,
     insight::InsightStatus,
     score::FeedbackKind,
@@ -75,8 +78,11 @@ pub(super) async fn give_feedback(
         rating,
         comment: Some(sent.comment),
         given_at: None,
+        self_told: true,
     };
     given.check().map_err(|error| PageError::from(error).back("Back to your page", DASHBOARD))?;
+    let own = std::iter::once(session.external_id.as_str());
+    web.writer.count_self_told(session.organization.id, own)?;
     store_event(&web.mainstay, &web.writer, &session, rating).await?;
     // The event has made the client known, if it was not before.
     let scope = Scope::Service(session.organization.id);
@@ -105,7 +111,11 @@ async fn store_event(
     if let Some(refusal) = refused.into_iter().next() {
         return Err(refusal.error.into());
     }
-    let said: Vec<Said> = events.into_iter().map(Said::Did).collect();
+    let now = mainstay.now();
+    let said = events
+        .into_iter()
+        .map(|event| Authority::Client.limit(Said::Did(event), (ClientsAre::Users, false), now));
+    let said = said.collect::<Result<Vec<Said>, _>>()?;
     let admission = writer.admit(MAX_DATA_BYTES)?;
     writer.store(organization, said, admission).await.map(drop)
 }

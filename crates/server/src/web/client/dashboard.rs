@@ -69,19 +69,31 @@ pub(super) async fn show_dashboard(
     State(web): State<Web>,
     Asked(told): Asked<Told>,
 ) -> Answer {
-    let view = view_of(&session, &web);
-    let Some((scope, client)) = known(&session) else {
-        return show(&nobody_yet(&session, &web, &view).await?);
+    let notice = (told.notice == "feedback").then_some(
+        "Your answer is stored. Satisfaction is measured by it for 90 days, and no longer assumed.",
+    );
+    dashboard(&session, &web, notice).await
+}
+
+/// The page of a client, for itself or for staff who look at it.
+pub(in crate::web) async fn dashboard(
+    session: &ClientSession,
+    web: &Web,
+    notice: Option<&'static str>,
+) -> Answer {
+    let view = view_of(session, web);
+    let Some((scope, client)) = known(session) else {
+        return show(&nobody_yet(session, web, &view).await?);
     };
     let overview = Overview::load(&web.mainstay, scope, client.clone(), &view).await?;
     let subscription = web.mainstay.subscription(scope, client.id).await?;
-    let known = client.profile.email.as_deref();
+    let known = client.profile.known_email();
     let emails = EmailCard::new(&view, subscription.as_ref(), known);
     if overview.is_blank() {
         return show(&Blank {
             shell: session.shell(),
             client_id: session.external_id.clone(),
-            name: name_of(&session),
+            name: name_of(session),
             joined: Some(view.weekday(local_day(client.created_at, &session.zone))),
             score: Unscored::new(overview.model()),
             insights: overview.insights_card(&view),
@@ -96,16 +108,13 @@ pub(super) async fn show_dashboard(
     show(&Dashboard {
         shell: session.shell(),
         client_id: session.external_id.clone(),
-        name: name_of(&session),
+        name: name_of(session),
         overall: stands.overall,
-        band: stands.band.into(),
+        band: BandChip::for_client(stands.band),
         headline: stands.headline(),
         lead: lead(&view, &overview),
         next_step: improvements.first().map(str::to_owned),
-        notice: (told.notice == "feedback").then_some(
-            "Your answer is stored. Satisfaction is measured by it for 90 days, and no longer \
-             assumed.",
-        ),
+        notice,
         score: overview.score_card(&view),
         improvements,
         insights: overview.insights_card(&view),

@@ -3,6 +3,7 @@ use axum::{
     response::{IntoResponse as _, Redirect},
 };
 use mainstay_core::email::SubscriptionState;
+use mainstay_store::Scope;
 use serde::Deserialize;
 
 use super::{DASHBOARD, known};
@@ -31,7 +32,9 @@ pub(super) async fn choose(
         _ => return Err(PageError::invalid("state: use the buttons of your page.")),
     };
     let (_, client) = known(&session).ok_or_else(|| Error::no_client(&session.external_id))?;
-    let asked = Subscribe::by_client(client, wants, Some(&wish.address));
+    let scope = Scope::Service(session.organization.id);
+    let before = web.mainstay.subscription(scope, client.id).await?;
+    let asked = Subscribe::by_client(client, before.as_ref(), wants, Some(&wish.address));
     web.mainstay
         .subscribe(session.organization.id, client, &asked)
         .await

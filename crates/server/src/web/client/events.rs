@@ -21,8 +21,17 @@ pub(super) async fn show_events(
     State(web): State<Web>,
     Asked(which): Asked<WhichEvents>,
 ) -> Answer {
-    let view = view_of(&session, &web);
-    let (scope, client) = known(&session)
+    events_page(&session, &web, which).await
+}
+
+/// A client's events, for itself or for staff who look at its page.
+pub(in crate::web) async fn events_page(
+    session: &ClientSession,
+    web: &Web,
+    which: WhichEvents,
+) -> Answer {
+    let view = view_of(session, web);
+    let (scope, client) = known(session)
         .map_or((Scope::Service(session.organization.id), None), |(scope, client)| {
             (scope, Some(client))
         });

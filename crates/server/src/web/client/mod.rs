@@ -7,6 +7,8 @@ mod events;
 mod stream;
 
 pub(super) use act::InsightAction;
+pub(super) use dashboard::dashboard;
+pub(super) use events::events_page;
 
 use mainstay_store::{Client, Scope};
 
@@ -29,7 +31,11 @@ pub(super) fn pages() -> Pages {
 }
 
 fn view_of(session: &ClientSession, web: &Web) -> View {
-    View::of_client(session.zone.clone(), web.mainstay.now())
+    let (zone, now) = (session.zone.clone(), web.mainstay.now());
+    match session.preview {
+        Some(_) => View::of_preview(zone, now, &session.external_id),
+        None => View::of_client(zone, now),
+    }
 }
 
 /// The client with the scope to read it, once it is known.

@@ -11,11 +11,12 @@ use jiff::{
 };
 use mainstay_core::{
     engagement::check_text,
-    health::Action,
+    health::{Action, MAX_SNOOZE},
     id::AlertId,
     time::{add_days, days_before, local_day},
 };
 use serde::Deserialize;
+use url::form_urlencoded;
 
 use super::{StaffClient, Subject};
 use crate::{
@@ -49,6 +50,7 @@ impl AlertForm {
             "acknowledge" => return Ok(Action::Acknowledge),
             "resolve" => return Ok(Action::Resolve),
             "dismiss" => return Ok(Action::Dismiss),
+            "reopen" => return Ok(Action::Reopen),
             "snooze-day" => days_before(now, -1, zone),
             "snooze-3-days" => days_before(now, -3, zone),
             "snooze-tomorrow" => morning(add_days(today, 1), zone)?,
@@ -62,7 +64,7 @@ impl AlertForm {
                 return Err(Error::invalid(
                     "action",
                     format!(
-                        "unknown action {other:?}: use acknowledge, snooze, resolve or dismiss"
+                        "unknown action {other:?}: use acknowledge, snooze, resolve, dismiss or reopen"
                     ),
                 ));
             }
@@ -76,17 +78,43 @@ impl AlertForm {
     }
 
     fn time(&self, zone: &TimeZone) -> Result<Timestamp, Error> {
-        let time: Option<DateTime> = self.until.trim().parse().ok();
-        time.and_then(|time| time.to_zoned(zone.clone()).ok())
-            .map(|time| time.timestamp())
-            .ok_or_else(|| {
-                Error::invalid(
-                    "until",
-                    "choose the date and time at which the alert comes back, for example \
-                     2026-05-04T09:00, at most 90 days ahead",
-                )
-            })
+        typed(&self.until, zone)
+            .ok_or_else(|| Error::invalid("until", "is missing; choose a date and time"))
     }
+}
+
+/// The instant of a date and time as a form sends it.
+fn typed(until: &str, zone: &TimeZone) -> Option<Timestamp> {
+    let time: DateTime = until.trim().parse().ok()?;
+    Some(time.to_zoned(zone.clone()).ok()?.timestamp())
+}
+
+/// Why an alert cannot be snoozed until a time that was typed, in the organization's zone; `None` when it
+/// can.
+pub(crate) fn snooze_problem(until: &str, zone: &TimeZone, now: Timestamp) -> Option<String> {
+    let shown = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %b %Y, %H:%M").to_string();
+    let limits = || {
+        let latest = now.checked_add(MAX_SNOOZE).unwrap_or(Timestamp::MAX);
+        format!(
+            "Choose a time after now ({}) and not after {}, in {}.",
+            shown(now),
+            shown(latest),
+            zone.iana_name().unwrap_or("the organization's time zone"),
+        )
+    };
+    match typed(until, zone) {
+        None => Some(format!("No time was chosen. {}", limits())),
+        Some(at) if at <= now => Some(format!("{} is over. {}", shown(at), limits())),
+        Some(at) if at > now.checked_add(MAX_SNOOZE).unwrap_or(Timestamp::MAX) => {
+            Some(format!("{} is more than 90 days ahead. {}", shown(at), limits()))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Whether a failure is that of a snooze's end, which the form shows beside what was typed.
+pub(crate) fn is_about_until(error: &Error) -> bool {
+    matches!(error, Error::Invalid { field, .. } if field == "until")
 }
 
 fn morning(day: Date, zone: &TimeZone) -> Result<Timestamp, Error> {
@@ -103,15 +131,42 @@ pub(super) async fn act_on_alert(
     Sent(form): Sent<AlertForm>,
 ) -> Answer {
     let StaffClient { session, client, view } = &asked;
-    let action = form.action(view.zone(), view.now())?;
+    let back = local_path(&form.next).unwrap_or_else(|| view.link(""));
     let found = web.mainstay.alert(session.scope, alert).await?;
     if found.alert.client_id != client.external_id {
         return Err(super::nothing());
     }
     let member = Some(session.member_id());
-    web.mainstay.act_on_alert(session.scope, alert, action, member, form.note()).await?;
-    match local_path(&form.next) {
-        Some(next) => Ok(Redirect::to(&next).into_response()),
-        None => Ok(asked.back_to("al-h")),
+    let acted = match form.action(view.zone(), view.now()) {
+        Ok(action) => web
+            .mainstay
+            .act_on_alert(session.scope, alert, action, member, form.note())
+            .await
+            .map(|done| (action, done)),
+        Err(error) => Err(error),
+    };
+    let told = match &acted {
+        Ok((action, done)) => vec![
+            ("done", action.as_str().to_owned()),
+            ("changed", "1".to_owned()),
+            ("at", done.alert.changed_at.as_microsecond().to_string()),
+        ],
+        Err(error) if is_about_until(error) => {
+            vec![("snooze", alert.to_string()), ("until", form.until.trim().to_owned())]
+        }
+        Err(_) => Vec::new(),
+    };
+    if told.is_empty() {
+        acted?;
     }
+    let part = if form.next.is_empty() { "#al-h" } else { "" };
+    Ok(Redirect::to(&format!("{}{part}", with_query(&back, &told))).into_response())
+}
+
+/// A path with more in its query.
+pub(crate) fn with_query(path: &str, more: &[(&str, String)]) -> String {
+    let more = more.iter().filter(|(_, value)| !value.is_empty());
+    let query = form_urlencoded::Serializer::new(String::new()).extend_pairs(more).finish();
+    let sign = if path.contains('?') { '&' } else { '?' };
+    if query.is_empty() { path.to_owned() } else { format!("{path}{sign}{query}") }
 }

@@ -2,7 +2,7 @@ use askama::Template;
 use axum::extract::State;
 use mainstay_core::{
     email::{ConsentSource, SubscriptionState},
-    health::Severity,
+    health::{INACTIVE_AFTER, Severity, ZERO_ACTIVITY_AFTER},
     id::{ClientId, EmailId, MemberId, NoteId},
     playbook::StaffTaskState,
     text::counted,
@@ -14,15 +14,17 @@ use mainstay_store::{
 };
 use serde_json::Value;
 
-use super::StaffClient;
+use super::{StaffClient, snooze_problem};
 use crate::{
     Error, Mainstay,
+    client::OtherNames,
     web::{
-        Answer, Place, StaffSession, StaffShell, Web,
+        Answer, Asked, Place, StaffSession, StaffShell, Web,
         components::{
-            AlertMark, AlertRow, BandChip, EngagementHeatmap, FeedbackList, Improvements,
-            LaunchKitCard, OnboardingTasks, ScoreHistory, StaffTaskRow, SuccessScoreCard, Timeline,
-            TimelineMark, View, WeeklyInsightsCard, display_name, followed,
+            AlertFlash, AlertMark, AlertRow, BandChip, Done, EngagementHeatmap, FeedbackList,
+            Improvements, LaunchKitCard, OnboardingTasks, ScoreHistory, StaffTaskRow,
+            SuccessScoreCard, Timeline, TimelineMark, View, WeeklyInsightsCard, display_name,
+            followed,
         },
         emails::told,
         overview::Overview,
@@ -58,6 +60,11 @@ struct ClientPage {
     band: BandChip,
     summary: String,
     base: String,
+    /// Whether the signed-in member may change anything here.
+    actions: bool,
+    /// Whether the signed-in member may delete the client.
+    admin: bool,
+    flash: Option<AlertFlash>,
     open: Vec<AlertRow>,
     severities: Vec<(Severity, usize)>,
     ended: Vec<AlertRow>,
@@ -71,6 +78,8 @@ struct ClientPage {
     launch_kit: LaunchKitCard,
     feedback: FeedbackList,
     facts: Vec<(&'static str, String)>,
+    /// Whether another client was merged into this one.
+    merged: bool,
     traits: Vec<(String, String)>,
     owner: Option<MemberId>,
     members: Vec<Choice>,
@@ -91,6 +100,7 @@ struct Note {
     id: NoteId,
     text: String,
     meta: String,
+    /// Whether the signed-in member may delete it.
     own: bool,
 }
 
@@ -107,7 +117,7 @@ impl Note {
             id: note.id,
             text: note.text.clone(),
             meta: format!("{}, by {who}", view.moment(note.created_at)),
-            own: people.is_me(note.member),
+            own: people.is_me(note.member) && view.has_actions(),
         }
     }
 }
@@ -118,14 +128,19 @@ struct Email {
     meta: String,
 }
 
-pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> Answer {
+pub(super) async fn show_client(
+    asked: StaffClient,
+    State(web): State<Web>,
+    Asked(done): Asked<Done>,
+) -> Answer {
     let mainstay = &web.mainstay;
     let StaffClient { session, client, view } = asked;
     let scope = session.scope;
     let of_client = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     let alerts = mainstay.alerts(scope, &of_client, MOST_ALERTS).await?;
     let people = People::load(mainstay, &session).await?;
-    let rows = Rows::load(mainstay, &session, &view, &people, &alerts).await?;
+    let rows = Rows::load(mainstay, &session, &view, &people, &alerts, &done).await?;
+    let flash = AlertFlash::of(&done, view.part("al-h")).filter(|_| session.may_write());
     let (staff_tasks, finished_tasks) =
         staff_tasks(mainstay, &session, &view, &people, client.id).await?;
     let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
@@ -133,6 +148,7 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
     let subscription = mainstay.subscription(scope, client.id).await?;
     let range = (days_before(view.now(), EVENT_DAYS, view.zone()), view.now());
     let page = mainstay.client_timeline(scope, &client, range, &[], None, EVENTS_SHOWN).await?;
+    let names = mainstay.other_names(scope, client.id).await?;
     let overview = Overview::load(mainstay, scope, client, &view).await?;
     let client = &overview.client;
     let stands = &overview.explained.score;
@@ -158,7 +174,10 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
         band: stands.band.into(),
         summary: summary(&view, &overview, &rows.open),
         base: view.link(""),
+        actions: session.may_write(),
+        admin: session.is_admin(),
         severities: severities.filter(|(_, count)| *count > 0).collect(),
+        flash,
         open: rows.open.into_iter().map(|(_, row)| row).collect(),
         ended: rows.ended,
         score: overview.score_card(&view),
@@ -171,7 +190,8 @@ pub(super) async fn show_client(asked: StaffClient, State(web): State<Web>) -> A
         tasks: overview.tasks(&view),
         launch_kit: overview.launch_kit(&view),
         feedback: overview.feedback_list(&view),
-        facts: facts(&view, &overview),
+        facts: facts(&view, &overview, &names),
+        merged: !names.merged.is_empty(),
         traits: traits(&overview),
         owner: client.owner,
         staff_tasks,
@@ -197,6 +217,7 @@ impl Rows {
         view: &View,
         people: &People,
         alerts: &[Alert],
+        done: &Done,
     ) -> Result<Self, Error> {
         let mut rows = Self { open: Vec::new(), ended: Vec::new() };
         for alert in alerts {
@@ -209,6 +230,12 @@ impl Rows {
             let row = AlertRow::new(view, alert, last.as_ref(), None, None)
                 .followed(followed(view, people, &history.followed))
                 .told(view, &history.told);
+            let row = if done.snooze == alert.episode.id.to_string() {
+                let problem = snooze_problem(&done.until, view.zone(), view.now());
+                row.snooze_failed(problem.map(|problem| (done.until.clone(), problem)))
+            } else {
+                row
+            };
             if is_open {
                 rows.open.push((alert.clone(), row));
             } else {
@@ -243,18 +270,57 @@ async fn staff_tasks(
     ))
 }
 
-/// What is the matter, before anything else.
+/// What is the matter, before anything else: from what is so now, each cause once. An alert's own message
+/// may be an hour old, and a risk of churn by silence says what the silence says.
 fn summary(view: &View, overview: &Overview, open: &[(Alert, AlertRow)]) -> String {
-    if open.is_empty() {
-        let last = overview.explained.score.inputs.last.map_or_else(
-            || "No event yet".to_owned(),
-            |last| format!("Last event {}", view.moment(last)),
+    let last = overview.explained.score.inputs.last;
+    let quiet = |alert: &Alert| alert.episode.figures.contains_key("quiet_since");
+    let mut facts: Vec<String> = Vec::new();
+    let of_silence = open.iter().find(|(alert, _)| quiet(alert));
+    if let Some((alert, _)) = of_silence {
+        facts.push(silence(view, overview, alert));
+    } else {
+        let last = last.map_or_else(
+            || "No event yet.".to_owned(),
+            |last| format!("Last event {}.", view.moment(last)),
         );
-        return format!("No alert is open. {last}.");
+        let none = if open.is_empty() { "No alert is open. " } else { "" };
+        facts.push(format!("{none}{last}"));
     }
-    let told: Vec<&str> =
-        open.iter().take(ALERTS_TOLD).map(|(alert, _)| alert.episode.message.as_str()).collect();
-    straight(&told.join(" "))
+    let others = open.iter().filter(|(alert, _)| !quiet(alert)).map(|(alert, _)| &alert.episode);
+    for episode in others.take(ALERTS_TOLD) {
+        if !facts.contains(&episode.message) {
+            facts.push(episode.message.clone());
+        }
+    }
+    // What went wrong is told before when the client was here last.
+    if of_silence.is_none() && facts.len() > 1 {
+        facts.rotate_left(1);
+    }
+    straight(&facts.join(" "))
+}
+
+/// How long a client has been quiet, as of now.
+fn silence(view: &View, overview: &Overview, alert: &Alert) -> String {
+    let last = overview.explained.score.inputs.last;
+    let elapsed = view.now().duration_since(last.unwrap_or(overview.client.created_at));
+    let length = if elapsed < ZERO_ACTIVITY_AFTER {
+        counted(elapsed.as_hours(), "hour")
+    } else {
+        counted(elapsed.as_hours() / 24, "day")
+    };
+    match last {
+        Some(last) if elapsed < INACTIVE_AFTER => {
+            format!("Active again: last event {}.", view.moment(last))
+        }
+        Some(last) => {
+            let gap = alert.episode.figures.get("usual_gap_days").and_then(Value::as_i64);
+            let gap =
+                gap.map_or_else(String::new, |gap| format!(", usual gap {}", counted(gap, "day")));
+            format!("Quiet for {length}{gap}. Last event {}.", view.moment(last))
+        }
+        None => format!("No event in the {length} since it was created."),
+    }
 }
 
 fn timeline(
@@ -284,19 +350,28 @@ fn timeline(
     Timeline::new(view, events, &marks).more(Some(view.link("/events")), "All events")
 }
 
-fn facts(view: &View, overview: &Overview) -> Vec<(&'static str, String)> {
+fn facts(view: &View, overview: &Overview, names: &OtherNames) -> Vec<(&'static str, String)> {
     let client = &overview.client;
     let profile = &client.profile;
     let last = overview.explained.score.inputs.last;
+    let unconfirmed = profile.unconfirmed_email.as_ref();
+    let unconfirmed = unconfirmed.filter(|told| Some(*told) != profile.email.as_ref());
     let rows = [
         ("Your id", Some(client.external_id.clone())),
         ("E-mail", profile.email.clone()),
+        ("Merged ids", joined(&names.merged)),
+        ("Anonymous ids", joined(&names.anonymous)),
+        ("Unconfirmed e-mail", unconfirmed.cloned()),
         ("Plan", profile.plan.clone()),
         ("Group", profile.group_id.clone()),
         ("Here since", Some(view.full_moment(client.created_at))),
         ("Last event", Some(last.map_or("none yet".to_owned(), |last| view.full_moment(last)))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
+}
+
+fn joined(names: &[String]) -> Option<String> {
+    (!names.is_empty()).then(|| names.join(", "))
 }
 
 fn traits(overview: &Overview) -> Vec<(String, String)> {

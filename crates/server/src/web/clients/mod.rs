@@ -2,8 +2,10 @@
 
 mod alerts;
 mod client;
+mod delete;
 mod events;
 mod link;
+mod preview;
 mod record;
 
 use std::str::FromStr;
@@ -16,10 +18,10 @@ use axum::{
 use mainstay_core::engagement::{MAX_CLIENT_ID_CHARS, check_required};
 use mainstay_store::Client;
 
-use super::{PageError, Pages, StaffSession, Web, components::View};
+use super::{AdminSession, PageError, Pages, StaffSession, Web, components::View};
 use crate::Error;
 
-pub(super) use alerts::AlertForm;
+pub(super) use alerts::{AlertForm, is_about_until, snooze_problem, with_query};
 
 pub(super) fn pages() -> Pages {
     Pages::new()
@@ -34,7 +36,12 @@ pub(super) fn pages() -> Pages {
         .post("/clients/{client_id}/tasks/{task_id}", record::set_task)
         .post("/clients/{client_id}/staff-tasks", record::add_staff_task)
         .post("/clients/{client_id}/launch-kit", record::set_launch_kit)
-        .post("/clients/{client_id}/page", link::open_page)
+        .get("/clients/{client_id}/delete", delete::ask_to_delete)
+        .post("/clients/{client_id}/delete", delete::delete)
+        .get("/clients/{client_id}/preview", preview::show_dashboard)
+        .get("/clients/{client_id}/preview/events", preview::show_events)
+        .post("/clients/{client_id}/sign-out", link::sign_out)
+        .get("/clients/{client_id}/link", link::show_link)
         .post("/clients/{client_id}/link", link::make_link)
 }
 
@@ -67,8 +74,20 @@ impl FromRequestParts<Web> for StaffClient {
             )
             .back("Go to the portfolio", "/portfolio")
         })?;
-        let view = View::of_staff(session.zone.clone(), web.mainstay.now(), &client.external_id);
+        let view = session.view(web.mainstay.now(), &client.external_id);
         Ok(Self { session, client, view })
+    }
+}
+
+/// A client, for a member who may delete it.
+pub(crate) struct AdminClient(pub(crate) StaffClient);
+
+impl FromRequestParts<Web> for AdminClient {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
+        AdminSession::from_request_parts(parts, web).await?;
+        StaffClient::from_request_parts(parts, web).await.map(Self)
     }
 }
 

@@ -15,9 +15,7 @@ use crate::{
 };
 
 pub(super) async fn recompute(asked: StaffClient, State(web): State<Web>) -> Answer {
-    let organization = asked.session.organization_id();
-    let now = web.mainstay.now();
-    web.mainstay.calculate_success_score(organization, &asked.client.external_id, now).await?;
+    web.mainstay.calculate_success_score(asked.session.scope, &asked.client).await?;
     Ok(asked.back_to("score-h"))
 }
 
@@ -76,10 +74,9 @@ pub(super) async fn add_task(
     State(web): State<Web>,
     Sent(sent): Sent<NewTask>,
 ) -> Answer {
-    let organization = asked.session.organization_id();
     web.mainstay
         .create_task(
-            organization,
+            asked.session.scope,
             &asked.client.external_id,
             sent.title.trim(),
             TaskStatus::Pending,
@@ -111,9 +108,8 @@ pub(super) async fn set_task(
     Sent(sent): Sent<TaskState>,
 ) -> Answer {
     let status = sent.status.parse().map_err(|reason: String| Error::invalid("status", reason))?;
-    let organization = asked.session.organization_id();
     web.mainstay
-        .update_task(organization, &asked.client.external_id, task, None, Some(status))
+        .update_task(asked.session.scope, &asked.client.external_id, task, None, Some(status))
         .await?;
     Ok(asked.back_to("tasks-h"))
 }
@@ -136,7 +132,6 @@ pub(super) async fn set_launch_kit(
             return Err(Error::invalid("state", reason).into());
         }
     };
-    let organization = asked.session.organization_id();
-    web.mainstay.record_launch_kit(organization, &asked.client.external_id, state).await?;
+    web.mainstay.record_launch_kit(asked.session.scope, &asked.client.external_id, state).await?;
     Ok(asked.back_to("kit-h"))
 }

@@ -36,6 +36,7 @@ pub(crate) struct LastAction {
 /// One alert and what can be done with it: an entry of a list of class `alerts`.
 #[derive(Template)]
 #[template(path = "components/alert_row.html")]
+#[expect(clippy::struct_excessive_bools, reason = "each is there in the row or not")]
 pub(crate) struct AlertRow {
     severity: Severity,
     kind: &'static str,
@@ -54,7 +55,16 @@ pub(crate) struct AlertRow {
     key: String,
     /// The form that it can be chosen in with others, and what is sent when it is.
     chosen_in: Option<(&'static str, String)>,
+    checked: bool,
     again: bool,
+    /// Whether a member may act on it.
+    actions: bool,
+    /// Whether a member ended it while its condition lasts.
+    can_reopen: bool,
+    /// The zone of the times that are typed.
+    time_zone: String,
+    /// Until when it was to be snoozed, and why it cannot be.
+    snooze_failed: Option<(String, String)>,
 }
 
 impl AlertRow {
@@ -91,13 +101,28 @@ impl AlertRow {
             back,
             key: episode.id.to_string(),
             chosen_in: None,
+            checked: false,
             again: false,
+            actions: view.has_actions(),
+            can_reopen: !episode.status.is_open() && episode.is_live(),
+            time_zone: view.zone().iana_name().unwrap_or("local time").to_owned(),
+            snooze_failed: None,
         }
     }
 
-    /// With a box to choose it by, in the form of an id, which then sends `value`.
+    /// With a checkbox, for members who may act on it: part of the form with that id, which sends `value`.
     pub(crate) fn chosen_in(self, form: &'static str, value: String) -> Self {
-        Self { chosen_in: Some((form, value)), ..self }
+        Self { chosen_in: self.actions.then_some((form, value)), ..self }
+    }
+
+    /// With that box ticked.
+    pub(crate) fn checked(self, checked: bool) -> Self {
+        Self { checked, ..self }
+    }
+
+    /// With the time that it cannot be snoozed until, and why.
+    pub(crate) fn snooze_failed(self, snooze_failed: Option<(String, String)>) -> Self {
+        Self { snooze_failed, ..self }
     }
 
     /// Below another one of the same client, whose name stands there.

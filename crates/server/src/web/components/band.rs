@@ -4,15 +4,15 @@ use mainstay_core::{
     score::{Band, Trend},
 };
 
-use super::markup;
+use super::{markup, view::View};
 
-/// A band in a word and its level, one to four bars: never by colour alone.
+/// A band in words and its level, one to four bars: never by colour alone.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "components/band_chip.html")]
 pub(crate) struct BandChip {
     /// The name that colours are given by.
     pub(crate) name: &'static str,
-    /// Its word, as it begins a line.
+    /// Its label for this audience, in lower case.
     pub(crate) words: &'static str,
     /// The icon of its level.
     pub(crate) icon: &'static str,
@@ -20,13 +20,26 @@ pub(crate) struct BandChip {
 
 impl From<Band> for BandChip {
     fn from(band: Band) -> Self {
-        let (name, words, icon) = match band {
-            Band::AtRisk => ("risk", "At risk", "level-1"),
-            Band::NeedsAttention => ("attention", "Needs attention", "level-2"),
-            Band::Good => ("good", "Good", "level-3"),
-            Band::Excellent => ("excellent", "Excellent", "level-4"),
+        let (name, icon) = match band {
+            Band::AtRisk => ("risk", "level-1"),
+            Band::NeedsAttention => ("attention", "level-2"),
+            Band::Good => ("good", "level-3"),
+            Band::Excellent => ("excellent", "level-4"),
         };
-        Self { name, words, icon }
+        Self { name, words: band.words(), icon }
+    }
+}
+
+impl BandChip {
+    /// The band of a client that staff or the client itself look at.
+    pub(super) fn of(band: Band, view: &View) -> Self {
+        let words = view.your(band.client_words(), band.words());
+        Self { words, ..band.into() }
+    }
+
+    /// The band of the client that reads it.
+    pub(crate) fn for_client(band: Band) -> Self {
+        Self { words: band.client_words(), ..band.into() }
     }
 }
 

@@ -62,7 +62,7 @@ pub(super) struct Writer<'a> {
 }
 
 impl Writer<'_> {
-    pub(super) fn table(&self, evidence: &ComponentEvidence) -> Table {
+    pub(super) fn table(&self, evidence: &ComponentEvidence, weight_total: i64) -> Table {
         let (lines, sum) = match evidence.component {
             Component::Engagement => self.engagement(evidence),
             Component::Activation => self.activation(evidence),
@@ -75,7 +75,11 @@ impl Writer<'_> {
             lines,
             sum: line(sum, format!("{} of 100", evidence.points)),
             contribution: line(
-                format!("{} × {} %", evidence.points, evidence.weight_percent),
+                match weight_total {
+                    100 => format!("{} × {} %", evidence.points, evidence.weight_percent),
+                    // Components were left out: the exact share is a fraction.
+                    total => format!("{} × {}/{total}", evidence.points, evidence.weight_percent),
+                },
                 format!("{} points", points(evidence.contribution_hundredths)),
             ),
             note: self.note(evidence.component),
@@ -160,7 +164,7 @@ impl Writer<'_> {
     fn progress(&self) -> (Vec<Line>, String) {
         let rule = &self.model.progress;
         let kinds = [
-            (&rule.content, self.inputs.content, "content"),
+            (&rule.content, self.inputs.content, "piece of content"),
             (&rule.visuals, self.inputs.visuals, "visual"),
         ];
         let mut total = 0;
@@ -193,7 +197,7 @@ impl Writer<'_> {
             .details
             .feedback
             .iter()
-            .filter(|rating| (since..inputs.as_of).contains(&rating.given_at))
+            .filter(|rating| (since..inputs.known_until()).contains(&rating.given_at))
             .collect();
         let answers = counted(inputs.ratings, "answer");
         let sum: i64 = counted_ones.iter().map(|rating| rating.normalised).sum();
@@ -364,7 +368,7 @@ fn stands_in(fact: &str, missing: MissingData) -> Line {
 
 fn made_so_far(milestones: &[Milestone], count: i64, noun: &str) -> String {
     if count == 0 {
-        return format!("No {noun} yet");
+        return format!("No {} yet", noun.rsplit(" of ").next().unwrap_or(noun));
     }
     let (reached, ahead): (Vec<&Milestone>, Vec<&Milestone>) =
         milestones.iter().partition(|step| count >= step.at);

@@ -36,6 +36,9 @@ pub(crate) fn followed(view: &View, people: &People, followed: &Followed) -> Vec
                 PlaybookDeed::NotCalled => {
                     told.push_str(". A webhook was not called: it is gone or switched off");
                 }
+                PlaybookDeed::Failed { reason } => {
+                    let _ = write!(told, ". Stopped before it was done: {}", straight(reason));
+                }
             }
         }
         told.push('.');

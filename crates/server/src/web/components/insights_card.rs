@@ -18,6 +18,7 @@ pub(crate) struct WeeklyInsightsCard {
     insights: Vec<Row>,
     earlier: Vec<Row>,
     earlier_unread: usize,
+    later: Option<String>,
     next: Option<String>,
 }
 
@@ -31,6 +32,7 @@ struct Row {
     priority: Option<&'static str>,
     kind: &'static str,
     period: Option<String>,
+    later: Option<String>,
     until: String,
     evidence: Option<(String, String)>,
     /// Where what the client makes of it is sent; staff only read.
@@ -55,6 +57,7 @@ impl WeeklyInsightsCard {
                 || week.to_owned(),
                 |insight| format!("{week}, {}", period(view, insight)),
             ),
+            later: insights.first().and_then(|insight| later(view, insight)),
             unread: unread(&latest),
             insights: latest,
             earlier_unread: unread(&earlier),
@@ -62,6 +65,18 @@ impl WeeklyInsightsCard {
             next: next.map(|day| view.weekday(day)),
         }
     }
+}
+
+/// That events of a week came after its insights were written, which do not count them.
+fn later(view: &View, insight: &StoredInsight) -> Option<String> {
+    let came = match insight.later_events {
+        ..=0 => return None,
+        1 => "1 event of that week came later and is not counted here".to_owned(),
+        many => {
+            format!("{} of that week came later and are not counted here", counted(many, "event"))
+        }
+    };
+    Some(format!("Written on {}; {came}.", view.day_of(insight.created_at)))
 }
 
 fn unread(rows: &[Row]) -> usize {
@@ -82,6 +97,7 @@ impl Row {
             },
             kind: kind_words(insight.kind),
             period: (!is_newest).then(|| period(view, insight)),
+            later: later(view, insight).filter(|_| !is_newest),
             until: view.day_of(insight.valid_until),
             evidence: evidence(view, insight),
             action: (!view.is_staff()).then(|| view.link(&format!("/insights/{}", insight.id))),

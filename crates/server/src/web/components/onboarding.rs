@@ -8,7 +8,7 @@ use crate::web::text::Isolated;
 #[derive(Template)]
 #[template(path = "components/onboarding_tasks.html")]
 pub(crate) struct OnboardingTasks {
-    staff: bool,
+    actions: bool,
     settled: usize,
     tasks: Vec<Task>,
     add: String,
@@ -44,7 +44,7 @@ impl OnboardingTasks {
             matches!(task.status, TaskStatus::Completed | TaskStatus::Skipped)
         };
         Self {
-            staff: view.is_staff(),
+            actions: view.has_actions(),
             settled: tasks.iter().filter(is_settled).count(),
             tasks: tasks
                 .iter()
@@ -81,7 +81,7 @@ fn words(view: &View, task: &OnboardingTask) -> String {
 #[derive(Template)]
 #[template(path = "components/launch_kit.html")]
 pub(crate) struct LaunchKitCard {
-    staff: bool,
+    actions: bool,
     viewed: Option<String>,
     completed: Option<String>,
     action: String,
@@ -91,7 +91,7 @@ impl LaunchKitCard {
     /// A launch kit by when it was looked at and completed.
     pub(crate) fn new(view: &View, times: LaunchKitTimes) -> Self {
         Self {
-            staff: view.is_staff(),
+            actions: view.has_actions(),
             viewed: times.viewed_at.map(|at| view.moment(at)),
             completed: times.completed_at.map(|at| view.moment(at)),
             action: view.link("/launch-kit"),

@@ -30,6 +30,8 @@ pub(crate) struct SuccessScoreCard {
     cuts: Vec<Cut>,
     floors: [i64; 3],
     change: Option<Change>,
+    /// Why there is no change, if that is not because this is the first score.
+    uncompared: Option<String>,
     rests_on: String,
     as_of: String,
     trend: Option<(Sparkline, String)>,
@@ -53,7 +55,7 @@ struct Cut {
 
 struct Bar {
     name: &'static str,
-    weight: i64,
+    weight: String,
     points: i64,
     contribution: String,
     measured: bool,
@@ -94,7 +96,7 @@ impl SuccessScoreCard {
             .iter()
             .map(|part| Bar {
                 name: part.component.title(),
-                weight: part.weight_percent,
+                weight: weight_of(part.weight_percent, evidence.weight_total_percent),
                 points: part.points,
                 contribution: points(part.contribution_hundredths),
                 measured: part.measured,
@@ -105,18 +107,24 @@ impl SuccessScoreCard {
                         format!("On {since} {} points.", points(*before.get(part.component)))
                     },
                 ),
-                table: writer.table(part),
+                table: writer.table(part, evidence.weight_total_percent),
             })
             .collect();
         let contributions: Vec<String> =
             evidence.components.iter().map(|part| points(part.contribution_hundredths)).collect();
         Self {
             overall: score.overall,
-            band: score.band.into(),
+            band: BandChip::of(score.band, view),
             measured: drawn(evidence.total_hundredths - assumed) / 100.0,
             assumed: drawn(assumed) / 100.0,
             cuts: cuts(model),
             floors: floors(model),
+            uncompared: score.incomparable.map(|as_of| {
+                let day = view.day_of(as_of);
+                format!(
+                    "No change: the score of {day} was made by a model that counts feedback over other days"
+                )
+            }),
             change: score.previous.zip(score.change).map(|(previous, change)| Change {
                 mark: TrendMark::new(change, score.trend),
                 since: view.day_of(previous.as_of),
@@ -159,6 +167,11 @@ const fn made_of(component: Component) -> &'static str {
         Component::Satisfaction => "Your feedback. Until there is some, marked as assumed.",
         Component::Momentum => "This week against the week before.",
     }
+}
+
+/// `25 %`, or `25 of 85` where components were left out.
+fn weight_of(weight: i64, total: i64) -> String {
+    if total == 100 { format!("{weight} %") } else { format!("{weight} of {total}") }
 }
 
 fn rests_on(coverage: i64) -> String {

@@ -42,6 +42,8 @@ pub(crate) struct ScoreHistory {
     last: Option<LastPoint>,
     axis: Vec<(String, String)>,
     marks: Vec<Mark>,
+    /// Where another version of the model begins.
+    models: Vec<(String, String)>,
 }
 
 /// A figure above a point.
@@ -67,14 +69,15 @@ struct Mark {
 
 impl ScoreHistory {
     /// The scores of whole weeks up to the last day; a day without a score is a gap. `compared` is
-    /// the day that the last score is compared with.
+    /// the day that the last score is compared with; `models` are the days on which another version of
+    /// the model begins, with its number.
     pub(crate) fn new(
         view: &View,
         (first, last): (Date, Date),
         scores: &[(Date, i64)],
         model: &ScoreModel,
         compared: Option<Date>,
-        alerts: &[AlertMark],
+        (alerts, models): (&[AlertMark], &[(Date, i64)]),
     ) -> Self {
         let days = days_between(first, last).max(1);
         let x = |day: Date| {
@@ -97,7 +100,7 @@ impl ScoreHistory {
         figures.extend(compared.map(|compared| figure(compared, "middle")));
         Self {
             title: format!("Score since {}", view.day(first)),
-            label: label(view, last, days, &scores, alerts),
+            label: label(view, last, days, &scores, (alerts, models)),
             grid: floors(model).map(|floor| (floor, y(floor))).collect(),
             days,
             path: path(first, &scores),
@@ -109,6 +112,11 @@ impl ScoreHistory {
                 band: BandChip::from(model.band(points)).name,
             }),
             axis: axis(view, last, days).map(|(day, words)| (x(day), words)).collect(),
+            models: models
+                .iter()
+                .filter(|(day, _)| (first..=last).contains(day))
+                .map(|(day, version)| (x(*day), format!("version {version}")))
+                .collect(),
             marks: marks(view, (first, last), alerts, x),
         }
     }
@@ -159,7 +167,7 @@ fn label(
     last: Date,
     days: i32,
     scores: &[(Date, i64)],
-    alerts: &[AlertMark],
+    (alerts, models): (&[AlertMark], &[(Date, i64)]),
 ) -> String {
     let weekly: Vec<String> = axis(view, last, days)
         .filter_map(|(day, _)| scores.iter().find(|(scored, _)| *scored == day))
@@ -170,6 +178,9 @@ fn label(
     } else {
         format!("Score by week: {}", weekly.join(", "))
     };
+    for (day, version) in models {
+        let _ = write!(label, ". Score model version {version} from {} on", view.day(*day));
+    }
     if !alerts.is_empty() {
         let alerts: Vec<String> = alerts
             .iter()

@@ -20,6 +20,8 @@ pub(crate) struct StaffTaskRow {
     owner: String,
     from: Option<String>,
     is_open: bool,
+    /// Whether the signed-in member may change it.
+    actions: bool,
     action: String,
     back: String,
 }
@@ -47,6 +49,7 @@ impl StaffTaskRow {
             ),
             from: task.run.map(|_| "made by a playbook".to_owned()),
             is_open,
+            actions: view.has_actions(),
             action: format!("/tasks/{}", task.id),
             back,
         }

@@ -2,9 +2,9 @@ use askama::Template;
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::EventType,
-    health::Severity,
+    health::{Severity, quiet_days},
     text::{counted, grouped},
-    time::{add_days, days_between, local_day},
+    time::{add_days, local_day},
 };
 use mainstay_store::StoredEvent;
 use serde_json::{Map, Value};
@@ -13,7 +13,7 @@ use super::{markup, view::View};
 use crate::web::text::straight_json;
 
 /// Days without an event that are worth a line of their own.
-const LONG_GAP_DAYS: i32 = 3;
+const LONG_GAP_DAYS: i64 = 3;
 /// Characters of a detail that are shown; all of it is in the event.
 const MOST_DETAIL_CHARS: usize = 120;
 /// What of an event's data names the thing that it is about, the first that is there.
@@ -112,6 +112,8 @@ struct EventRow {
     time: String,
     sentence: EventSentence,
     duration: Option<String>,
+    /// Whether a browser or the client itself sent it.
+    self_told: bool,
     /// All that is known of it; empty where only the sentence is shown.
     facts: Vec<(&'static str, String)>,
     data: Option<String>,
@@ -171,22 +173,20 @@ fn days(view: &View, events: &[StoredEvent], marks: &[TimelineMark], detailed: b
     entries.sort_by_key(|entry| std::cmp::Reverse(entry.at()));
     let day_of = |at| local_day(at, view.zone());
     let mut days: Vec<Day> = Vec::new();
-    let mut newest: Option<Date> = None;
-    let mut last_event_day = view.today();
+    // The event after the day that is written, or now.
+    let mut next_at = view.now();
     for of_day in entries.chunk_by(|a, b| day_of(a.at()) == day_of(b.at())) {
         let day = day_of(of_day[0].at());
         let count = of_day.iter().filter(|entry| matches!(entry, Entry::Event(_))).count();
         let mut rows: Vec<Row> = of_day.iter().map(|entry| row(view, entry, detailed)).collect();
-        if count > 0 {
-            let quiet = days_between(day, last_event_day) - i32::from(newest.is_some());
+        let mut events =
+            of_day.iter().filter(|entry| matches!(entry, Entry::Event(_))).map(Entry::at);
+        if let Some(last) = events.next() {
+            let quiet = quiet_days(last, next_at);
             if !detailed && quiet >= LONG_GAP_DAYS {
-                rows.insert(
-                    0,
-                    Row::Gap(format!("{} without an event", counted(quiet.into(), "day"))),
-                );
+                rows.insert(0, Row::Gap(format!("{} without an event", counted(quiet, "day"))));
             }
-            last_event_day = day;
-            newest = Some(day);
+            next_at = events.next_back().unwrap_or(last);
         }
         days.push(Day {
             words: heading(view, day),
@@ -227,6 +227,7 @@ fn row(view: &View, entry: &Entry<'_>, detailed: bool) -> Row {
                 &event.data,
             ),
             duration: event.duration_seconds.map(duration),
+            self_told: event.self_told,
             facts: if detailed { facts(view, event) } else { Vec::new() },
             data: (detailed && !event.data.is_empty())
                 .then(|| straight_json(&format!("{:#}", Value::Object(event.data.clone())))),
@@ -242,6 +243,9 @@ fn facts(view: &View, event: &StoredEvent) -> Vec<(&'static str, String)> {
         ("Received", view.full_moment(event.received_at)),
         ("Message id", event.message_id.clone()),
     ];
+    if event.self_told {
+        facts.push(("Sent by", "the client itself or its browser".to_owned()));
+    }
     facts.extend(event.session_id.clone().map(|session| ("Session", session)));
     facts.extend(event.page_path.clone().map(|path| ("Page", path)));
     facts.extend(event.duration_seconds.map(|seconds| ("Took", counted(seconds, "second"))));

@@ -21,6 +21,8 @@ pub(crate) struct View {
     zone: TimeZone,
     now: Timestamp,
     viewer: Viewer,
+    /// Whether staff are offered what changes something.
+    actions: bool,
     base: String,
     home: String,
 }
@@ -38,15 +40,27 @@ impl View {
             zone,
             now,
             viewer: Viewer::Client,
+            actions: false,
             base: "/client".to_owned(),
             home: "/client/dashboard/success".to_owned(),
         }
     }
 
+    /// The same, as staff look at it: every address is one that they may open.
+    pub(crate) fn of_preview(zone: TimeZone, now: Timestamp, external_id: &str) -> Self {
+        let base = format!("{}/preview", client_path(external_id));
+        Self { home: base.clone(), base, ..Self::of_client(zone, now) }
+    }
+
     /// What staff see of a client.
     pub(crate) fn of_staff(zone: TimeZone, now: Timestamp, external_id: &str) -> Self {
         let base = client_path(external_id);
-        Self { zone, now, viewer: Viewer::Staff, home: base.clone(), base }
+        Self { zone, now, viewer: Viewer::Staff, actions: true, home: base.clone(), base }
+    }
+
+    /// The same, with or without what changes something.
+    pub(crate) fn with_actions(self, actions: bool) -> Self {
+        Self { actions, ..self }
     }
 
     pub(crate) const fn zone(&self) -> &TimeZone {
@@ -63,6 +77,11 @@ impl View {
 
     pub(crate) fn is_staff(&self) -> bool {
         self.viewer == Viewer::Staff
+    }
+
+    /// Whether staff are offered what changes something: a member whose role is viewer is not.
+    pub(crate) const fn has_actions(&self) -> bool {
+        self.actions
     }
 
     /// `Your`, or nothing before what staff read.

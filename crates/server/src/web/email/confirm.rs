@@ -5,7 +5,7 @@ use mainstay_store::Scope;
 
 use super::found;
 use crate::{
-    email::OpenedEmail,
+    email::{LinkPurpose, OpenedEmail},
     web::{Answer, BareShell, InPath, PageError, Theme, Web, show, text::visible},
 };
 
@@ -23,7 +23,7 @@ struct ConfirmPage {
 
 impl ConfirmPage {
     fn new(theme: Theme, opened: &OpenedEmail, token: &str, done: bool) -> Self {
-        let OpenedEmail { email, organization } = opened;
+        let OpenedEmail { email, organization, .. } = opened;
         Self {
             shell: BareShell { theme },
             organization: visible(&organization.name, &organization.slug).to_owned(),
@@ -47,7 +47,7 @@ pub(super) async fn form(
     theme: Theme,
     InPath(token): InPath<String>,
 ) -> Answer {
-    let opened = found(&web, &token).await?;
+    let opened = found(&web, LinkPurpose::Confirm, &token).await?;
     let scope = Scope::Service(opened.organization.id);
     let asked = web.mainstay.subscription(scope, opened.email.client).await?;
     let email = &opened.email.email;
@@ -66,7 +66,7 @@ pub(super) async fn confirm(
     theme: Theme,
     InPath(token): InPath<String>,
 ) -> Answer {
-    let opened = found(&web, &token).await?;
+    let opened = found(&web, LinkPurpose::Confirm, &token).await?;
     let confirmed = web.mainstay.confirm_subscription(&opened.email).await?;
     confirmed.ok_or_else(not_asked_any_more)?;
     show(&ConfirmPage::new(theme, &opened, &token, true))

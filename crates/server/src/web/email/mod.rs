@@ -1,16 +1,18 @@
 //! `/email`: where the links in mails lead. Whoever has a mail may follow them, signed in or not.
 
 mod confirm;
+mod stale;
 mod track;
 mod unsubscribe;
 
 use super::{PageError, Pages, Web};
-use crate::email::OpenedEmail;
+use crate::email::{LinkPurpose, OpenedEmail};
 
 pub(super) fn pages() -> Pages {
     Pages::new()
         .get("/email/open/{token}", track::open)
         .get("/email/click/{token}", track::click)
+        .post("/email/click/{token}", stale::send_link)
         .get(UNSUBSCRIBE, unsubscribe::form)
         .post(UNSUBSCRIBE, unsubscribe::unsubscribe)
         .get("/email/confirm/{token}", confirm::form)
@@ -25,9 +27,9 @@ pub(super) fn may_come_from_anywhere(path: &str) -> bool {
     path.starts_with("/email/unsubscribe/")
 }
 
-/// The mail that a link names.
-async fn found(web: &Web, token: &str) -> Result<OpenedEmail, PageError> {
-    web.mainstay.email_of_link(token).await?.ok_or_else(|| {
+/// The mail that a link for a purpose names.
+async fn found(web: &Web, purpose: LinkPurpose, token: &str) -> Result<OpenedEmail, PageError> {
+    web.mainstay.email_of_link(purpose, token).await?.ok_or_else(|| {
         PageError::not_found("This link leads to no e-mail. Check that you have copied all of it.")
     })
 }

@@ -5,7 +5,7 @@ use mainstay_store::Scope;
 
 use super::found;
 use crate::{
-    email::OpenedEmail,
+    email::{LinkPurpose, OpenedEmail},
     web::{Answer, BareShell, InPath, Theme, Web, show, text::visible},
 };
 
@@ -23,7 +23,7 @@ struct UnsubscribePage {
 
 impl UnsubscribePage {
     fn new(theme: Theme, opened: &OpenedEmail, token: &str, done: bool) -> Self {
-        let OpenedEmail { email, organization } = opened;
+        let OpenedEmail { email, organization, .. } = opened;
         Self {
             shell: BareShell { theme },
             organization: visible(&organization.name, &organization.slug).to_owned(),
@@ -40,7 +40,7 @@ pub(super) async fn form(
     theme: Theme,
     InPath(token): InPath<String>,
 ) -> Answer {
-    let opened = found(&web, &token).await?;
+    let opened = found(&web, LinkPurpose::Unsubscribe, &token).await?;
     let scope = Scope::Service(opened.organization.id);
     let subscription = web.mainstay.subscription(scope, opened.email.client).await?;
     let gone = subscription.is_none_or(|one| one.state == SubscriptionState::Unsubscribed);
@@ -54,7 +54,7 @@ pub(super) async fn unsubscribe(
     theme: Theme,
     InPath(token): InPath<String>,
 ) -> Answer {
-    let opened = found(&web, &token).await?;
+    let opened = found(&web, LinkPurpose::Unsubscribe, &token).await?;
     web.mainstay.unsubscribe(&opened.email).await?;
     show(&UnsubscribePage::new(theme, &opened, &token, true))
 }

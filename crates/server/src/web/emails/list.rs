@@ -71,7 +71,10 @@ impl Which {
             client: None,
             state: state.map_err(|_| unknown())?,
             kind: kind.map_err(|_| unknown())?,
-            after: after.map_err(|_| unknown())?,
+            after: after.map_err(|_| {
+                PageError::invalid("After: is not where a page ended; go back to the first page.")
+                    .back("Show all e-mails", "/emails")
+            })?,
         })
     }
 

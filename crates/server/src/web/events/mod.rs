@@ -81,6 +81,11 @@ impl EventList {
             .as_ref()
             .map(|cursor| view.link(&format!("/events?{}", which.query(&write_cursor(cursor)))));
         let shown = counted(i64::try_from(page.events.len()).unwrap_or(i64::MAX), "event");
+        let self_told = page.events.iter().filter(|event| event.self_told).count();
+        let shown = match self_told {
+            0 => shown,
+            some => format!("{shown}, {some} self-reported"),
+        };
         let aside = match (next.is_some(), before.is_some()) {
             (false, false) => shown,
             (true, false) => format!("The newest {shown}"),

@@ -81,6 +81,7 @@ fn alert(kind: AlertType, severity: Severity, status: AlertStatus, message: &str
             opened_at: opened,
             snoozed_until: (status == AlertStatus::Snoozed).then(|| days_before(NOW, -7, &zone())),
             condition_ended_at: None,
+            ending: None,
             message: message.to_owned(),
             figures: serde_json::Map::new(),
         },

@@ -6,10 +6,11 @@ use axum::{
     extract::State,
     response::{Html, IntoResponse as _},
 };
+use jiff::civil::Weekday;
 use mainstay_core::{
     email::{
-        EmailContent, EmailType, Item, Recipient, WeekInReview, achievement_badge,
-        milestone_celebration, momentum_nudge, subscription_request, weekly_insights,
+        Celebration, EmailContent, EmailType, Item, Recipient, WeekInReview, momentum_nudge,
+        subscription_request, weekly_insights,
     },
     engagement::EventType,
     health::{AlertType, Change, Severity},
@@ -57,8 +58,8 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
                 step,
                 Item::of_insight(
                     InsightType::Milestone,
-                    "Milestone: 5th content",
-                    "You had 4 contents before 15 Nov and 6 at the end of 21 Nov.",
+                    "Milestone: 5th piece of content",
+                    "You had 4 pieces of content before 15 Nov and 6 at the end of 21 Nov.",
                 ),
                 Item::of_insight(
                     InsightType::Tip,
@@ -72,7 +73,7 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
                 (EventType::VisualCreated, 1),
             ]
             .into();
-            let period = Period::before(NOW, &zone);
+            let period = Period::last_complete(NOW, &zone, Weekday::Sunday);
             weekly_insights(&WeekInReview {
                 to,
                 period: &period,
@@ -82,16 +83,19 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
                 insights: &insights,
             })
         }
-        EmailType::MilestoneCelebration => milestone_celebration(
-            &to,
-            "Milestone: 5th content",
-            "You had 4 contents before 15 Nov and 6 at the end of 21 Nov.",
-        ),
-        EmailType::AchievementBadge => achievement_badge(
-            &to,
-            "1 visual made",
-            "You made 1 visual from 15 to 21 Nov, 4 in all.",
-        ),
+        EmailType::MilestoneCelebration => Celebration {
+            kind,
+            title: "10th piece of content".to_owned(),
+            message: "You had 9 pieces of content before 15 Nov and 11 at the end of 21 Nov."
+                .to_owned(),
+        }
+        .email(&to),
+        EmailType::AchievementBadge => Celebration {
+            kind,
+            title: "50th visual".to_owned(),
+            message: "You made 2 visuals from 15 to 21 Nov, 51 in all.".to_owned(),
+        }
+        .email(&to),
         EmailType::MomentumNudge => {
             momentum_nudge(&to, Some(days_before(NOW, 3, &zone)), &score, Some(step))
         }

@@ -67,6 +67,7 @@ fn event(event_type: EventType, name: &str, at: Timestamp) -> StoredEvent {
     StoredEvent {
         message_id: format!("gallery-{}", at.as_second()),
         event_type,
+        self_told: false,
         name: name.to_owned(),
         occurred_at: at,
         received_at: at,

@@ -48,6 +48,7 @@ fn insight(
         evidence,
         created_at: written,
         valid_until: days_before(NOW, -12, &zone()),
+        later_events: 0,
     }
 }
 
@@ -56,6 +57,7 @@ fn week() -> InsightEvidence {
         first: date(2026, 11, 15),
         last: date(2026, 11, 21),
         events: Vec::new(),
+        counted: None,
         components: Vec::new(),
         tasks: false,
     }
@@ -86,8 +88,8 @@ fn all() -> Vec<StoredInsight> {
         ),
         insight(
             (InsightType::Milestone, Priority::Normal, Read),
-            "Milestone: 5th content",
-            "You had 4 contents before 15 Nov and 6 at the end of 21 Nov.",
+            "Milestone: 5th piece of content",
+            "You had 4 pieces of content before 15 Nov and 6 at the end of 21 Nov.",
             events(&[EventType::ContentGenerated]),
         ),
         insight(

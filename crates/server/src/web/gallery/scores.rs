@@ -197,7 +197,14 @@ fn histories(model: &ScoreModel) -> Vec<Specimen> {
         },
     ];
     let history = |scores: &[_], alerts: &[_]| {
-        ScoreHistory::new(&view, (first, today), scores, model, Some(date(2026, 11, 17)), alerts)
+        ScoreHistory::new(
+            &view,
+            (first, today),
+            scores,
+            model,
+            Some(date(2026, 11, 17)),
+            (alerts, &[]),
+        )
     };
     vec![
         Specimen::new("ScoreHistory", "with alerts", &history(&all, &alerts)),
@@ -229,6 +236,7 @@ pub(super) fn inputs() -> ScoreInputs {
         ratings: 0,
         rating_sum: 0,
         last: Some(days_ago(1)),
+        known_at: None,
     }
 }
 
@@ -277,6 +285,7 @@ fn rating(kind: FeedbackKind, rating: i64, comment: Option<&str>, days: i32) -> 
         normalised: kind.normalise(rating).unwrap_or_default(),
         comment: comment.map(str::to_owned),
         given_at: days_ago(days),
+        self_told: false,
     }
 }
 

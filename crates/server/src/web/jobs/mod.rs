@@ -175,7 +175,7 @@ async fn run_job(
     State(web): State<Web>,
     InPath(job): InPath<Job>,
 ) -> Answer {
-    web.mainstay.start_job(session.organization_id(), job).await?;
+    web.mainstay.start_job(session.scope, job).await?;
     Ok(Redirect::to("/jobs?done=started").into_response())
 }
 
@@ -190,7 +190,7 @@ async fn change_schedule(
     InPath(job): InPath<Job>,
     Sent(sent): Sent<NewSchedule>,
 ) -> Answer {
-    match web.mainstay.set_job_schedule(session.organization_id(), job, &sent.cron).await {
+    match web.mainstay.set_job_schedule(session.scope, job, &sent.cron).await {
         Ok(_) => Ok(Redirect::to("/jobs?done=saved").into_response()),
         Err(error) => {
             let wrong = Some((job, sent.cron, FormError::of(error)?));

@@ -8,7 +8,7 @@ mod stream;
 
 use super::Pages;
 
-pub(super) use stream::{Told, stream_news};
+pub(super) use stream::{Listener, Told, stream_news};
 
 pub(super) fn pages() -> Pages {
     Pages::new()

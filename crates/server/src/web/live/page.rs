@@ -10,7 +10,10 @@ use super::{
 use crate::{
     Error,
     web::{
-        AdminSession, Answer, Asked, Place, StaffSession, StaffShell, Web, components::View, show,
+        Answer, Asked, Confirmed, Place, Sensitive, StaffSession, StaffShell, Web,
+        components::View,
+        session::once::{kept_once, show_once, shown_once},
+        show,
     },
 };
 
@@ -51,18 +54,29 @@ pub(super) async fn show_live(
             return Err(Error::invalid("show", reason).into());
         }
     };
-    page(&session, &web, &headers, only_refused, None).await
+    let kept = kept_once(&web, &headers);
+    let key = web.mainstay.new_key_of(session.organization_id(), kept).await?;
+    let shown = key.is_some();
+    let answer = page(&session, &web, &headers, only_refused, key).await?;
+    Ok(if shown { shown_once(&web, &headers, answer) } else { answer })
 }
 
-/// Makes a write key and shows it in the snippets, this once.
+/// A form without fields.
+#[derive(Deserialize)]
+pub(super) struct NewWriteKey {}
+
+impl Sensitive for NewWriteKey {
+    const PAGE: &'static str = "/live";
+}
+
+/// Makes a write key, which the page shows in the snippets, once.
 pub(super) async fn make_key(
-    AdminSession(session): AdminSession,
     State(web): State<Web>,
     headers: HeaderMap,
+    Confirmed(session, _): Confirmed<NewWriteKey>,
 ) -> Answer {
-    let organization = session.organization_id();
-    let created = web.mainstay.create_key(organization, KeyKind::Write, None).await?;
-    page(&session, &web, &headers, false, Some(created.key)).await
+    let created = web.mainstay.create_key(session.actor(), KeyKind::Write, None).await?;
+    Ok(show_once(&web, &headers, &created.key, "/live"))
 }
 
 async fn page(

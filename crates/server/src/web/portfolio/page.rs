@@ -266,8 +266,10 @@ impl Strip {
             .zip(summary.median_before)
             .map(|(now, before)| TrendMark::new(now - before, model.trend(Some(now - before))));
         let events_moved = (summary.events_before > 0).then(|| {
-            let change = (summary.events - summary.events_before) * 100 / summary.events_before;
-            TrendMark::share(change)
+            TrendMark::share(rounded_percent(
+                summary.events - summary.events_before,
+                summary.events_before,
+            ))
         });
         Self {
             clients: counted(summary.clients, "client"),
@@ -279,6 +281,11 @@ impl Strip {
             coverage: summary.coverage,
         }
     }
+}
+
+/// A share in whole percent, rounded half up.
+fn rounded_percent(part: i64, whole: i64) -> i64 {
+    (2 * 100 * part + whole).div_euclid(2 * whole)
 }
 
 /// `7.14%`, of nothing `0.00%`.
@@ -313,5 +320,30 @@ impl PortfolioPage {
 
     fn is_searched(&self) -> bool {
         self.which.is_filtered()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_to_the_nearest_percent_and_not_cut() {
+        for (part, whole, percent) in [
+            // 474 events after 449.
+            (25, 449, 6),
+            (-25, 449, -6),
+            (7, 449, 2),
+            (6, 449, 1),
+            (0, 449, 0),
+            (449, 449, 100),
+            (-449, 449, -100),
+            // A half is rounded up.
+            (1, 200, 1),
+            (-1, 200, 0),
+            (-3, 200, -1),
+        ] {
+            assert_eq!(rounded_percent(part, whole), percent, "{part} of {whole}");
+        }
     }
 }

@@ -2,13 +2,13 @@ use axum::{
     extract::FromRequestParts,
     http::{StatusCode, request::Parts},
 };
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use mainstay_store::{Client, Organization, Scope};
 
 use super::cookie::{self, Transport};
 use crate::{
     access::ClientSignedIn,
-    web::{ClientShell, PageError, Theme, Web, security::FrameAncestors},
+    web::{ClientShell, PageError, Preview, Theme, Web, security::FrameAncestors},
 };
 
 /// A client who came in by a link or from the host app.
@@ -24,6 +24,12 @@ pub(crate) struct ClientSession {
     pub(crate) known: Option<(Scope, Client)>,
     /// How its pages look.
     pub(crate) theme: Theme,
+    /// Set where it is no client that looks, but staff.
+    pub(crate) preview: Option<Preview>,
+    /// When the session ends.
+    pub(crate) expires_at: Timestamp,
+    /// The session itself.
+    pub(crate) token: String,
 }
 
 impl ClientSession {
@@ -43,13 +49,17 @@ impl FromRequestParts<Web> for ClientSession {
             Some(token) => web.mainstay.client_session(token).await?,
             None => None,
         };
-        let Some(signed_in) = signed_in else { return Err(no_session(token.is_some())) };
-        let ClientSignedIn { organization, zone, external_id, known, allowed_sites } = signed_in;
+        let had_one = token.is_some();
+        let Some((signed_in, token)) = signed_in.zip(token) else {
+            return Err(no_session(had_one));
+        };
+        let ClientSignedIn { organization, zone, external_id, expires_at, known, allowed_sites } =
+            signed_in;
         if let Some(ancestors) = parts.extensions.get::<FrameAncestors>() {
             ancestors.allow(allowed_sites);
         }
         let theme = Theme::of(&parts.headers);
-        Ok(Self { organization, zone, external_id, known, theme })
+        Ok(Self { organization, zone, external_id, known, theme, preview: None, expires_at, token })
     }
 }
 

@@ -1,17 +1,20 @@
 //! Cookies: what a browser keeps for us, and how safely.
 
-use axum::http::{HeaderMap, HeaderName, HeaderValue, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::{Cookie, SameSite, time::Duration};
 use url::Host;
 
+use super::forwarded;
 use crate::http::Site;
 
 /// A member's session.
 pub(crate) const MEMBER: &str = "mainstay";
 /// A client's session.
 pub(crate) const CLIENT: &str = "mainstay-client";
-
-const FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+/// What the next page shows once.
+pub(crate) const ONCE: &str = "mainstay-once";
+/// How long that is waited for, in seconds.
+const ONCE_SECONDS: i64 = 60;
 
 /// How a request came here, as far as cookies are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,12 +30,14 @@ pub(crate) enum Transport {
 impl Transport {
     /// How this request came.
     pub(crate) fn of(site: &Site, headers: &HeaderMap) -> Self {
-        let forwarded = headers.get(FORWARDED_PROTO).map(HeaderValue::as_bytes);
-        let https = match forwarded {
-            Some(proto) if site.behind_proxy => proto.eq_ignore_ascii_case(b"https"),
-            _ => site.chosen && site.public_url.scheme() == "https",
+        // HTTPS is what people use when the operator says so, whatever the proxies in between speak
+        // among themselves.
+        let chosen_https = site.chosen && site.public_url.scheme() == "https";
+        let forwarded_https = || {
+            let scheme = forwarded::first_scheme(headers).filter(|_| site.behind_proxy);
+            scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
         };
-        if https {
+        if chosen_https || forwarded_https() {
             return Self::Https;
         }
         let chosen_plain = site.chosen && site.public_url.scheme() == "http";
@@ -93,6 +98,22 @@ pub(crate) fn keep_client(transport: Transport, token: &str, seconds: i64) -> He
 /// Takes a member's session out of the browser.
 pub(crate) fn drop_member(transport: Transport) -> HeaderValue {
     keep_member(transport, "", 0)
+}
+
+/// Takes a client's session out of the browser.
+pub(crate) fn drop_client(transport: Transport) -> HeaderValue {
+    keep_client(transport, "", 0)
+}
+
+/// Keeps something that the next page shows, once: a page that came by a form could be loaded again, and
+/// would do again what the form did.
+pub(crate) fn keep_once(transport: Transport, value: &str) -> HeaderValue {
+    written(secret(transport, ONCE, value, ONCE_SECONDS).same_site(SameSite::Strict))
+}
+
+/// Takes it out of the browser, now that it is shown.
+pub(crate) fn drop_once(transport: Transport) -> HeaderValue {
+    written(secret(transport, ONCE, "", 0).same_site(SameSite::Strict))
 }
 
 /// Keeps something that is no secret for a year.

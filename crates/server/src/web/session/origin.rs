@@ -1,17 +1,19 @@
 use std::{
     convert::Infallible,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Once,
 };
 
 use axum::{
     extract::{ConnectInfo, FromRequestParts},
-    http::{HeaderMap, HeaderName, HeaderValue, request::Parts},
+    http::{HeaderMap, request::Parts},
 };
 
-use super::cookie::Transport;
+use super::{cookie::Transport, forwarded};
 use crate::web::{PageError, Web};
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Longest part of an address that cannot be read that the log shows, in characters.
+const MAX_LOGGED_CHARS: usize = 60;
 
 /// The address that a request comes from: that of the connection, or what our own proxy says.
 #[derive(Clone, Copy, Debug)]
@@ -28,11 +30,24 @@ impl FromRequestParts<Web> for From {
     }
 }
 
-/// The last address of the list is the one that our proxy saw; the others are what somebody claims.
+/// The address that our proxy saw. Where it cannot be read, everybody counts as the proxy and shares one
+/// limit of tries: the operator has to know.
 fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
-    let last = headers.get_all(FORWARDED_FOR).iter().next_back();
-    let last = last.map(HeaderValue::to_str)?.ok()?;
-    last.rsplit(',').next()?.trim().parse().ok()
+    static WARNED: Once = Once::new();
+    let written = forwarded::last_address(headers);
+    let address = written.as_deref().and_then(forwarded::parse_address);
+    if address.is_none() {
+        let written = written.map(|it| it.chars().take(MAX_LOGGED_CHARS).collect::<String>());
+        WARNED.call_once(|| {
+            tracing::warn!(
+                ?written,
+                "the proxy names no address that can be read, so that everybody shares one limit of \
+                 tries to sign in; make it send X-Forwarded-For or Forwarded with the address of whoever \
+                 asks. This is said once"
+            );
+        });
+    }
+    address
 }
 
 /// A connection on which a session may be kept: encrypted, or never off this machine.
@@ -49,7 +64,7 @@ impl FromRequestParts<Web> for Kept {
                 "Signing in needs HTTPS here",
                 "This address is not encrypted, so others on the network could read your password. \
                  Open it by https://, or from the machine that the server runs on. If you run the \
-                 server: set MAINSTAY_PUBLIC_URL to the address that people use.",
+                 server: set MAINSTAY_PUBLIC_URL to the https:// address that people use.",
             )),
             transport => Ok(Self(transport)),
         }

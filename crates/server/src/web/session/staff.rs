@@ -2,14 +2,17 @@ use axum::{
     extract::FromRequestParts,
     http::{Method, request::Parts},
 };
-use jiff::tz::TimeZone;
+use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::id::{MemberId, OrganizationId};
-use mainstay_store::{DataSilence, Member, Organization, Role, Scope};
+use mainstay_store::{Member, Organization, Scope, SignInFailures, StoreError};
 
 use super::cookie::{self, Transport};
 use crate::{
-    access::SignedIn,
-    web::{PageError, Place, StaffShell, Theme, Web},
+    Error,
+    access::{Actor, SignedIn},
+    health::MissingData,
+    http::check_method,
+    web::{PageError, Place, StaffShell, Theme, Undelivered, Web, components::View},
 };
 
 /// A member who signed in.
@@ -25,8 +28,14 @@ pub(crate) struct StaffSession {
     pub(crate) scope: Scope,
     /// How its pages look.
     pub(crate) theme: Theme,
-    /// Since when no client at all sends events, where that lasts.
-    pub(crate) silence: Option<DataSilence>,
+    /// What of the organization's data is missing.
+    pub(crate) missing: MissingData,
+    /// What does not leave: emails, or messages to webhooks.
+    pub(crate) undelivered: Vec<Undelivered>,
+    /// When it last showed by its password that it is the one: by signing in, or since.
+    pub(crate) confirmed_at: Timestamp,
+    /// Wrong passwords that were tried for it and that it has not confirmed to know of.
+    pub(crate) failures: Option<SignInFailures>,
     /// The session itself, to end it or all others.
     pub(crate) token: String,
 }
@@ -43,13 +52,68 @@ impl StaffSession {
     }
 
     /// Whether it may change settings.
-    pub(crate) fn is_admin(&self) -> bool {
-        self.member.role != Role::Staff
+    pub(crate) const fn is_admin(&self) -> bool {
+        self.member.role.may_administer()
+    }
+
+    /// Whether it may change anything but its own account.
+    pub(crate) const fn may_write(&self) -> bool {
+        self.member.role.may_write()
+    }
+
+    /// Refuses a page that is only there to change something.
+    pub(crate) fn check_may_write(&self) -> Result<(), Error> {
+        if self.may_write() { Ok(()) } else { Err(StoreError::MayNotWrite.into()) }
+    }
+
+    /// How it sees a client.
+    pub(crate) fn view(&self, now: Timestamp, external_id: &str) -> View {
+        View::of_staff(self.zone.clone(), now, external_id).with_actions(self.may_write())
+    }
+
+    /// Who it is, where one may manage less than another.
+    pub(crate) const fn actor(&self) -> Actor {
+        Actor::Member(self.organization.id, self.member.id, self.member.role)
     }
 
     /// The frame around a page of staff.
     pub(crate) fn shell(&self, place: Place) -> StaffShell {
+        self.shell_at(Some(place))
+    }
+
+    /// The frame around a page that may be of no place.
+    pub(crate) fn shell_at(&self, place: Option<Place>) -> StaffShell {
         StaffShell::new(self, place)
+    }
+
+    /// Whoever is signed in, whatever it asks for.
+    pub(crate) async fn signed_in(parts: &Parts, web: &Web) -> Result<Self, PageError> {
+        let transport = Transport::of(&web.site, &parts.headers);
+        let token = cookie::read(&parts.headers, transport, cookie::MEMBER);
+        let signed_in = match &token {
+            Some(token) => web.mainstay.session(token).await?,
+            None => None,
+        };
+        let Some((signed_in, token)) = signed_in.zip(token) else {
+            let ended = cookie::read(&parts.headers, transport, cookie::MEMBER).is_some();
+            return Err(PageError::SignIn { next: next_of(parts), ended });
+        };
+        let SignedIn { organization, zone, member, scope, confirmed_at, failures } = signed_in;
+        let theme = Theme::of(&parts.headers);
+        let missing = web.mainstay.missing_data(scope).await?;
+        let undelivered = Undelivered::find(web, &organization, &zone, parts.uri.path()).await?;
+        Ok(Self {
+            organization,
+            zone,
+            member,
+            scope,
+            theme,
+            missing,
+            undelivered,
+            confirmed_at,
+            failures,
+            token,
+        })
     }
 }
 
@@ -57,20 +121,21 @@ impl FromRequestParts<Web> for StaffSession {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
-        let transport = Transport::of(&web.site, &parts.headers);
-        let token = cookie::read(&parts.headers, transport, cookie::MEMBER);
-        let signed_in = match &token {
-            Some(token) => web.mainstay.session(token).await?,
-            None => None,
-        };
-        let Some((SignedIn { organization, zone, member, scope }, token)) = signed_in.zip(token)
-        else {
-            let ended = cookie::read(&parts.headers, transport, cookie::MEMBER).is_some();
-            return Err(PageError::SignIn { next: next_of(parts), ended });
-        };
-        let theme = Theme::of(&parts.headers);
-        let silence = web.mainstay.data_silence(scope).await?;
-        Ok(Self { organization, zone, member, scope, theme, silence, token })
+        let session = Self::signed_in(parts, web).await?;
+        check_method(session.member.role, &parts.method)?;
+        Ok(session)
+    }
+}
+
+/// A member for a page that changes nothing but that member's own account, which a viewer may too.
+#[derive(Clone, Debug)]
+pub(crate) struct AccountSession(pub(crate) StaffSession);
+
+impl FromRequestParts<Web> for AccountSession {
+    type Rejection = PageError;
+
+    async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
+        StaffSession::signed_in(parts, web).await.map(Self)
     }
 }
 
@@ -92,9 +157,10 @@ impl FromRequestParts<Web> for AdminSession {
         if session.is_admin() {
             Ok(Self(session))
         } else {
-            Err(PageError::forbidden(
-                "Your role is staff. Only an owner or an admin changes settings; ask one of them.",
-            ))
+            Err(PageError::forbidden(format!(
+                "Your role is {}. Only an owner or an admin changes settings; ask one of them.",
+                session.member.role
+            )))
         }
     }
 }

@@ -1,7 +1,7 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
-use mainstay_core::email::{EmailSettings, EmailType, QuietHours};
-use mainstay_store::Suppression;
+use mainstay_core::email::{EmailSettings, EmailState, EmailType, QuietHours};
+use mainstay_store::{Suppression, TransactionalEmail};
 use serde::Deserialize;
 
 use super::{AskedDone, Done, Frame, Tab, back};
@@ -20,6 +20,7 @@ pub(super) fn pages() -> Pages {
     Pages::new()
         .get(PATH, form)
         .post(PATH, save)
+        .post("/settings/emails/test", send_test)
         .post("/settings/emails/suppressions/remove", unsuppress)
 }
 
@@ -31,6 +32,9 @@ struct EmailSettingsPage {
     form: Filled,
     organization: String,
     suppressions: Vec<Suppression>,
+    /// Whether a test can be sent, and what came of the last one.
+    can_test: bool,
+    last_test: Option<String>,
     error: Option<FormError>,
 }
 
@@ -111,8 +115,11 @@ impl EmailSettingsPage {
         let frame = Frame::new(session, Tab::Emails).after(done);
         let settings = web.mainstay.email_settings(session.scope).await?;
         let suppressions = web.mainstay.suppressions(session.scope, MOST_SUPPRESSIONS).await?;
+        let last_test = web.mainstay.mail_overview(session.organization_id()).await?.last_test;
         Ok(Self {
             shell: frame.shell.clone(),
+            can_test: web.mainstay.mail_status().is_configured() && !session.organization.sample,
+            last_test: last_test.map(|test| told_of_test(&test, &frame)),
             frame,
             form: Filled::of(&settings),
             organization: session.organization.name.clone(),
@@ -122,16 +129,32 @@ impl EmailSettingsPage {
     }
 }
 
+/// What came of a test, in a sentence.
+fn told_of_test(test: &TransactionalEmail, frame: &Frame) -> String {
+    let why = test.reason.as_deref().map_or_else(String::new, |why| format!(": {why}"));
+    let what = match test.state {
+        EmailState::Sent => "was taken by the mail server".to_owned(),
+        EmailState::Queued | EmailState::Sending => format!("waits{why}"),
+        EmailState::Failed | EmailState::Suppressed => format!("was not sent{why}"),
+        EmailState::Unknown => format!("may have been sent{why}"),
+    };
+    format!("The test to {} of {} {what}", test.address, frame.moment(&test.created_at))
+}
+
 /// What a kind is for.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
 fn about(kind: &EmailType) -> &'static str {
     match kind {
         EmailType::WeeklyInsights => "Score, active days, what was made, and the week’s insights.",
-        EmailType::MilestoneCelebration => "When a milestone is reached.",
+        EmailType::MilestoneCelebration => {
+            "When the 1st, 10th, 50th and so on crosses a milestone. The weekly mail tells of the others."
+        }
         EmailType::MomentumNudge => {
             "When nothing came from a client for 48 hours; at most one in 14 days."
         }
-        EmailType::AchievementBadge => "When something was made in a week.",
+        EmailType::AchievementBadge => {
+            "When the 1st, 10th, 50th and so on was made. The weekly mail tells of the others."
+        }
         EmailType::SubscriptionRequest => "",
     }
 }
@@ -146,7 +169,7 @@ async fn save(
     Sent(form): Sent<Filled>,
 ) -> Answer {
     let saved = match form.settings() {
-        Ok(settings) => web.mainstay.set_email_settings(session.organization_id(), &settings).await,
+        Ok(settings) => web.mainstay.set_email_settings(session.scope, &settings).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -160,6 +183,14 @@ async fn save(
     }
 }
 
+async fn send_test(AdminSession(session): AdminSession, State(web): State<Web>) -> Answer {
+    web.mainstay
+        .send_test_email(session.organization_id(), &session.member)
+        .await
+        .map_err(|error| PageError::from(error).back("Back to the e-mails", PATH))?;
+    Ok(back(PATH, "test-email").into_response())
+}
+
 #[derive(Deserialize)]
 struct Which {
     address: String,
@@ -171,7 +202,7 @@ async fn unsuppress(
     Sent(which): Sent<Which>,
 ) -> Answer {
     web.mainstay
-        .unsuppress_address(session.organization_id(), &which.address)
+        .unsuppress_address(session.scope, &which.address)
         .await
         .map_err(|error| PageError::from(error).back("Back to the e-mails", PATH))?;
     Ok(back(PATH, "unsuppressed").into_response())

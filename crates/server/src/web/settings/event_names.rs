@@ -64,7 +64,7 @@ async fn map(
     let mapped = match known {
         Some(event_type) => {
             let name = EventName { name: mapping.name.clone(), event_type };
-            web.mainstay.set_event_names(session.organization_id(), &[name]).await
+            web.mainstay.set_event_names(session.scope, &[name]).await
         }
         None => Err(Error::invalid("type", "is none of the types; choose one of the list")),
     };
@@ -90,7 +90,7 @@ async fn remove(
     Sent(which): Sent<Which>,
 ) -> Answer {
     web.mainstay
-        .delete_event_name(session.organization_id(), &which.name)
+        .delete_event_name(session.scope, &which.name)
         .await
         .map_err(|error| PageError::from(error).back("Back to the event names", PATH))?;
     Ok(back(PATH, "unmapped").into_response())

@@ -1,19 +1,23 @@
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse as _,
+};
 use mainstay_core::id::ApiKeyId;
-use mainstay_store::{ApiKey, KeyKind, Member};
+use mainstay_store::{ApiKey, KeyKind, KeySource, Member};
 use serde::Deserialize;
 
 use super::{AskedDone, Done, Frame, Tab, back};
-use crate::{
-    access::CreatedKey,
-    web::{
-        AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
-        StaffShell, Web, show, show_with,
-    },
+use crate::web::{
+    AdminSession, Answer, Asked, Confirmed, FormError, InPath, PageError, Pages, Sensitive,
+    StaffSession, StaffShell, Web,
+    session::once::{kept_once, show_once, shown_once},
+    show, show_with,
 };
 
 const PATH: &str = "/settings/keys";
+const SECRET_PATH: &str = "/settings/keys/token-secret";
 
 pub(super) fn pages() -> Pages {
     Pages::new()
@@ -21,14 +25,17 @@ pub(super) fn pages() -> Pages {
         .post(PATH, create)
         .get("/settings/keys/{key_id}/revoke", ask_to_revoke)
         .post("/settings/keys/{key_id}/revoke", revoke)
-        .get("/settings/keys/token-secret", ask_to_replace_secret)
-        .post("/settings/keys/token-secret", replace_secret)
+        .get(SECRET_PATH, ask_to_replace_secret)
+        .post(SECRET_PATH, replace_secret)
 }
 
 struct Listed {
     key: ApiKey,
     /// The name of the member whose it is.
     member: Option<String>,
+    /// Whether the signed-in member may revoke it.
+    manageable: bool,
+    expired: bool,
 }
 
 #[derive(Template)]
@@ -49,36 +56,84 @@ impl KeysPage {
             let member = members.iter().find(|member| Some(member.id) == key.member)?;
             Some(member.name.clone())
         };
+        // Members create and revoke keys of their own role or a lower one.
+        let manageable: Vec<Member> = members
+            .iter()
+            .filter(|member| session.member.role.may_manage(member.role))
+            .cloned()
+            .collect();
+        let is_manageable = |key: &ApiKey| {
+            key.member.is_none_or(|member| manageable.iter().any(|one| one.id == member))
+        };
+        let now = web.mainstay.now();
         let keys = web.mainstay.keys_in(session.scope).await?.into_iter();
-        let keys = keys.map(|key| Listed { member: name_of(&key), key }).collect();
+        let keys = keys
+            .map(|key| Listed {
+                member: name_of(&key),
+                manageable: is_manageable(&key),
+                expired: key.expires_at.is_some_and(|at| at <= now),
+                key,
+            })
+            .collect();
+        let members = manageable;
         Ok(Self { shell: frame.shell.clone(), frame, keys, members, error: None })
     }
 }
 
 /// What a key opens, for people.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
-const fn opens(kind: &KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Secret => "Everything of this organization; for servers only",
-        KeyKind::Write => "Sending events, nothing else; may be in an app",
-        KeyKind::Member => "What one member may do",
+fn opens(kind: KeyKind, source: Option<KeySource>) -> &'static str {
+    match (kind, source) {
+        (KeyKind::Secret, _) => SECRET,
+        (KeyKind::Write, Some(KeySource::Browser)) => BROWSER,
+        (KeyKind::Write, _) => WRITE,
+        (KeyKind::Member, _) => MEMBER,
     }
 }
+
+const SECRET: &str = "Everything of this organization; for servers only";
+const WRITE: &str = "Sending events from your servers";
+const BROWSER: &str =
+    "Sending events from pages and apps; high-value events count as activity only";
+const MEMBER: &str = "What one member may do";
 
 async fn list(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
+    headers: HeaderMap,
     Asked(done): AskedDone,
 ) -> Answer {
-    show(&KeysPage::new(&web, &session, &done).await?)
+    let kept = kept_once(&web, &headers);
+    let Some(key) = web.mainstay.new_key_of(session.organization_id(), kept).await? else {
+        return show(&KeysPage::new(&web, &session, &done).await?);
+    };
+    let frame = Frame::new(&session, Tab::Keys);
+    let keys = web.mainstay.keys_in(session.scope).await?;
+    let made = keys.iter().find(|one| key.starts_with(&one.prefix));
+    let opens = made.map_or(WRITE, |one| opens(one.kind, one.source));
+    let page = show(&CreatedPage { shell: frame.shell.clone(), frame, key, opens })?;
+    Ok(shown_once(&web, &headers, page))
+}
+
+/// What the form lets people choose.
+#[derive(Clone, Copy, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum NewKind {
+    Write,
+    Browser,
+    Secret,
+    Member,
 }
 
 #[derive(Deserialize)]
 struct NewKey {
-    kind: KeyKind,
+    kind: NewKind,
     /// The member's address, for a member's key.
     #[serde(default)]
     member: String,
+}
+
+impl Sensitive for NewKey {
+    const PAGE: &'static str = PATH;
 }
 
 #[derive(Template)]
@@ -86,21 +141,25 @@ struct NewKey {
 struct CreatedPage {
     shell: StaffShell,
     frame: Frame,
-    created: CreatedKey,
+    key: String,
+    opens: &'static str,
 }
 
 async fn create(
-    AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(new): Sent<NewKey>,
+    headers: HeaderMap,
+    Confirmed(session, new): Confirmed<NewKey>,
 ) -> Answer {
+    let (kind, source) = match new.kind {
+        NewKind::Write => (KeyKind::Write, Some(KeySource::Server)),
+        NewKind::Browser => (KeyKind::Write, Some(KeySource::Browser)),
+        NewKind::Secret => (KeyKind::Secret, None),
+        NewKind::Member => (KeyKind::Member, None),
+    };
     // The form has one field for the member, whatever the kind.
-    let member = (new.kind == KeyKind::Member).then_some(new.member.as_str());
-    match web.mainstay.create_key(session.organization_id(), new.kind, member).await {
-        Ok(created) => {
-            let frame = Frame::new(&session, Tab::Keys);
-            show(&CreatedPage { shell: frame.shell.clone(), frame, created })
-        }
+    let member = (kind == KeyKind::Member).then_some(new.member.as_str());
+    match web.mainstay.create_key_for(session.actor(), kind, member, source).await {
+        Ok(created) => Ok(show_once(&web, &headers, &created.key, PATH)),
         Err(error) => {
             let error = Some(FormError::of(error)?);
             let page = KeysPage::new(&web, &session, &Done::default()).await?;
@@ -138,7 +197,7 @@ async fn revoke(
     InPath(id): InPath<ApiKeyId>,
 ) -> Answer {
     web.mainstay
-        .revoke_key(session.organization_id(), id)
+        .revoke_key(session.actor(), id)
         .await
         .map_err(|error| PageError::from(error).back("Back to the keys", PATH))?;
     Ok(back(PATH, "revoked").into_response())
@@ -153,13 +212,38 @@ struct SecretPage {
     secret: Option<String>,
 }
 
-async fn ask_to_replace_secret(AdminSession(session): AdminSession) -> Answer {
+async fn ask_to_replace_secret(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    headers: HeaderMap,
+) -> Answer {
+    let secret = match kept_once(&web, &headers) {
+        // Only what is in force: anything else was not made here.
+        Some(kept) => {
+            let in_force = web.mainstay.client_token_secret(&session.organization).await?;
+            Some(kept).filter(|kept| *kept == in_force)
+        }
+        None => None,
+    };
+    let shown = secret.is_some();
     let frame = Frame::new(&session, Tab::Keys);
-    show(&SecretPage { shell: frame.shell.clone(), frame, secret: None })
+    let page = show(&SecretPage { shell: frame.shell.clone(), frame, secret })?;
+    Ok(if shown { shown_once(&web, &headers, page) } else { page })
 }
 
-async fn replace_secret(AdminSession(session): AdminSession, State(web): State<Web>) -> Answer {
-    let secret = web.mainstay.replace_client_token_secret(session.organization_id()).await?;
-    let frame = Frame::new(&session, Tab::Keys);
-    show(&SecretPage { shell: frame.shell.clone(), frame, secret: Some(secret) })
+/// A form without fields.
+#[derive(Deserialize)]
+struct NewSecret {}
+
+impl Sensitive for NewSecret {
+    const PAGE: &'static str = SECRET_PATH;
+}
+
+async fn replace_secret(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    Confirmed(session, _): Confirmed<NewSecret>,
+) -> Answer {
+    let secret = web.mainstay.replace_client_token_secret(session.actor()).await?;
+    Ok(show_once(&web, &headers, &secret, SECRET_PATH))
 }

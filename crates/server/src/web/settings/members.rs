@@ -1,20 +1,22 @@
 use askama::Template;
 use axum::{
     extract::State,
-    http::StatusCode,
+    http::{HeaderMap, StatusCode},
     response::{IntoResponse as _, Redirect},
 };
 use jiff::Timestamp;
 use mainstay_core::id::MemberId;
-use mainstay_store::{Member, MemberAccess, Role};
+use mainstay_store::{LinkKind, Member, MemberAccess, Role};
 use serde::Deserialize;
 
 use super::{AskedDone, Done, Frame, Tab, back};
 use crate::{
     access::OneTimeLink,
     web::{
-        AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
-        StaffShell, Web, show, show_with,
+        AdminSession, Answer, Asked, Confirmed, FormError, InPath, PageError, Pages, Sensitive,
+        StaffSession, StaffShell, Web,
+        session::once::{kept_once, show_once, shown_once},
+        show, show_with,
     },
 };
 
@@ -25,6 +27,7 @@ pub(super) fn pages() -> Pages {
         .get(PATH, list)
         .post(PATH, invite)
         .post("/settings/members/{member_id}/role", change_role)
+        .get("/settings/members/{member_id}/link", show_link)
         .post("/settings/members/{member_id}/link", make_link)
         .get("/settings/members/{member_id}/remove", ask_to_remove)
         .post("/settings/members/{member_id}/remove", remove)
@@ -32,8 +35,10 @@ pub(super) fn pages() -> Pages {
 
 struct Listed {
     member: Member,
-    /// Whether it is whoever looks.
+    /// Whether it is the signed-in member.
     own: bool,
+    /// Whether the signed-in member may change it: nobody changes a member with a higher role.
+    manageable: bool,
     /// Whether it has chosen a password.
     joined: bool,
     invited_until: Option<Timestamp>,
@@ -45,6 +50,8 @@ struct MembersPage {
     shell: StaffShell,
     frame: Frame,
     members: Vec<Listed>,
+    /// The roles that the signed-in member may assign.
+    roles: Vec<(Role, &'static str)>,
     name: String,
     email: String,
     role: Role,
@@ -52,9 +59,6 @@ struct MembersPage {
 }
 
 impl MembersPage {
-    const ROLES: [(Role, &'static str); 3] =
-        [(Role::Owner, "Owner"), (Role::Admin, "Admin"), (Role::Staff, "Staff")];
-
     async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Members).after(done);
         let access = web.mainstay.member_access(session.organization_id()).await?;
@@ -63,6 +67,7 @@ impl MembersPage {
             let access = access.iter().find(|access| access.member == member.id);
             Listed {
                 own: member.id == session.member_id(),
+                manageable: session.member.role.may_manage(member.role),
                 joined: access.is_some_and(|access: &MemberAccess| access.password),
                 invited_until: access.and_then(|access| access.invited_until),
                 member,
@@ -72,6 +77,11 @@ impl MembersPage {
             shell: frame.shell.clone(),
             frame,
             members: members.collect(),
+            roles: Role::ALL
+                .into_iter()
+                .filter(|role| session.member.role.may_manage(*role))
+                .map(|role| (role, name_of(role)))
+                .collect(),
             name: String::new(),
             email: String::new(),
             role: Role::Staff,
@@ -92,18 +102,25 @@ struct Invited {
     role: Role,
 }
 
+impl Sensitive for Invited {
+    const PAGE: &'static str = PATH;
+
+    fn is_sensitive(&self) -> bool {
+        self.role.may_administer()
+    }
+}
+
 async fn invite(
-    AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(invited): Sent<Invited>,
+    headers: HeaderMap,
+    Confirmed(session, invited): Confirmed<Invited>,
 ) -> Answer {
     let Invited { name, email, role } = invited;
-    let organization = session.organization_id();
     let called = Some(name.trim()).filter(|name| !name.is_empty());
-    match web.mainstay.add_member(organization, &email, called, role).await {
+    match web.mainstay.add_member(session.actor(), &email, called, role).await {
         Ok(member) => {
-            let link = web.mainstay.invitation_link(organization, member.id, &web.site).await?;
-            show_link(&session, &member, true, link)
+            let link = web.mainstay.invitation_link(session.actor(), member.id, &web.site).await?;
+            Ok(show_once(&web, &headers, &link.secret, &link_path(member.id)))
         }
         Err(error) => {
             let error = Some(FormError::of(error)?);
@@ -119,14 +136,17 @@ struct NewRole {
     role: Role,
 }
 
+impl Sensitive for NewRole {
+    const PAGE: &'static str = PATH;
+}
+
 async fn change_role(
-    AdminSession(session): AdminSession,
     State(web): State<Web>,
     InPath(member): InPath<MemberId>,
-    Sent(new): Sent<NewRole>,
+    Confirmed(session, new): Confirmed<NewRole>,
 ) -> Answer {
     web.mainstay
-        .set_role(session.organization_id(), member, new.role)
+        .set_role(session.actor(), member, new.role)
         .await
         .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
     if member == session.member_id() {
@@ -137,35 +157,71 @@ async fn change_role(
 
 #[derive(Template)]
 #[template(path = "settings/member_link.html")]
-struct LinkPage<'a> {
+struct LinkPage {
     shell: StaffShell,
     frame: Frame,
-    member: &'a Member,
+    member: Member,
     invites: bool,
-    link: OneTimeLink,
+    /// The link, unless it was shown before.
+    link: Option<OneTimeLink>,
 }
 
-fn show_link(session: &StaffSession, member: &Member, invites: bool, link: OneTimeLink) -> Answer {
-    let frame = Frame::new(session, Tab::Members);
-    show(&LinkPage { shell: frame.shell.clone(), frame, member, invites, link })
+fn link_path(member: MemberId) -> String {
+    format!("{PATH}/{member}/link")
 }
 
-/// A link to pass on: an invitation for whoever has not joined, else one for a new password.
-async fn make_link(
+/// Shows the link that was just made, once.
+async fn show_link(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
+    headers: HeaderMap,
     InPath(id): InPath<MemberId>,
 ) -> Answer {
     let organization = session.organization_id();
     let member = find(&web, &session, id).await?;
-    let access = web.mainstay.member_access(organization).await?;
-    let joined = access.iter().any(|access| access.member == id && access.password);
-    let link = if joined {
-        web.mainstay.reset_link(organization, id, &web.site).await?
-    } else {
-        web.mainstay.invitation_link(organization, id, &web.site).await?
+    let new = match kept_once(&web, &headers) {
+        Some(secret) => web.mainstay.new_link_of(organization, id, &secret, &web.site).await?,
+        None => None,
     };
-    show_link(&session, &member, !joined, link)
+    let frame = Frame::new(&session, Tab::Members);
+    let shell = frame.shell.clone();
+    let Some((kind, link)) = new else {
+        let invites = !has_joined(&web, &session, id).await?;
+        return show(&LinkPage { shell, frame, member, invites, link: None });
+    };
+    let invites = kind == LinkKind::Invitation;
+    let page = show(&LinkPage { shell, frame, member, invites, link: Some(link) })?;
+    Ok(shown_once(&web, &headers, page))
+}
+
+async fn has_joined(web: &Web, session: &StaffSession, id: MemberId) -> Result<bool, PageError> {
+    let access = web.mainstay.member_access(session.organization_id()).await?;
+    Ok(access.iter().any(|access| access.member == id && access.password))
+}
+
+/// A form without fields.
+#[derive(Deserialize)]
+struct NewLink {}
+
+impl Sensitive for NewLink {
+    const PAGE: &'static str = PATH;
+}
+
+/// A link to pass on: an invitation for a member who has not joined, otherwise a password reset.
+async fn make_link(
+    State(web): State<Web>,
+    headers: HeaderMap,
+    InPath(id): InPath<MemberId>,
+    Confirmed(session, _): Confirmed<NewLink>,
+) -> Answer {
+    find(&web, &session, id).await?;
+    let link = if has_joined(&web, &session, id).await? {
+        web.mainstay.reset_link(session.actor(), id, &web.site).await
+    } else {
+        web.mainstay.invitation_link(session.actor(), id, &web.site).await
+    }
+    .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
+    Ok(show_once(&web, &headers, &link.secret, &link_path(id)))
 }
 
 #[derive(Template)]
@@ -194,13 +250,22 @@ async fn remove(
     InPath(id): InPath<MemberId>,
 ) -> Answer {
     web.mainstay
-        .remove_member(session.organization_id(), id)
+        .remove_member(session.actor(), id)
         .await
         .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
     if id == session.member_id() {
         return Ok(Redirect::to("/sign-in?notice=ended").into_response());
     }
     Ok(back(PATH, "removed").into_response())
+}
+
+const fn name_of(role: Role) -> &'static str {
+    match role {
+        Role::Owner => "Owner",
+        Role::Admin => "Admin",
+        Role::Staff => "Staff",
+        Role::Viewer => "Viewer",
+    }
 }
 
 async fn find(web: &Web, session: &StaffSession, id: MemberId) -> Result<Member, PageError> {

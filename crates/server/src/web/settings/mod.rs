@@ -5,6 +5,7 @@ mod emails;
 mod event_names;
 mod keys;
 mod members;
+mod merges;
 mod notifications;
 mod organization;
 mod playbooks;
@@ -30,6 +31,7 @@ pub(super) fn pages() -> Pages {
         .and(emails::pages())
         .and(notifications::pages())
         .and(sites::pages())
+        .and(merges::pages())
         .and(profile::pages())
 }
 
@@ -49,11 +51,12 @@ enum Tab {
     Emails,
     Notifications,
     Sites,
+    Merges,
     Profile,
 }
 
 impl Tab {
-    const ALL: [(Self, &'static str, &'static str); 10] = [
+    const ALL: [(Self, &'static str, &'static str); 11] = [
         (Self::Organization, "/settings/organization", "Organization"),
         (Self::Members, "/settings/members", "Members"),
         (Self::Keys, "/settings/keys", "Keys"),
@@ -63,6 +66,7 @@ impl Tab {
         (Self::Emails, "/settings/emails", "E-mails"),
         (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
+        (Self::Merges, "/settings/merges", "Merges"),
         (Self::Profile, "/settings/profile", "Your profile"),
     ];
 }
@@ -71,7 +75,7 @@ impl Tab {
 struct Frame {
     shell: StaffShell,
     tab: Tab,
-    /// Whether whoever looks may change this.
+    /// Whether the signed-in member may change this.
     admin: bool,
     zone: TimeZone,
     /// What was just done.
@@ -94,7 +98,7 @@ impl Frame {
         Self { done, ..self }
     }
 
-    /// Each page of the settings that whoever looks may see.
+    /// The settings pages that the signed-in member may see.
     fn tabs(&self) -> impl Iterator<Item = &'static (Tab, &'static str, &'static str)> {
         let admin = self.admin;
         Tab::ALL.iter().filter(move |(tab, ..)| admin || *tab != Tab::Keys)
@@ -126,19 +130,29 @@ fn told(done: &str) -> Option<&'static str> {
         "published" => "Published. Scores from now on are made with it; stored ones keep theirs.",
         "playbook-on" => "It is on. It answers what happens from now on.",
         "playbook-off" => "It is off. Nothing starts it until it is switched on again.",
+        "playbook-approved" => "Started for all clients that it waited with.",
+        "playbook-rejected" => "Left alone. It answers what happens from now on.",
         "playbook-deleted" => "Deleted. The tasks that it made and what it did stay.",
         "added" => "Added.",
         "unsuppressed" => "Mails are sent to this address again.",
         "webhook-on" => "Switched on. It gets messages from now on.",
         "webhook-off" => "Switched off. Nothing is sent there, nor what was waiting.",
         "webhook-deleted" => "The webhook was deleted, with the record of what was sent.",
+        "test-email" => {
+            "A test email to you is on its way. Open the page again to see what came of it."
+        }
         "test-sent" => "A test is on its way. Open the page again to see what came of it.",
         "resent" => "The message is on its way again. Open the page again to see what came of it.",
         "digest-on" => "Switched on. The first digest comes after the next daily job.",
         "digest-off" => "Switched off.",
+        "unmerged" => "The merge is being undone. Each client gets back what was its own.",
         "site-removed" => "Removed.",
-        "password" => "Your password was changed. You are signed out everywhere else.",
-        "sessions" => "You are signed out everywhere else.",
+        "password" => {
+            "Your password was changed. You are signed out everywhere else, and your tokens have ended."
+        }
+        "sessions" => "You are signed out everywhere else, and your tokens have ended.",
+        "session" => "That session has ended.",
+        "failures" => "Noted.",
         _ => return None,
     })
 }

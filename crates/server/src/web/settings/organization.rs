@@ -25,6 +25,9 @@ struct OrganizationPage {
     name: String,
     time_zone: String,
     clients_are: &'static str,
+    count_self_told: bool,
+    /// Whether activity is being moved to the days of another zone.
+    zone_change: bool,
     /// Every zone there is, for the field's suggestions.
     zones: Vec<String>,
     error: Option<FormError>,
@@ -42,6 +45,8 @@ impl OrganizationPage {
             name: organization.name.clone(),
             time_zone: organization.time_zone.clone(),
             clients_are: organization.clients_are.as_str(),
+            count_self_told: organization.count_self_told,
+            zone_change: organization.zone_change_since.is_some(),
             zones,
             error: None,
         }
@@ -66,6 +71,8 @@ struct Changes {
     name: String,
     time_zone: String,
     clients_are: ClientsAre,
+    /// Sent when the box is ticked.
+    count_self_told: Option<String>,
 }
 
 async fn save(
@@ -73,13 +80,15 @@ async fn save(
     State(web): State<Web>,
     Sent(changes): Sent<Changes>,
 ) -> Answer {
-    let Changes { name, time_zone, clients_are } = changes;
+    let Changes { name, time_zone, clients_are, count_self_told } = changes;
+    let count_self_told = count_self_told.is_some();
     let patch = OrganizationPatch {
         name: Some(name.clone()),
         time_zone: Some(time_zone.trim().to_owned()),
         clients_are: Some(clients_are),
+        count_self_told: Some(count_self_told),
     };
-    match web.mainstay.update_organization(session.organization_id(), patch).await {
+    match web.mainstay.update_organization(session.scope, patch).await {
         Ok(_) => Ok(back(PATH, "saved").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
@@ -90,6 +99,7 @@ async fn save(
                     name,
                     time_zone,
                     clients_are: clients_are.as_str(),
+                    count_self_told,
                     error,
                     ..page
                 },

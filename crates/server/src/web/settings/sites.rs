@@ -46,7 +46,7 @@ async fn add(
     State(web): State<Web>,
     Sent(which): Sent<Which>,
 ) -> Answer {
-    match web.mainstay.add_allowed_site(session.organization_id(), &which.site).await {
+    match web.mainstay.add_allowed_site(session.scope, &which.site).await {
         Ok(_) => Ok(back(PATH, "added").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
@@ -63,7 +63,7 @@ async fn remove(
     Sent(which): Sent<Which>,
 ) -> Answer {
     web.mainstay
-        .remove_allowed_site(session.organization_id(), &which.site)
+        .remove_allowed_site(session.scope, &which.site)
         .await
         .map_err(|error| PageError::from(error).back("Back to the sites", PATH))?;
     Ok(back(PATH, "site-removed").into_response())

@@ -1,14 +1,20 @@
 //! The frames around pages: for staff, for clients, and the bare one of signing in and of errors.
 
 pub(super) mod theme;
+mod undelivered;
 
-use jiff::tz::TimeZone;
-use mainstay_core::text::grouped;
-use mainstay_store::{DataSilence, Role};
+use jiff::{Timestamp, tz::TimeZone};
+use mainstay_core::{
+    insight::words::listed,
+    text::{counted, grouped},
+};
+use mainstay_store::{Role, SignInFailures};
 
 pub(crate) use theme::Theme;
+pub(crate) use undelivered::Undelivered;
 
 use super::{ClientSession, StaffSession, text::visible};
+use crate::{access::MIN_FAILURES, health::MissingData};
 
 /// Where a member is: what the navigation marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +36,16 @@ pub(crate) enum Place {
 }
 
 impl Place {
+    /// Where a path belongs; nowhere when nothing is there.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        let first = path.split('/').nth(1).unwrap_or_default();
+        if first == "clients" {
+            return Some(Self::Portfolio);
+        }
+        let found = Self::ALL.iter().find(|(_, start, ..)| start.strip_prefix('/') == Some(first));
+        found.map(|(place, ..)| *place)
+    }
+
     /// Each with its path, icon and name.
     pub(crate) const ALL: [(Self, &'static str, &'static str, &'static str); 7] = [
         (Self::Portfolio, "/portfolio", "list", "Portfolio"),
@@ -46,7 +62,8 @@ impl Place {
 #[derive(Clone, Debug)]
 pub(crate) struct StaffShell {
     pub(crate) theme: Theme,
-    pub(crate) place: Place,
+    /// None on a page of no place, such as one that says that nothing is there.
+    pub(crate) place: Option<Place>,
     /// The organization's name.
     pub(crate) organization: String,
     /// Whether all of it is made up.
@@ -60,12 +77,18 @@ pub(crate) struct StaffShell {
     pub(crate) alerts: Option<i64>,
     /// How many tasks of the member's are late, where that is known anyway.
     pub(crate) late_tasks: Option<i64>,
-    /// What there is to say of a silence of the data.
-    pub(crate) silence: Option<String>,
+    /// What there is to say of data that are missing.
+    pub(crate) missing: Option<MissingNotice>,
+    /// What does not leave.
+    pub(crate) undelivered: Vec<Undelivered>,
+    /// Whether the member may do something about it.
+    pub(crate) admin: bool,
+    /// What there is to say of wrong passwords that somebody tried for the member.
+    pub(crate) failures: Option<String>,
 }
 
 impl StaffShell {
-    pub(super) fn new(session: &StaffSession, place: Place) -> Self {
+    pub(super) fn new(session: &StaffSession, place: Option<Place>) -> Self {
         let StaffSession { organization, member, theme, .. } = session;
         Self {
             theme: *theme,
@@ -77,8 +100,20 @@ impl StaffShell {
             clients: None,
             alerts: None,
             late_tasks: None,
-            silence: session.silence.map(|silence| told(&silence, &session.zone)),
+            undelivered: session.undelivered.clone(),
+            admin: session.is_admin(),
+            missing: notice_of(&session.missing, &session.zone),
+            failures: session
+                .failures
+                .filter(|failures| failures.count >= MIN_FAILURES)
+                .map(|failures| warning_of(&failures, &session.zone)),
         }
+    }
+
+    /// Whether this is where the member is.
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
+    pub(crate) fn is_at(&self, place: &Place) -> bool {
+        self.place == Some(*place)
     }
 
     /// The figure beside an entry of the navigation.
@@ -94,15 +129,80 @@ impl StaffShell {
     }
 }
 
-/// What staff should know of a silence of the data: since when, and what is held back.
-fn told(silence: &DataSilence, zone: &TimeZone) -> String {
-    let since = silence.since.to_zoned(zone.clone()).strftime("%-d %B, %H:%M");
-    let held = match silence.held_alerts {
-        0 => "Alerts about silent clients are held until events come again.".to_owned(),
-        1 => "1 alert about a silent client is held until events come again.".to_owned(),
-        many => format!("{many} alerts about silent clients are held until events come again."),
+/// What a member should know of wrong passwords that were tried for it.
+fn warning_of(failures: &SignInFailures, zone: &TimeZone) -> String {
+    let moment = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %B, %H:%M").to_string();
+    format!(
+        "{} wrong passwords were tried for your account since {}, the last one on {}. If that was not you, \
+         choose a new password that you use nowhere else.",
+        grouped(failures.count),
+        moment(failures.since),
+        moment(failures.last_at)
+    )
+}
+
+/// What staff should know of data that are missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct MissingNotice {
+    /// The fact, in a few words.
+    pub(crate) title: &'static str,
+    /// Since when, what to do, and what is held back.
+    pub(crate) text: String,
+}
+
+fn notice_of(missing: &MissingData, zone: &TimeZone) -> Option<MissingNotice> {
+    let moment = |at: Timestamp| at.to_zoned(zone.clone()).strftime("%-d %B, %H:%M").to_string();
+    let check = "Check that your app still sends.";
+    let (title, text, until) = match (&missing.silence, missing.keys.as_slice()) {
+        (Some(silence), _) => match silence.clients {
+            None => (
+                "No events arrive.",
+                format!("No client has sent an event since {}. {check}", moment(silence.since)),
+                "events come again at half their usual rate",
+            ),
+            Some((clients, usual)) => (
+                "Events of many clients are missing.",
+                format!(
+                    "{} came on {}; at least {usual} usually do. {check}",
+                    counted(clients, "client"),
+                    silence.since.to_zoned(zone.clone()).strftime("%-d %B"),
+                ),
+                "half of them come again",
+            ),
+        },
+        (None, [only]) => (
+            "No events arrive with one key.",
+            format!(
+                "None has come with the key {}… since {}. Check the app that uses it.",
+                only.prefix,
+                moment(only.since)
+            ),
+            "events come with it again",
+        ),
+        (None, keys @ [_, ..]) => {
+            let prefixes: Vec<String> =
+                keys.iter().map(|silence| format!("{}…", silence.prefix)).collect();
+            (
+                "No events arrive with some keys.",
+                format!("They begin with {}. Check the apps that use them.", listed(&prefixes)),
+                "events come with them again",
+            )
+        }
+        (None, []) if missing.held_alerts > 0 => (
+            "Events arrive again.",
+            String::new(),
+            "each client has had its usual time to come back",
+        ),
+        (None, []) => return None,
     };
-    format!("No client has sent an event since {since}. Check that your app still sends. {held}")
+    let held = match missing.held_alerts {
+        0 => format!("Alerts that rest on recent activity are held until {until}."),
+        1 => format!("1 alert that rests on recent activity is held until {until}."),
+        many => {
+            format!("{} alerts that rest on recent activity are held until {until}.", grouped(many))
+        }
+    };
+    Some(MissingNotice { title, text: format!("{text} {held}").trim_start().to_owned() })
 }
 
 /// The frame around a client's page.
@@ -117,9 +217,28 @@ pub(crate) struct ClientShell {
     pub(crate) sample: bool,
     /// The zone of every time on the page.
     pub(crate) time_zone: String,
+    /// Whom staff look at, and where they came from; nothing can be pressed then.
+    pub(crate) preview: Option<Preview>,
+}
+
+/// A client's page as staff look at it.
+#[derive(Clone, Debug)]
+pub(crate) struct Preview {
+    /// What the client is called.
+    pub(crate) client: String,
+    /// The page that staff have of it.
+    pub(crate) back: String,
 }
 
 impl ClientShell {
+    /// Where the page of the client begins.
+    pub(crate) fn home(&self) -> String {
+        self.preview.as_ref().map_or_else(
+            || super::client::DASHBOARD.to_owned(),
+            |preview| format!("{}/preview", preview.back),
+        )
+    }
+
     pub(super) fn new(session: &ClientSession) -> Self {
         let ClientSession { organization, theme, .. } = session;
         let name = visible(&organization.name, &organization.slug);
@@ -130,6 +249,7 @@ impl ClientShell {
             initial: first.map(|c| c.to_uppercase().collect()).unwrap_or_default(),
             sample: organization.sample,
             time_zone: organization.time_zone.clone(),
+            preview: session.preview.clone(),
         }
     }
 }

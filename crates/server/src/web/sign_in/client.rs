@@ -30,7 +30,10 @@ use crate::{
 const START: &str = "/client/dashboard/success";
 
 pub(super) fn pages() -> Pages {
-    Pages::new().get("/client/sign-in", open).post("/client/sign-in", sign_in)
+    Pages::new()
+        .get("/client/sign-in", open)
+        .post("/client/sign-in", sign_in)
+        .post("/client/sign-out", sign_out)
 }
 
 /// Asks whether the link was meant, because another site may have opened it.
@@ -87,6 +90,23 @@ async fn sign_in(
     Sent(by): Sent<ByToken>,
 ) -> Answer {
     Ok(let_in(transport, &check(&web, from, &by).await?))
+}
+
+#[derive(Template)]
+#[template(path = "sign_in/client_out.html")]
+struct SignedOutPage {
+    shell: BareShell,
+}
+
+/// Ends the client's sessions, in this browser and in any other.
+async fn sign_out(State(web): State<Web>, theme: Theme, headers: HeaderMap) -> Answer {
+    let transport = Transport::of(&web.site, &headers);
+    if let Some(token) = cookie::read(&headers, transport, cookie::CLIENT) {
+        web.mainstay.sign_client_out(&token).await?;
+    }
+    let mut response = show(&SignedOutPage { shell: BareShell { theme } })?;
+    response.headers_mut().append(header::SET_COOKIE, cookie::drop_client(transport));
+    Ok(response)
 }
 
 async fn check(web: &Web, from: IpAddr, by: &ByToken) -> Result<NewClientSession, PageError> {

@@ -7,6 +7,8 @@ use std::{
 };
 
 use governor::{NotUntil, Quota};
+use mainstay_core::text::counted;
+use quick_cache::sync::Cache;
 
 use crate::{
     Mainstay,
@@ -21,6 +23,10 @@ const TRY_EVERY: Duration = Duration::from_secs(10);
 /// Tries from one place, whatever the address: an office behind one router signs in on Monday.
 const PLACE_TRIES: NonZeroU32 = NonZeroU32::new(100).unwrap();
 const PLACE_TRY_EVERY: Duration = Duration::from_secs(2);
+/// Tries for one account from all places together, right ones too: so many at once…
+const ACCOUNT_TRIES: NonZeroU32 = NonZeroU32::new(30).unwrap();
+/// …then one each time this has passed: at most 318 in a day, however many places there are.
+const ACCOUNT_TRY_EVERY: Duration = Duration::from_mins(5);
 /// Places and addresses that are remembered before those that may try again are forgotten.
 const MOST_KEYS: usize = 10_000;
 /// Characters of an address that tell it apart here: what is longer is none.
@@ -31,6 +37,10 @@ pub(crate) struct Limits {
     clock: LimitClock,
     tries: Limiter<(IpAddr, String)>,
     places: Limiter<IpAddr>,
+    accounts: Limiter<String>,
+    /// Places from which an account was signed in to: its member goes on getting in from there while
+    /// somebody else tries.
+    trusted: Cache<(IpAddr, String), ()>,
 }
 
 impl Limits {
@@ -42,6 +52,8 @@ impl Limits {
         Self {
             tries: clock.limiter(quota(TRIES, TRY_EVERY)),
             places: clock.limiter(quota(PLACE_TRIES, PLACE_TRY_EVERY)),
+            accounts: clock.limiter(quota(ACCOUNT_TRIES, ACCOUNT_TRY_EVERY)),
+            trusted: Cache::new(MOST_KEYS),
             clock,
         }
     }
@@ -53,8 +65,8 @@ impl Limits {
     pub(crate) fn check(&self, from: IpAddr, guessed: &str) -> Result<(), PageError> {
         let place = place_of(from);
         self.places.check_key(&place).map_err(|until| self.too_often(&until))?;
-        let guessed = guessed.trim().to_lowercase().chars().take(MOST_KEY_CHARS).collect();
-        self.tries.check_key(&(place, guessed)).map_err(|until| self.too_often(&until))?;
+        let key = (place, key_of(guessed));
+        self.tries.check_key(&key).map_err(|until| self.too_often(&until))?;
         if self.tries.len() > MOST_KEYS {
             self.tries.retain_recent();
         }
@@ -62,6 +74,40 @@ impl Limits {
             self.places.retain_recent();
         }
         Ok(())
+    }
+
+    /// Counts a try to sign in to an account with its password. Accounts that do not exist are limited
+    /// alike, so that nobody learns which do.
+    ///
+    /// # Errors
+    /// When there were too many from here, or for this account from anywhere.
+    pub(crate) fn check_sign_in(&self, from: IpAddr, email: &str) -> Result<(), PageError> {
+        self.check(from, email)?;
+        let account = key_of(email);
+        if self.trusted.get(&(place_of(from), account.clone())).is_some() {
+            return Ok(());
+        }
+        if self.accounts.len() > MOST_KEYS {
+            self.accounts.retain_recent();
+        }
+        self.accounts.check_key(&account).map_err(|until| {
+            let seconds = self.clock.seconds_until(&until);
+            let minutes =
+                counted(i64::try_from(seconds.div_ceil(60)).unwrap_or(i64::MAX), "minute");
+            PageError::too_often(
+                format!(
+                    "There were too many tries for this account, from several places. Try again in \
+                     {minutes}, or choose a new password by a link."
+                ),
+                seconds,
+            )
+            .back("Ask for a new password", "/sign-in/reset")
+        })
+    }
+
+    /// Remembers that an account was signed in to from a place.
+    pub(crate) fn trust(&self, from: IpAddr, email: &str) {
+        self.trusted.insert((place_of(from), key_of(email)), ());
     }
 
     fn too_often(&self, until: &NotUntil<LimitInstant>) -> PageError {
@@ -73,6 +119,11 @@ impl Limits {
         )
         .back("Back to sign-in", "/sign-in")
     }
+}
+
+/// What is guessed, as it is counted.
+fn key_of(guessed: &str) -> String {
+    guessed.trim().to_lowercase().chars().take(MOST_KEY_CHARS).collect()
 }
 
 /// One subscriber's addresses: with version 6 that is a whole network of them.

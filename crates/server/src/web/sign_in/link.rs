@@ -125,11 +125,11 @@ fn unusable(opened: &OpenedLink) -> PageError {
             "This link was used",
             format!(
                 "It works once, and was used on {}. Sign in, or choose a new password.",
-                day(*at)
+                day(at)
             ),
         ),
         OpenedLink::Expired(at) => {
-            told("This link has expired", format!("It worked until {}. {ask}", day(*at)))
+            told("This link has expired", format!("It worked until {}. {ask}", day(at)))
         }
         OpenedLink::Unknown | OpenedLink::Usable { .. } => PageError::new(
             StatusCode::NOT_FOUND,
@@ -140,7 +140,6 @@ fn unusable(opened: &OpenedLink) -> PageError {
     error.back("Sign in", "/sign-in")
 }
 
-/// In UTC: nobody is signed in whose zone could be meant.
-fn day(at: jiff::Timestamp) -> String {
-    at.strftime("%-d %b %Y, %H:%M UTC").to_string()
+fn day(at: &jiff::Zoned) -> String {
+    at.strftime("%-d %b %Y, %H:%M").to_string()
 }

@@ -116,12 +116,16 @@ async fn sign_in(
     From(from): From,
     Sent(sent): Sent<Credentials>,
 ) -> Answer {
-    web.limits.check(from, &sent.email)?;
+    web.limits.check_sign_in(from, &sent.email)?;
     let next = local_path(&sent.next);
     let shell = BareShell { theme };
-    match web.mainstay.sign_in(&sent.email, &sent.password).await? {
-        SignIn::Done(token) => Ok(let_in(transport, &token, next.as_deref())),
+    match web.mainstay.sign_in(&sent.email, &sent.password, from).await? {
+        SignIn::Done(token) => {
+            web.limits.trust(from, &sent.email);
+            Ok(let_in(transport, &token, next.as_deref()))
+        }
         SignIn::Choose(choices) => {
+            web.limits.trust(from, &sent.email);
             show(&ChoosePage { shell, choices, next: next.unwrap_or_default() })
         }
         SignIn::Wrong => show_with(

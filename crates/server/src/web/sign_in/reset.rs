@@ -16,10 +16,13 @@ struct ResetPage {
     shell: BareShell,
     /// Whether it was asked for.
     asked: bool,
+    /// Whether there is a mail server to send it by.
+    mailed: bool,
 }
 
-async fn form(theme: Theme) -> Answer {
-    show(&ResetPage { shell: BareShell { theme }, asked: false })
+async fn form(State(web): State<Web>, theme: Theme) -> Answer {
+    let mailed = web.mainstay.mail_status().is_configured();
+    show(&ResetPage { shell: BareShell { theme }, asked: false, mailed })
 }
 
 #[derive(Deserialize)]
@@ -34,11 +37,13 @@ async fn ask(
     Sent(whose): Sent<Whose>,
 ) -> Answer {
     web.limits.check(from, &whose.email)?;
+    let mailed = web.mainstay.mail_status().is_configured();
     // Not waited for: how long it takes would tell whether there is such a member.
-    tokio::spawn(async move {
-        if let Err(error) = web.mainstay.request_reset(&whose.email, &web.site).await {
+    let supervisor = std::sync::Arc::clone(web.mainstay.supervisor());
+    supervisor.spawn_item("password link", async move {
+        if let Err(error) = web.mainstay.request_reset(&whose.email).await {
             tracing::error!(%error, "no link for a new password could be made");
         }
     });
-    show(&ResetPage { shell: BareShell { theme }, asked: true })
+    show(&ResetPage { shell: BareShell { theme }, asked: true, mailed })
 }

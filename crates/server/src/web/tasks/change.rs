@@ -14,10 +14,10 @@ use crate::{
     playbook::{NewStaffTask, StaffTaskPatch, TaskOwner},
     web::{
         Answer, FormError, InPath, PageError, Place, Sent, StaffSession, StaffShell, Web,
-        components::{View, display_name},
+        components::display_name,
         people::People,
         show, show_with,
-        text::local_path,
+        text::{local_path, visible},
     },
 };
 
@@ -108,6 +108,8 @@ struct TaskPage {
     client: String,
     client_link: String,
     meta: String,
+    /// Whether the signed-in member may change it.
+    actions: bool,
     form: Filled,
     members: Vec<Member>,
     error: Option<FormError>,
@@ -116,7 +118,7 @@ struct TaskPage {
 impl TaskPage {
     async fn load(web: &Web, session: &StaffSession, task: StaffTask) -> Result<Self, PageError> {
         let people = People::load(&web.mainstay, session).await?;
-        let view = View::of_staff(session.zone.clone(), web.mainstay.now(), &task.client_id);
+        let view = session.view(web.mainstay.now(), &task.client_id);
         let by =
             if task.run.is_some() { "a playbook".to_owned() } else { people.name(task.created_by) };
         Ok(Self {
@@ -124,11 +126,25 @@ impl TaskPage {
             client: display_name(task.client_name.as_deref(), &task.client_id).to_owned(),
             client_link: view.link(""),
             meta: format!("made by {by}, {}", view.moment(task.created_at)),
+            actions: session.may_write(),
             form: Filled::of(&task),
             members: people.all,
             error: None,
             task,
         })
+    }
+
+    fn owner(&self) -> &str {
+        let owner = self.members.iter().find(|member| self.task.owner == Some(member.id));
+        owner.map_or("Unassigned", |member| visible(&member.name, &member.email))
+    }
+
+    const fn state(&self) -> &'static str {
+        match self.task.state {
+            StaffTaskState::Open => "Open",
+            StaffTaskState::Done => "Done",
+            StaffTaskState::Dismissed => "Dismissed",
+        }
     }
 }
 

@@ -11,11 +11,8 @@ use url::form_urlencoded;
 use crate::{
     Error, Result,
     web::{
-        Answer, Asked, Place, StaffSession, StaffShell, Web,
-        components::{StaffTaskRow, View},
-        people::People,
-        show,
-        text::visible,
+        Answer, Asked, Place, StaffSession, StaffShell, Web, components::StaffTaskRow,
+        people::People, show, text::visible,
     },
 };
 
@@ -227,7 +224,7 @@ fn groups(
     let now = web.mainstay.now();
     let mut groups: Vec<Group> = Vec::new();
     for task in tasks {
-        let view = View::of_staff(session.zone.clone(), now, &task.client_id);
+        let view = session.view(now, &task.client_id);
         let words = match (task.state, task.due_on.cmp(&view.today())) {
             (StaffTaskState::Done | StaffTaskState::Dismissed, _) => "By the day they were due",
             (StaffTaskState::Open, std::cmp::Ordering::Less) => "Late",

@@ -3,7 +3,6 @@ use axum::{
     http::{HeaderMap, header, request::Parts},
     response::{IntoResponse, Response},
 };
-use jiff::tz::TimeZone;
 use mainstay_core::id::OrganizationId;
 use mainstay_store::{Client, Scope};
 
@@ -12,6 +11,7 @@ use crate::{
     Error,
     access::Principal,
     api::Problem,
+    organization::Context,
     web::{Web, components::View, security::is_own},
 };
 
@@ -43,11 +43,15 @@ pub(super) struct WidgetClient {
     pub(super) known: Option<(Scope, Client)>,
     pub(super) external_id: String,
     pub(super) view: View,
+    /// Whether all of it is made up.
+    pub(super) sample: bool,
 }
 
 /// The member whose token a widget brings.
 pub(super) struct WidgetMember {
     pub(super) scope: Scope,
+    /// Whether all of it is made up.
+    pub(super) sample: bool,
 }
 
 impl FromRequestParts<Web> for WidgetClient {
@@ -62,11 +66,11 @@ impl FromRequestParts<Web> for WidgetClient {
             .into());
         };
         let scope = Scope::Service(organization);
-        let zone: TimeZone = web.mainstay.context_in(scope).await?.zone;
+        let Context { organization: settings, zone, .. } = web.mainstay.context_in(scope).await?;
         let found = web.mainstay.find_client(scope, &external_id).await?;
         let known = found.map(|client| (Scope::Client(organization, client.id), client));
         let view = View::of_client(zone, web.mainstay.now());
-        Ok(Self { organization, known, external_id, view })
+        Ok(Self { organization, known, external_id, view, sample: settings.sample })
     }
 }
 
@@ -74,12 +78,23 @@ impl FromRequestParts<Web> for WidgetMember {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Refusal> {
+        let badge = match bearer(&parts.headers) {
+            Some(token) => web.mainstay.badge_reader(token).await?,
+            None => None,
+        };
+        if let Some(badge) = badge {
+            check_site(&parts.headers, web, badge.organization).await?;
+            let sample = web.mainstay.is_sample(badge.organization).await?;
+            return Ok(Self { scope: badge.scope(), sample });
+        }
         match principal(parts, web).await? {
             Principal::Member(organization, _, role) => {
-                Ok(Self { scope: Scope::Member(organization, role) })
+                let sample = web.mainstay.is_sample(organization).await?;
+                Ok(Self { scope: Scope::Member(organization, role), sample })
             }
             _ => Err(Problem::forbidden(
-                "this widget shows a team's alerts and takes a member's token (mmt_…)",
+                "this widget shows a team's alerts and takes a badge token, which your server gets from \
+                 POST /api/v1/members/{member_id}/badge-token, or a member's token (mmt_…)",
             )
             .into()),
         }

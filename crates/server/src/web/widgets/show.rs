@@ -28,12 +28,18 @@ use crate::{
 
 type Fragment = Result<Response, Refusal>;
 
+/// What stands above a widget of a sample organization.
+const SAMPLE: &str = "<p class=\"sample-mark\"><span class=\"chip sample\">\
+                      <svg class=\"i\" aria-hidden=\"true\"><use href=\"#i-flask\"/></svg>Sample data\
+                      </span></p>";
+
 /// A component with the icons that it uses, for a tree of its own.
-fn fragment(component: &impl Template) -> Fragment {
+fn fragment(component: &impl Template, sample: bool) -> Fragment {
     let html = component.render().map_err(|error| {
         tracing::error!(%error, "a widget could not be written");
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "the widget could not be written")
     })?;
+    let html = if sample { format!("{SAMPLE}{html}") } else { html };
     Ok(Html(format!("{}{html}", icons::definitions(&html))).into_response())
 }
 
@@ -50,23 +56,24 @@ impl WidgetClient {
 
 pub(super) async fn score_card(asked: WidgetClient, State(web): State<Web>) -> Fragment {
     let (view, organization) = (asked.view.clone(), asked.organization);
+    let sample = asked.sample;
     match asked.overview(&web.mainstay).await? {
-        Ok(overview) if !overview.is_blank() => fragment(&overview.score_card(&view)),
-        Ok(overview) => fragment(&Unscored::new(overview.model())),
+        Ok(overview) if !overview.is_blank() => fragment(&overview.score_card(&view), sample),
+        Ok(overview) => fragment(&Unscored::new(overview.model()), sample),
         Err(_) => {
             let context = web.mainstay.context_in(Scope::Service(organization)).await?;
-            fragment(&Unscored::new(&context.model().1))
+            fragment(&Unscored::new(&context.model().1), sample)
         }
     }
 }
 
 pub(super) async fn heatmap(asked: WidgetClient, State(web): State<Web>) -> Fragment {
-    let view = asked.view.clone();
+    let (view, sample) = (asked.view.clone(), asked.sample);
     let Ok(overview) = asked.overview(&web.mainstay).await? else {
         let today = view.today();
-        return fragment(&EngagementHeatmap::new(&view, &Heatmap::empty(today), today));
+        return fragment(&EngagementHeatmap::new(&view, &Heatmap::empty(today), today), sample);
     };
-    fragment(&overview.heatmap(&view))
+    fragment(&overview.heatmap(&view), sample)
 }
 
 pub(super) async fn insights(asked: WidgetClient, State(web): State<Web>) -> Fragment {
@@ -79,7 +86,7 @@ async fn show_insights(asked: &WidgetClient, mainstay: &Mainstay) -> Fragment {
         None => Vec::new(),
     };
     let next = next_insights(asked.view.today());
-    fragment(&WeeklyInsightsCard::new(&asked.view, &insights, Some(next)))
+    fragment(&WeeklyInsightsCard::new(&asked.view, &insights, Some(next)), asked.sample)
 }
 
 /// Says what the client made of an insight, and shows all of them as they are now.
@@ -111,9 +118,10 @@ pub(super) async fn events(
         None => (Scope::Service(asked.organization), None),
     };
     let events = EventList::load(&web.mainstay, scope, client, &asked.view, which).await?;
-    fragment(&events)
+    fragment(&events, asked.sample)
 }
 
 pub(super) async fn alert_badge(asked: WidgetMember, State(web): State<Web>) -> Fragment {
-    fragment(&MomentumAlertBadge::new(web.mainstay.open_alert_counts(asked.scope).await?))
+    let counts = web.mainstay.open_alert_counts(asked.scope).await?;
+    fragment(&MomentumAlertBadge::new(counts), asked.sample)
 }

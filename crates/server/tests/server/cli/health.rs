@@ -23,7 +23,7 @@ fn a_check_that_is_repeated_opens_nothing_twice() {
     let rows = first.json();
     for row in rows.as_array().unwrap() {
         let keys: Vec<&String> = row.as_object().unwrap().keys().collect();
-        assert_eq!(keys, ["change", "client_id", "message", "severity", "type"]);
+        assert_eq!(keys, ["change", "client_id", "held", "message", "severity", "type"]);
         assert_eq!(row["change"], "opened");
         assert_ne!(row["client_id"], "late");
     }
@@ -32,7 +32,7 @@ fn a_check_that_is_repeated_opens_nothing_twice() {
     assert_eq!(sandbox.done(&format!("{line} json")).out, "[]\n");
     assert_eq!(
         sandbox.done(&format!("{line} csv")).out,
-        "client_id,type,severity,change,message\n"
+        "client_id,type,severity,change,held,message\n"
     );
     assert!(
         sandbox.done("health --org acme --as-of 2024-05-15T00:00:00Z").out.starts_with("no alert")

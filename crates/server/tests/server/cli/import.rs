@@ -50,6 +50,27 @@ fn a_dry_run_says_what_would_happen_and_stores_nothing() {
 }
 
 #[test]
+fn a_dry_run_knows_the_rows_that_it_has_seen_before() {
+    let sandbox = with_organization();
+    // More than go into one transaction, the last of them twice.
+    let mut events = "client_id,event,timestamp,message_id\n".to_owned();
+    for number in 0..5_001 {
+        events.push_str("c,login,2024-05-03T10:00:00Z,m");
+        events.push_str(&number.to_string());
+        events.push('\n');
+    }
+    events.push_str("c,login,2024-05-03T10:00:00Z,m0\n");
+    sandbox.write("events.csv", events);
+    for dry_run in [true, false] {
+        let options = if dry_run { "--dry-run --json" } else { "--json" };
+        let ran = sandbox.done(&format!("import events.csv --org acme {options}"));
+        let told = ran.json();
+        let counts = ["read", "stored", "duplicate", "dry_run"].map(|field| told[field].clone());
+        assert_eq!(serde_json::json!(counts), serde_json::json!([5_002, 5_001, 1, dry_run]));
+    }
+}
+
+#[test]
 fn refused_rows_are_named_and_the_rest_is_stored() {
     let sandbox = with_organization();
     let events = format!("{EVENTS}c,login,yesterday,4,\nd,login,2024-05-03T10:00:00Z,5,\n");
@@ -65,10 +86,37 @@ fn refused_rows_are_named_and_the_rest_is_stored() {
     let ran = sandbox.run(["import", "events.csv", "--org", "acme", "--json"]);
     assert_eq!(ran.code, 2);
     let expected = serde_json::json!({
-        "read": 5, "stored": 0, "duplicate": 4, "refused": 1, "profiles": 0,
-        "rejects": "events.csv.rejects.csv", "dry_run": false,
+        "read": 5, "stored": 0, "duplicate": 4, "refused": 1, "waiting": 0, "profiles": 0,
+        "local_times": 0, "timezone": "UTC", "rejects": "events.csv.rejects.csv", "dry_run": false,
     });
     assert_eq!(ran.json(), expected);
+}
+
+#[test]
+fn local_times_are_read_in_the_organizations_zone_and_that_is_said() {
+    let sandbox = Sandbox::sqlite();
+    sandbox.done("org create acme --timezone Europe/Berlin");
+    sandbox
+        .write("excel.csv", b"client_id;event;timestamp\r\nM\xfcller;login;28.11.2026 09:30\r\n");
+    let import = ["import", "excel.csv", "--org", "acme", "--encoding", "windows-1252"];
+    let format = ["--date-format", "%d.%m.%Y %H:%M", "--dry-run"];
+    let ran = sandbox.run(import.into_iter().chain(format));
+    assert_eq!(ran.code, 0, "{ran:?}");
+    assert!(
+        ran.out.contains("1 time without an offset, read as local time of Europe/Berlin"),
+        "{ran:?}"
+    );
+    let zone = ["--timezone", "Asia/Kathmandu", "--json"];
+    let ran = sandbox.run(import.into_iter().chain(format).chain(zone));
+    assert_eq!(
+        (&ran.json()["local_times"], &ran.json()["timezone"]),
+        (&1.into(), &"Asia/Kathmandu".into())
+    );
+    // A day that may be a month is asked for.
+    assert_eq!(sandbox.run(import).code, 2);
+    let rejects = fs::read_to_string(sandbox.path("excel.csv.rejects.csv")).unwrap();
+    assert!(rejects.contains("--date-format"), "{rejects}");
+    sandbox.run(import.into_iter().chain(["--timezone", "Mars/Base"])).failed("Mars/Base");
 }
 
 #[test]
@@ -103,6 +151,21 @@ fn messages_of_segment_make_profiles_too() {
     let ran = sandbox.done("import export --org acme --format ndjson");
     assert_eq!(counts(&ran.out), [2, 1, 0, 0]);
     assert!(ran.out.contains("profiles   1"), "{ran:?}");
+}
+
+#[test]
+fn messages_without_ids_are_stored_once_also_when_they_come_as_csv() {
+    let sandbox = with_organization();
+    let messages = [
+        r#"{"type":"track","userId":"a","event":"login","timestamp":"2024-05-01T10:00:00Z"}"#,
+        r#"{"timestamp":"2024-05-01T12:00:00+02:00","event":"login","userId":"a","type":"track"}"#,
+        r#"{"type":"page","userId":"a","timestamp":"2024-05-01T10:00:00Z"}"#,
+    ];
+    sandbox.write("a.ndjson", messages.join("\n"));
+    assert_eq!(counts(&sandbox.done("import a.ndjson --org acme").out), [3, 2, 1, 0]);
+    assert_eq!(counts(&sandbox.done("import a.ndjson --org acme").out), [3, 0, 3, 0]);
+    sandbox.write("a.csv", "client_id,event,timestamp\na,login,2024-05-01T10:00:00Z\n");
+    assert_eq!(counts(&sandbox.done("import a.csv --org acme").out), [1, 0, 1, 0]);
 }
 
 #[test]

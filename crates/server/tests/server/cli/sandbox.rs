@@ -88,6 +88,23 @@ impl Sandbox {
         Ran::of(&self.command(args).output().unwrap())
     }
 
+    /// Runs a command to its end with variables in its environment.
+    pub(crate) fn run_with<S: AsRef<OsStr>>(
+        &self,
+        env: &[(&str, &str)],
+        args: impl IntoIterator<Item = S>,
+    ) -> Ran {
+        Ran::of(&self.command(args).envs(env.iter().copied()).output().unwrap())
+    }
+
+    /// Runs a command that must succeed without any database.
+    #[track_caller]
+    pub(crate) fn done_alone(&self, line: &str) -> Ran {
+        let ran = self.run_with(&[("MAINSTAY_DATABASE_URL", "none")], line.split_whitespace());
+        assert_eq!(ran.code, 0, "{line}: {ran:?}");
+        ran
+    }
+
     /// Runs a command, of words without blanks, that must succeed.
     #[track_caller]
     pub(crate) fn done(&self, line: &str) -> Ran {
@@ -127,7 +144,12 @@ impl Sandbox {
 
     /// Starts a server and waits until it says where it listens.
     pub(crate) fn serve(&self, line: &str) -> Served {
-        let child = self.command(line.split_whitespace()).spawn().unwrap();
+        Self::serving(self.command(line.split_whitespace()))
+    }
+
+    /// Starts a server by a command and waits until it says where it listens.
+    pub(crate) fn serving(mut command: Command) -> Served {
+        let child = command.spawn().unwrap();
         let mut served = Served { url: String::new(), said: String::new(), child };
         let mut lines = BufReader::new(served.child.stdout.take().unwrap()).lines();
         loop {
@@ -176,8 +198,13 @@ impl Served {
     }
 
     /// Sends a signal by its name and answers how the server ended.
-    pub(crate) fn stop(mut self, signal: &str) -> Ran {
+    pub(crate) fn stop(self, signal: &str) -> Ran {
         self.signal(signal);
+        self.ended()
+    }
+
+    /// Waits until it ends by itself.
+    pub(crate) fn ended(mut self) -> Ran {
         let err = self.errors();
         let status = self.child.wait().unwrap();
         Ran { code: status.code().unwrap_or(-1), out: String::new(), err }
@@ -186,7 +213,9 @@ impl Served {
     /// All that it says on standard error, until it ends.
     fn errors(&mut self) -> String {
         let mut errors = String::new();
-        self.child.stderr.take().unwrap().read_to_string(&mut errors).unwrap();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            stderr.read_to_string(&mut errors).unwrap();
+        }
         errors
     }
 }
@@ -197,6 +226,16 @@ impl Drop for Served {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Posts JSON with a key; answers the status.
+pub(crate) fn post(url: &str, key: &str, body: &str) -> u16 {
+    let (url, key, body) = (url.to_owned(), key.to_owned(), body.to_owned());
+    block_on(async move {
+        let request = reqwest::Client::new().post(url).bearer_auth(key);
+        let request = request.header("content-type", "application/json").body(body);
+        request.send().await.unwrap().status().as_u16()
+    })
 }
 
 fn raw_postgres(url: &str, sql: &str) {

@@ -1,6 +1,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::{TcpListener, TcpStream},
+    process::Stdio,
 };
 
 use super::sandbox::Sandbox;
@@ -29,6 +30,67 @@ fn a_server_says_where_it_listens_and_stops_in_order() {
         assert_eq!(ended.code, 0, "{ended:?}");
         assert!(ended.err.contains("stopped"), "{ended:?}");
     }
+}
+
+#[test]
+fn a_hangup_ends_nothing() {
+    let sandbox = Sandbox::sqlite();
+    let served = sandbox.serve("serve --listen 127.0.0.1:0");
+    served.signal("HUP");
+    assert!(get(&served.url, "/healthz").starts_with("HTTP/1.1 200"));
+    let ended = served.stop("TERM");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert!(ended.err.contains("SIGHUP"), "{ended:?}");
+}
+
+#[test]
+fn while_it_migrates_it_says_that_it_lives_and_how_far_it_is() {
+    use sqlx::{Connection as _, Executor as _};
+    let sandbox = Sandbox::sqlite();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    // Somebody else writes into the file, so that the first migration has to wait.
+    let file = format!("sqlite:{}?mode=rwc", sandbox.path("mainstay.db").display());
+    let other = runtime.block_on(async {
+        let mut other = sqlx::SqliteConnection::connect(&file).await.unwrap();
+        other.execute("PRAGMA journal_mode = WAL").await.unwrap();
+        other.execute("BEGIN IMMEDIATE").await.unwrap();
+        other
+    });
+    let free = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = free.local_addr().unwrap().to_string();
+    drop(free);
+    let mut child =
+        sandbox.command(["serve", "--listen", &address]).stdout(Stdio::null()).spawn().unwrap();
+    let url = format!("http://{address}");
+    while TcpStream::connect(&address).is_err() {
+        assert!(child.try_wait().unwrap().is_none(), "it ended");
+    }
+    assert!(get(&url, "/healthz").starts_with("HTTP/1.1 200"));
+    let mut ready = get(&url, "/readyz");
+    while !ready.contains("migrating 1 of ") {
+        assert!(ready.starts_with("HTTP/1.1 503") && ready.contains("retry-after"), "{ready}");
+        ready = get(&url, "/readyz");
+    }
+    // It waits for a moment, and not for ever.
+    let page = get(&url, "/portfolio");
+    assert!(page.starts_with("HTTP/1.1 503") && page.contains("Mainstay is starting"), "{page}");
+    let waiting = {
+        let url = url.clone();
+        std::thread::spawn(move || get(&url, "/api/v1/clients"))
+    };
+    runtime.block_on(async {
+        let mut other = other;
+        other.execute("ROLLBACK").await.unwrap();
+        other.close().await.unwrap();
+    });
+    while !get(&url, "/readyz").starts_with("HTTP/1.1 200") {}
+    // Served now, or told to come again if that took longer.
+    let answer = waiting.join().unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401") || answer.starts_with("HTTP/1.1 503"), "{answer}");
+    child.kill().unwrap();
+    let output = child.wait_with_output().unwrap();
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("migrating") && log.contains("version=1 "), "{log}");
 }
 
 #[test]

@@ -64,6 +64,28 @@ fn a_new_organization_prints_its_keys_as_json() {
 }
 
 #[test]
+fn a_link_is_printed_with_the_address_that_is_known_and_else_as_a_path() {
+    let sandbox = Sandbox::sqlite();
+    let said = sandbox.done("org create one").out;
+    assert!(said.contains("  set-up link   /sign-in/link/"), "{said}");
+    assert!(said.contains("on the address that it prints") && !said.contains("http"), "{said}");
+    let said = sandbox.done("org create two --listen 127.0.0.1:9090").out;
+    assert!(said.contains(" http://127.0.0.1:9090/sign-in/link/"), "{said}");
+    let said = sandbox.done("org create three --public-url https://success.example.com").out;
+    assert!(said.contains(" https://success.example.com/sign-in/link/"), "{said}");
+    let member = "member add --org one --role staff --email";
+    let said = sandbox.done(&format!("{member} a@example.com")).out;
+    assert!(said.contains("on your server's address") && !said.contains("http"), "{said}");
+    let said = sandbox.done(&format!("{member} b@example.com --listen 0.0.0.0:81")).out;
+    assert!(said.contains("http://127.0.0.1:81/sign-in/link/"), "{said}");
+    let wrong = ["org", "create", "four", "--public-url", "https://example.com/below"];
+    sandbox.run(wrong).failed("public_url");
+    sandbox.write("mainstay.toml", "public_url = \"https://of-file.example\"\n");
+    let said = sandbox.done("org create five").out;
+    assert!(said.contains(" https://of-file.example/sign-in/link/"), "{said}");
+}
+
+#[test]
 fn keys_are_made_listed_and_revoked() {
     let sandbox = Sandbox::sqlite();
     sandbox.done("org create acme");
@@ -92,7 +114,7 @@ fn keys_are_made_listed_and_revoked() {
 }
 
 #[test]
-fn members_are_added_listed_and_removed() {
+fn members_are_added_listed_let_in_and_removed() {
     let sandbox = Sandbox::sqlite();
     sandbox.done("org create acme");
     assert!(sandbox.done("member list --org acme").out.contains("has no member yet"));
@@ -105,6 +127,14 @@ fn members_are_added_listed_and_removed() {
     let remove = |email| sandbox.run(["member", "remove", "--org", "acme", "--email", email]);
     remove("ada@example.com").failed("only owner");
     remove("eve@example.com").failed("mainstay member list --org acme");
+    let reset = sandbox.done("member reset --org acme --email BOB@example.com --json").json();
+    assert_eq!(reset["email"], "bob@example.com");
+    assert!(reset["link"].as_str().unwrap().contains("/sign-in/link/"), "{reset}");
+    assert!(
+        sandbox.done("member reset --org acme --email bob@example.com").out.contains("works once")
+    );
+    let reset = |email| sandbox.run(["member", "reset", "--org", "acme", "--email", email]);
+    reset("eve@example.com").failed("mainstay member list --org acme");
     assert_eq!(remove(" BOB@example.com").code, 0);
     assert_eq!(sandbox.done("member list --org acme --json").json().as_array().unwrap().len(), 1);
 }

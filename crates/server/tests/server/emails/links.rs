@@ -1,5 +1,6 @@
 //! Where mails lead, and what following their links changes.
 
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use mainstay_core::email::{EmailState, SubscriptionState};
 use mainstay_store::Scope;
 
@@ -24,7 +25,7 @@ fn unsubscribe_path(mail: &Mail) -> String {
     path_of(mail.header("list-unsubscribe").trim_matches(['<', '>']))
 }
 
-async fn state(world: &World, name: &str) -> SubscriptionState {
+pub(super) async fn state(world: &World, name: &str) -> SubscriptionState {
     let scope = Scope::Service(world.acme.id);
     let client = world.mainstay.client(scope, name).await.unwrap();
     world.mainstay.subscription(scope, client.id).await.unwrap().unwrap().state
@@ -47,7 +48,13 @@ on_both_databases!(every_link_of_a_mail_works, async |world| {
         }
     }
     for path in ["/email/click/", "/email/open/", "/email/unsubscribe/", "/email/confirm/"] {
-        for token in ["AAAAAAAAAAAAAAAAAAAAAA", "x", "https%3A%2F%2Fevil.example"] {
+        for token in [
+            "AAAAAAAAAAAAAAAAAAAAAA",
+            "x",
+            &"A".repeat(64),
+            &"A".repeat(86),
+            "https%3A%2F%2Fevil.example",
+        ] {
             let browser = Browser::new(world);
             assert_eq!(browser.get(&format!("{path}{token}")).await.status, 404);
         }
@@ -162,4 +169,120 @@ on_both_databases!(a_client_turns_its_mails_on_and_off, async |world| {
     assert_eq!(told["history"].as_array().unwrap().len(), 2);
     browser.post("/client/emails", &[("state", "unsubscribed")]).await.leads_to();
     assert_eq!(state(world, "ada").await, SubscriptionState::Unsubscribed);
+});
+
+/// Where the button of a mail leads right now: into the client's page, or to a page that explains.
+async fn lets_in(world: &World, click: &str) -> bool {
+    let browser = Browser::new(world);
+    let answer = browser.get(click).await;
+    if answer.status == 303 {
+        let page = browser.get(&path_of(answer.leads_to())).await.leads_to().to_owned();
+        browser.get(&page).await.page(200);
+        return true;
+    }
+    assert!(answer.page(200).contains("Get a new link to your page"), "{answer:?}");
+    false
+}
+
+fn path(mail: &Mail, part: &str) -> String {
+    let addresses = mail.addresses();
+    path_of(addresses.iter().find(|address| address.contains(part)).unwrap())
+}
+
+on_both_databases!(each_link_of_a_mail_is_good_for_one_thing, async |world| {
+    let server = MailServer::start();
+    let mail = arrived(world, &server, "ada").await;
+    let names = ["open", "click", "unsubscribe"];
+    let tokens = names.map(|name| {
+        let path = path(&mail, &format!("/email/{name}/"));
+        path.rsplit('/').next().unwrap().to_owned()
+    });
+    let browser = Browser::new(world);
+    for (name, token) in names.iter().zip(&tokens) {
+        for other in ["open", "click", "unsubscribe", "confirm"] {
+            let answer = browser.get(&format!("/email/{other}/{token}")).await;
+            assert_eq!(answer.status == 404, other != *name, "{name} as {other}: {answer:?}");
+        }
+        // Any change of it makes it worthless; so does a part of it.
+        let mut changed = token.clone().into_bytes();
+        for place in [0, 20, 30, changed.len() - 2] {
+            changed[place] = if changed[place] == b'A' { b'B' } else { b'A' };
+            let text = String::from_utf8(changed.clone()).unwrap();
+            let answer = browser.get(&format!("/email/{name}/{text}")).await;
+            // The last part of the button's token lets in; without it, the page explains.
+            let explained = *name == "click" && place == changed.len() - 2;
+            assert_eq!(answer.status, if explained { 200 } else { 404 }, "{name} {place}");
+            changed.clone_from(&token.clone().into_bytes());
+        }
+        browser.get(&format!("/email/{name}/{}", &token[..token.len() - 1])).await.page(404);
+    }
+    // Nothing of it stands in the database.
+    let scope = Scope::Service(world.acme.id);
+    let kept = email_to(world, "ada").await;
+    let seed = world.mainstay.email(scope, kept.id).await.unwrap().whole.token;
+    let hex = seed.map(|byte| format!("{byte:02x}")).concat();
+    for text in [URL_SAFE_NO_PAD.encode(seed), hex] {
+        assert!(!mail.html.contains(&text) && !mail.text.contains(&text), "{text}");
+    }
+});
+
+on_both_databases!(a_button_lets_in_for_a_day_and_a_new_link_is_mailed, async |world| {
+    let server = MailServer::start();
+    let mail = arrived(world, &server, "ada").await;
+    let click = path(&mail, "/click/");
+    world.clock.advance_hours(23);
+    assert!(lets_in(world, &click).await);
+    world.clock.advance_hours(1);
+    assert!(!lets_in(world, &click).await);
+    let browser = Browser::new(world);
+    let (mut sender, _stop) = sender(world, &server);
+    for _ in 0..20 {
+        assert!(browser.post(&click, &[]).await.page(200).contains("Look into your mailbox"));
+    }
+    sender.send_due().await.unwrap();
+    let fresh: Vec<Mail> = server.mails().into_iter().skip(1).collect();
+    assert_eq!(fresh.len(), 5, "nobody's mailbox is filled");
+    let link = path(&fresh[0], "/client/sign-in");
+    assert_eq!(fresh[0].to, "ada@example.com");
+    browser.get(&link).await.leads_to();
+    browser.get("/client/dashboard/success").await.page(200);
+    world.clock.advance_hours(24);
+    Browser::new(world).get(&link).await.page(401);
+});
+
+on_both_databases!(a_new_secret_ends_what_lets_in_but_not_the_way_out, async |world| {
+    let server = MailServer::start();
+    let mail = arrived(world, &server, "ada").await;
+    let click = path(&mail, "/click/");
+    assert!(lets_in(world, &click).await);
+    world.mainstay.replace_client_token_secret(world.acme.id).await.unwrap();
+    assert!(!lets_in(world, &click).await);
+    // Mails that wait are made with the secret there is when they are sent.
+    world.clock.advance_hours(7 * 24);
+    run_weekly(world).await;
+    world.mainstay.replace_client_token_secret(world.acme.id).await.unwrap();
+    let (mut sender, _stop) = sender(world, &server);
+    sender.send_due().await.unwrap();
+    let newest = server.mails().pop().unwrap();
+    assert!(lets_in(world, &path(&newest, "/click/")).await);
+    let out = world.request("POST", &unsubscribe_path(&mail)).body("List-Unsubscribe=One-Click");
+    assert_eq!(world.send(out).await.status, 200);
+    assert_eq!(state(world, "ada").await, SubscriptionState::Unsubscribed);
+    assert!(!lets_in(world, &path(&newest, "/click/")).await, "unsubscribed");
+});
+
+on_both_databases!(a_mail_to_an_address_that_was_changed_lets_nobody_in, async |world| {
+    let server = MailServer::start();
+    let mail = arrived(world, &server, "ada").await;
+    let click = path(&mail, "/click/");
+    let url = "/api/v1/clients/ada/email-subscription";
+    let changed = serde_json::json!({"state": "subscribed", "address": "new@example.com"});
+    world.put(&world.acme.secret_key, url, changed).await.json(200);
+    assert!(!lets_in(world, &click).await);
+    // A new link goes to the address of now, which the page does not tell.
+    let page = Browser::new(world).post(&click, &[]).await;
+    assert!(!page.page(200).contains("new@example.com"), "{page:?}");
+    let (mut sender, _stop) = sender(world, &server);
+    sender.send_due().await.unwrap();
+    assert_eq!(server.mails().pop().unwrap().to, "new@example.com");
 });

@@ -7,12 +7,16 @@ use std::{
 };
 
 use serde::Deserialize;
+use serde_json::Value;
 use tempfile::TempDir;
 
 /// A mail as the server got it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Mail {
     pub(crate) to: String,
+    pub(crate) from: String,
+    /// What MAIL FROM asked for.
+    pub(crate) options: Vec<String>,
     pub(crate) headers: BTreeMap<String, String>,
     pub(crate) text: String,
     pub(crate) html: String,
@@ -62,6 +66,20 @@ impl MailServer {
 
     pub(crate) fn url(&self) -> String {
         format!("smtp://127.0.0.1:{}", self.port)
+    }
+
+    /// With a password to sign in.
+    pub(crate) fn url_with_password(&self) -> String {
+        format!("smtp://ada:secret@127.0.0.1:{}?tls=none", self.port)
+    }
+
+    /// Answers from now on as a script says; `{}` takes everything again.
+    pub(crate) fn script(&self, script: &Value) {
+        let path = self.mailbox.with_extension("jsonl.script");
+        // In one step: it is read at any moment.
+        let new = path.with_extension("new");
+        fs::write(&new, script.to_string()).unwrap();
+        fs::rename(new, path).unwrap();
     }
 
     /// What it has taken so far.

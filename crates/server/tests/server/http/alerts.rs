@@ -1,5 +1,6 @@
 //! `/api/v1/alerts`.
 
+use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
 use crate::support::World;
@@ -102,3 +103,44 @@ on_both_databases!(alerts_are_filtered_and_read_page_by_page, async |world| {
     let other = world.get(&world.rival.owner, "/api/v1/alerts").await.json(200);
     assert_eq!(other, json!({"alerts": [], "next": null}));
 });
+
+on_both_databases!(
+    what_was_done_with_an_alert_is_taken_back_while_its_condition_lasts,
+    async |world| {
+        world.be_active("ada", "login", 1).await;
+        world.clock.advance_hours(50);
+        let now = world.mainstay.now();
+        world.mainstay.check_client_health(world.acme.id, "ada", now).await.unwrap();
+        let staff = &world.acme.staff;
+        let alerts = world.get(staff, "/api/v1/alerts").await.json(200);
+        let path = format!("/api/v1/alerts/{}", alerts["alerts"][0]["id"].as_str().unwrap());
+        let act = async |what: &str, body: Value| {
+            world.tick();
+            world.post(staff, &format!("{path}/{what}"), body).await
+        };
+        act("acknowledge", json!({})).await.json(200);
+        for what in ["resolve", "dismiss"] {
+            act(what, json!({})).await.json(200);
+            let again = act("reopen", json!({"note": "Wrong one."})).await.json(200);
+            assert_eq!(again["status"], "acknowledged", "as it was before {what}");
+            assert_eq!(again["ended_at"], Value::Null);
+            assert_eq!(again["actions"].as_array().unwrap().last().unwrap()["action"], "reopen");
+        }
+        act("snooze", json!({"until": now.checked_add(60.hours()).unwrap()})).await.json(200);
+        assert_eq!(act("reopen", json!({})).await.json(200)["status"], "active", "woken");
+        // A check finds the same episode, and no second one.
+        let checked = act("dismiss", json!({})).await.json(200)["changed_at"].clone();
+        assert!(checked.is_string());
+        act("reopen", json!({})).await.json(200);
+        world.clock.advance_hours(24);
+        let now = world.mainstay.now();
+        let changes = world.mainstay.check_client_health(world.acme.id, "ada", now).await.unwrap();
+        assert_eq!(changes.len(), 1, "it gets worse: {changes:?}");
+        act("dismiss", json!({})).await.json(200);
+        world.be_active("ada", "login", 1).await;
+        let now = world.mainstay.now();
+        world.mainstay.check_client_health(world.acme.id, "ada", now).await.unwrap();
+        let problem = act("reopen", json!({})).await.problem(409);
+        assert!(problem["detail"].as_str().unwrap().contains("condition has ended"), "{problem}");
+    }
+);

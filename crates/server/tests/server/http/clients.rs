@@ -13,6 +13,7 @@ on_both_databases!(a_client_is_created_changed_and_deleted, async |world| {
         json!({
             "client_id": "ada", "name": "Ada", "email": "ada@example.com", "plan": null,
             "group_id": null, "traits": {"a": 1, "b": 2}, "created_at": "2026-05-01T12:00:00Z",
+            "email_confirmed": true, "unconfirmed_email": null,
         })
     );
     assert_eq!(world.post(staff, "/api/v1/clients", new).await.problem(409)["field"], "client_id");

@@ -46,7 +46,7 @@ on_both_databases!(each_attribute_at_fault_is_named, async |world| {
         ("subject", json!(" ")),
         ("time", json!("yesterday")),
         ("data_base64", json!("aGk=")),
-        ("subject", json!(7)),
+        ("subject", json!(true)),
     ] {
         let mut event = made("/app", "bad");
         event[attribute] = value;
@@ -63,7 +63,18 @@ on_both_databases!(each_attribute_at_fault_is_named, async |world| {
         .collect();
     assert_eq!(
         fields,
-        ["specversion", "source", "id", "id", "type", "subject", "time", "data", "event", "event"]
+        [
+            "specversion",
+            "source",
+            "id",
+            "id",
+            "type",
+            "subject",
+            "time",
+            "data",
+            "subject",
+            "event"
+        ]
     );
     world.post(&world.acme.write_key, PATH, json!([7])).await.problem(422);
     world.send_raw("POST", PATH, &world.acme.write_key, "{").await.problem(400);

@@ -52,7 +52,8 @@ on_both_databases!(a_client_sees_its_score_move_with_what_it_does, async |world|
         (&score["coverage"], &score["assumed"]),
         (&json!(65), &json!(["activation", "satisfaction"]))
     );
-    assert_eq!(score["as_of"], "2026-05-01T13:00:00Z");
+    // As of its last event, whenever it is asked for.
+    assert_eq!(score["as_of"], "2026-05-01T12:00:00.000001Z");
     check_evidence(score);
     let heatmap = &after["heatmap"];
     assert_eq!(heatmap["days"][29], json!({"day": "2026-05-01", "events": 13}));
@@ -164,7 +165,7 @@ on_both_databases!(tasks_and_the_launch_kit_make_activation_measured, async |wor
 on_both_databases!(insights_are_read_acted_on_and_dismissed, async |world| {
     let acme = world.acme.id;
     world.be_active("ada", "content_generated", 5).await;
-    world.clock.advance_hours(24);
+    world.clock.advance_hours(36);
     let now = world.mainstay.now();
     world.mainstay.generate_weekly_insights(acme, "ada", now).await.unwrap();
     let token = world.client_token("ada");
@@ -173,8 +174,9 @@ on_both_databases!(insights_are_read_acted_on_and_dismissed, async |world| {
     let insights = insights.as_array().unwrap();
     assert!(insights.len() >= 2, "{insights:#?}");
     assert!(insights.iter().all(|insight| insight["status"] == "unread"));
+    // It is Sunday in Berlin: the week that has just ended.
     let evidence = insights[0]["evidence"]["events_url"].as_str().unwrap();
-    assert_eq!(evidence, "/api/v1/clients/ada/events?from=2026-04-25&to=2026-05-01");
+    assert_eq!(evidence, "/api/v1/clients/ada/events?from=2026-04-26&to=2026-05-02");
     let events = world.get(&token, evidence).await.json(200);
     assert_eq!(events["events"].as_array().unwrap().len(), 5);
 

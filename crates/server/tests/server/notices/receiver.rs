@@ -7,7 +7,7 @@ use axum::{
     Router,
     body::Bytes,
     extract::State,
-    http::{HeaderMap, StatusCode, Uri, header},
+    http::{HeaderMap, HeaderValue, StatusCode, Uri, header},
     response::{IntoResponse as _, Response},
 };
 use serde_json::Value;
@@ -37,6 +37,7 @@ impl Got {
 struct Kept {
     got: Vec<Got>,
     answers: VecDeque<u16>,
+    retry_after: Option<&'static str>,
 }
 
 #[derive(Clone, Default)]
@@ -70,6 +71,11 @@ impl Receiver {
     /// Answers the next requests with these statuses.
     pub(crate) fn answers(&self, statuses: &[u16]) {
         self.kept(|kept| kept.answers.extend(statuses));
+    }
+
+    /// Asks with every answer to wait for so long.
+    pub(crate) fn retry_after(&self, value: Option<&'static str>) {
+        self.kept(|kept| kept.retry_after = value);
     }
 
     /// Takes requests and does not answer them until it is let go.
@@ -113,10 +119,10 @@ impl Drop for Receiver {
 }
 
 async fn take(State(place): State<Place>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
-    let status = {
+    let (status, retry_after) = {
         let mut kept = place.kept.lock().unwrap_or_else(PoisonError::into_inner);
         kept.got.push(Got { path: uri.path().to_owned(), headers, body: body.to_vec() });
-        kept.answers.pop_front().unwrap_or(200)
+        (kept.answers.pop_front().unwrap_or(200), kept.retry_after)
     };
     let gate = place.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();
     if let Some(gate) = gate {
@@ -126,5 +132,9 @@ async fn take(State(place): State<Place>, uri: Uri, headers: HeaderMap, body: By
     if status.is_redirection() {
         return (status, [(header::LOCATION, "/elsewhere")], "elsewhere").into_response();
     }
-    (status, format!("answered {status}\0")).into_response()
+    let mut response = (status, format!("answered {status}\0")).into_response();
+    if let Some(value) = retry_after {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(value));
+    }
+    response
 }

@@ -3,10 +3,15 @@
 use jiff::SignedDuration;
 use mainstay::notice::Outbound;
 use mainstay_core::notice::{MOST_ATTEMPTS, MessageState, Outgoing};
+use mainstay_store::Role;
 use serde_json::{Value, json};
 
 use super::{advance, courier, deliveries, id_of, receiver::Receiver, webhook};
-use crate::support::World;
+use crate::{
+    emails::{sender, server::MailServer},
+    support::World,
+    web::browser::{Browser, email},
+};
 
 async fn post(world: &World, hook: &Value, action: &str) -> crate::support::Answer {
     world.tick();
@@ -163,4 +168,64 @@ on_both_databases!(a_message_whose_sender_is_gone_is_sent_again_under_its_id, as
     let got = receiver.got();
     assert_eq!(got.len(), 2);
     assert_eq!(got[0].header("webhook-id"), got[1].header("webhook-id"));
+});
+
+on_both_databases!(an_endpoint_that_asks_to_wait_is_left_alone, async |world| {
+    let receiver = Receiver::start().await;
+    let hook = webhook(world, &receiver.url("/"), json!({})).await;
+    let mut courier = courier(world);
+    receiver.answers(&[429, 429]);
+    receiver.retry_after(Some("600"));
+    post(world, &hook, "test").await.json(202);
+    post(world, &hook, "test").await.json(202);
+    courier.deliver_due().await.unwrap();
+    let asked = receiver.got().len();
+    assert!(asked <= 2, "both may be under way at once");
+    advance(world, SignedDuration::from_secs(599));
+    courier.deliver_due().await.unwrap();
+    assert_eq!(receiver.got().len(), asked, "sent before the time that it asked for");
+    receiver.retry_after(None);
+    advance(world, SignedDuration::from_secs(1));
+    courier.deliver_due().await.unwrap();
+    assert_eq!(receiver.got().len(), asked + 2);
+    // It cannot ask for for ever.
+    receiver.answers(&[503]);
+    receiver.retry_after(Some("99999999"));
+    post(world, &hook, "test").await.json(202);
+    courier.deliver_due().await.unwrap();
+    world.clock.advance_hours(24);
+    courier.deliver_due().await.unwrap();
+    assert_eq!(receiver.got().len(), asked + 4);
+});
+
+on_both_databases!(owners_hear_within_an_hour_that_a_webhook_takes_nothing, async |world| {
+    let mails = MailServer::start();
+    let (mut sender, _stop) = sender(world, &mails);
+    let receiver = Receiver::start().await;
+    let hook = webhook(world, &receiver.url("/"), json!({"name": "Team <b>room</b>"})).await;
+    receiver.answers(&[404; 4]);
+    post(world, &hook, "test").await.json(202);
+    let mut courier = courier(world);
+    for _ in 0..60 {
+        courier.deliver_due().await.unwrap();
+        advance(world, SignedDuration::from_mins(1));
+        sender.send_due().await.unwrap();
+    }
+    let told = mails.mails();
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!(told[0].to, email(&world.acme, Role::Owner));
+    assert!(told[0].header("subject").starts_with("A webhook takes no messages"));
+    assert!(told[0].text.contains("it answered 404"), "{}", told[0].text);
+    for path in ["/alerts", "/settings/organization"] {
+        let page = Browser::member(world, &world.acme, Role::Staff).await.get(path).await;
+        assert!(page.page(200).contains("has taken no message since"), "{path}: {page:?}");
+    }
+    // Once for each time that it fails, and not for as long as it works.
+    receiver.answers(&[410]);
+    world.clock.advance_hours(3);
+    courier.deliver_due().await.unwrap();
+    sender.send_due().await.unwrap();
+    let told = mails.mails();
+    assert_eq!(told.len(), 2, "{told:?}");
+    assert!(told[1].header("subject").starts_with("A webhook was switched off"));
 });

@@ -131,7 +131,7 @@ async fn what_cannot_be_used_is_refused_with_field_and_remedy() {
             plays,
             json!({"name": "A", "trigger": inactive, "actions": nudge, "on": 1}),
             "on",
-            "unknown",
+            "not known",
         ),
         (plays, json!({"name": "", "trigger": inactive, "actions": nudge}), "name", "1 to 100"),
         (plays, json!({"name": "a\0", "trigger": inactive, "actions": nudge}), "name", "NUL"),
@@ -161,12 +161,12 @@ async fn what_cannot_be_used_is_refused_with_field_and_remedy() {
         (todo, make("text", json!("x".repeat(4_001))), "text", "4000"),
         (todo, make("due_on", json!("2026-02-30")), "due_on", "2026-05-01"),
         (todo, make("due_on", json!("9999-12-31")), "due_on", "9998"),
-        (todo, make("due_on", json!(5)), "due_on", "string"),
+        (todo, make("due_on", json!(5)), "due_on", "send text"),
         (todo, make("owner_id", json!(NO_ID)), "owner_id", "no member"),
         (todo, make("owner_id", json!("me")), "owner_id", "UUID"),
         (todo, make("alert_id", json!(bobs)), "alert_id", "another client"),
         (todo, make("client_id", json!("")), "client_id", "1 to 255"),
-        (todo, make("state", json!("done")), "state", "unknown"),
+        (todo, make("state", json!("done")), "state", "not known"),
     ] {
         let problem = world.post(&world.acme.secret_key, path, body.clone()).await.problem(422);
         let detail = problem["detail"].as_str().unwrap();

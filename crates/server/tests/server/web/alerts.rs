@@ -41,7 +41,7 @@ async fn statuses(world: &World) -> Vec<AlertStatus> {
 
 on_both_databases!(several_alerts_are_acted_on_at_once_and_what_happened_is_told, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
-    assert!(staff.get("/alerts").await.page(200).contains("<h1>No open alert</h1>"));
+    assert!(staff.get("/alerts").await.page(200).contains("<h1>No open alerts</h1>"));
     silence(world).await;
     let page = staff.get("/alerts").await;
     assert!(page.page(200).contains("<h1>3 open alerts on 3 clients</h1>"), "{page:#?}");
@@ -63,7 +63,8 @@ on_both_databases!(several_alerts_are_acted_on_at_once_and_what_happened_is_told
     let dismiss = [all.as_slice(), &[("action", "dismiss")]].concat();
     let done = staff.post("/alerts", &dismiss).await;
     let told = staff.get(done.leads_to()).await;
-    assert!(told.page(200).contains("1 alert dismissed. 2 were left alone"), "{told:#?}");
+    assert!(told.page(200).contains("1 alert dismissed."), "{told:#?}");
+    assert!(told.text.contains("2 were left alone"), "{told:#?}");
     let mut now = statuses(world).await;
     now.sort_unstable();
     let acknowledged = AlertStatus::Acknowledged;
@@ -144,3 +145,141 @@ async fn no_other_organization_acts_on_an_alert() {
     assert_eq!(statuses(&world).await, [AlertStatus::Active; 3]);
     world.close().await;
 }
+
+/// The instant that the button "Undo" of a page sends.
+fn undo_of(page: &str) -> String {
+    let button = page.split("name=\"at\" value=\"").nth(1).expect("a button that undoes");
+    button.split('"').next().unwrap().to_owned()
+}
+
+on_both_databases!(what_was_done_with_alerts_is_undone_one_by_one_or_all_at_once, async |world| {
+    silence(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let all = boxes(staff.get("/alerts").await.page(200));
+    for action in ["dismiss", "resolve", "snooze-week", "acknowledge"] {
+        let fresh = boxes(staff.get("/alerts").await.page(200));
+        assert_eq!(fresh.len(), 3, "before {action}");
+        let mut form: Vec<(&str, &str)> =
+            fresh.iter().map(|value| ("alert", value.as_str())).collect();
+        form.push(("action", action));
+        world.tick();
+        let told = staff.get(staff.post("/alerts", &form).await.leads_to()).await;
+        assert!(told.page(200).contains("3 alerts"), "{told:#?}");
+        let at = undo_of(&told.text);
+        world.tick();
+        let undo = [("action", "undo"), ("at", at.as_str())];
+        let told = staff.get(staff.post("/alerts", &undo).await.leads_to()).await;
+        assert!(told.page(200).contains("3 alerts are as they were before."), "{told:#?}");
+        assert_eq!(statuses(world).await, [AlertStatus::Active; 3], "after {action}");
+        // Twice undoes nothing more.
+        let told = staff.get(staff.post("/alerts", &undo).await.leads_to()).await;
+        assert!(told.page(200).contains("Nothing was undone"), "{told:#?}");
+    }
+    // One by one, on the client's page.
+    let id = all[0].split('~').next().unwrap();
+    let scope = Scope::Service(world.acme.id);
+    let client = world.mainstay.alert(scope, id.parse().unwrap()).await.unwrap().alert.client_id;
+    let path = format!("/clients/{client}/alerts/{id}");
+    world.tick();
+    let done = staff.post(&path, &[("action", "dismiss")]).await;
+    let told = staff.get(done.leads_to()).await;
+    assert!(told.page(200).contains("1 alert dismissed."), "{told:#?}");
+    world.tick();
+    let next = format!("/clients/{client}");
+    let undo = [("action", "undo"), ("at", &undo_of(&told.text)), ("next", &next)];
+    let back = staff.post("/alerts", &undo).await;
+    assert!(back.leads_to().starts_with(&next), "{back:#?}");
+    assert_eq!(statuses(world).await, [AlertStatus::Active; 3]);
+    // Somebody else's doing is not mine to undo.
+    world.tick();
+    let done = staff.post(&path, &[("action", "dismiss")]).await;
+    let at = undo_of(&staff.get(done.leads_to()).await.text);
+    let owner = Browser::member(world, &world.acme, Role::Owner).await;
+    owner.post("/alerts", &[("action", "undo"), ("at", &at)]).await.leads_to();
+    assert!(statuses(world).await.contains(&AlertStatus::Dismissed));
+    // But it can be reopened by anybody, while the condition lasts.
+    let dismissed = staff.get("/alerts?view=dismissed").await;
+    assert!(dismissed.page(200).contains("value=\"reopen\""), "{dismissed:#?}");
+    owner.post(&path, &[("action", "reopen")]).await.leads_to();
+    assert_eq!(statuses(world).await, [AlertStatus::Active; 3]);
+});
+
+on_both_databases!(
+    a_snooze_that_cannot_be_is_told_in_the_form_with_what_was_typed,
+    async |world| {
+        silence(world).await;
+        let staff = Browser::member(world, &world.acme, Role::Staff).await;
+        let page = staff.get("/alerts").await;
+        assert!(page.page(200).contains("Until (Europe/Berlin)"), "{page:#?}");
+        let boxes = boxes(&page.text);
+        let id = boxes[0].split('~').next().unwrap();
+        let scope = Scope::Service(world.acme.id);
+        let client =
+            world.mainstay.alert(scope, id.parse().unwrap()).await.unwrap().alert.client_id;
+        for (until, problem) in [
+            ("", "No time was chosen."),
+            ("2026-05-01T10:00", "1 May 2026, 10:00 is over."),
+            ("2027-05-01T10:00", "is more than 90 days ahead."),
+            ("soon", "No time was chosen."),
+        ] {
+            let form = [("alert", boxes[0].as_str()), ("action", "snooze"), ("until", until)];
+            let single = [("action", "snooze"), ("until", until)];
+            let answers = [
+                staff.post("/alerts", &form).await,
+                staff.post(&format!("/clients/{client}/alerts/{id}"), &single).await,
+            ];
+            for answer in answers {
+                let shown = staff.get(answer.leads_to()).await;
+                assert!(shown.page(200).contains(problem), "{until:?}: {shown:#?}");
+                assert!(shown.text.contains("in Europe/Berlin."), "{until:?}: {shown:#?}");
+                let kept = format!("value=\"{until}\" aria-invalid=\"true\"");
+                assert!(shown.text.contains(&kept), "{until:?}: {shown:#?}");
+            }
+        }
+        assert_eq!(statuses(world).await, [AlertStatus::Active; 3]);
+    }
+);
+
+on_both_databases!(open_means_the_same_in_the_heading_the_badge_and_the_api, async |world| {
+    silence(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let boxes = boxes(staff.get("/alerts").await.page(200));
+    let form = [("alert", boxes[0].as_str()), ("action", "snooze-week")];
+    staff.post("/alerts", &form).await.leads_to();
+    let page = staff.get("/alerts").await;
+    assert!(page.page(200).contains("<h1>3 open alerts on 3 clients, 1 snoozed</h1>"), "{page:#?}");
+    assert!(page.text.contains("<b>3</b> open"), "{page:#?}");
+    assert!(page.text.contains("To do<span>2</span>"), "{page:#?}");
+    assert!(page.text.contains("Snoozed<span>1</span>"), "{page:#?}");
+    let summary = world.get(&world.acme.staff, "/api/v1/alerts/summary").await.json(200);
+    assert_eq!(summary["total"], 3);
+    let open = world.get(&world.acme.staff, "/api/v1/alerts?open=true").await.json(200);
+    assert_eq!(open["alerts"].as_array().unwrap().len(), 3);
+    // And it can be woken before its time.
+    let snoozed = staff.get("/alerts?view=snoozed").await;
+    assert!(snoozed.page(200).contains("Wake now"), "{snoozed:#?}");
+});
+
+on_both_databases!(a_clients_headline_is_what_is_so_now_each_cause_once, async |world| {
+    world.be_active("ada", "login", 100).await;
+    world.clock.advance_hours(24 * 16);
+    check(world).await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let page = staff.get("/clients/ada").await;
+    let headline = |page: &str| {
+        let head = page.split("<div class=\"page-head\"").nth(1).unwrap();
+        head.split("<p><bdi>").nth(1).unwrap().split("</bdi>").next().unwrap().to_owned()
+    };
+    let told = headline(page.page(200));
+    assert_eq!(told.matches("Quiet for 16 days").count(), 1, "{told}");
+    assert_eq!(told.matches("Last event").count(), 1, "{told}");
+    // An event comes, and no check.
+    world.be_active("ada", "login", 1).await;
+    world.tick();
+    let told = headline(staff.get("/clients/ada").await.page(200));
+    assert!(!told.contains("Quiet") && told.contains("Active again"), "{told}");
+    // Nor does the list say so once those who came back were looked at.
+    world.mainstay.check_returned_clients().await;
+    let listed = staff.get("/alerts").await;
+    assert!(listed.page(200).contains("<h1>No open alerts</h1>"), "{listed:#?}");
+});

@@ -1,6 +1,6 @@
 //! What a client sees of itself and does.
 
-use mainstay_store::Scope;
+use mainstay_store::{Role, Scope};
 use serde_json::json;
 
 use super::browser::Browser;
@@ -10,7 +10,7 @@ const DASHBOARD: &str = "/client/dashboard/success";
 
 async fn with_insights(world: &World, client: &str) -> Vec<mainstay_store::StoredInsight> {
     world.be_active(client, "content_generated", 12).await;
-    world.clock.advance_hours(24);
+    world.clock.advance_hours(36);
     let now = world.mainstay.now();
     world.mainstay.generate_weekly_insights(world.acme.id, client, now).await.unwrap();
     let scope = Scope::Service(world.acme.id);
@@ -50,6 +50,21 @@ on_both_databases!(a_client_with_nothing_yet_is_told_what_will_be_here, async |w
         assert!(!page.contains("stroke-dasharray"), "a score is drawn for {name}");
         browser.get("/client/events").await.page(200);
     }
+});
+
+on_both_databases!(a_client_does_not_read_that_it_is_at_risk_and_staff_do, async |world| {
+    world.be_active("ada", "login", 1).await;
+    world.tick();
+    let browser = Browser::client(world, "ada").await;
+    let answer = browser.get(DASHBOARD).await;
+    let page = answer.page(200);
+    assert!(page.contains("data-band=\"risk\""), "{page}");
+    assert!(page.contains("Getting going"), "{page}");
+    assert!(!page.to_lowercase().contains("at risk"), "{page}");
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    assert!(staff.get("/clients/ada").await.page(200).contains("At risk"));
+    let preview = staff.get("/clients/ada/preview").await;
+    assert!(preview.page(200).contains("Getting going"), "{}", preview.text);
 });
 
 on_both_databases!(an_insight_is_read_done_and_dismissed_by_forms, async |world| {

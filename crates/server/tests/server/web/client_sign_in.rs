@@ -144,7 +144,9 @@ on_both_databases!(another_secret_ends_what_was_signed_with_the_old_one, async |
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     let path = "/settings/keys/token-secret";
     assert!(owner.get(path).await.page(200).contains("This cannot be undone"));
-    let page = owner.post(path, &[]).await;
+    assert_eq!(owner.post(path, &[]).await.leads_to(), path);
+    let page = owner.get(path).await;
+    assert!(!owner.get(path).await.page(200).contains("data-copy"), "it is shown once");
     let secret = page.page(200).split("<code data-copy>").nth(1).unwrap();
     let secret = secret.split('<').next().unwrap();
     let ended = browser.get(DASHBOARD).await;

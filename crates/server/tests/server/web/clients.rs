@@ -34,7 +34,8 @@ on_both_databases!(an_alert_is_acted_on_and_says_by_whom, async |world| {
     assert!(browser.get("/clients/ada").await.page(200).contains(&format!("action=\"{path}\"")));
 
     let done = browser.post(&path, &[("action", "acknowledge"), ("note", "calling <them>")]).await;
-    assert_eq!(done.leads_to(), "/clients/ada#al-h");
+    assert!(done.leads_to().starts_with("/clients/ada?done=acknowledge"), "{done:#?}");
+    assert!(done.leads_to().ends_with("#al-h"), "{done:#?}");
     assert_eq!(status(world, &alert).await, AlertStatus::Acknowledged);
     let page = browser.get("/clients/ada").await;
     assert!(page.page(200).contains("acknowledged by \u{2068}you\u{2069}"), "{}", page.text);
@@ -55,10 +56,18 @@ on_both_databases!(an_alert_is_acted_on_and_says_by_whom, async |world| {
     assert!(
         browser.get("/clients/ada").await.page(200).contains("snoozed until Wed 20 May, 09:00")
     );
+    // A time that cannot be is told in the form, and changes nothing.
+    for (until, problem) in [
+        ("soon", "No time was chosen."),
+        ("2026-01-01T09:00", "1 Jan 2026, 09:00 is over."),
+        ("2027-01-01T09:00", "1 Jan 2027, 09:00 is more than 90 days ahead."),
+    ] {
+        let refused = browser.post(&path, &[("action", "snooze"), ("until", until)]).await;
+        let shown = browser.get(refused.leads_to()).await;
+        assert!(shown.page(200).contains(problem), "{until}: {}", shown.text);
+        assert!(shown.text.contains("snoozed until Wed 20 May, 09:00"), "{until}: {}", shown.text);
+    }
     for (form, named) in [
-        (vec![("action", "snooze"), ("until", "soon")], "comes back"),
-        (vec![("action", "snooze"), ("until", "2026-01-01T09:00")], "not after now"),
-        (vec![("action", "snooze"), ("until", "2027-01-01T09:00")], "90 days"),
         (vec![("action", "eat")], "unknown action"),
         (vec![("action", "resolve"), ("note", &"x".repeat(1_001))], "1000"),
     ] {
@@ -66,7 +75,8 @@ on_both_databases!(an_alert_is_acted_on_and_says_by_whom, async |world| {
         assert!(refused.page(422).contains(named), "{}", refused.text);
     }
     let back = [("action", "dismiss"), ("next", "/alerts?severity=critical")];
-    assert_eq!(browser.post(&path, &back).await.leads_to(), "/alerts?severity=critical");
+    let answer = browser.post(&path, &back).await;
+    assert!(answer.leads_to().starts_with("/alerts?severity=critical&done=dismiss"), "{answer:?}");
     assert_eq!(status(world, &alert).await, AlertStatus::Dismissed);
     browser.post(&path, &[("action", "resolve")]).await.page(409);
     // Under another client's name it is nowhere.
@@ -172,9 +182,95 @@ on_both_databases!(a_link_opens_the_clients_own_page, async |world| {
     world.tick();
     let browser = Browser::member(world, &world.acme, Role::Staff).await;
     let made = browser.post("/clients/ada/link", &[]).await;
+    assert_eq!(made.leads_to(), "/clients/ada/link");
+    let made = browser.get("/clients/ada/link").await;
     assert!(made.page(200).contains("/client/sign-in?token="), "{}", made.text);
-    let opened = browser.post("/clients/ada/page", &[]).await;
-    assert!(opened.leads_to().starts_with("/client/sign-in?token="), "{}", opened.leads_to());
-    browser.get(opened.leads_to()).await.leads_to();
-    browser.get("/client/dashboard/success").await.page(200);
+    let url = made.text.split("data-copy>").nth(1).unwrap().split('<').next().unwrap();
+    let path = super::browser::path_of(url);
+    let client = Browser::new(world);
+    client.get(&path).await.leads_to();
+    client.get("/client/dashboard/success").await.page(200);
+    // In wrong hands: it ends, with the session that it began and what the app had signed.
+    let token = world.client_token("ada");
+    world.get(&token, "/api/v1/clients/ada").await.json(200);
+    world.tick();
+    let page = browser.post("/clients/ada/sign-out", &[]).await;
+    assert!(page.page(200).contains("is signed out everywhere"));
+    client.get("/client/dashboard/success").await.page(401);
+    Browser::new(world).get(&path).await.page(401);
+    world.get(&token, "/api/v1/clients/ada").await.problem(401);
+});
+
+on_both_databases!(a_link_of_a_client_is_shown_once_and_a_reload_makes_no_other, async |world| {
+    world.be_active("ada", "login", 1).await;
+    world.be_active("bob", "login", 1).await;
+    world.tick();
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    browser.post("/clients/ada/link", &[]).await.leads_to();
+    // Another client's page does not show it.
+    let other = browser.get("/clients/bob/link").await;
+    assert!(!other.page(200).contains("/client/sign-in?token="), "{}", other.text);
+    let shown = browser.get("/clients/ada/link").await;
+    assert!(shown.page(200).contains("/client/sign-in?token="), "{}", shown.text);
+    let again = browser.get("/clients/ada/link").await;
+    assert!(!again.page(200).contains("/client/sign-in?token="), "{}", again.text);
+    assert!(again.text.contains("make another one"), "{}", again.text);
+});
+
+on_both_databases!(staff_look_at_a_clients_page_and_can_press_nothing_there, async |world| {
+    world.be_active("ada", "content_generated", 12).await;
+    world.tick();
+    let browser = Browser::member(world, &world.acme, Role::Staff).await;
+    let page = browser.get("/clients/ada").await;
+    assert!(page.page(200).contains("href=\"/clients/ada/preview\" target=\"_blank\""));
+    let cookies = browser.kept();
+    let events = async || {
+        let answer = world.get(&world.acme.owner, "/api/v1/clients/ada/events").await;
+        answer.json(200)["events"].as_array().unwrap().len()
+    };
+    let before = events().await;
+    for path in ["/clients/ada/preview", "/clients/ada/preview/events"] {
+        let answer = browser.get(path).await;
+        let page = answer.page(200);
+        assert!(page.contains("Nothing here can be pressed."), "{page}");
+        assert!(page.contains("href=\"/clients/ada\">Back to"), "{page}");
+        let (_, inside) = page.split_once("<fieldset class=\"preview\" disabled>").unwrap();
+        let (inside, after) = inside.split_once("</fieldset>\n</main>").unwrap();
+        assert!(!after.contains("<form") && !after.contains("<button"), "{after}");
+        // What a form would send to has no address, and no link leads to the client's own pages.
+        for (at, _) in inside.match_indices("action=\"") {
+            let action = inside[at + 8..].split('"').next().unwrap();
+            assert!(action.starts_with("/clients/ada/preview"), "{action}");
+            let pressed = browser.post(action, &[("rating", "1"), ("action", "dismiss")]).await;
+            assert!(matches!(pressed.status.as_u16(), 404 | 405), "{action}: {}", pressed.status);
+        }
+        assert!(!inside.contains("\"/client/"), "{inside}");
+        assert!(!page.contains("data-live-stream"), "{page}");
+    }
+    // Nobody became the client, and nothing was counted.
+    assert_eq!(browser.kept(), cookies);
+    browser.post("/client/feedback", &[("rating", "1")]).await.page(401);
+    assert_eq!(events().await, before);
+});
+
+on_both_databases!(a_client_is_deleted_after_a_page_that_says_what_is_lost, async |world| {
+    silent(world, "ada").await;
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    assert!(!staff.get("/clients/ada").await.page(200).contains("/clients/ada/delete"));
+    staff.get("/clients/ada/delete").await.page(403);
+    let admin = Browser::member(world, &world.acme, Role::Admin).await;
+    assert!(admin.get("/clients/ada").await.page(200).contains("href=\"/clients/ada/delete\""));
+    let page = admin.get("/clients/ada/delete").await;
+    for said in ["This cannot be undone", "1 alert", "for good: the client asked", "24 hours"] {
+        assert!(page.page(200).contains(said), "{said} is not in {}", page.text);
+    }
+    // Without a choice nothing happens.
+    admin.post("/clients/ada/delete", &[]).await.page(400);
+    admin.get("/clients/ada").await.page(200);
+    let gone = admin.post("/clients/ada/delete", &[("keep_out", "always")]).await;
+    assert_eq!(gone.leads_to(), "/portfolio");
+    admin.get("/clients/ada").await.page(404);
+    let scope = Scope::Service(world.acme.id);
+    let erased = world.mainstay.erased_clients(scope).await.unwrap();
+    assert_eq!((erased.len(), erased[0].keep_out_until), (1, None));
 });

@@ -100,7 +100,7 @@ async fn a_score_card_shows_the_figures_of_the_reference() {
         "88 × 25 % 22.00 points",
         "4 of 5 onboarding tasks done 56 of 70 points",
         "Launch kit viewed on 2 Oct 30 of 30 points",
-        "6 contents so far: the 1st and the 5th reached, next the 10th 40 of 50 points",
+        "6 pieces of content so far: the 1st and the 5th reached, next the 10th 40 of 50 points",
         "4 visuals so far: the 1st reached, next the 5th 20 of 50 points",
         "No feedback in the last 90 days: a neutral value stands in 50 assumed",
         "Assumed, not measured 50 of 100",
@@ -125,6 +125,18 @@ async fn a_score_card_shows_the_figures_of_the_reference() {
     ] {
         assert!(risk.contains(said), "{said:?} is not in {risk}");
     }
+}
+
+#[tokio::test]
+async fn only_staff_read_that_a_client_is_at_risk() {
+    let gallery = gallery().await;
+    let for_staff = text(state(&gallery, "SuccessScoreCard", "at risk, for staff"));
+    assert!(for_staff.contains("At risk"), "{for_staff}");
+    let for_client = state(&gallery, "SuccessScoreCard", "first");
+    assert!(for_client.contains("data-band=\"risk\""), "{for_client}");
+    let for_client = text(for_client);
+    assert!(for_client.contains("Getting going"), "{for_client}");
+    assert!(!for_client.to_lowercase().contains("at risk"), "{for_client}");
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use mainstay_store::Role;
+use mainstay_store::{Role, Scope};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -44,6 +44,11 @@ impl Stream {
             let chunk = timeout(PATIENCE, self.response.chunk()).await.expect("nothing came");
             self.read.push_str(std::str::from_utf8(&chunk.unwrap()?).unwrap());
         }
+    }
+
+    /// Waits until it ends.
+    async fn ends(&mut self) {
+        while self.block().await.is_some() {}
     }
 
     /// The data of the next event of a name.
@@ -103,11 +108,11 @@ on_both_databases!(a_refused_event_is_told_with_field_reason_and_body, async |wo
     assert!(stream.next("refused").await["html"].as_str().unwrap().contains("event"));
 
     world.tick();
-    let nobodys = json!({"event": "login", "anonymousId": "anon-7"});
+    let nobodys = json!({"event": "login-7", "userId": ""});
     world.post(write_key, "/v1/track", nobodys).await.json(200);
     let told = stream.next("refused").await;
     let html = told["html"].as_str().unwrap();
-    assert!(html.contains("userId") && html.contains("anon-7"), "{html}");
+    assert!(html.contains("userId") && html.contains("login-7"), "{html}");
 
     let page = staff.get("/live?show=refused").await;
     assert_eq!(page.page(200).matches("Refused: <code>").count(), 4, "{page:#?}");
@@ -129,7 +134,9 @@ on_both_databases!(alerts_and_scores_that_change_are_told, async |world| {
     let alerts = stream.next("alerts").await;
     assert_eq!(alerts["open"], "1");
     assert!(alerts["badge"].as_str().unwrap().contains("<b>1</b> open"), "{alerts}");
-    world.mainstay.calculate_success_score(world.acme.id, "ada", now).await.unwrap();
+    let scope = Scope::Service(world.acme.id);
+    let ada = world.mainstay.client(scope, "ada").await.unwrap();
+    world.mainstay.calculate_success_score(scope, &ada).await.unwrap();
     assert_eq!(stream.next("standings").await["clients"], json!(["ada"]));
     // The other organization hears of its own only.
     let event = json!({"client_id": "zoe", "event": "login"});
@@ -197,7 +204,8 @@ async fn a_stream_ends_at_once_when_the_server_stops_and_needs_a_session() {
 async fn an_admin_makes_a_key_that_is_shown_once_in_the_snippets() {
     let world = World::sqlite().await;
     let admin = Browser::member(&world, &world.acme, Role::Admin).await;
-    let made = admin.post("/live/key", &[]).await;
+    assert_eq!(admin.post("/live/key", &[]).await.leads_to(), "/live");
+    let made = admin.get("/live").await;
     let (_, rest) = made.page(200).split_once("Bearer mwk_").unwrap();
     let key = format!("mwk_{}", rest.split('&').next().unwrap());
     let event = json!({"client_id": "ada", "event": "content_generated", "message_id": "first-1"});
@@ -207,3 +215,103 @@ async fn an_admin_makes_a_key_that_is_shown_once_in_the_snippets() {
     assert_eq!(staff.post("/live/key", &[]).await.status, 403);
     world.close().await;
 }
+
+on_both_databases!(a_members_stream_ends_with_its_session, async |world| {
+    for end in ["signed out", "password", "role", "removed"] {
+        let staff = Browser::member(world, &world.acme, Role::Staff).await;
+        let owner = Browser::member(world, &world.acme, Role::Owner).await;
+        let mut stream = Stream::open(world, &staff).await;
+        let mut other = Stream::open(world, &owner).await;
+        let member = super::browser::member_id(world, &world.acme, Role::Staff).await;
+        match end {
+            "signed out" => {
+                staff.post("/sign-out", &[]).await;
+            }
+            "password" => {
+                let password = "another long password";
+                world.mainstay.set_password(world.acme.id, member, password).await.unwrap();
+            }
+            "role" => {
+                world.mainstay.set_role(world.acme.id, member, Role::Admin).await.unwrap();
+                world.mainstay.set_role(world.acme.id, member, Role::Staff).await.unwrap();
+            }
+            _ => {
+                // Not with the owner's token, which ended when the owner chose a password above.
+                let path = format!("/api/v1/members/{member}");
+                assert_eq!(world.delete(&world.acme.secret_key, &path).await.status, 204);
+            }
+        }
+        stream.ends().await;
+        assert_eq!(stream.read, "", "{end}");
+        // Others' go on.
+        world.tick();
+        let event = json!({"client_id": "ada", "event": "login", "message_id": end});
+        world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
+        assert_eq!(other.next("event").await["clients"], json!(["ada"]), "{end}");
+    }
+});
+
+on_both_databases!(a_session_that_another_process_ended_is_told_nothing_more, async |world| {
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let mut stream = Stream::open(world, &staff).await;
+    // Past this process: the next news comes more than a second later, or the stream looks by itself.
+    let member = super::browser::member_id(world, &world.acme, Role::Staff).await;
+    let mut tx = world.store.begin(Scope::Service(world.acme.id)).await.unwrap();
+    tx.delete_sessions_of(member, None).await.unwrap();
+    tx.commit().await.unwrap();
+    stream.ends().await;
+});
+
+on_both_databases!(a_clients_stream_ends_with_its_session, async |world| {
+    let ada = Browser::client(world, "ada").await;
+    let mut stream = Stream::open_at(world, &ada, "/client/stream").await;
+    world.clock.advance_hours(25);
+    let event = json!({"client_id": "ada", "event": "login"});
+    world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);
+    stream.ends().await;
+    assert_eq!(stream.read, "");
+    let ada = Browser::client(world, "ada").await;
+    let mut stream = Stream::open_at(world, &ada, "/client/stream").await;
+    world.mainstay.replace_client_token_secret(world.acme.id).await.unwrap();
+    stream.ends().await;
+});
+
+#[tokio::test]
+async fn a_session_has_so_many_streams_and_each_says_how_it_is_passed_on() {
+    let limits = mainstay::http::Limits { streams_per_session: 2, ..Default::default() };
+    let world = World::sqlite_within(limits).await;
+    let staff = Browser::member(&world, &world.acme, Role::Staff).await;
+    let first = Stream::open(&world, &staff).await;
+    let headers = first.response.headers();
+    assert_eq!(headers["x-accel-buffering"], "no");
+    assert_eq!(headers["cache-control"], "no-cache, no-transform");
+    let _second = Stream::open(&world, &staff).await;
+    let third = staff.get("/live/stream").await;
+    assert_eq!(third.status, 429, "{third:?}");
+    assert!(third.text.contains("Close some of them"), "{third:?}");
+    let owner = Browser::member(&world, &world.acme, Role::Owner).await;
+    Stream::open(&world, &owner).await;
+}
+
+on_both_databases!(a_write_key_for_the_snippets_is_made_once_and_shown_once, async |world| {
+    let admin = Browser::member(world, &world.acme, Role::Admin).await;
+    let before = world.mainstay.keys(world.acme.id).await.unwrap().len();
+    assert_eq!(admin.post("/live/key", &[]).await.leads_to(), "/live");
+    let page = admin.get("/live").await;
+    let key = page.page(200).split("mwk_").nth(1).unwrap();
+    let key: String =
+        key.chars().take_while(|c| c.is_ascii_alphanumeric() || "-_".contains(*c)).collect();
+    let event = json!({"client_id": "ada", "event": "login"});
+    world.post(&format!("mwk_{key}"), "/api/v1/events", event).await.json(200);
+    // Loaded again it is another page, and makes nothing.
+    assert!(!admin.get("/live").await.page(200).contains(&key));
+    assert_eq!(world.mainstay.keys(world.acme.id).await.unwrap().len(), before + 1);
+    // What somebody else put into the browser is not shown as one's own.
+    let rival = Browser::member(world, &world.rival, Role::Admin).await;
+    rival.post("/live/key", &[]).await.leads_to();
+    let once =
+        rival.kept().split("; ").find(|one| one.starts_with("mainstay-once=")).unwrap().to_owned();
+    let cookie = format!("{}; {once}", admin.kept());
+    let page = world.send(world.request("GET", "/live").header("cookie", cookie)).await;
+    assert!(page.page(200).contains("YOUR_WRITE_KEY"), "{page:#?}");
+});

@@ -35,9 +35,15 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
 
     let url = receiver.url("/a-secret-path");
     let form = [("kind", "webhook"), ("name", "Our <CRM>"), ("url", &url)];
-    let shown = admin.post("/settings/notifications/webhooks", &form).await.page(200).to_owned();
-    assert!(shown.contains("whsec_") && shown.contains("only time"), "{shown}");
+    let made = admin.post("/settings/notifications/webhooks", &form).await;
     let path = only(world).await;
+    let secret_path = format!("{path}/secret");
+    assert_eq!(made.leads_to(), secret_path);
+    let shown = admin.get(&secret_path).await.page(200).to_owned();
+    assert!(shown.contains("whsec_") && shown.contains("shown only once"), "{shown}");
+    // A reload shows it no more and makes no other.
+    assert_eq!(admin.get(&secret_path).await.leads_to(), path);
+    assert_eq!(only(world).await, path);
     let page = admin.get(&path).await.page(200).to_owned();
     assert!(!page.contains("whsec_") && page.contains("None yet. Send a test"), "{page}");
     let list = staff.get(PATH).await.page(200).to_owned();
@@ -64,7 +70,7 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
         assert!(page.contains(chosen), "{chosen} is not in {page}");
     }
     let wrong = admin.post(&path, &[("name", ""), ("url", "nowhere")]).await.page(422).to_owned();
-    assert!(wrong.contains("Says nothing, or is no single line"), "{wrong}");
+    assert!(wrong.contains("Is empty; use a few words"), "{wrong}");
 
     admin.post(&format!("{path}/test"), &[]).await.leads_to();
     deliver(world).await;
@@ -78,8 +84,10 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
     deliver(world).await;
     assert_eq!(receiver.got().len(), 2);
 
-    let replaced = admin.post(&format!("{path}/secret"), &[]).await.page(200).to_owned();
+    assert_eq!(admin.post(&secret_path, &[]).await.leads_to(), secret_path);
+    let replaced = admin.get(&secret_path).await.page(200).to_owned();
     assert!(replaced.contains("For 24 hours"), "{replaced}");
+    assert_eq!(admin.get(&secret_path).await.leads_to(), path);
     admin.post(&format!("{path}/off"), &[]).await.leads_to();
     let off = admin.get(&path).await.page(200).to_owned();
     assert!(off.contains("switched off") && !off.contains("Send a test<"), "{off}");

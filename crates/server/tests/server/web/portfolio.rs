@@ -1,6 +1,6 @@
 //! The worklist: who comes first, and finding the others.
 
-use mainstay_store::Role;
+use mainstay_store::{Role, Scope};
 use serde_json::json;
 
 use super::browser::Browser;
@@ -14,7 +14,8 @@ fn listed(page: &str) -> Vec<&str> {
         .collect()
 }
 
-/// Ada is busy, bob has been quiet for weeks, cleo was never scored.
+/// Ada is busy, bob has been quiet for weeks, cleo never did anything and is not scored before
+/// somebody looks. Bob and cleo score the same, so where only that counts bob, who came first, is first.
 async fn clients(world: &World) {
     let acme = &world.acme;
     for (id, body) in [
@@ -33,13 +34,29 @@ async fn clients(world: &World) {
     world.post(&acme.write_key, "/api/v1/events", event).await.json(200);
     world.be_active("ada", "content_generated", 30).await;
     let now = world.mainstay.now();
+    let scope = Scope::Service(acme.id);
     for client in ["ada", "bob"] {
-        world.mainstay.calculate_success_score(acme.id, client, now).await.unwrap();
+        let client = world.mainstay.client(scope, client).await.unwrap();
+        world.mainstay.calculate_success_score(scope, &client).await.unwrap();
     }
     world.mainstay.check_organization_health(acme.id, now, None, false).await.unwrap();
+    world.tick();
     let body = json!({"client_id": "cleo"});
     world.post(&acme.secret_key, "/api/v1/clients", body).await.json(201);
 }
+
+on_both_databases!(the_change_of_events_is_rounded_to_whole_percent, async |world| {
+    world.be_active("ada", "login", 6).await;
+    world.clock.advance_hours(8 * 24);
+    world.be_active("ada", "login", 7).await;
+    world.tick();
+    let staff = Browser::member(world, &world.acme, Role::Staff).await;
+    let page = staff.get("/portfolio?view=all").await;
+    let (_, strip) = page.page(200).split_once("<h2>Events, last 7 days</h2>").unwrap();
+    let strip = strip.split("</div>").next().unwrap();
+    // A sixth more is +16.7 %.
+    assert!(strip.contains("<p class=\"fig\">7</p>") && strip.contains("+17 %"), "{strip}");
+});
 
 on_both_databases!(the_worklist_begins_with_who_needs_a_person, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
@@ -55,8 +72,12 @@ on_both_databases!(the_worklist_begins_with_who_needs_a_person, async |world| {
     assert!(page.contains("Quiet for 20 days"), "{page}");
     let all = staff.get("/portfolio?view=all").await;
     let all = all.page(200);
-    assert_eq!(listed(all), ["bob", "ada", "cleo"]);
-    assert!(all.contains("No score yet"));
+    assert_eq!(listed(all), ["bob", "cleo", "ada"]);
+    // Cleo is scored by being looked at, and everywhere alike.
+    assert!(!all.contains("No score yet"), "{all}");
+    let score = world.get(&world.acme.secret_key, "/api/v1/clients/cleo/score").await.json(200);
+    let row = all.split("data-key=\"cleo\"").nth(1).unwrap().split("</tr>").next().unwrap();
+    assert!(row.contains(&format!("<b>{}</b>", score["overall"])), "{score}: {row}");
     assert!(
         all.contains("Ada&#39;s Bakery")
             && all.contains("20 days ago")
@@ -76,14 +97,14 @@ on_both_databases!(clients_are_found_filtered_sorted_and_owned, async |world| {
         ("q=nobody+there", vec![]),
         ("plan=pro", vec!["ada"]),
         ("alert=any", vec!["bob"]),
-        ("alert=none", vec!["ada", "cleo"]),
+        ("alert=none", vec!["cleo", "ada"]),
         ("alert=zero_activity", vec!["bob"]),
         ("alert=critical", vec!["bob"]),
         ("alert=info", vec![]),
-        ("band=at_risk", vec!["bob"]),
-        ("trend=stable", vec!["bob", "ada"]),
-        ("view=new", vec!["ada", "cleo"]),
-        ("owner=nobody", vec!["bob", "ada", "cleo"]),
+        ("band=at_risk", vec!["bob", "cleo"]),
+        ("trend=stable", vec!["bob", "cleo", "ada"]),
+        ("view=new", vec!["cleo", "ada"]),
+        ("owner=nobody", vec!["bob", "cleo", "ada"]),
         (owner.as_str(), vec![]),
         ("view=all&sort=name", vec!["ada", "bob", "cleo"]),
         ("view=all&sort=-name", vec!["cleo", "bob", "ada"]),
@@ -164,7 +185,10 @@ async fn hostile_names_are_shown_harmless() {
     let staff = Browser::member(&world, &world.acme, Role::Staff).await;
     let page = staff.get("/portfolio").await;
     let page = page.page(200);
-    assert!(!page.contains("<script>alert") && !page.contains("\"><b>") && !page.contains("<i>"));
+    for raw in ["<script>alert", "x\"><b>", "<i>"] {
+        assert!(!page.contains(raw), "{raw}: {page}");
+    }
+    assert!(page.contains("data-key=\"x&#34;&#62;&#60;b&#62;\""), "{page}");
     assert!(page.contains("<bdi>&#60;script&#62;alert"), "{page}");
     assert!(page.contains("/clients/x%22%3E%3Cb%3E"), "{page}");
     world.close().await;

@@ -2,11 +2,12 @@
 
 mod needs;
 mod table;
+mod viewer;
 
 use std::collections::BTreeSet;
 
 use mainstay::web::page_routes;
-use mainstay_store::Role;
+use mainstay_store::{Role, Scope};
 
 use super::browser::Browser;
 use crate::support::World;
@@ -42,7 +43,9 @@ on_both_databases!(every_page_answers_each_caller_as_the_table_says, async |worl
     let mainstay = &world.mainstay;
     world.clock.advance_hours(36);
     let now = mainstay.now();
-    mainstay.calculate_success_score(world.acme.id, ADA, now).await.unwrap();
+    let acme = Scope::Service(world.acme.id);
+    let ada = mainstay.client(acme, ADA).await.unwrap();
+    mainstay.calculate_success_score(acme, &ada).await.unwrap();
     mainstay.generate_weekly_insights(world.acme.id, ADA, now).await.unwrap();
     let browsers = browsers(world).await;
     let mut wrong = Vec::new();

@@ -1,11 +1,11 @@
 use mainstay_core::score::ScoreModel;
-use mainstay_store::{OrganizationPatch, Role};
+use mainstay_store::{OrganizationPatch, Role, Scope};
 
 use super::browser::{Browser, PASSWORD, email, member_id, path_of};
 use crate::support::World;
 
 /// Every field of a form on a page, as it would be sent.
-fn fields(html: &str, action: &str) -> Vec<(String, String)> {
+pub(super) fn fields(html: &str, action: &str) -> Vec<(String, String)> {
     let start = html.find(&format!("action=\"{action}\"")).unwrap();
     let form = &html[start..start + html[start..].find("</form>").unwrap()];
     let attribute = |tag: &str, name: &str| {
@@ -15,7 +15,9 @@ fn fields(html: &str, action: &str) -> Vec<(String, String)> {
     };
     let mut fields = Vec::new();
     for tag in form.split('<').filter(|tag| tag.starts_with("input ")) {
-        fields.push((attribute(tag, "name").unwrap(), attribute(tag, "value").unwrap_or_default()));
+        // What has no name is not sent.
+        let Some(name) = attribute(tag, "name") else { continue };
+        fields.push((name, attribute(tag, "value").unwrap_or_default()));
     }
     for select in form.split("<select ").skip(1) {
         let name = attribute(&format!(" {select}"), "name").unwrap();
@@ -68,8 +70,10 @@ on_both_databases!(an_organization_gets_another_name_and_zone, async |world| {
 on_both_databases!(a_member_is_invited_joins_and_is_removed, async |world| {
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     let form = [("name", ""), ("email", "ada@example.com"), ("role", "staff")];
-    let page = owner.post("/settings/members", &form).await;
+    let made = owner.post("/settings/members", &form).await;
+    let page = owner.get(made.leads_to()).await;
     let link = page.page(200).split("<code data-copy>").nth(1).unwrap().split('<').next().unwrap();
+    assert!(page.text.contains("Invitation for"), "{}", page.text);
     let ada = Browser::new(world);
     let list = owner.get("/settings/members").await;
     assert!(list.page(200).contains("Invited, until"), "{}", list.text);
@@ -96,6 +100,47 @@ on_both_databases!(a_member_is_invited_joins_and_is_removed, async |world| {
     owner.post(&remove, &[]).await.page(404);
 });
 
+on_both_databases!(a_link_of_a_member_is_shown_once_and_a_reload_makes_no_other, async |world| {
+    let owner = Browser::member(world, &world.acme, Role::Owner).await;
+    Browser::member(world, &world.acme, Role::Staff).await;
+    let staff = member_id(world, &world.acme, Role::Staff).await;
+    let admin = member_id(world, &world.acme, Role::Admin).await;
+    let path = format!("/settings/members/{staff}/link");
+    let made = owner.post(&path, &[]).await;
+    assert_eq!(made.leads_to(), path);
+    // It is that member's link, and no other member's page shows it.
+    let other = owner.get(&format!("/settings/members/{admin}/link")).await;
+    assert!(!other.page(200).contains("/sign-in/link/"), "{}", other.text);
+    let shown = owner.get(&path).await;
+    assert!(shown.page(200).contains("/sign-in/link/"), "{}", shown.text);
+    assert!(shown.text.contains("Password link for"), "{}", shown.text);
+    let again = owner.get(&path).await;
+    assert!(!again.page(200).contains("/sign-in/link/"), "{}", again.text);
+    assert!(again.text.contains("make another one"), "{}", again.text);
+
+    // A link that was made for an invitation stays the newest one.
+    let form = [("name", ""), ("email", "ada@example.com"), ("role", "staff")];
+    let path = owner.post("/settings/members", &form).await.leads_to().to_owned();
+    let page = owner.get(&path).await;
+    let link = page.page(200).split("<code data-copy>").nth(1).unwrap().split('<').next().unwrap();
+    assert!(!owner.get(&path).await.page(200).contains(link));
+    Browser::new(world).get(&path_of(link)).await.page(200);
+});
+
+on_both_databases!(a_link_that_was_not_made_here_is_not_shown, async |world| {
+    let owner = Browser::member(world, &world.acme, Role::Owner).await;
+    let staff = member_id(world, &world.acme, Role::Staff).await;
+    for kept in ["x", "not-a-secret-of-ours", &"y".repeat(64)] {
+        let cookie = format!("{}; mainstay-once={kept}", owner.kept());
+        let headers = [("cookie", cookie.as_str())];
+        let fresh = Browser::new(world);
+        for path in [format!("/settings/members/{staff}/link"), "/settings/keys".to_owned()] {
+            let page = fresh.send("GET", &path, &headers, None).await;
+            assert!(!page.page(200).contains("<code data-copy>"), "{}", page.text);
+        }
+    }
+});
+
 on_both_databases!(the_last_owner_stays, async |world| {
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     let id = member_id(world, &world.acme, Role::Owner).await;
@@ -113,7 +158,9 @@ on_both_databases!(the_last_owner_stays, async |world| {
 
 on_both_databases!(a_key_is_shown_once_and_revoked, async |world| {
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
-    let page = owner.post("/settings/keys", &[("kind", "secret"), ("member", "x")]).await;
+    let made = owner.post("/settings/keys", &[("kind", "secret"), ("member", "x")]).await;
+    assert_eq!(made.leads_to(), "/settings/keys");
+    let page = owner.get("/settings/keys").await;
     let key = page.page(200).split("<code data-copy>").nth(1).unwrap().split('<').next().unwrap();
     world.get(key, "/api/v1/members").await.json(200);
     let list = owner.get("/settings/keys").await;
@@ -162,9 +209,11 @@ on_both_databases!(a_model_is_tried_on_every_client_and_then_published, async |w
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     world.be_active("busy", "content_generated", 30).await;
     world.be_active("calm", "login", 1).await;
-    let now = world.mainstay.now();
-    let before = world.mainstay.calculate_success_score(world.acme.id, "busy", now).await.unwrap();
-    world.mainstay.calculate_success_score(world.acme.id, "calm", now).await.unwrap();
+    let scope = Scope::Service(world.acme.id);
+    let busy = world.mainstay.client(scope, "busy").await.unwrap();
+    let calm = world.mainstay.client(scope, "calm").await.unwrap();
+    let before = world.mainstay.calculate_success_score(scope, &busy).await.unwrap().score;
+    world.mainstay.calculate_success_score(scope, &calm).await.unwrap();
 
     let page = owner.get("/settings/score-model").await;
     let preview = "/settings/score-model/preview";
@@ -202,8 +251,26 @@ on_both_databases!(a_model_is_tried_on_every_client_and_then_published, async |w
     assert_eq!((version, model.weights.engagement), (2, 100));
     assert_eq!(model.name, "Only engagement <i>");
     assert_eq!(model.progress, ScoreModel::standard().progress);
-    let again = world.mainstay.calculate_success_score(world.acme.id, "busy", now).await.unwrap();
-    assert_eq!(again.overall, after);
+    // Publishing moves no score; the client's next event does.
+    let still = world.mainstay.calculate_success_score(scope, &busy).await.unwrap().score;
+    assert_eq!(still, before);
+    world.clock.advance_hours(2);
+    world.be_active("busy", "login", 1).await;
+    let again = world.mainstay.calculate_success_score(scope, &busy).await.unwrap().score;
+    assert_eq!((again.inputs.model, again.overall), (2, again.components.engagement));
+
+    // The first version can be taken again: as the next one, after the same preview.
+    let page = owner.get("/settings/score-model").await;
+    assert!(page.page(200).contains("Use version 1 again: preview"), "{}", page.text);
+    let first = page.text.find("aria-label=\"Use version 1 again").unwrap();
+    let start = page.text[..first].rfind("<form").unwrap();
+    let again = fields(&page.text[start..], preview);
+    let shown = sent(&owner, preview, &again).await;
+    assert!(shown.page(200).contains("Publish as version 3"), "{}", shown.text);
+    let done = sent(&owner, "/settings/score-model", &fields(&shown.text, preview)).await;
+    assert_eq!(done.leads_to(), "/settings/score-model?done=published");
+    let (version, model) = world.mainstay.context(world.acme.id).await.unwrap().model();
+    assert_eq!((version, model), (3, ScoreModel::standard()));
 });
 
 #[tokio::test]

@@ -93,7 +93,7 @@ on_both_databases!(each_widget_takes_its_own_kind_of_token, async |world| {
 on_both_databases!(every_address_answers_each_kind_of_token_as_the_table_says, async |world| {
     world.be_active("ada", "content_generated", 12).await;
     world.be_active("bob", "login", 2).await;
-    world.clock.advance_hours(24);
+    world.clock.advance_hours(36);
     let now = world.mainstay.now();
     world.mainstay.generate_weekly_insights(world.acme.id, "ada", now).await.unwrap();
     let scope = Scope::Service(world.acme.id);
@@ -137,7 +137,7 @@ on_both_databases!(every_address_answers_each_kind_of_token_as_the_table_says, a
 on_both_databases!(an_insight_is_acted_on_inside_a_widget, async |world| {
     world.be_active("ada", "content_generated", 12).await;
     world.be_active("bob", "login", 2).await;
-    world.clock.advance_hours(24);
+    world.clock.advance_hours(36);
     let now = world.mainstay.now();
     world.mainstay.generate_weekly_insights(world.acme.id, "ada", now).await.unwrap();
     allow(world, SITE).await;

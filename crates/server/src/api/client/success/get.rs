@@ -32,7 +32,7 @@ pub(super) struct WhichClient {
 /// How one client is doing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ClientSuccess {
-    /// Its score as it is now; null when nothing is known of the client yet.
+    /// Its score as of its last event or the last local midnight; null when nothing is known of the client yet.
     score: Option<ExplainedScore>,
     /// Its insights that are valid now, but for the dismissed ones.
     insights: Vec<InsightBody>,
@@ -42,7 +42,7 @@ pub(super) struct ClientSuccess {
 
 /// Reads how a client is doing.
 ///
-/// Its score with evidence, computed when it is read; its insights; its activity on the last 30
+/// Its score with evidence, as of its last event or the last local midnight; its insights; its activity on the last 30
 /// days. With a client's token it may be asked before the client's first event: then the score is
 /// null and the rest is empty.
 #[utoipa::path(
@@ -68,7 +68,7 @@ pub(super) async fn read_success(
         let heatmap = Heatmap::empty(local_day(now, &zone)).into();
         return Ok(Json(ClientSuccess { score: None, insights: Vec::new(), heatmap }));
     };
-    let explained = mainstay.current_score(scope, &client, now).await?;
+    let explained = mainstay.shown_score(scope, &client).await?;
     let insights = mainstay.client_insights(scope, client.id, false).await?;
     let heatmap = mainstay.engagement_heatmap(scope, client.id, now).await?;
     Ok(Json(ClientSuccess {

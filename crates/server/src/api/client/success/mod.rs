@@ -33,7 +33,7 @@ impl Asked {
             (Some(asked), _) => asked,
             (None, Principal::Client(_, own)) => own.clone(),
             // Whom it asks for does not matter: it may see nobody.
-            (None, Principal::Write(_)) => String::new(),
+            (None, Principal::Write(..)) => String::new(),
             (None, _) => {
                 return Err(Problem::invalid(
                     "clientId",

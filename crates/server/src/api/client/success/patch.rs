@@ -6,7 +6,7 @@ use axum::{
 use mainstay_core::{engagement::MAX_DATA_BYTES, id::InsightId, insight::InsightStatus};
 use mainstay_store::Scope;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
 use super::Asked;
@@ -14,7 +14,7 @@ use crate::{
     access::Principal,
     api::{
         Api,
-        body::Body,
+        body::{Body, parse},
         caller::Caller,
         input::{id, shown},
         problem::Problem,
@@ -88,9 +88,10 @@ pub(super) enum OutcomeBody {
 pub(super) async fn act_on_success(
     caller: Caller,
     State(api): State<Api>,
-    Body(body): Body<Value>,
+    Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
-    let action = match body.get("action") {
+    let asked: Asking = parse(body.get().as_bytes())?;
+    let action = match &asked.action {
         Some(Value::String(action)) => action.as_str(),
         Some(other) => {
             return Err(Problem::invalid("action", format!("is {}; {ACTIONS}", kind_of(other))));
@@ -99,8 +100,14 @@ pub(super) async fn act_on_success(
     };
     let status = match action {
         "track-event" => {
+            if asked.event.is_none() && asked.event_type.is_none() {
+                return Err(Problem::invalid(
+                    "eventType",
+                    "is missing; send the event's name, for example content_generated",
+                ));
+            }
             let admission = api.writer.admit(MAX_DATA_BYTES)?;
-            let taken = take_events(&api, &caller, vec![body], admission).await?;
+            let taken = take_events(&api, &caller, &[&body], admission).await?;
             return Ok(Json(taken).into_response());
         }
         "mark-read" => InsightStatus::Read,
@@ -113,13 +120,29 @@ pub(super) async fn act_on_success(
             ));
         }
     };
-    let insight = insight_id(&body)?;
-    let client_id = client_id(&body)?;
+    let insight = insight_id(asked.insight_id.as_ref())?;
+    let client_id = client_id(asked.client_id)?;
     mark(&api, &caller, client_id, insight, status).await.map(IntoResponse::into_response)
 }
 
-fn insight_id(body: &Value) -> Result<InsightId, Problem> {
-    match body.get("insightId").or_else(|| body.get("insight_id")) {
+/// What is asked for, as far as every action needs it.
+#[derive(Deserialize)]
+struct Asking {
+    #[serde(default)]
+    action: Option<Value>,
+    #[serde(default, rename = "insightId", alias = "insight_id")]
+    insight_id: Option<Value>,
+    #[serde(default, rename = "clientId", alias = "client_id", alias = "userId")]
+    client_id: Option<Value>,
+    /// What happened, by either of its fields.
+    #[serde(default)]
+    event: Option<Value>,
+    #[serde(default, rename = "type", alias = "event_type", alias = "eventType")]
+    event_type: Option<Value>,
+}
+
+fn insight_id(sent: Option<&Value>) -> Result<InsightId, Problem> {
+    match sent {
         Some(Value::String(text)) => id("insightId", text),
         Some(other) => {
             let reason = format!("is {}; send the insight's id as a text", kind_of(other));
@@ -129,12 +152,13 @@ fn insight_id(body: &Value) -> Result<InsightId, Problem> {
     }
 }
 
-fn client_id(body: &Value) -> Result<Option<String>, Problem> {
-    match ["clientId", "client_id", "userId"].into_iter().find_map(|name| body.get(name)) {
+fn client_id(sent: Option<Value>) -> Result<Option<String>, Problem> {
+    match sent {
         None | Some(Value::Null) => Ok(None),
-        Some(Value::String(text)) => Ok(Some(text.clone())),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         Some(other) => {
-            let reason = format!("is {}; send the client's id as a text", kind_of(other));
+            let reason = format!("is {}; send the client's id as a text", kind_of(&other));
             Err(Problem::invalid("clientId", reason))
         }
     }

@@ -26,7 +26,8 @@ pub(super) struct ComputedScore {
 
 /// Computes a client's score and stores it.
 ///
-/// As the score of today; there is one a day, and computing it again replaces it.
+/// As the score of today, the one that is shown everywhere: as of the client's last event or of the last
+/// local midnight, whichever is later. So computing it again changes nothing unless something happened.
 #[utoipa::path(
     post, path = "/api/client/success", tag = "Client success",
     security(("client_token" = []), ("secret_key" = []), ("member_token" = [])),
@@ -40,10 +41,6 @@ pub(super) async fn compute_success(
 ) -> Result<Json<ComputedScore>, Problem> {
     let asked = Asked::find(&api, &caller, body.client_id).await?;
     let (scope, client) = asked.known()?;
-    let organization = caller.0.organization();
-    let mainstay = &api.mainstay;
-    let computed =
-        mainstay.calculate_success_score(organization, &client.external_id, mainstay.now()).await?;
-    let explained = mainstay.explain(scope, computed).await?;
+    let explained = api.mainstay.calculate_success_score(scope, &client).await?;
     Ok(Json(ComputedScore { score: ExplainedScore::new(explained, &client.external_id) }))
 }

@@ -45,6 +45,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(snooze_alert))
         .routes(routes!(resolve_alert))
         .routes(routes!(dismiss_alert))
+        .routes(routes!(reopen_alert))
 }
 
 async fn act(
@@ -144,4 +145,26 @@ async fn dismiss_alert(
     OptionalBody(body): OptionalBody<ActionNote>,
 ) -> Result<Json<AlertWithActions>, Problem> {
     act(&api, &worker, alert, Action::Dismiss, body.note).await
+}
+
+/// Reopens an alert.
+///
+/// "I take that back." One that was resolved or dismissed is open again, as it was before; one that was
+/// acknowledged or snoozed is active. Possible while its condition lasts.
+#[utoipa::path(
+    post, path = "/api/v1/alerts/{alert_id}/reopen", tag = "Alerts",
+    security(("secret_key" = []), ("member_token" = [])),
+    request_body = Option<ActionNote>,
+    responses(
+        (status = 200, description = "The alert as it is now.", body = AlertWithActions),
+        (status = 409, description = "Its condition has ended."),
+    ),
+)]
+async fn reopen_alert(
+    worker: Worker,
+    Id(alert): Id<AlertId>,
+    State(api): State<Api>,
+    OptionalBody(body): OptionalBody<ActionNote>,
+) -> Result<Json<AlertWithActions>, Problem> {
+    act(&api, &worker, alert, Action::Reopen, body.note).await
 }

@@ -1,6 +1,6 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    health::{AlertStatus, AlertType, Ending, Severity},
     id::{MemberId, PlaybookRunId},
     notice::{MessageState, NoticeType},
     playbook::{PlaybookDeed, StaffTaskState},
@@ -51,6 +51,11 @@ pub(super) struct AlertBody {
     ended_at: Option<Timestamp>,
     /// When its condition ended; until then, one that was resolved or dismissed keeps it quiet.
     condition_ended_at: Option<Timestamp>,
+    /// How it ended by itself: `recovered` when the client did something, `faded` when what its score is
+    /// compared with has merely caught up with the fall; null while it is open, and when a member ended
+    /// it.
+    #[schema(value_type = Option<names::Ending>)]
+    ending: Option<Ending>,
     /// When the client had recovered, if it did within 14 days. After a silence: something came from it
     /// again. After a stalled task: none is stalled any more. After a fall of the score: it stands in a
     /// better band, or has regained at least half of what it had lost.
@@ -74,6 +79,7 @@ impl From<Alert> for AlertBody {
             snoozed_until: episode.snoozed_until,
             ended_at: alert.ended_at,
             condition_ended_at: episode.condition_ended_at,
+            ending: episode.ending,
             recovered_at: alert.recovered_at,
         }
     }
@@ -114,8 +120,11 @@ struct PlaybookRunBody {
     /// What the playbook was called then.
     #[schema(example = "Call a client that has gone quiet")]
     name: String,
-    /// When; null while it waits because no client at all sends events.
+    /// When; null while it waits for data that are missing, or for a person.
     started_at: Option<Timestamp>,
+    /// Whether it waits for a person, or did, because the playbook would have acted for many clients at
+    /// once.
+    needs_approval: bool,
     /// The mail that it wrote to the client.
     nudge_email_id: Option<Uuid>,
     /// Why it wrote none, where it should have.
@@ -125,6 +134,8 @@ struct PlaybookRunBody {
     called: Vec<String>,
     /// How many webhooks it could not call: they are gone or switched off.
     not_called: usize,
+    /// What went wrong, where a fault in Mainstay ended the run before it had done everything.
+    failed_because: Option<String>,
 }
 
 /// A staff task that an alert led to.
@@ -155,10 +166,12 @@ impl From<PlaybookRun> for PlaybookRunBody {
             playbook_id: run.playbook.uuid(),
             name: run.name,
             started_at: run.started_at,
+            needs_approval: run.needs_approval,
             nudge_email_id: None,
             not_nudged_because: None,
             called: Vec::new(),
             not_called: 0,
+            failed_because: None,
         };
         for deed in run.deeds {
             match deed {
@@ -166,6 +179,7 @@ impl From<PlaybookRun> for PlaybookRunBody {
                 PlaybookDeed::NotNudged { reason } => body.not_nudged_because = Some(reason),
                 PlaybookDeed::Called { webhook } => body.called.push(webhook),
                 PlaybookDeed::NotCalled => body.not_called += 1,
+                PlaybookDeed::Failed { reason } => body.failed_because = Some(reason),
             }
         }
         body
@@ -215,7 +229,7 @@ struct AlertActionBody {
     /// When.
     at: Timestamp,
     /// `opened`, `worsened`, `woken`, `resolved` or `condition_ended` by the health check;
-    /// `acknowledge`, `snooze`, `resolve` or `dismiss` by people.
+    /// `acknowledge`, `snooze`, `resolve`, `dismiss`, `reopen` or `undo` by people.
     #[schema(example = "acknowledge")]
     action: String,
     /// By which member; null for the health check and for secret keys.

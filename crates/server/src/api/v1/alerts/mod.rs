@@ -4,17 +4,20 @@ mod act;
 mod body;
 
 use axum::{Json, extract::State};
-use mainstay_core::{health::AlertStatus, id::AlertId};
+use mainstay_core::{
+    health::{AlertStatus, Severity},
+    id::AlertId,
+};
 use mainstay_store::AlertFilter;
-use serde::Deserialize;
-
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     Error,
     api::{
         Api,
-        caller::Worker,
+        caller::{BadgeReader, Worker},
         input::{Id, Params, client_id, flag, id, limit, one_of},
         names,
         problem::Problem,
@@ -24,6 +27,23 @@ use body::{AlertPage, AlertWithActions};
 
 const DEFAULT_ALERTS: i64 = 50;
 const MOST_ALERTS: i64 = 500;
+
+/// How many alerts are open: active, acknowledged or snoozed, and not held.
+#[derive(Debug, Serialize, ToSchema)]
+struct AlertSummary {
+    /// All of them.
+    #[schema(example = 12)]
+    total: i64,
+    /// Those to look at today.
+    #[schema(example = 3)]
+    critical: i64,
+    /// Those to look at.
+    #[schema(example = 8)]
+    warning: i64,
+    /// Those that are good to know.
+    #[schema(example = 1)]
+    info: i64,
+}
 
 /// Which alerts to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -57,6 +77,7 @@ struct WhichAlerts {
 pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list_alerts))
+        .routes(routes!(summarize_alerts))
         .routes(routes!(read_alert))
         .merge(act::routes())
 }
@@ -68,7 +89,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     get, path = "/api/v1/alerts", tag = "Alerts",
     security(("secret_key" = []), ("member_token" = [])),
     params(WhichAlerts),
-    responses((status = 200, description = "A page of alerts.", body = AlertPage)),
+    responses(
+        (status = 200, description = "A page of alerts.", body = AlertPage),
+        (status = 404, description = "There is no such client."),
+    ),
 )]
 async fn list_alerts(
     worker: Worker,
@@ -104,6 +128,29 @@ async fn filter(api: &Api, worker: &Worker, which: &WhichAlerts) -> Result<Alert
         None => None,
     };
     Ok(AlertFilter { client, open, status, kind, severity, before })
+}
+
+/// Counts the open alerts.
+///
+/// What the badge shows. Besides a key or a member's token it takes a badge token, see
+/// `POST /api/v1/members/{member_id}/badge-token`.
+#[utoipa::path(
+    get, path = "/api/v1/alerts/summary", tag = "Alerts",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "How many are open.", body = AlertSummary)),
+)]
+async fn summarize_alerts(
+    reader: BadgeReader,
+    State(api): State<Api>,
+) -> Result<Json<AlertSummary>, Problem> {
+    let counts = api.mainstay.open_alert_counts(reader.scope).await?;
+    let of = |severity| counts.iter().find(|(one, _)| *one == severity).map_or(0, |(_, n)| *n);
+    Ok(Json(AlertSummary {
+        total: counts.iter().map(|(_, count)| count).sum(),
+        critical: of(Severity::Critical),
+        warning: of(Severity::Warning),
+        info: of(Severity::Info),
+    }))
 }
 
 /// Reads an alert.

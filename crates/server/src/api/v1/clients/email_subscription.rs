@@ -105,12 +105,16 @@ async fn read_subscription(
 ///
 /// No mail is sent to a client that has not agreed: say `subscribed` only when it has, or `pending` to
 /// ask it by a mail with a link (double opt-in). Time and source are kept. A client's token changes its
-/// own; for another address than the one that is known, that address is asked.
+/// own; for another address than the one that is known, that address is asked. Who has unsubscribed comes
+/// back only by itself, by the button on its page.
 #[utoipa::path(
     put, path = "/api/v1/clients/{client_id}/email-subscription", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     request_body = SubscriptionChange,
-    responses((status = 200, description = "The subscription as it is now.", body = EmailSubscription)),
+    responses(
+        (status = 200, description = "The subscription as it is now.", body = EmailSubscription),
+        (status = 409, description = "The client has unsubscribed, or was asked too often today."),
+    ),
 )]
 async fn change_subscription(
     asked: ForClient,
@@ -121,7 +125,7 @@ async fn change_subscription(
     let SubscriptionChange { state, address } = change;
     let subscribe = match asked.scope {
         Scope::Client(..) => {
-            let own = Subscribe::by_client(&asked.client, state, address.as_deref());
+            let own = Subscribe::by_client(&asked.client, None, state, address.as_deref());
             Subscribe { source: ConsentSource::Api, ..own }
         }
         _ => Subscribe { state, address, source: ConsentSource::Api },

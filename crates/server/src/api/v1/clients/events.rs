@@ -57,6 +57,9 @@ struct StoredEventBody {
     /// Anything else that was told.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
+    /// Whether a browser or the client itself sent it. Unless the organization allows it, a high-value
+    /// event of those counts as `custom`.
+    self_told: bool,
 }
 
 impl From<StoredEvent> for StoredEventBody {
@@ -71,6 +74,7 @@ impl From<StoredEvent> for StoredEventBody {
             page_path: event.page_path,
             duration_seconds: event.duration_seconds,
             data: event.data,
+            self_told: event.self_told,
         }
     }
 }

@@ -3,7 +3,7 @@
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use mainstay_core::score::FeedbackKind;
-use mainstay_store::Feedback;
+use mainstay_store::{Feedback, Scope};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
@@ -44,6 +44,8 @@ struct FeedbackBody {
     comment: Option<String>,
     /// When.
     given_at: Timestamp,
+    /// Whether the client gave it with its own token or on its page.
+    self_told: bool,
 }
 
 impl From<Feedback> for FeedbackBody {
@@ -55,6 +57,7 @@ impl From<Feedback> for FeedbackBody {
             normalised: feedback.normalised,
             comment: feedback.comment,
             given_at: feedback.given_at,
+            self_told: feedback.self_told,
         }
     }
 }
@@ -89,7 +92,7 @@ struct NewFeedback {
     /// What the client says.
     #[schema(max_length = 4_000, example = "The new reports are a great help.")]
     comment: Option<String>,
-    /// When, for a rating that was given earlier.
+    /// When, for a rating that was given earlier; not with a client's token.
     #[schema(value_type = Option<String>, format = DateTime)]
     given_at: Option<String>,
 }
@@ -120,7 +123,7 @@ async fn list_feedback(
 /// Keeps a client's rating.
 ///
 /// With the first one, the satisfaction part of the client's score is measured and no longer
-/// assumed. A client's token gives its own.
+/// assumed. A client's token gives its own: one of each kind stands for a week, a newer one replaces it.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/feedback", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
@@ -133,12 +136,23 @@ async fn give_feedback(
     Body(new): Body<NewFeedback>,
 ) -> Result<(StatusCode, Json<FeedbackBody>), Problem> {
     let kind: FeedbackKind = new.kind.parse().map_err(Error::from)?;
+    let self_told = matches!(asked.scope, Scope::Client(..));
+    if self_told {
+        let client = std::iter::once(asked.client.external_id.as_str());
+        api.writer.count_self_told(asked.organization, client)?;
+    }
     let given = FeedbackGiven {
+        self_told,
         kind,
         rating: new.rating,
         comment: new.comment,
         given_at: new.given_at.map(|text| instant("given_at", &text)).transpose()?,
     };
-    let feedback = api.mainstay.give_feedback(asked.organization, &asked.client, given).await?;
+    // What a client says of itself is stored by the service, as its events are.
+    let scope = match asked.scope {
+        Scope::Client(organization, _) => Scope::Service(organization),
+        scope => scope,
+    };
+    let feedback = api.mainstay.give_feedback(scope, &asked.client, given).await?;
     Ok((StatusCode::CREATED, Json(feedback.into())))
 }

@@ -19,8 +19,8 @@ use super::client_path;
 use crate::api::{
     Api,
     body::Body,
-    caller::ForClient,
-    input::{Id, Params, flag, one_of},
+    caller::{ForClient, Worker},
+    input::{Id, Params, PathClient, flag, one_of},
     names,
     problem::Problem,
 };
@@ -54,6 +54,9 @@ pub(crate) struct InsightBody {
     /// The rule that wrote it; a rule writes once a client and week.
     #[schema(example = "content_generated")]
     rule: String,
+    /// Events of its week that came after it was written, and are not in its numbers.
+    #[schema(example = 0)]
+    later_events: i64,
     /// The instant it was written for.
     created_at: Timestamp,
     /// When it disappears.
@@ -85,7 +88,7 @@ struct InsightEvidenceBody {
 
 impl InsightEvidenceBody {
     fn new(evidence: InsightEvidence, client_id: &str) -> Self {
-        let InsightEvidence { first, last, events, components, tasks } = evidence;
+        let InsightEvidence { first, last, events, components, tasks, counted: _ } = evidence;
         let events_url = format!("{}/events?from={first}&to={last}", client_path(client_id));
         Self { first, last, events, components, tasks, events_url }
     }
@@ -104,6 +107,7 @@ impl InsightBody {
             figures: insight.figures,
             evidence: InsightEvidenceBody::new(insight.evidence, client_id),
             rule: insight.rule,
+            later_events: insight.later_events,
             created_at: insight.created_at,
             valid_until: insight.valid_until,
         }
@@ -115,6 +119,20 @@ impl InsightBody {
 struct Insights {
     /// Newest week first; within a week, the more important ones first.
     insights: Vec<InsightBody>,
+}
+
+/// The insights of a week that were just written.
+#[derive(Debug, Serialize, ToSchema)]
+struct WrittenInsights {
+    /// First calendar day of the week.
+    #[schema(example = "2026-04-26")]
+    first: Date,
+    /// Last calendar day of the week, included.
+    #[schema(example = "2026-05-02")]
+    last: Date,
+    /// The more important ones first; empty where the week was written already, and where the client is
+    /// younger than that.
+    written: Vec<InsightBody>,
 }
 
 /// Which insights to list.
@@ -137,7 +155,9 @@ struct InsightChange {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(list_insights)).routes(routes!(change_insight))
+    OpenApiRouter::new()
+        .routes(routes!(list_insights, write_insights))
+        .routes(routes!(change_insight))
 }
 
 /// Lists a client's insights.
@@ -160,6 +180,27 @@ async fn list_insights(
     let insights =
         insights.into_iter().map(|insight| InsightBody::new(insight, client_id)).collect();
     Ok(Json(Insights { insights }))
+}
+
+/// Writes a client's insights.
+///
+/// Of the last complete week, as the weekly job does: now, and for this client. A client and week are
+/// written once; asked again, nothing is written, and what there is stays as it is.
+#[utoipa::path(
+    post, path = "/api/v1/clients/{client_id}/insights", tag = "Insights",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "What was written.", body = WrittenInsights)),
+)]
+async fn write_insights(
+    worker: Worker,
+    PathClient(client_id): PathClient,
+    State(api): State<Api>,
+) -> Result<Json<WrittenInsights>, Problem> {
+    let (period, written) =
+        api.mainstay.write_client_insights(worker.organization, &client_id).await?;
+    let written =
+        written.into_iter().map(|insight| InsightBody::new(insight, &client_id)).collect();
+    Ok(Json(WrittenInsights { first: period.first, last: period.last, written }))
 }
 
 /// Says what a client made of an insight.

@@ -85,7 +85,6 @@ async fn record_launch_kit(
     State(api): State<Api>,
     Body(progress): Body<LaunchKitProgress>,
 ) -> Result<Json<LaunchKitBody>, Problem> {
-    let times =
-        api.mainstay.record_launch_kit(worker.organization, &client_id, progress.state).await?;
+    let times = api.mainstay.record_launch_kit(worker.scope, &client_id, progress.state).await?;
     Ok(Json(times.into()))
 }

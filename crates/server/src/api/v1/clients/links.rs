@@ -1,4 +1,5 @@
-//! `/api/v1/clients/{client_id}/links`: links by which a client comes to its own page.
+//! `/api/v1/clients/{client_id}/links`: links by which a client comes to its own page, and
+//! `…/sign-out`, which ends them.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -35,7 +36,7 @@ struct LinkBody {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(create_client_link))
+    OpenApiRouter::new().routes(routes!(create_client_link)).routes(routes!(sign_client_out))
 }
 
 /// Makes a link for a client.
@@ -61,4 +62,23 @@ async fn create_client_link(
         .client_link(worker.organization, &client.external_id, expires_at, &api.site)
         .await?;
     Ok((StatusCode::CREATED, Json(LinkBody { url: link.url, expires_at: link.expires_at })))
+}
+
+/// Signs a client out everywhere.
+///
+/// Ends its sessions, and every link and token that was signed for it until now: for a lost phone, or a
+/// link in wrong hands. Its app lets it in again with a token that is signed afterwards; a token without
+/// `iat` counts as signed a day before it expires. The client need not be known yet.
+#[utoipa::path(
+    post, path = "/api/v1/clients/{client_id}/sign-out", tag = "Clients",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 204, description = "Nothing that was signed until now lets it in.")),
+)]
+async fn sign_client_out(
+    worker: Worker,
+    PathClient(client_id): PathClient,
+    State(api): State<Api>,
+) -> Result<StatusCode, Problem> {
+    api.mainstay.end_client_access(worker.actor(), &client_id).await?;
+    Ok(StatusCode::NO_CONTENT)
 }

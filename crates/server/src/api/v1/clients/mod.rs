@@ -25,9 +25,10 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::api::{
     Api,
-    body::Body,
+    body::{Body, id},
     caller::Worker,
     input::{Params, client_id, limit},
+    names,
     problem::Problem,
 };
 use record::ClientBody;
@@ -63,8 +64,8 @@ struct ClientPage {
 #[serde(deny_unknown_fields)]
 struct NewClient {
     /// The host app's id of the client; also `clientId` or `userId`.
-    #[serde(alias = "clientId", alias = "userId")]
-    #[schema(min_length = 1, max_length = 255, example = "ada")]
+    #[serde(alias = "clientId", alias = "userId", deserialize_with = "id")]
+    #[schema(value_type = names::HostId)]
     client_id: String,
     /// What people call it.
     #[schema(max_length = 255, example = "Ada Lovelace")]
@@ -154,6 +155,7 @@ async fn create_client(
         plan: new.plan,
         group_id: new.group_id,
         traits: new.traits,
+        clear: Vec::new(),
     };
     let client = api.mainstay.create_client(worker.organization, &new.client_id, profile).await?;
     let location = client_path(&client.external_id);

@@ -141,10 +141,8 @@ async fn add_task(
     State(api): State<Api>,
     Body(new): Body<NewTask>,
 ) -> Result<(StatusCode, Json<TaskBody>), Problem> {
-    let task = api
-        .mainstay
-        .create_task(worker.organization, &client_id, &new.title, new.status.into())
-        .await?;
+    let task =
+        api.mainstay.create_task(worker.scope, &client_id, &new.title, new.status.into()).await?;
     Ok((StatusCode::CREATED, Json(task.into())))
 }
 
@@ -166,8 +164,7 @@ async fn change_task(
     Body(changes): Body<TaskChanges>,
 ) -> Result<Json<TaskBody>, Problem> {
     let (title, status) = (changes.title.as_deref(), changes.status.map(Into::into));
-    let task =
-        api.mainstay.update_task(worker.organization, &client_id, task, title, status).await?;
+    let task = api.mainstay.update_task(worker.scope, &client_id, task, title, status).await?;
     Ok(Json(task.into()))
 }
 
@@ -186,6 +183,6 @@ async fn delete_task(
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
     let deleted = Some(TaskStatus::Deleted);
-    api.mainstay.update_task(worker.organization, &client_id, task, None, deleted).await?;
+    api.mainstay.update_task(worker.scope, &client_id, task, None, deleted).await?;
     Ok(StatusCode::NO_CONTENT)
 }

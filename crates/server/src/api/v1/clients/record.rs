@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
-use mainstay_store::{Client, ClientPatch};
+use mainstay_store::{Client, ClientPatch, ProfileField};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -10,9 +10,9 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::api::{
     Api,
-    body::{Body, present},
+    body::{Body, Change},
     caller::{Administrator, ForClient, Worker},
-    input::PathClient,
+    input::{Params, PathClient, flag},
     problem::Problem,
 };
 
@@ -26,9 +26,14 @@ pub(super) struct ClientBody {
     /// What people call it.
     #[schema(example = "Ada Lovelace")]
     name: Option<String>,
-    /// Its address.
+    /// Its address: the one that the organization told, else what a write key told.
     #[schema(example = "ada@example.com")]
     email: Option<String>,
+    /// Whether the organization vouches for the address. No mail goes to one that only a write key told
+    /// before its owner has agreed; null without an address.
+    email_confirmed: Option<bool>,
+    /// The address that a write key told last, where it is another one.
+    unconfirmed_email: Option<String>,
     /// What it pays for.
     #[schema(example = "pro")]
     plan: Option<String>,
@@ -46,8 +51,16 @@ impl From<Client> for ClientBody {
     fn from(client: Client) -> Self {
         Self {
             client_id: client.external_id,
+            email: client.profile.known_email().map(str::to_owned),
+            email_confirmed: client.profile.known_email().map(|_| client.profile.email.is_some()),
+            unconfirmed_email: client
+                .profile
+                .email
+                .is_some()
+                .then(|| client.profile.unconfirmed_email.clone())
+                .flatten()
+                .filter(|told| Some(told) != client.profile.email.as_ref()),
             name: client.profile.name,
-            email: client.profile.email,
             plan: client.profile.plan,
             group_id: client.profile.group_id,
             traits: client.profile.traits,
@@ -56,30 +69,56 @@ impl From<Client> for ClientBody {
     }
 }
 
-/// Changes to a client's profile; what is left out stays.
+/// Changes to a client's profile; what is left out stays, and null empties.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClientChanges {
     /// What people call it.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, max_length = 255, example = "Ada Lovelace")]
-    name: Option<String>,
-    /// Its address.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, max_length = 255, example = "ada@example.com")]
-    email: Option<String>,
-    /// What it pays for.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, max_length = 255, example = "pro")]
-    plan: Option<String>,
-    /// The account that it belongs to.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, max_length = 255, example = "analytical-engines")]
-    group_id: Option<String>,
-    /// Traits to add or replace, one by one; at most 32 KiB as JSON.
     #[serde(default)]
-    #[schema(value_type = Object, example = json!({"industry": "computing"}))]
+    #[schema(value_type = Option<String>, max_length = 255, example = "Ada Lovelace")]
+    name: Change<String>,
+    /// Its address.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "ada@example.com")]
+    email: Change<String>,
+    /// What it pays for.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "pro")]
+    plan: Change<String>,
+    /// The account that it belongs to.
+    #[serde(default)]
+    #[schema(value_type = Option<String>, max_length = 255, example = "analytical-engines")]
+    group_id: Change<String>,
+    /// Traits to add or replace, one by one, and with null to take away; at most 32 KiB as JSON, and
+    /// 64 KiB with those that are kept.
+    #[serde(default)]
+    #[schema(value_type = Object, example = json!({"industry": "computing", "fax": null}))]
     traits: Map<String, Value>,
+}
+
+impl From<ClientChanges> for ClientPatch {
+    fn from(changes: ClientChanges) -> Self {
+        let mut patch = Self { traits: changes.traits, ..Self::default() };
+        for (field, change) in [
+            (ProfileField::Name, changes.name),
+            (ProfileField::Email, changes.email),
+            (ProfileField::Plan, changes.plan),
+            (ProfileField::Group, changes.group_id),
+        ] {
+            match change {
+                Change::Keep => {}
+                Change::Clear => {
+                    patch.clear.push(field);
+                    // What is shown as the address may be one that nobody has confirmed yet.
+                    if field == ProfileField::Email {
+                        patch.clear.push(ProfileField::UnconfirmedEmail);
+                    }
+                }
+                Change::Set(value) => *patch.field_mut(field) = Some(value),
+            }
+        }
+        patch
+    }
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -100,7 +139,8 @@ async fn read_client(asked: ForClient) -> Json<ClientBody> {
 
 /// Changes a client's profile.
 ///
-/// Only what is sent; traits are added to those it has.
+/// Only what is sent; traits are added to those it has. It counts whatever was told until now by
+/// `identify` and `group`; what is told later counts again.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -113,31 +153,40 @@ async fn change_client(
     State(api): State<Api>,
     Body(changes): Body<ClientChanges>,
 ) -> Result<Json<ClientBody>, Problem> {
-    let patch = ClientPatch {
-        name: changes.name,
-        email: changes.email,
-        plan: changes.plan,
-        group_id: changes.group_id,
-        traits: changes.traits,
-    };
-    let client = api.mainstay.update_client(worker.organization, &client_id, &patch).await?;
+    let patch = changes.into();
+    let client = api.mainstay.update_client(worker.scope, &client_id, &patch).await?;
     Ok(Json(client.into()))
+}
+
+/// How to delete a client.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct HowToDelete {
+    /// Whether what is sent of it afterwards is refused for good (`true`) or creates it anew (`false`).
+    /// When left out it is refused for 24 hours: SDKs send again for hours what they could not.
+    #[param(value_type = Option<bool>)]
+    keep_out: Option<String>,
 }
 
 /// Deletes a client.
 ///
-/// With everything known of it, for good: profile, events, scores, insights, alerts, feedback. Needs
-/// the role owner or admin, or a secret key. Should it send another event, it is a new client.
+/// With everything known of it, for good: profile, events, scores, insights, alerts, feedback, and what
+/// names it in refused events, mails to staff and messages to webhooks. Needs the role owner or admin,
+/// or a secret key. `GET /api/v1/erased-clients` lists who is kept out.
 #[utoipa::path(
     delete, path = "/api/v1/clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
+    params(HowToDelete),
     responses((status = 204, description = "Deleted.")),
 )]
 async fn delete_client(
     administrator: Administrator,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
+    Params(how): Params<HowToDelete>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.delete_client(administrator.organization, &client_id).await?;
+    let keep_out = how.keep_out.as_deref().map(|text| flag("keep_out", text)).transpose()?;
+    api.mainstay.delete_client(administrator.organization, &client_id, keep_out).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -99,7 +99,7 @@ async fn list_scores(
         )
         .limit(MOST_DAYS.unsigned_abs().into()));
     }
-    let rows = api.mainstay.score_history(asked.scope, asked.client.id, (from, to)).await?;
+    let rows = api.mainstay.score_history(asked.scope, &asked.client, (from, to)).await?;
     let scores = rows
         .into_iter()
         .map(|row| StoredScore {
@@ -124,7 +124,7 @@ async fn read_evidence(
     PathDay(day): PathDay,
     State(api): State<Api>,
 ) -> Result<Json<ExplainedScore>, Problem> {
-    let rows = api.mainstay.score_history(asked.scope, asked.client.id, (day, day)).await?;
+    let rows = api.mainstay.score_history(asked.scope, &asked.client, (day, day)).await?;
     let row = rows.first().ok_or_else(|| Error::NotFound {
         what: "stored score of",
         id: day.to_string(),

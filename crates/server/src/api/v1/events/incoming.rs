@@ -1,10 +1,14 @@
-use mainstay_core::engagement::{EventError, EventType, IncomingEvent, parse_timestamp};
+use std::collections::BTreeMap;
+
+use mainstay_core::engagement::{
+    EventError, EventType, IncomingEvent, parse_timestamp, unreadable,
+};
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, value::RawValue};
 use utoipa::ToSchema;
 
 use super::kind_of;
-use crate::api::{body::field_of, input::shown, names};
+use crate::api::{input::shown, names};
 
 /// What a client did. Unknown fields are ignored; names in camel case are understood as well.
 // Every field is any JSON at first, so that one event of the wrong shape is refused by the field at
@@ -12,11 +16,17 @@ use crate::api::{body::field_of, input::shown, names};
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = Event)]
 pub(crate) struct EventBody {
-    /// The host app's id of the client, 1–255 characters; also `clientId` or `userId`. A client's
-    /// token may leave it out.
-    #[serde(default, alias = "clientId", alias = "userId")]
-    #[schema(value_type = Option<String>, max_length = 255, example = "ada")]
-    pub(crate) client_id: Option<Value>,
+    /// The host app's id of the client, 1–255 characters; also `clientId`. A client's token may leave
+    /// it out.
+    #[serde(default, alias = "clientId")]
+    #[schema(value_type = Option<names::HostId>)]
+    client_id: Option<Value>,
+    /// The host app's id of the user, also `userId`. Where clients are users, the same as `client_id`;
+    /// where they are accounts, the person who did it: alone, the event is of the account that the
+    /// person belongs to at that time.
+    #[serde(default, alias = "userId")]
+    #[schema(value_type = Option<names::HostId>)]
+    user_id: Option<Value>,
     /// The event's name: one of the types, one that the organization maps to a type, or any other.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "content_generated")]
@@ -32,18 +42,19 @@ pub(crate) struct EventBody {
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:00Z")]
     timestamp: Option<Value>,
     /// When it was sent, by the same clock: if that is more than a minute off, the timestamp is
-    /// corrected by as much. Also `sentAt`.
+    /// corrected by as much. What is no time, or lies before the timestamp, corrects nothing. Also
+    /// `sentAt`.
     #[serde(default, alias = "sentAt")]
-    #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:01Z")]
+    #[schema(value_type = Value, example = "2026-05-01T09:30:01Z")]
     sent_at: Option<Value>,
     /// The sender's unique id of this event, up to 100 characters: sent again, it is stored once.
     /// Also `messageId`.
     #[serde(default, alias = "messageId")]
-    #[schema(value_type = Option<String>, max_length = 100, example = "a1b2c3")]
+    #[schema(value_type = Option<names::MessageId>)]
     message_id: Option<Value>,
     /// The visit it belongs to; also `sessionId`.
     #[serde(default, alias = "sessionId")]
-    #[schema(value_type = Option<String>, max_length = 255, example = "s-42")]
+    #[schema(value_type = Option<names::HostId>)]
     session_id: Option<Value>,
     /// The page it happened on; also `pagePath`.
     #[serde(default, alias = "pagePath")]
@@ -60,28 +71,47 @@ pub(crate) struct EventBody {
 }
 
 /// Reads one event, as far as its shape goes.
-pub(super) fn read(value: &Value) -> Result<IncomingEvent, EventError> {
-    if !value.is_object() {
-        let reason = format!("an event is an object, and this is {}; send one", kind_of(value));
+pub(super) fn read(sent: &RawValue) -> Result<IncomingEvent, EventError> {
+    let json = sent.get();
+    if !json.starts_with('{') {
+        let kind = serde_json::from_str(json).map_or("no object", |value| kind_of(&value));
+        let reason = format!("an event is an object, and this is {kind}; send one");
         return Err(EventError::new("event", reason));
     }
-    EventBody::deserialize(value).map_err(|error| twice(&error))?.into_incoming()
+    let body: EventBody =
+        serde_json::from_str(json).map_err(|error| field_at_fault(json, &error))?;
+    body.into_incoming()
 }
 
-/// The only way in which an object of optional fields cannot be read: a field under two names.
-fn twice(error: &serde_json::Error) -> EventError {
-    let message = error.to_string();
-    let known = [
-        "client_id",
-        "type",
-        "sent_at",
-        "message_id",
-        "session_id",
-        "page_path",
-        "duration_seconds",
-    ];
-    let field = known.into_iter().find(|known| field_of(&message) == Some(known)).unwrap_or("data");
-    EventError::new(field, "is sent under two of its names; send it once")
+/// What an event's fields are called in the API, with their other names.
+const FIELDS: [(&str, &[&str]); 11] = [
+    ("client_id", &["client_id", "clientId"]),
+    ("user_id", &["user_id", "userId"]),
+    ("event", &["event"]),
+    ("type", &["type", "event_type", "eventType"]),
+    ("timestamp", &["timestamp"]),
+    ("sent_at", &["sent_at", "sentAt"]),
+    ("message_id", &["message_id", "messageId"]),
+    ("session_id", &["session_id", "sessionId"]),
+    ("page_path", &["page_path", "pagePath"]),
+    ("duration_seconds", &["duration_seconds", "durationSeconds"]),
+    ("data", &["data", "event_data", "eventData"]),
+];
+
+/// Why an event cannot be read: a field that is sent twice, also under two of its names, or one of
+/// which the value is no JSON that can be kept.
+fn field_at_fault(json: &str, error: &serde_json::Error) -> EventError {
+    let fields = FIELDS.map(|(field, _)| field);
+    let sent: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
+    for (field, names) in FIELDS {
+        let values = names.iter().filter_map(|name| sent.get(*name));
+        let mut errors =
+            values.filter_map(|value| serde_json::from_str::<Value>(value.get()).err());
+        if let Some(error) = errors.next() {
+            return unreadable(&error, field, &fields);
+        }
+    }
+    unreadable(error, "event", &fields)
 }
 
 impl EventBody {
@@ -108,13 +138,15 @@ impl EventBody {
             }
         };
         Ok(IncomingEvent {
-            client_id: text("client_id", self.client_id)?.unwrap_or_default(),
+            client_id: id("client_id", self.client_id)?.unwrap_or_default(),
+            person: id("user_id", self.user_id)?,
             name,
             event_type,
             timestamp: instant("timestamp", self.timestamp)?,
-            sent_at: instant("sent_at", self.sent_at)?,
-            message_id: text("message_id", self.message_id)?.unwrap_or_default(),
-            session_id: text("session_id", self.session_id)?,
+            // A time that cannot be read says nothing of the sender's clock.
+            sent_at: instant("sent_at", self.sent_at).unwrap_or_default(),
+            message_id: id("message_id", self.message_id)?.unwrap_or_default(),
+            session_id: id("session_id", self.session_id)?,
             page_path: text("page_path", self.page_path)?,
             duration_seconds: seconds(self.duration_seconds)?,
             data: object("data", self.data)?,
@@ -129,6 +161,18 @@ fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, Eve
         Some(other) => {
             Err(EventError::new(field, format!("is {}; send a text, in quotes", kind_of(&other))))
         }
+    }
+}
+
+/// An id: a text, or a whole number, which many databases have for one.
+fn id(field: &'static str, value: Option<Value>) -> Result<Option<String>, EventError> {
+    match value {
+        Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
+        Some(Value::Number(number)) => Err(EventError::new(
+            field,
+            format!("{number} is no whole number of up to 19 digits; send it as a text, in quotes"),
+        )),
+        value => text(field, value),
     }
 }
 

@@ -5,11 +5,10 @@ mod incoming;
 use axum::{
     Json,
     extract::{Request, State},
-    http::StatusCode,
 };
-use mainstay_core::engagement::{IncomingEvent, segment::Said};
+use mainstay_core::engagement::{IncomingEvent, normalize_id};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -23,7 +22,8 @@ use crate::{
         caller::Caller,
         intake,
         problem::Problem,
-        take::{MAX_EVENTS, Taken, take},
+        segment::from_any_site,
+        take::{MAX_EVENTS, Taken, is_zero, take},
     },
     engagement::Admission,
     live::Refused,
@@ -38,6 +38,11 @@ pub(crate) struct TakenEvents {
     /// Events that were there already, from an earlier request.
     #[schema(example = 0)]
     duplicates: usize,
+    /// Events of people who belong to no client yet: on disk, and counted once that is known. After 7
+    /// days without they are shown as refused.
+    #[serde(skip_serializing_if = "is_zero")]
+    #[schema(required = false, example = 0)]
+    waiting: usize,
     /// Events that were refused, each with the reason; everything else was taken.
     refused: Vec<RefusedEvent>,
 }
@@ -64,8 +69,8 @@ impl TryFrom<Taken> for TakenEvents {
         if taken.none() {
             return Err(Problem::refused(taken.refused));
         }
-        let Taken { stored, duplicates, refused, .. } = taken;
-        Ok(Self { stored, duplicates, refused })
+        let Taken { stored, duplicates, waiting, refused, .. } = taken;
+        Ok(Self { stored, duplicates, waiting, refused })
     }
 }
 
@@ -84,12 +89,13 @@ enum EventsBody {
 }
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
-    OpenApiRouter::new().routes(routes!(track_events))
+    // Clients' tokens are made for browsers, on the host app's own site.
+    OpenApiRouter::new().routes(routes!(track_events)).layer(from_any_site())
 }
 
 /// Sends events.
 ///
-/// One event or an array of up to 2 500, in at most 500 KiB, plain or gzipped; any Content-Type will
+/// One event or an array of up to 2 500, in at most 4 MiB, plain or gzipped; any Content-Type will
 /// do. An event of a
 /// client that is not known yet creates the client. The same `message_id` with the same timestamp
 /// sent again is stored once, so a request that got no answer can simply be repeated. When this
@@ -112,25 +118,29 @@ async fn track_events(
     State(api): State<Api>,
     request: Request,
 ) -> Result<Json<TakenEvents>, Problem> {
-    let sent = intake::read(request, &api.writer, StatusCode::PAYLOAD_TOO_LARGE).await;
-    let parsed = sent.and_then(|sent| Ok((parse(&sent.bytes)?, sent.admission)));
-    let (events, admission) = match parsed {
-        Ok((Value::Array(events), admission)) => (events, admission),
-        Ok((event @ Value::Object(_), admission)) => (vec![event], admission),
-        Ok((other, _)) => {
-            let problem = Problem::invalid(
+    let sent = intake::read(request, &api.writer).await;
+    let sent = sent.inspect_err(|problem| note_problem(&api, &caller.0, problem, None))?;
+    // Each by itself, so that one which cannot be read does not spoil the others.
+    let events = events_of(&sent.bytes)
+        .inspect_err(|problem| note_problem(&api, &caller.0, problem, None))?;
+    take_events(&api, &caller, &events, sent.admission).await.map(Json)
+}
+
+/// The events of a body: one object, or an array.
+fn events_of(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
+    let whole: &RawValue = parse(body)?;
+    match whole.get().as_bytes().first() {
+        Some(b'[') => parse(whole.get().as_bytes()),
+        Some(b'{') => Ok(vec![whole]),
+        _ => {
+            let kind =
+                serde_json::from_str(whole.get()).map_or("no object", |value| kind_of(&value));
+            Err(Problem::invalid(
                 "body",
-                format!("is {}; send one event as an object, or an array of them", kind_of(&other)),
-            );
-            note_problem(&api, &caller.0, &problem, Some(&other));
-            return Err(problem);
+                format!("is {kind}; send one event as an object, or an array of them"),
+            ))
         }
-        Err(problem) => {
-            note_problem(&api, &caller.0, &problem, None);
-            return Err(problem);
-        }
-    };
-    take_events(&api, &caller, events, admission).await.map(Json)
+    }
 }
 
 /// Keeps why a whole request was refused, for the page of live events.
@@ -144,24 +154,26 @@ fn note_problem(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&
 /// Stores the events of one request.
 pub(crate) async fn take_events(
     api: &Api,
-    Caller(caller, key): &Caller,
-    sent: Vec<Value>,
+    Caller(caller, key, authority): &Caller,
+    sent: &[&RawValue],
     admission: Admission,
 ) -> Result<TakenEvents, Problem> {
     let organization = caller.organization();
     let count = sent.len();
     check_count(count).inspect_err(|problem| note_problem(api, caller, problem, None))?;
-    api.writer.count(organization, Some(*key), count)?;
+    api.writer.count(caller, *key, count)?;
     let naming = api.mainstay.naming(organization).await?;
     let now = api.mainstay.now();
     let mut read = Vec::with_capacity(count);
-    for value in &sent {
+    for value in sent {
         read.push(match incoming::read(value) {
-            Ok(event) => naming.check(on_behalf(caller, event)?, now).map(Said::Did),
+            Ok(event) => naming.said(on_behalf(caller, event)?, now),
             Err(error) => Err(error),
         });
     }
-    take(api, organization, read, admission, |index| sent.get(index).cloned()).await?.try_into()
+    let admission = admission.of_key(*key);
+    let shown = |index: usize| serde_json::from_str(sent.get(index)?.get()).ok();
+    take(api, (organization, *authority), read, admission, shown).await?.try_into()
 }
 
 /// Refuses more events than one request may bring.
@@ -181,8 +193,9 @@ pub(super) fn check_count(count: usize) -> Result<(), Problem> {
 fn on_behalf(caller: &Principal, mut event: IncomingEvent) -> Result<IncomingEvent, Problem> {
     if let Principal::Client(_, own) = caller {
         if event.client_id.is_empty() {
-            event.client_id.clone_from(own);
-        } else if event.client_id != *own {
+            event.client_id = event.person.take().unwrap_or_else(|| own.clone());
+        }
+        if normalize_id(&event.client_id) != normalize_id(own) {
             return Err(Problem::forbidden(
                 "a client's token sends events of the client that it names as sub; leave client_id \
                  out, or use a write key",

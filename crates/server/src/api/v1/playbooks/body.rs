@@ -134,6 +134,17 @@ pub(super) struct PlaybookBody {
     created_at: Timestamp,
     /// When it was last changed.
     changed_at: Timestamp,
+    /// For how many clients it waits for a person, see `POST /api/v1/playbooks/{playbook_id}/approve`; 0 in
+    /// the answer to a change.
+    #[schema(example = 0)]
+    runs_to_approve: i64,
+}
+
+impl PlaybookBody {
+    /// The same with how many runs wait for a person.
+    pub(super) fn with_runs_to_approve(self, runs_to_approve: i64) -> Self {
+        Self { runs_to_approve, ..self }
+    }
 }
 
 impl From<StoredPlaybook> for PlaybookBody {
@@ -158,6 +169,7 @@ impl From<StoredPlaybook> for PlaybookBody {
                 Trigger::Band { from, to } => TriggerBody::Band { from, to },
             },
             actions: actions.collect(),
+            runs_to_approve: 0,
             created_at: stored.created_at,
             changed_at: stored.changed_at,
         }

@@ -29,6 +29,14 @@ struct Playbooks {
     playbooks: Vec<PlaybookBody>,
 }
 
+/// Runs of a playbook that waited for approval.
+#[derive(Debug, Serialize, ToSchema)]
+struct ApprovedRuns {
+    /// How many there were.
+    #[schema(example = 42)]
+    runs: u64,
+}
+
 /// What came of alerts and playbooks.
 #[derive(Debug, Serialize, ToSchema)]
 struct OutcomesBody {
@@ -65,13 +73,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new()
         .routes(routes!(list_playbooks, create_playbook))
         .routes(routes!(read_playbook, change_playbook, delete_playbook))
+        .routes(routes!(approve_playbook_runs))
+        .routes(routes!(reject_playbook_runs))
         .routes(routes!(read_outcomes))
 }
 
 /// Lists the playbooks.
 ///
 /// Each starts once for an episode of an alert, or once for a client and local day whose score entered
-/// another band. A silence of all data holds it back until that ends.
+/// another band. Data that are missing hold it back until they come again, and where it would act for many
+/// clients at once it waits for a person.
 #[utoipa::path(
     get, path = "/api/v1/playbooks", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
@@ -82,7 +93,12 @@ async fn list_playbooks(
     State(api): State<Api>,
 ) -> Result<Json<Playbooks>, Problem> {
     let playbooks = api.mainstay.playbooks(worker.scope).await?;
-    Ok(Json(Playbooks { playbooks: playbooks.into_iter().map(Into::into).collect() }))
+    let waiting = api.mainstay.runs_to_approve(worker.scope).await?;
+    let bodies = playbooks.into_iter().map(|stored| {
+        let runs = waiting.get(&stored.id).copied().unwrap_or(0);
+        PlaybookBody::from(stored).with_runs_to_approve(runs)
+    });
+    Ok(Json(Playbooks { playbooks: bodies.collect() }))
 }
 
 /// Creates a playbook.
@@ -105,7 +121,7 @@ async fn create_playbook(
 ) -> Result<(StatusCode, Json<PlaybookBody>), Problem> {
     let enabled = new.enabled;
     let created =
-        api.mainstay.create_playbook(administrator.organization, new.playbook(), enabled).await?;
+        api.mainstay.create_playbook(administrator.scope, new.playbook(), enabled).await?;
     Ok((StatusCode::CREATED, Json(created.into())))
 }
 
@@ -122,7 +138,10 @@ async fn read_playbook(
     Id(playbook): Id<PlaybookId>,
     State(api): State<Api>,
 ) -> Result<Json<PlaybookBody>, Problem> {
-    Ok(Json(api.mainstay.playbook(worker.scope, playbook).await?.into()))
+    let stored = api.mainstay.playbook(worker.scope, playbook).await?;
+    let waiting = api.mainstay.runs_to_approve(worker.scope).await?;
+    let runs = waiting.get(&playbook).copied().unwrap_or(0);
+    Ok(Json(PlaybookBody::from(stored).with_runs_to_approve(runs)))
 }
 
 /// Replaces a playbook.
@@ -143,7 +162,7 @@ async fn change_playbook(
     let enabled = new.enabled;
     let changed = api
         .mainstay
-        .change_playbook(administrator.organization, playbook, new.playbook(), enabled)
+        .change_playbook(administrator.scope, playbook, new.playbook(), enabled)
         .await?;
     Ok(Json(changed.into()))
 }
@@ -161,8 +180,47 @@ async fn delete_playbook(
     Id(playbook): Id<PlaybookId>,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.delete_playbook(administrator.organization, playbook).await?;
+    api.mainstay.delete_playbook(administrator.scope, playbook).await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Starts what waits for approval.
+///
+/// A playbook that would act for more than ten clients within a day, and for more than 5 % of them, waits
+/// for a person instead: that many at once is more often a fault of the data. This starts all that waits.
+/// Needs the role owner or admin, or a secret key.
+#[utoipa::path(
+    post, path = "/api/v1/playbooks/{playbook_id}/approve", tag = "Playbooks",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "What was started.", body = ApprovedRuns)),
+)]
+async fn approve_playbook_runs(
+    administrator: Administrator,
+    Id(playbook): Id<PlaybookId>,
+    State(api): State<Api>,
+) -> Result<Json<ApprovedRuns>, Problem> {
+    let organization = administrator.organization;
+    let runs = api.mainstay.approve_playbook_runs(organization, playbook).await?;
+    Ok(Json(ApprovedRuns { runs }))
+}
+
+/// Forgets what waits for approval.
+///
+/// None of it starts, and the clients' alerts stay as they are. Needs the role owner or admin, or a secret
+/// key.
+#[utoipa::path(
+    post, path = "/api/v1/playbooks/{playbook_id}/reject", tag = "Playbooks",
+    security(("secret_key" = []), ("member_token" = [])),
+    responses((status = 200, description = "What was forgotten.", body = ApprovedRuns)),
+)]
+async fn reject_playbook_runs(
+    administrator: Administrator,
+    Id(playbook): Id<PlaybookId>,
+    State(api): State<Api>,
+) -> Result<Json<ApprovedRuns>, Problem> {
+    let organization = administrator.organization;
+    let runs = api.mainstay.reject_playbook_runs(organization, playbook).await?;
+    Ok(Json(ApprovedRuns { runs }))
 }
 
 /// Reads what came of alerts and playbooks.

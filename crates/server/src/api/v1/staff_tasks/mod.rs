@@ -64,7 +64,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     get, path = "/api/v1/staff-tasks", tag = "Staff tasks",
     security(("secret_key" = []), ("member_token" = [])),
     params(WhichTasks),
-    responses((status = 200, description = "A page of tasks.", body = StaffTaskPage)),
+    responses(
+        (status = 200, description = "A page of tasks.", body = StaffTaskPage),
+        (status = 404, description = "There is no such client."),
+    ),
 )]
 async fn list_staff_tasks(
     worker: Worker,
@@ -130,7 +133,10 @@ fn place(text: &str) -> Result<DuePlace, Problem> {
     post, path = "/api/v1/staff-tasks", tag = "Staff tasks",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = NewTask,
-    responses((status = 201, description = "The task.", body = TaskBody)),
+    responses(
+        (status = 201, description = "The task.", body = TaskBody),
+        (status = 404, description = "There is no such client or alert."),
+    ),
 )]
 async fn create_staff_task(
     worker: Worker,

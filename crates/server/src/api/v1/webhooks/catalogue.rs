@@ -101,7 +101,12 @@ fn organization() -> String {
 }
 
 fn example(kind: NoticeType) -> Event {
-    let silence = || SilenceNotice { organization: organization(), last_event_at: AT };
+    let silence = || SilenceNotice {
+        organization: organization(),
+        last_event_at: AT,
+        clients: None,
+        write_key: None,
+    };
     match kind {
         NoticeType::AlertOpened => Event::AlertOpened(alert(AlertStatus::Active)),
         NoticeType::AlertWorsened => Event::AlertWorsened(alert(AlertStatus::Active)),

@@ -136,7 +136,7 @@ async fn test_webhook(
     Id(id): Id<WebhookId>,
     State(api): State<Api>,
 ) -> Result<(StatusCode, Json<Delivery>), Problem> {
-    let queued = api.mainstay.test_webhook(administrator.organization, id).await?;
+    let queued = api.mainstay.test_webhook(administrator.scope, id).await?;
     Ok((StatusCode::ACCEPTED, Json(Delivery::new(queued, Vec::new()))))
 }
 
@@ -193,7 +193,6 @@ async fn resend_delivery(
     Id(message): Id<WebhookMessageId>,
     State(api): State<Api>,
 ) -> Result<(StatusCode, Json<Delivery>), Problem> {
-    let organization = administrator.organization;
-    let queued = api.mainstay.resend_webhook_message(organization, webhook, message).await?;
+    let queued = api.mainstay.resend_webhook_message(administrator.scope, webhook, message).await?;
     Ok((StatusCode::ACCEPTED, Json(Delivery::new(queued, Vec::new()))))
 }

@@ -63,7 +63,7 @@ async fn create_webhook(
     Body(new): Body<NewWebhookBody>,
 ) -> Result<(StatusCode, Json<CreatedWebhook>), Problem> {
     let create = CreateWebhook::from(new);
-    let created = api.mainstay.create_webhook(administrator.organization, create).await?;
+    let created = api.mainstay.create_webhook(administrator.scope, create).await?;
     Ok((StatusCode::CREATED, Json(created.into())))
 }
 
@@ -101,8 +101,8 @@ async fn change_webhook(
 ) -> Result<Json<WebhookBody>, Problem> {
     let enabled = body.enabled;
     let patch = WebhookPatch::from(body);
-    let organization = administrator.organization;
-    Ok(Json(api.mainstay.update_webhook(organization, id, &patch, enabled).await?.into()))
+    let scope = administrator.scope;
+    Ok(Json(api.mainstay.update_webhook(scope, id, &patch, enabled).await?.into()))
 }
 
 /// Deletes a webhook.
@@ -118,7 +118,7 @@ async fn delete_webhook(
     Id(id): Id<WebhookId>,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.delete_webhook(administrator.organization, id).await?;
+    api.mainstay.delete_webhook(administrator.scope, id).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -138,7 +138,7 @@ async fn rotate_webhook_secret(
     State(api): State<Api>,
     Body(new): Body<NewSecret>,
 ) -> Result<Json<CreatedWebhook>, Problem> {
-    let organization = administrator.organization;
+    let scope = administrator.scope;
     let secret = new.secret.as_deref();
-    Ok(Json(api.mainstay.rotate_webhook_secret(organization, id, secret).await?.into()))
+    Ok(Json(api.mainstay.rotate_webhook_secret(scope, id, secret).await?.into()))
 }

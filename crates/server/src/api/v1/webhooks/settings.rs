@@ -98,7 +98,7 @@ async fn change_notification_settings(
     Body(body): Body<SettingsBody>,
 ) -> Result<Json<SettingsBody>, Problem> {
     let settings = NotificationSettings::from(body);
-    api.mainstay.set_notification_settings(administrator.organization, &settings).await?;
+    api.mainstay.set_notification_settings(administrator.scope, &settings).await?;
     Ok(Json(settings.into()))
 }
 

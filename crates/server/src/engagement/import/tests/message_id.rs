@@ -26,6 +26,16 @@ fn the_derived_id_is_the_same_for_ever() {
     assert_eq!(derived_message_id(&event), "row-7ab6ed07ba691a61a0ba51201cdf4e1b");
 }
 
+/// The id with which a row is stored, in whatever format it is.
+fn id_of(row: Result<Row, RejectedRow>) -> String {
+    match row.unwrap().content {
+        RowContent::Event(event) => event.message_id,
+        RowContent::Message(json) => {
+            done_in(said_with(&json, ClientsAre::Users, |_| None)).message_id
+        }
+    }
+}
+
 #[test]
 fn rows_with_the_same_content_get_the_same_id_in_any_format_order_and_zone() {
     let rows = [
@@ -36,9 +46,44 @@ fn rows_with_the_same_content_get_the_same_id_in_any_format_order_and_zone() {
             "properties":{"y":"z","x":1},"timestamp":"2026-05-01T07:30:00.000Z"}"#
                 .replace('\n', ""),
         ),
+        ndjson_rows(
+            r#"{"timestamp":"2026-05-01T09:30:00+02:00","event":"login","messageId":"",
+            "properties":{"x":1,"y":"z"},"userId":"ada","type":"track"}"#
+                .replace('\n', ""),
+        ),
     ];
-    let ids: BTreeSet<_> = rows.into_iter().flatten().map(|row| event(row).message_id).collect();
+    let ids: Vec<_> = rows.into_iter().flatten().map(id_of).collect();
+    assert_eq!(ids.len(), 4, "{ids:?}");
+    assert!(ids.iter().all(|id| id.starts_with("row-") && *id == ids[0]), "{ids:?}");
+}
+
+#[test]
+fn white_space_around_a_client_id_makes_no_other_id_in_any_format() {
+    let rows = [
+        csv_rows(format!("client_id,event,timestamp\nada,login,{TIME}\n")),
+        csv_rows(format!("client_id,event,timestamp\n\"  ada \",login,{TIME}\n")),
+        ndjson_rows(format!(
+            r#"{{"type":"track","userId":" ada  ","event":"login","timestamp":"{TIME}"}}"#
+        )),
+    ];
+    let ids: BTreeSet<_> = rows.into_iter().flatten().map(id_of).collect();
     assert_eq!(ids.len(), 1, "{ids:?}");
+}
+
+#[test]
+fn two_users_of_an_account_who_do_the_same_at_one_instant_are_two_events() {
+    let id = |user: &str, context: &str| {
+        let json = format!(
+            r#"{{"type":"track","userId":"{user}","event":"login","timestamp":"{TIME}"{context}}}"#
+        );
+        done_in(said_with(&json, ClientsAre::Groups, |_| None)).message_id
+    };
+    let account = r#","context":{"groupId":"acme"}"#;
+    assert_ne!(id("ada", account), id("bob", account));
+    assert_eq!(id("ada", account), id(" ada ", account));
+    // The account's own row in a table, and a user who is looked up by its own id.
+    let mut rows = csv_rows(format!("client_id,event,timestamp\nada,login,{TIME}\n"));
+    assert_eq!(id("ada", ""), event(rows.remove(0)).message_id);
 }
 
 #[test]
@@ -56,6 +101,8 @@ fn every_part_of_a_row_makes_another_id() {
         sample(),
         IncomingEvent { client_id: "adal".to_owned(), name: "ogin".to_owned(), ..sample() },
         IncomingEvent { name: "logout".to_owned(), ..sample() },
+        IncomingEvent { person: Some("bob".to_owned()), ..sample() },
+        IncomingEvent { person: Some("eve".to_owned()), ..sample() },
         IncomingEvent { timestamp: Some("2026-05-01T07:30:00Z".parse().unwrap()), ..sample() },
         IncomingEvent { session_id: Some("x".to_owned()), ..sample() },
         IncomingEvent { page_path: Some("x".to_owned()), ..sample() },
@@ -80,6 +127,9 @@ fn what_the_database_stores_alike_gets_the_same_id() {
     for event in [
         IncomingEvent { timestamp: Some(precise), ..sample() },
         IncomingEvent { session_id: Some(String::new()), ..sample() },
+        IncomingEvent { client_id: " ada\t".to_owned(), ..sample() },
+        IncomingEvent { person: Some(" ".to_owned()), ..sample() },
+        IncomingEvent { person: Some(" ada ".to_owned()), ..sample() },
     ] {
         assert_eq!(derived_message_id(&event), derived_message_id(&sample()));
     }

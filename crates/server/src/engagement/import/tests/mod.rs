@@ -5,14 +5,18 @@ use std::{
 };
 
 use flate2::{Compression, write::GzEncoder};
-use mainstay_core::engagement::IncomingEvent;
+use mainstay_core::engagement::{
+    Event, EventType, IncomingEvent,
+    segment::{ClientsAre, Said},
+};
 use tempfile::TempDir;
 
 use super::{
-    Format, Group, Identify, ImportError, ImportOptions, ImportSource, RejectedRow, Row, RowContent,
+    Format, ImportError, ImportOptions, ImportSource, RejectedRow, Row, RowContent, said_in_message,
 };
 
 mod csv;
+mod excel;
 mod message_id;
 mod ndjson;
 mod open;
@@ -77,22 +81,32 @@ fn ndjson_rows(content: impl AsRef<[u8]>) -> Rows {
 
 fn event(row: Result<Row, RejectedRow>) -> IncomingEvent {
     match row.unwrap().content {
-        RowContent::Event(event) => event,
+        RowContent::Event(event) => *event,
+        other @ RowContent::Message(_) => panic!("no row of a table: {other:?}"),
+    }
+}
+
+fn message_of(row: Result<Row, RejectedRow>) -> String {
+    match row.unwrap().content {
+        RowContent::Message(json) => json,
+        other @ RowContent::Event(_) => panic!("no message: {other:?}"),
+    }
+}
+
+/// What a message says, where the import's options make names count as that.
+fn said_with(
+    json: &str,
+    clients_are: ClientsAre,
+    of_file: impl Fn(&str) -> Option<EventType>,
+) -> Result<Said, String> {
+    let now = "2026-05-20T12:00:00Z".parse().unwrap();
+    said_in_message(json, clients_are, now, of_file, |_| None).map_err(|error| error.to_string())
+}
+
+fn done_in(said: Result<Said, String>) -> Event {
+    match said.unwrap() {
+        Said::Did(event) | Said::DidByPerson(event) => event,
         other => panic!("no event: {other:?}"),
-    }
-}
-
-fn identify(row: Result<Row, RejectedRow>) -> Identify {
-    match row.unwrap().content {
-        RowContent::Identify(identify) => identify,
-        other => panic!("no identify: {other:?}"),
-    }
-}
-
-fn group(row: Result<Row, RejectedRow>) -> Group {
-    match row.unwrap().content {
-        RowContent::Group(group) => group,
-        other => panic!("no group: {other:?}"),
     }
 }
 

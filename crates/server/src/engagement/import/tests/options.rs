@@ -1,5 +1,3 @@
-use mainstay_core::engagement::EventType;
-
 use super::super::{ColumnMapping, EventTypeMapping, Field};
 use super::*;
 
@@ -8,6 +6,7 @@ fn parsed(columns: &[&str], event_types: &[&str]) -> ImportOptions {
         format: None,
         columns: columns.iter().map(|text| text.parse().unwrap()).collect(),
         event_types: event_types.iter().map(|text| text.parse().unwrap()).collect(),
+        ..ImportOptions::default()
     }
 }
 
@@ -43,10 +42,20 @@ fn a_mapped_event_name_may_hold_an_equals_sign_and_counts_as_its_type() {
 
 #[test]
 fn a_mapping_applies_to_pages_too() {
-    let options = parsed(&[], &["page_view=custom"]);
-    let content = format!(r#"{{"type":"page","userId":"ada","timestamp":"{TIME}"}}"#);
-    let event = event(read("x.ndjson", content, &options).remove(0));
-    assert_eq!(event.event_type, Some(EventType::Custom));
+    let options = parsed(&[], &["page_view=custom", "Export=export_downloaded"]);
+    let said = |fields: &str| {
+        let content = format!(r#"{{{fields},"userId":"ada","timestamp":"{TIME}"}}"#);
+        let sample = Sample::new("x.ndjson", content);
+        let mut source = ImportSource::open(&sample.path, &options).unwrap();
+        let json = message_of(source.next().unwrap().unwrap());
+        done_in(said_with(&json, ClientsAre::Users, |name| source.type_of(name))).event_type
+    };
+    assert_eq!(said(r#""type":"page""#), EventType::Custom);
+    assert_eq!(said(r#""type":"screen","name":"Export""#), EventType::ExportDownloaded);
+    assert_eq!(said(r#""type":"track","event":"Export""#), EventType::ExportDownloaded);
+    // What is not mapped stays what it is.
+    assert_eq!(said(r#""type":"page","name":"login""#), EventType::PageView);
+    assert_eq!(said(r#""type":"track","event":"login""#), EventType::Login);
 }
 
 #[test]

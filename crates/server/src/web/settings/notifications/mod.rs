@@ -4,7 +4,11 @@ mod form;
 mod webhook;
 
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::IntoResponse as _,
+};
 use mainstay_core::{
     email::QuietHours,
     id::{MemberId, WebhookId},
@@ -19,8 +23,8 @@ use crate::{
     Error,
     notice::{CreateWebhook, DeliveredMessage},
     web::{
-        AdminSession, Answer, Asked, FormError, PageError, Pages, Sent, StaffSession, StaffShell,
-        Web, show, show_with,
+        AccountSession, AdminSession, Answer, Asked, FormError, PageError, Pages, Sent,
+        StaffSession, StaffShell, Web, session::once::show_once, show, show_with,
     },
 };
 
@@ -213,9 +217,7 @@ async fn save_settings(
     Sent(form): Sent<Filled>,
 ) -> Answer {
     let saved = match form.settings() {
-        Ok(settings) => {
-            web.mainstay.set_notification_settings(session.organization_id(), &settings).await
-        }
+        Ok(settings) => web.mainstay.set_notification_settings(session.scope, &settings).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -237,7 +239,7 @@ struct Wanted {
 }
 
 async fn set_digest(
-    session: StaffSession,
+    AccountSession(session): AccountSession,
     State(web): State<Web>,
     Sent(form): Sent<Wanted>,
 ) -> Answer {
@@ -247,9 +249,10 @@ async fn set_digest(
     };
     let member: MemberId = form.member.parse().map_err(|_| unknown())?;
     if member != session.member_id() && !session.is_admin() {
-        return Err(PageError::forbidden(
-            "Your role is staff. You decide about your own digest; an owner or admin about others’.",
-        ));
+        return Err(PageError::forbidden(format!(
+            "Your role is {}. You decide about your own digest; an owner or admin about others’.",
+            session.member.role
+        )));
     }
     let wanted = form.wanted == "on";
     match web.mainstay.set_daily_digest(session.organization_id(), member, wanted).await {
@@ -264,6 +267,7 @@ async fn set_digest(
 async fn create(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
+    headers: HeaderMap,
     Sent(new): Sent<NewWebhook>,
 ) -> Answer {
     let kind = new.kind.parse().unwrap_or(EndpointKind::Webhook);
@@ -275,9 +279,10 @@ async fn create(
         route: mainstay_core::notice::Route::default(),
         ignores_quiet_hours: false,
     };
-    match web.mainstay.create_webhook(session.organization_id(), create).await {
+    match web.mainstay.create_webhook(session.scope, create).await {
         Ok(created) if kind == EndpointKind::Webhook => {
-            webhook::show_secret(&session, &created, false)
+            let path = webhook::secret_path_of(created.id);
+            Ok(show_once(&web, &headers, &created.secret, &path))
         }
         // Slack looks at no signature.
         Ok(created) => Ok(back(&webhook::path_of(created.id), "added").into_response()),

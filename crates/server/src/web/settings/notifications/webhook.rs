@@ -1,5 +1,9 @@
 use askama::Template;
-use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
+use axum::{
+    extract::State,
+    http::{HeaderMap, StatusCode},
+    response::{IntoResponse as _, Redirect},
+};
 use mainstay_core::{
     id::{WebhookId, WebhookMessageId},
     notice::{EndpointKind, MessageState},
@@ -15,6 +19,7 @@ use crate::{
         AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
         StaffShell, Web,
         clients::Subject,
+        session::once::{kept_once, show_once, shown_once},
         settings::{AskedDone, Done, Frame, Tab, back},
         show, show_with,
     },
@@ -30,6 +35,7 @@ pub(super) fn pages() -> Pages {
         .post("/settings/notifications/{webhook_id}/on", switch_on)
         .post("/settings/notifications/{webhook_id}/off", switch_off)
         .post("/settings/notifications/{webhook_id}/test", test)
+        .get("/settings/notifications/{webhook_id}/secret", show_secret)
         .post("/settings/notifications/{webhook_id}/secret", replace_secret)
         .get("/settings/notifications/{webhook_id}/delete", ask_to_delete)
         .post("/settings/notifications/{webhook_id}/delete", delete)
@@ -39,6 +45,11 @@ pub(super) fn pages() -> Pages {
 /// Where a webhook's page is.
 pub(super) fn path_of(id: WebhookId) -> String {
     format!("{PATH}/{id}")
+}
+
+/// Where the secret of a webhook is shown, once.
+pub(super) fn secret_path_of(id: WebhookId) -> String {
+    format!("{PATH}/{id}/secret")
 }
 
 /// A message and what came of it.
@@ -159,7 +170,7 @@ async fn save(
 ) -> Answer {
     let form = Filled::of_fields(&fields);
     let saved = match form.patch() {
-        Ok(patch) => web.mainstay.update_webhook(session.organization_id(), id, &patch, None).await,
+        Ok(patch) => web.mainstay.update_webhook(session.scope, id, &patch, None).await,
         Err(error) => Err(error),
     };
     match saved {
@@ -177,8 +188,7 @@ async fn save(
 
 async fn switch(web: &Web, session: &StaffSession, id: WebhookId, on: bool) -> Answer {
     let nothing = WebhookPatch::default();
-    let organization = session.organization_id();
-    web.mainstay.update_webhook(organization, id, &nothing, Some(on)).await.map_err(gone)?;
+    web.mainstay.update_webhook(session.scope, id, &nothing, Some(on)).await.map_err(gone)?;
     Ok(back(&path_of(id), if on { "webhook-on" } else { "webhook-off" }).into_response())
 }
 
@@ -203,7 +213,7 @@ async fn test(
     InPath(id): InPath<WebhookId>,
     State(web): State<Web>,
 ) -> Answer {
-    web.mainstay.test_webhook(session.organization_id(), id).await.map_err(gone)?;
+    web.mainstay.test_webhook(session.scope, id).await.map_err(gone)?;
     Ok(back(&path_of(id), "test-sent").into_response())
 }
 
@@ -213,8 +223,7 @@ async fn resend(
     Subject(message): Subject<WebhookMessageId>,
     State(web): State<Web>,
 ) -> Answer {
-    let organization = session.organization_id();
-    web.mainstay.resend_webhook_message(organization, id, message).await.map_err(gone)?;
+    web.mainstay.resend_webhook_message(session.scope, id, message).await.map_err(gone)?;
     Ok(back(&path_of(id), "resent").into_response())
 }
 
@@ -228,20 +237,32 @@ struct SecretPage {
     replaced: bool,
 }
 
-/// The secret of a webhook, shown once.
-pub(super) fn show_secret(session: &StaffSession, webhook: &Webhook, replaced: bool) -> Answer {
-    let frame = Frame::new(session, Tab::Notifications);
-    show(&SecretPage { shell: frame.shell.clone(), frame, webhook: webhook.clone(), replaced })
+/// Shows the secret that was just made, once.
+async fn show_secret(
+    AdminSession(session): AdminSession,
+    InPath(id): InPath<WebhookId>,
+    State(web): State<Web>,
+    headers: HeaderMap,
+) -> Answer {
+    let webhook = web.mainstay.webhook(session.organization_id(), id).await.map_err(gone)?;
+    if kept_once(&web, &headers).as_ref() != Some(&webhook.secret) {
+        return Ok(Redirect::to(&path_of(id)).into_response());
+    }
+    let replaced = webhook.previous_secret.is_some();
+    let frame = Frame::new(&session, Tab::Notifications);
+    let page = show(&SecretPage { shell: frame.shell.clone(), frame, webhook, replaced })?;
+    Ok(shown_once(&web, &headers, page))
 }
 
 async fn replace_secret(
     AdminSession(session): AdminSession,
     InPath(id): InPath<WebhookId>,
     State(web): State<Web>,
+    headers: HeaderMap,
 ) -> Answer {
-    let organization = session.organization_id();
-    let webhook = web.mainstay.rotate_webhook_secret(organization, id, None).await.map_err(gone)?;
-    show_secret(&session, &webhook, true)
+    let webhook =
+        web.mainstay.rotate_webhook_secret(session.scope, id, None).await.map_err(gone)?;
+    Ok(show_once(&web, &headers, &webhook.secret, &secret_path_of(id)))
 }
 
 #[derive(Template)]
@@ -267,6 +288,6 @@ async fn delete(
     InPath(id): InPath<WebhookId>,
     State(web): State<Web>,
 ) -> Answer {
-    web.mainstay.delete_webhook(session.organization_id(), id).await.map_err(gone)?;
+    web.mainstay.delete_webhook(session.scope, id).await.map_err(gone)?;
     Ok(back(PATH, "webhook-deleted").into_response())
 }

@@ -87,10 +87,9 @@ pub(super) async fn create(
     Sent(fields): Sent<Vec<(String, String)>>,
 ) -> Answer {
     let form = Filled::sent(&fields);
-    let organization = session.organization_id();
     let created = match form.playbook() {
         Ok(playbook) => {
-            web.mainstay.create_playbook(organization, playbook, form.enabled).await.map(drop)
+            web.mainstay.create_playbook(session.scope, playbook, form.enabled).await.map(drop)
         }
         Err(error) => Err(error),
     };
@@ -115,10 +114,9 @@ pub(super) async fn save(
 ) -> Answer {
     let form = Filled::sent(&fields);
     web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
-    let organization = session.organization_id();
     let changed = match form.playbook() {
         Ok(playbook) => {
-            web.mainstay.change_playbook(organization, id, playbook, form.enabled).await.map(drop)
+            web.mainstay.change_playbook(session.scope, id, playbook, form.enabled).await.map(drop)
         }
         Err(error) => Err(error),
     };

@@ -28,10 +28,12 @@ struct Row {
     does: Vec<String>,
     outcome: String,
     noisy: bool,
+    /// For how many clients it waits for a person.
+    to_approve: i64,
 }
 
 impl Row {
-    fn new(stored: &StoredPlaybook, tally: &Tally) -> Self {
+    fn new(stored: &StoredPlaybook, tally: &Tally, to_approve: i64) -> Self {
         Self {
             id: stored.id,
             name: stored.playbook.name.clone(),
@@ -40,6 +42,7 @@ impl Row {
             does: does(&stored.playbook),
             outcome: outcome(tally, "started"),
             noisy: is_noisy(tally),
+            to_approve,
         }
     }
 }
@@ -75,8 +78,14 @@ pub(super) async fn show_playbooks(
     let frame = Frame::new(&session, Tab::Playbooks).after(&done);
     let playbooks = web.mainstay.playbooks(session.scope).await?;
     let outcomes = web.mainstay.outcomes(session.scope).await?;
-    let rows: Vec<Row> =
-        playbooks.iter().map(|stored| Row::new(stored, &outcomes.of(stored.id))).collect();
+    let waiting = web.mainstay.runs_to_approve(session.scope).await?;
+    let rows: Vec<Row> = playbooks
+        .iter()
+        .map(|stored| {
+            let to_approve = waiting.get(&stored.id).copied().unwrap_or(0);
+            Row::new(stored, &outcomes.of(stored.id), to_approve)
+        })
+        .collect();
     let offered = if rows.is_empty() && frame.admin { suggestions() } else { Vec::new() };
     let offered = offered.iter().map(|playbook| Suggestion {
         name: playbook.name.clone(),
@@ -106,11 +115,31 @@ pub(super) async fn switch(
     let known = web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
     let enabled = !known.enabled;
     web.mainstay
-        .change_playbook(session.organization_id(), id, known.playbook, enabled)
+        .change_playbook(session.scope, id, known.playbook, enabled)
         .await
         .map_err(no_playbook)?;
     let done = if enabled { "playbook-on" } else { "playbook-off" };
     Ok(back(PATH, done).into_response())
+}
+
+pub(super) async fn approve(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    InPath(id): InPath<PlaybookId>,
+) -> Answer {
+    let organization = session.organization_id();
+    web.mainstay.approve_playbook_runs(organization, id).await.map_err(no_playbook)?;
+    Ok(back(PATH, "playbook-approved").into_response())
+}
+
+pub(super) async fn reject(
+    AdminSession(session): AdminSession,
+    State(web): State<Web>,
+    InPath(id): InPath<PlaybookId>,
+) -> Answer {
+    let organization = session.organization_id();
+    web.mainstay.reject_playbook_runs(organization, id).await.map_err(no_playbook)?;
+    Ok(back(PATH, "playbook-rejected").into_response())
 }
 
 #[derive(Template)]
@@ -136,6 +165,6 @@ pub(super) async fn delete(
     State(web): State<Web>,
     InPath(id): InPath<PlaybookId>,
 ) -> Answer {
-    web.mainstay.delete_playbook(session.organization_id(), id).await.map_err(no_playbook)?;
+    web.mainstay.delete_playbook(session.scope, id).await.map_err(no_playbook)?;
     Ok(back(PATH, "playbook-deleted").into_response())
 }

@@ -17,6 +17,8 @@ pub(super) fn pages() -> Pages {
         .get("/settings/playbooks/{playbook_id}", edit::edit)
         .post("/settings/playbooks/{playbook_id}", edit::save)
         .post("/settings/playbooks/{playbook_id}/switch", list::switch)
+        .post("/settings/playbooks/{playbook_id}/approve", list::approve)
+        .post("/settings/playbooks/{playbook_id}/reject", list::reject)
         .get("/settings/playbooks/{playbook_id}/delete", list::ask_to_delete)
         .post("/settings/playbooks/{playbook_id}/delete", list::delete)
 }

@@ -79,13 +79,18 @@ async fn publish(
 ) -> Answer {
     let draft = Draft::from_form(&pairs);
     let published = match draft.model() {
-        Ok(model) => web.mainstay.publish_score_model(session.organization_id(), &model).await,
+        Ok(model) => web.mainstay.publish_score_model(session.scope, &model).await,
         Err(error) => return again(&web, &session, &draft, error).await,
     };
     match published {
         Ok(_) => Ok(back(PATH, "published").into_response()),
         Err(error) => again(&web, &session, &draft, FormError::of(error)?).await,
     }
+}
+
+/// A model as the form that would publish it.
+fn pairs_of(model: &ScoreModel) -> Pairs {
+    Draft::of(model).pairs()
 }
 
 /// What people call a model.

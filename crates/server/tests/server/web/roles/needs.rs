@@ -1,8 +1,11 @@
 //! What a row needs to be there, made fresh for each case.
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use jiff::{SignedDuration, ToSpan as _};
-use mainstay::{email::Subscribe, http::Site, job::Worker};
+use mainstay::{
+    email::{LinkPurpose, Subscribe, link_token},
+    http::Site,
+    job::Worker,
+};
 use mainstay_core::{
     email::{ConsentSource, EmailType, SubscriptionState},
     engagement::EventType,
@@ -15,7 +18,7 @@ use serde_json::json;
 
 use super::{ADA, table::Row};
 use crate::{
-    isolation::{fresh_playbook, fresh_staff_task, fresh_webhook},
+    isolation::{fresh_merge, fresh_playbook, fresh_staff_task, fresh_webhook},
     support::World,
     web::browser::path_of,
 };
@@ -56,6 +59,9 @@ impl Needs {
             let link = mainstay.reset_link(acme, new_member().await, &site).await.unwrap();
             let secret = path_of(&link.url).rsplit_once('/').unwrap().1.to_owned();
             replaced.push(("{secret}", secret));
+        }
+        if needs("{merge_id}") {
+            replaced.push(("{merge_id}", fresh_merge(world).await));
         }
         if needs("{key_id}") {
             let key = mainstay.create_key(acme, KeyKind::Write, None).await.unwrap();
@@ -102,12 +108,17 @@ impl Needs {
             replaced.push(("{staff_task_id}", fresh_staff_task(world, ADA).await));
         }
         if needs("{email_id}") || needs("{token}") {
-            let kind = if row.path.contains("/confirm/") {
-                EmailType::SubscriptionRequest
-            } else {
-                EmailType::WeeklyInsights
+            let (kind, purpose) = match row.path {
+                path if path.contains("/confirm/") => {
+                    (EmailType::SubscriptionRequest, LinkPurpose::Confirm)
+                }
+                path if path.contains("/open/") => (EmailType::WeeklyInsights, LinkPurpose::Open),
+                path if path.contains("/unsubscribe/") => {
+                    (EmailType::WeeklyInsights, LinkPurpose::Unsubscribe)
+                }
+                _ => (EmailType::WeeklyInsights, LinkPurpose::Click),
             };
-            let (id, token) = email_of(world, kind, number).await;
+            let (id, token) = email_of(world, kind, purpose, number).await;
             replaced.extend([("{email_id}", id), ("{token}", token)]);
         }
         let mut client_id = ADA.to_owned();
@@ -137,8 +148,13 @@ async fn alert_of(world: &World, client_id: &str) -> String {
     mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
 }
 
-/// A mail to a client of its own: its id and its token.
-pub(crate) async fn email_of(world: &World, kind: EmailType, number: usize) -> (String, String) {
+/// A mail to a client of its own: its id and the token of one of its links.
+pub(crate) async fn email_of(
+    world: &World,
+    kind: EmailType,
+    purpose: LinkPurpose,
+    number: usize,
+) -> (String, String) {
     let (mainstay, acme) = (&world.mainstay, world.acme.id);
     let email = Some(format!("mailed{number}@example.com"));
     let patch = ClientPatch { email, ..ClientPatch::default() };
@@ -157,6 +173,6 @@ pub(crate) async fn email_of(world: &World, kind: EmailType, number: usize) -> (
     let filter =
         EmailFilter { client: Some(client.id), kind: Some(kind), ..EmailFilter::default() };
     let id = mainstay.emails(scope, &filter, 1).await.unwrap()[0].id;
-    let token = mainstay.email(scope, id).await.unwrap().whole.token;
-    (id.to_string(), URL_SAFE_NO_PAD.encode(token))
+    let whole = mainstay.email(scope, id).await.unwrap().whole;
+    (id.to_string(), link_token(purpose, &whole, &world.acme.token_secret))
 }

@@ -1,5 +1,7 @@
 //! The table itself.
 
+use crate::web::browser::PASSWORD;
+
 /// A page and what each caller gets, in the order of [`super::CALLERS`].
 pub(super) struct Row {
     pub(super) method: &'static str,
@@ -27,6 +29,8 @@ pub(super) fn table() -> Vec<Row> {
     const OTHER: &str = "a password for this";
     const INSIGHT: &str = "/client/insights/{insight_id}";
     const CLIENT: &str = "/clients/{client_id}";
+    // Cases take a second each: whoever signed in before the first has to confirm it in the later ones.
+    const CONFIRMED: (&str, &str) = ("confirm_password", PASSWORD);
     vec![
         //                                               owner admin staff client other rival nobody
         get("/",                                         [303, 303, 303, 303, 303, 303, 303]),
@@ -63,28 +67,32 @@ pub(super) fn table() -> Vec<Row> {
         // Whoever has a mail may follow its links.
         get("/email/open/{token}",                       [200, 200, 200, 200, 200, 200, 200]),
         get("/email/click/{token}",                      [303, 303, 303, 303, 303, 303, 303]),
+        post("/email/click/{token}", &[],                [409, 409, 409, 409, 409, 409, 409]),
         get("/email/unsubscribe/{token}",                [200, 200, 200, 200, 200, 200, 200]),
         post("/email/unsubscribe/{token}", &[],          [200, 200, 200, 200, 200, 200, 200]),
         get("/email/confirm/{token}",                  [200, 200, 200, 200, 200, 200, 200]),
         post("/email/confirm/{token}", &[],            [200, 200, 200, 200, 200, 200, 200]),
         get("/live",                                     [200, 200, 200, 303, 303, 200, 303]),
         get("/live/stream",                              [200, 200, 200, 303, 303, 200, 303]),
-        post("/live/key", &[],                           [200, 200, 403, 303, 303, 200, 303]),
+        post("/live/key", &[CONFIRMED],                  [303, 303, 403, 303, 303, 303, 303]),
         get("/settings",                                 [303, 303, 303, 303, 303, 303, 303]),
         get("/settings/organization",                    [200, 200, 200, 303, 303, 200, 303]),
         post("/settings/organization", &[("name", "Studio of-acme"), ("time_zone", "Europe/Berlin"), ("clients_are", "users")],
                                                          [303, 303, 403, 303, 303, 303, 303]),
         get("/settings/members",                         [200, 200, 200, 303, 303, 200, 303]),
-        post("/settings/members", &[("email", "{email}"), ("role", "staff")],
-                                                         [200, 200, 403, 303, 303, 200, 303]),
-        post("/settings/members/{member_id}/role", &[("role", "admin")],
+        post("/settings/members", &[("email", "{email}"), ("role", "staff"), CONFIRMED],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
+        post("/settings/members/{member_id}/role", &[("role", "admin"), CONFIRMED],
                                                          [303, 303, 403, 303, 303, 404, 303]),
-        post("/settings/members/{member_id}/link", &[],  [200, 200, 403, 303, 303, 404, 303]),
+        get("/settings/members/{member_id}/link",        [200, 200, 403, 303, 303, 404, 303]),
+        post("/settings/members/{member_id}/link", &[CONFIRMED],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/members/{member_id}/remove",      [200, 200, 403, 303, 303, 404, 303]),
         post("/settings/members/{member_id}/remove", &[],
                                                          [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/keys",                            [200, 200, 403, 303, 303, 200, 303]),
-        post("/settings/keys", &[("kind", "write")],     [200, 200, 403, 303, 303, 200, 303]),
+        post("/settings/keys", &[("kind", "write"), CONFIRMED],
+                                                         [303, 303, 403, 303, 303, 303, 303]),
         get("/settings/keys/{key_id}/revoke",            [200, 200, 403, 303, 303, 404, 303]),
         post("/settings/keys/{key_id}/revoke", &[],      [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/keys/token-secret",               [200, 200, 403, 303, 303, 200, 303]),
@@ -106,6 +114,10 @@ pub(super) fn table() -> Vec<Row> {
                                                          [303, 303, 403, 303, 303, 404, 303]),
         post("/settings/playbooks/{playbook_id}/switch", &[],
                                                          [303, 303, 403, 303, 303, 404, 303]),
+        post("/settings/playbooks/{playbook_id}/approve", &[],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
+        post("/settings/playbooks/{playbook_id}/reject", &[],
+                                                         [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/playbooks/{playbook_id}/delete",  [200, 200, 403, 303, 303, 404, 303]),
         post("/settings/playbooks/{playbook_id}/delete", &[],
                                                          [303, 303, 403, 303, 303, 404, 303]),
@@ -115,7 +127,7 @@ pub(super) fn table() -> Vec<Row> {
         post("/settings/notifications/digest", &[("member", "{member_id}"), ("wanted", "on")],
                                                          [303, 303, 403, 303, 303, 404, 303]),
         post("/settings/notifications/webhooks", &[("kind", "webhook"), ("name", "Hook"), ("url", "https://example.com")],
-                                                         [200, 200, 403, 303, 303, 200, 303]),
+                                                         [303, 303, 403, 303, 303, 303, 303]),
         get("/settings/notifications/{webhook_id}",      [200, 200, 403, 303, 303, 404, 303]),
         post("/settings/notifications/{webhook_id}", &[("name", "Hook"), ("url", "https://example.com")],
                                                          [303, 303, 403, 303, 303, 404, 303]),
@@ -125,8 +137,10 @@ pub(super) fn table() -> Vec<Row> {
                                                          [303, 303, 403, 303, 303, 404, 303]),
         post("/settings/notifications/{webhook_id}/test", &[],
                                                          [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/notifications/{webhook_id}/secret",
+                                                         [303, 303, 403, 303, 303, 404, 303]),
         post("/settings/notifications/{webhook_id}/secret", &[],
-                                                         [200, 200, 403, 303, 303, 404, 303]),
+                                                         [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/notifications/{webhook_id}/delete",
                                                          [200, 200, 403, 303, 303, 404, 303]),
         post("/settings/notifications/{webhook_id}/delete", &[],
@@ -136,6 +150,8 @@ pub(super) fn table() -> Vec<Row> {
         get("/settings/emails",                          [200, 200, 200, 303, 303, 200, 303]),
         post("/settings/emails", &[("most_per_week", "3")],
                                                          [303, 303, 403, 303, 303, 303, 303]),
+        // Without a mail server.
+        post("/settings/emails/test", &[],               [409, 409, 403, 303, 303, 409, 303]),
         post("/settings/emails/suppressions/remove", &[("address", "{address}")],
                                                          [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/sites",                           [200, 200, 200, 303, 303, 200, 303]),
@@ -143,12 +159,18 @@ pub(super) fn table() -> Vec<Row> {
                                                          [303, 303, 403, 303, 303, 303, 303]),
         post("/settings/sites/remove", &[("site", "{site}")],
                                                          [303, 303, 403, 303, 303, 404, 303]),
+        get("/settings/merges",                          [200, 200, 200, 303, 303, 200, 303]),
+        get("/settings/merges/{merge_id}/undo",          [200, 200, 403, 303, 303, 404, 303]),
+        post("/settings/merges/{merge_id}/undo", &[],    [303, 303, 403, 303, 303, 404, 303]),
         get("/settings/profile",                         [200, 200, 200, 303, 303, 200, 303]),
         post("/settings/profile", &[("name", "Name of-acme")],
                                                          [303, 303, 303, 303, 303, 303, 303]),
         post("/settings/profile/password", &[("present", "x"), ("password", OTHER)],
                                                          [422, 422, 422, 303, 303, 422, 303]),
         post("/settings/profile/sessions", &[],          [303, 303, 303, 303, 303, 303, 303]),
+        post("/settings/profile/sessions/{session}/end", &[],
+                                                         [404, 404, 404, 303, 303, 404, 303]),
+        post("/settings/profile/failures", &[],          [303, 303, 303, 303, 303, 303, 303]),
         // A client's own page. A member has none.
         get("/client/dashboard/success",                 [401, 401, 401, 200, 200, 401, 401]),
         get("/client/events",                            [401, 401, 401, 200, 200, 401, 401]),
@@ -179,8 +201,13 @@ pub(super) fn table() -> Vec<Row> {
                                                          [303, 303, 303, 303, 303, 404, 303]),
         post("/clients/{client_id}/launch-kit", &[("state", "viewed")],
                                                          [303, 303, 303, 303, 303, 404, 303]),
-        post("/clients/{client_id}/page", &[],           [303, 303, 303, 303, 303, 404, 303]),
-        post("/clients/{client_id}/link", &[],           [200, 200, 200, 303, 303, 404, 303]),
+        get("/clients/{client_id}/delete",               [200, 200, 403, 303, 303, 404, 303]),
+        post("/clients/{client_id}/delete", &[("keep_out", "maybe")],
+                                                         [422, 422, 403, 303, 303, 404, 303]),
+        get("/clients/{client_id}/preview",              [200, 200, 200, 303, 303, 404, 303]),
+        get("/clients/{client_id}/preview/events",       [200, 200, 200, 303, 303, 404, 303]),
+        get("/clients/{client_id}/link",                 [200, 200, 200, 303, 303, 404, 303]),
+        post("/clients/{client_id}/link", &[],           [303, 303, 303, 303, 303, 404, 303]),
         // Widgets bring a token, and no cookie counts; who gets what by it is in `web::widgets`.
         get("/widgets.js",                               [200, 200, 200, 200, 200, 200, 200]),
         get("/widgets/v1/style.css",                     [200, 200, 200, 200, 200, 200, 200]),
@@ -196,7 +223,9 @@ pub(super) fn table() -> Vec<Row> {
         get("/gallery/emails/{name}",                    [404, 404, 404, 303, 303, 404, 303]),
 
         // Last: they end the sessions of those above, of clients and of members.
-        post("/settings/keys/token-secret", &[],         [200, 200, 403, 303, 303, 200, 303]),
+        post("/clients/{client_id}/sign-out", &[],       [200, 200, 200, 303, 303, 404, 303]),
+        post("/client/sign-out", &[],                    [200, 200, 200, 200, 200, 200, 200]),
+        post("/settings/keys/token-secret", &[CONFIRMED], [303, 303, 403, 303, 303, 303, 303]),
         post("/sign-out", &[],                           [303, 303, 303, 303, 303, 303, 303]),
     ]
 }

@@ -31,9 +31,12 @@ pub(crate) struct ScoreBody {
     /// Points since `previous`.
     #[schema(example = 6)]
     change: Option<i64>,
-    /// The stored score it is compared with: the latest at least seven days older, else the oldest
-    /// at least a day older.
+    /// The stored score it is compared with, by the same model: the latest at least seven days older,
+    /// else the oldest at least a day older.
     previous: Option<PreviousScore>,
+    /// The instant of the score that it would be compared with, were that not made by a model that
+    /// counts feedback over other days.
+    incomparable: Option<Timestamp>,
     /// Percent of the weight that rests on measured data.
     #[schema(minimum = 0, maximum = 100, example = 85)]
     coverage: i64,
@@ -106,6 +109,7 @@ impl ScoreBody {
             previous: score
                 .previous
                 .map(|previous| PreviousScore { as_of: previous.as_of, overall: previous.overall }),
+            incomparable: score.incomparable,
             coverage: score.coverage,
             assumed,
             as_of: score.inputs.as_of,
@@ -153,6 +157,9 @@ struct EvidenceBody {
     /// The overall before its one rounding: exactly the sum of the contributions.
     #[schema(example = 7_205)]
     total_hundredths: i64,
+    /// Sum of the weights that count: 100, or less where components were left out.
+    #[schema(example = 100)]
+    weight_total_percent: i64,
     /// The facts that were counted.
     facts: ScoreFacts,
     /// The seven days before `as_of`.
@@ -171,10 +178,11 @@ struct ComponentEvidenceBody {
     /// 0–100.
     #[schema(example = 81)]
     points: i64,
-    /// Its share of the overall, after components without data were left out.
+    /// The model's weight, 0 when the component was left out for want of data. Its share of the overall
+    /// is `weight_percent / weight_total_percent`.
     #[schema(example = 25)]
     weight_percent: i64,
-    /// What it adds to the overall.
+    /// What it adds to the overall: `points × weight_percent / weight_total_percent`.
     #[schema(example = 2_025)]
     contribution_hundredths: i64,
     /// False when the points rest on the model's rule for missing data.
@@ -260,6 +268,7 @@ impl EvidenceBody {
         Self {
             components: evidence.components.into_iter().map(Into::into).collect(),
             total_hundredths: evidence.total_hundredths,
+            weight_total_percent: evidence.weight_total_percent,
             facts: inputs.into(),
             this_week: window(windows.this_week, windows.as_of),
             last_week: window(windows.last_week, windows.this_week),

@@ -21,8 +21,8 @@ use crate::api::{
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct WhichInstant {
-    /// The instant to compute the score for, RFC 3339; now when left out. Later events count for
-    /// nothing.
+    /// The instant to compute the score for, RFC 3339. Left out, it is the score that is shown
+    /// everywhere: as of the client's last event or the last local midnight, whichever is later.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:00Z")]
     as_of: Option<String>,
 }
@@ -33,7 +33,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Reads a client's score.
 ///
-/// Computed from its events when it is read, so it is never older than the last one, and not stored.
+/// Computed from its events when it is read, so it is never older than the last one.
 /// With the evidence from which every number follows, and what would raise it most. A client's token
 /// reads its own.
 #[utoipa::path(
@@ -47,10 +47,12 @@ async fn read_score(
     State(api): State<Api>,
     Params(which): Params<WhichInstant>,
 ) -> Result<Json<ExplainedScore>, Problem> {
-    let as_of = match &which.as_of {
-        Some(text) => instant("as_of", text)?,
-        None => api.mainstay.now(),
+    let explained = match &which.as_of {
+        Some(text) => {
+            let as_of = instant("as_of", text)?;
+            api.mainstay.score_as_of(asked.scope, &asked.client, as_of).await?
+        }
+        None => api.mainstay.shown_score(asked.scope, &asked.client).await?,
     };
-    let explained = api.mainstay.current_score(asked.scope, &asked.client, as_of).await?;
     Ok(Json(ExplainedScore::new(explained, &asked.client.external_id)))
 }

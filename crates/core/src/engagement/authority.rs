@@ -1,0 +1,87 @@
+//! Who vouches for a message, and what it may change because of that.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{
+    Event, EventError, EventType, ProfileField, ProfilePatch,
+    segment::{ClientsAre, Said},
+};
+
+/// How far back a write key may date a person's membership of an account.
+const MAX_MEMBERSHIP_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Who vouches for a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Authority {
+    /// The organization itself: its secret key, a member, the operator.
+    Organization,
+    /// A server that has a write key. The key may be public, so it adds and settles nothing.
+    WriteKey,
+    /// The client itself: its token, or a browser that has a write key.
+    Client,
+}
+
+impl Authority {
+    /// Reduces a message to what its sender may say. An e-mail address stays unconfirmed unless the
+    /// organization vouches for it. Of what a client says of itself, a high-value event is kept as
+    /// [`EventType::Custom`] unless `count_self_told`.
+    ///
+    /// # Errors
+    /// Names the field when the sender may not say this at all.
+    pub fn limit(
+        self,
+        mut said: Said,
+        (clients_are, count_self_told): (ClientsAre, bool),
+        received_at: Timestamp,
+    ) -> Result<Said, EventError> {
+        if self == Self::Organization {
+            return Ok(said);
+        }
+        match &mut said {
+            Said::Did(event) | Said::DidByPerson(event) | Said::DidByPersonOrClient(event) => {
+                if self == Self::Client {
+                    mark_self_told(event, count_self_told);
+                }
+            }
+            Said::Told(client) | Said::Grouped { client, .. } => {
+                leave_unconfirmed(&mut client.patch);
+            }
+            Said::Joined { client, .. } => {
+                if clients_are == ClientsAre::Groups {
+                    check_membership(client.at, received_at)?;
+                }
+                leave_unconfirmed(&mut client.patch);
+            }
+            Said::ToldOfPerson(_) | Said::Alias { .. } | Said::Nothing => {}
+        }
+        Ok(said)
+    }
+}
+
+fn mark_self_told(event: &mut Event, counts: bool) {
+    event.self_told = true;
+    if event.event_type.is_high_value() && !counts {
+        event.event_type = EventType::Custom;
+    }
+}
+
+fn leave_unconfirmed(patch: &mut ProfilePatch) {
+    if let Some(email) = patch.fields.remove(&ProfileField::Email) {
+        patch.fields.insert(ProfileField::UnconfirmedEmail, email);
+    }
+}
+
+/// A membership counts from its own time on. Dated far back, it would take everything that the person
+/// ever did to another account.
+fn check_membership(since: Timestamp, received_at: Timestamp) -> Result<(), EventError> {
+    if received_at.duration_since(since) <= MAX_MEMBERSHIP_AGE {
+        return Ok(());
+    }
+    Err(EventError::new(
+        "timestamp",
+        format!(
+            "{since} is more than 30 days ago; a write key moves a person to an account at most 30 days \
+             back, send an older membership with a secret key"
+        ),
+    ))
+}

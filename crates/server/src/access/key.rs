@@ -1,0 +1,171 @@
+//! Keys for programs.
+
+use jiff::{SignedDuration, Timestamp};
+use mainstay_core::id::{ApiKeyId, MemberId, OrganizationId};
+use mainstay_store::{ApiKey, KeyKind, KeySource, NewApiKey, Scope, Tx, new_id};
+
+use super::{Actor, hash_of, normal_email, prefix_of, random_secret};
+use crate::{Error, Mainstay, Result};
+
+/// Characters of a key that are kept in the clear to tell keys apart: the kind and four more.
+const PREFIX_CHARS: usize = 8;
+/// How long a member's token works: it stands for a person, and nobody looks after it.
+const MEMBER_TOKEN_TTL: SignedDuration = SignedDuration::from_hours(365 * 24);
+
+/// The keys of a new organization, shown this once.
+#[derive(Clone, Debug)]
+pub struct NewKeys {
+    /// `msk_…`.
+    pub secret_key: String,
+    /// `mwk_…`.
+    pub write_key: String,
+}
+
+/// A key that was just made, shown this once.
+#[derive(Clone, Debug)]
+pub struct CreatedKey {
+    /// Its id, to revoke it by.
+    pub id: ApiKeyId,
+    /// Its text.
+    pub key: String,
+    /// What it opens.
+    pub kind: KeyKind,
+    /// Where it is used, for a write key.
+    pub source: Option<KeySource>,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
+}
+
+async fn create_key(
+    tx: &mut Tx,
+    kind: KeyKind,
+    member: Option<MemberId>,
+    source: Option<KeySource>,
+    now: Timestamp,
+) -> Result<CreatedKey> {
+    let key = format!("{}{}", prefix_of(kind), random_secret());
+    let id: ApiKeyId = new_id(now);
+    let expires_at = match kind {
+        KeyKind::Member => now.checked_add(MEMBER_TOKEN_TTL).ok(),
+        KeyKind::Secret | KeyKind::Write => None,
+    };
+    let prefix = key[..PREFIX_CHARS].to_owned();
+    let new = NewApiKey { id, kind, hash: hash_of(&key), prefix, member, expires_at, source };
+    tx.create_api_key(&new, now).await?;
+    Ok(CreatedKey { id, key, kind, source, expires_at })
+}
+
+pub(crate) async fn create_first_keys(tx: &mut Tx, now: Timestamp) -> Result<NewKeys> {
+    Ok(NewKeys {
+        secret_key: create_key(tx, KeyKind::Secret, None, None, now).await?.key,
+        write_key: create_key(tx, KeyKind::Write, None, Some(KeySource::Server), now).await?.key,
+    })
+}
+
+impl Mainstay {
+    /// Makes a key. A member's key needs the member's address, the others have none. A write key is for
+    /// servers.
+    ///
+    /// # Errors
+    /// When the member is missing, unknown or superfluous, or above whoever asks.
+    pub async fn create_key(
+        &self,
+        by: impl Into<Actor>,
+        kind: KeyKind,
+        member_email: Option<&str>,
+    ) -> Result<CreatedKey> {
+        self.create_key_for(by, kind, member_email, None).await
+    }
+
+    /// The same, with where a write key is used; the other kinds have no source.
+    ///
+    /// # Errors
+    /// When the member or the source is missing, unknown or superfluous, or the member above whoever asks.
+    pub async fn create_key_for(
+        &self,
+        by: impl Into<Actor>,
+        kind: KeyKind,
+        member_email: Option<&str>,
+        source: Option<KeySource>,
+    ) -> Result<CreatedKey> {
+        let source = match (kind, source) {
+            (KeyKind::Write, source) => Some(source.unwrap_or_default()),
+            (_, None) => None,
+            (_, Some(_)) => {
+                return Err(Error::invalid(
+                    "source",
+                    format!("does not go with a {kind} key; leave it out"),
+                ));
+            }
+        };
+        let by = by.into();
+        let mut tx = self.store().begin(by.scope()).await?;
+        let member = match (kind, member_email) {
+            (KeyKind::Member, Some(email)) => {
+                let email = normal_email(email);
+                let members = tx.members().await?;
+                let found = members.into_iter().find(|member| member.email == email);
+                let member = found.ok_or(Error::NotFound {
+                    what: "member",
+                    id: email,
+                    remedy: "add it first: mainstay member add, or POST /api/v1/members",
+                })?;
+                by.check_may_manage(member.role)?;
+                Some(member.id)
+            }
+            (KeyKind::Member, None) => {
+                return Err(Error::invalid(
+                    "member",
+                    "is missing; a member key needs a member's e-mail address",
+                ));
+            }
+            (_, Some(_)) => {
+                return Err(Error::invalid(
+                    "member",
+                    format!("does not go with a {kind} key; leave it out"),
+                ));
+            }
+            (_, None) => None,
+        };
+        let created = create_key(&mut tx, kind, member, source, self.now()).await?;
+        tx.commit().await?;
+        let (organization, key) = (by.organization(), created.id);
+        tracing::info!(%organization, %by, %key, %kind, ?member, "a key was made");
+        Ok(created)
+    }
+
+    /// An organization's keys, newest first.
+    pub async fn keys(&self, organization: OrganizationId) -> Result<Vec<ApiKey>> {
+        self.keys_in(Scope::Service(organization)).await
+    }
+
+    /// The same as somebody sees them.
+    pub async fn keys_in(&self, scope: Scope) -> Result<Vec<ApiKey>> {
+        Ok(self.store().read(scope).await?.api_keys().await?)
+    }
+
+    /// Makes a key open nothing any more, from the next request on.
+    ///
+    /// # Errors
+    /// [`Error::NotFound`] when there is no such open key; [`Error::Forbidden`] when it belongs to
+    /// somebody above whoever asks.
+    pub async fn revoke_key(&self, by: impl Into<Actor>, key: ApiKeyId) -> Result<()> {
+        let by = by.into();
+        let mut tx = self.store().begin(by.scope()).await?;
+        let found = tx.api_keys().await?.into_iter().find(|one| one.id == key);
+        if let Some(member) = found.and_then(|found| found.member) {
+            by.check_may_manage(super::member::find_member(&mut tx, member).await?.role)?;
+        }
+        if !tx.revoke_api_key(key, self.now()).await? {
+            return Err(Error::NotFound {
+                what: "open key",
+                id: key.to_string(),
+                remedy: "GET /api/v1/keys lists them with their ids",
+            });
+        }
+        tx.commit().await?;
+        self.callers().clear();
+        tracing::info!(organization = %by.organization(), %by, %key, "a key was revoked");
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Work of small steps, each a transaction of its own, that goes on beside everything else.
+
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Duration, MissedTickBehavior, interval},
+};
+
+use crate::{Mainstay, Result, supervise::OnPanic};
+
+/// How often it is looked whether there is something to go on with.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+/// Takes steps in the background until `stop` is set. A step returns whether there is more to do.
+pub(crate) fn start<Step, Stepping>(
+    mainstay: &Mainstay,
+    name: &'static str,
+    stop: watch::Receiver<bool>,
+    take: Step,
+) -> JoinHandle<()>
+where
+    Step: Fn(Mainstay) -> Stepping + Copy + Send + Sync + 'static,
+    Stepping: Future<Output = Result<bool>> + Send + 'static,
+{
+    let services = mainstay.clone();
+    mainstay
+        .supervisor()
+        .spawn(name, OnPanic::Restart, move || run(services.clone(), name, stop.clone(), take))
+}
+
+async fn run<Step, Stepping>(
+    mainstay: Mainstay,
+    name: &'static str,
+    mut stop: watch::Receiver<bool>,
+    take: Step,
+) where
+    Step: Fn(Mainstay) -> Stepping,
+    Stepping: Future<Output = Result<bool>>,
+{
+    let mut ticks = interval(INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = stop.wait_for(|stop| *stop) => return,
+            _ = ticks.tick() => {}
+        }
+        mainstay.supervisor().pass(name);
+        loop {
+            match take(mainstay.clone()).await {
+                Ok(true) if !*stop.borrow() => {}
+                Ok(_) => break,
+                Err(error) => {
+                    tracing::error!(background = name, %error, "no step was taken; it is tried again");
+                    break;
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,1 @@
+ALTER TABLE client_merges DROP COLUMN of_visitor;

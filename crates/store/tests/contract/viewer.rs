@@ -1,0 +1,135 @@
+//! The role that sees everything of its organization and changes nothing.
+
+use mainstay_core::id::{MemberId, OrganizationId};
+use mainstay_store::{
+    AlertFilter, NewMember, Role, Scope, StaffTaskFilter, Store, StoreError, TENANT_TABLES,
+};
+use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
+
+use crate::{
+    fixtures::{client, found, fresh, now, organization},
+    harness::Database,
+    isolation::filled,
+    organizations::everything,
+};
+
+/// The newest migration that does not know the role.
+const WITHOUT_VIEWER: i64 = 43;
+
+async fn member(store: &Store, organization: OrganizationId, role: Role) -> MemberId {
+    let id = fresh();
+    let new = NewMember { id, email: format!("{role}@x.org"), name: role.to_string(), role };
+    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
+    tx.create_member(&new, now()).await.unwrap();
+    tx.commit().await.unwrap();
+    id
+}
+
+on_both_databases!(a_viewer_reads_what_staff_read, async |store| {
+    let ours = filled(store, "UTC").await;
+    let ada = found(store, ours, "ada").await;
+    let mut staff = store.read(Scope::Member(ours, Role::Staff)).await.unwrap();
+    let mut viewer = store.read(Scope::Member(ours, Role::Viewer)).await.unwrap();
+    macro_rules! same {
+        ($($query:ident($($argument:expr),*)),+ $(,)?) => {$(
+            let seen = viewer.$query($($argument),*).await.unwrap();
+            assert!(!seen.is_empty(), stringify!($query));
+            assert_eq!(seen, staff.$query($($argument),*).await.unwrap(), stringify!($query));
+        )+};
+    }
+    same!(
+        members(),
+        clients(None, 100),
+        tasks(ada.id),
+        notes(ada.id, 100),
+        feedback(ada.id, 100),
+        client_insights(ada.id, now(), true),
+        alerts(&AlertFilter::default(), 100),
+        staff_tasks(&StaffTaskFilter::default(), 100),
+        client_emails(ada.id, 100),
+        playbooks(),
+        job_runs(None, 100),
+        event_names(),
+    );
+    assert_eq!(viewer.organization().await.unwrap().id, ours);
+    assert_eq!(viewer.api_keys().await.unwrap(), staff.api_keys().await.unwrap());
+});
+
+on_both_databases!(nothing_is_written_on_behalf_of_a_viewer, async |store| {
+    let ours = organization(store, "UTC").await;
+    for role in Role::ALL {
+        let begun = store.begin(Scope::Member(ours, role)).await;
+        if role == Role::Viewer {
+            assert!(matches!(begun, Err(StoreError::MayNotWrite)));
+        } else {
+            assert!(begun.is_ok(), "{role}");
+        }
+    }
+});
+
+#[tokio::test]
+#[ignore = "needs PostgreSQL: ./check starts one"]
+async fn postgres_refuses_what_a_viewer_writes_even_if_the_server_does_not() {
+    let database = Database::postgres().await;
+    let ours = filled(&database, "UTC").await;
+    let before = everything(&database, ours).await;
+    let mut connection = database.application_connection().await;
+    let settings = format!(
+        "SET LOCAL mainstay.role = 'viewer'; SET LOCAL mainstay.organization_id = '{ours}'"
+    );
+    for table in std::iter::once("organizations").chain(TENANT_TABLES) {
+        let key = if table == "organizations" { "id" } else { "organization_id" };
+        for sql in [
+            format!("UPDATE {table} SET {key} = {key}"),
+            format!("DELETE FROM {table}"),
+            format!(
+                "INSERT INTO {table} SELECT * FROM jsonb_populate_record(NULL::{table}, \
+                 jsonb_build_object('{key}', '{ours}'))"
+            ),
+        ] {
+            let mut tx = connection.begin().await.unwrap();
+            tx.execute(sqlx::raw_sql(AssertSqlSafe(settings.clone()))).await.unwrap();
+            let inserts = sql.starts_with("INSERT");
+            match tx.execute(AssertSqlSafe(sql.clone())).await {
+                // A policy hides the rows from a statement that would change them.
+                Ok(done) => assert!(!inserts && done.rows_affected() == 0, "{sql}"),
+                Err(error) => {
+                    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+                    assert_eq!(code.as_deref(), Some("42501"), "{sql}: {error}");
+                }
+            }
+            tx.rollback().await.unwrap();
+        }
+    }
+    connection.close().await.unwrap();
+    assert_eq!(everything(&database, ours).await, before);
+    database.close().await;
+}
+
+on_both_databases!(an_older_version_finds_no_viewer_and_everybody_else, async |store| {
+    let ours = organization(store, "UTC").await;
+    for role in [Role::Owner, Role::Admin, Role::Staff] {
+        member(store, ours, role).await;
+    }
+    let viewer = member(store, ours, Role::Viewer).await;
+    let ada = client(store, ours, "ada", "2026-05-01").await.id;
+    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+    tx.set_client_owner(ada, Some(viewer)).await.unwrap();
+    tx.set_password(viewer, "$argon2id$", now()).await.unwrap();
+    tx.commit().await.unwrap();
+
+    store.rollback(Some(WITHOUT_VIEWER)).await.unwrap();
+    let roles = "SELECT role FROM members ORDER BY role";
+    assert_eq!(store.texts(roles).await, ["admin", "owner", "staff"]);
+    for nothing in [
+        "SELECT COUNT(*) FROM clients WHERE owner_member_id IS NOT NULL",
+        "SELECT COUNT(*) FROM member_passwords",
+    ] {
+        assert_eq!(store.number(nothing).await, 0, "{nothing}");
+    }
+    store.migrate().await.unwrap();
+    assert_eq!(store.texts(roles).await, ["admin", "owner", "staff"]);
+    member(store, ours, Role::Viewer).await;
+    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
+    assert!(tx.members().await.unwrap().iter().any(|member| member.role == Role::Viewer));
+});
