@@ -33,8 +33,13 @@ pub enum Error {
     #[error("{0}")]
     Forbidden(String),
     /// It is there already, or no longer in a state for this.
-    #[error("{0}")]
-    Conflict(String),
+    #[error("{}{reason}", field.map(|field| format!("{field}: ")).unwrap_or_default())]
+    Conflict {
+        /// The field that it is about, by its name in the API, if it is about one.
+        field: Option<&'static str>,
+        /// What is in the way, and what to do.
+        reason: String,
+    },
     /// More is waiting to be stored than memory should hold.
     #[error("too many events are waiting to be stored; send this again in {retry_after_seconds} s")]
     Busy {
@@ -74,6 +79,16 @@ impl Error {
         Self::Invalid { field: field.into(), reason: reason.into() }
     }
 
+    /// Something in the way that is about no one field.
+    pub fn conflict(reason: impl Into<String>) -> Self {
+        Self::Conflict { field: None, reason: reason.into() }
+    }
+
+    /// Something in the way of one field.
+    pub fn conflict_in(field: &'static str, reason: impl Into<String>) -> Self {
+        Self::Conflict { field: Some(field), reason: reason.into() }
+    }
+
     /// There is no such client.
     pub fn no_client(external_id: &str) -> Self {
         Self::NotFound {
@@ -98,20 +113,16 @@ impl From<PlaybookError> for Error {
 
 impl From<FeedbackError> for Error {
     fn from(error: FeedbackError) -> Self {
-        let text = error.to_string();
-        let (field, reason) = text.split_once(": ").unwrap_or(("rating", &text));
-        Self::invalid(field, reason)
+        Self::invalid(error.field(), error.to_string())
     }
 }
 
 impl From<ActionError> for Error {
     fn from(error: ActionError) -> Self {
-        let text = error.to_string();
-        if matches!(error, ActionError::NotOpen { .. } | ActionError::ConditionEnded) {
-            return Self::Conflict(text);
+        match error.field() {
+            Some(field) => Self::invalid(field, error.to_string()),
+            None => Self::conflict(error.to_string()),
         }
-        let (field, reason) = text.split_once(": ").unwrap_or(("until", &text));
-        Self::invalid(field, reason)
     }
 }
 

@@ -25,6 +25,7 @@ mod limit;
 pub mod live;
 pub mod notice;
 pub mod organization;
+mod paging;
 pub mod playbook;
 pub mod portfolio;
 mod private_file;

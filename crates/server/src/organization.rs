@@ -127,10 +127,10 @@ impl Mainstay {
         })
         .await
         .map_err(|error| match error {
-            StoreError::Taken(_) => Error::Conflict(format!(
-                "slug: {:?} is already taken; choose another one",
-                create.slug
-            )),
+            StoreError::Taken(_) => Error::conflict_in(
+                "slug",
+                format!("{:?} is already taken; choose another one", create.slug),
+            ),
             other => other.into(),
         })?;
         tx.commit().await?;
@@ -229,7 +229,7 @@ impl Mainstay {
     /// [`Error::Conflict`] when the organization is not sample data.
     pub async fn delete_sample_organization(&self, organization: &Organization) -> Result<()> {
         if !organization.sample {
-            return Err(Error::Conflict(format!(
+            return Err(Error::conflict(format!(
                 "organization {:?} is not sample data and is left alone; rename it or use another \
                  database",
                 organization.slug
@@ -318,9 +318,10 @@ impl Mainstay {
             remedy: "GET /api/v1/score-models lists them",
         })?;
         if version == context.organization.model_version {
-            return Err(Error::Conflict(format!(
-                "version: {version} is in force already; nothing was changed"
-            )));
+            return Err(Error::conflict_in(
+                "version",
+                format!("{version} is in force already; nothing was changed"),
+            ));
         }
         self.publish_score_model(scope, &stored.model).await
     }

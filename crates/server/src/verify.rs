@@ -64,10 +64,10 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let context = Context::load(&mut tx).await?;
         if context.organization.zone_change_since.is_some() {
-            return Err(Error::Conflict(
-                "time_zone: activity is being moved to the days of another time zone; verify again when \
-                 that is done (a running server does it)"
-                    .to_owned(),
+            return Err(Error::conflict_in(
+                "time_zone",
+                "activity is being moved to the days of another time zone; verify again when \
+                 that is done (a running server does it)",
             ));
         }
         let mut report = VerifyReport::default();

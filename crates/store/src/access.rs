@@ -153,7 +153,7 @@ pub struct FoundKey {
     pub expires_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct MemberRow {
     id: Uuid,
     email: String,
@@ -252,7 +252,7 @@ impl Tx {
 
     /// The organization's keys, newest first.
     pub async fn api_keys(&mut self) -> Result<Vec<ApiKey>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             id: Uuid,
             kind: String,

@@ -54,7 +54,7 @@ pub struct NoticedAlert {
     pub opened_at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NewsRow {
     alert_id: Uuid,
     client_id: Uuid,
@@ -82,7 +82,7 @@ impl From<NewsRow> for (News, String) {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct NoticedRow {
     id: Uuid,
     external_id: String,

@@ -17,6 +17,7 @@ use crate::{
     },
     lock::Lock,
     pool::new_id,
+    profile::{ProfileRow, profile_columns},
 };
 
 /// A customer of the organization.
@@ -174,16 +175,12 @@ impl ClientIds {
     }
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct ClientRow {
     id: Uuid,
     external_id: String,
-    name: Option<String>,
-    email: Option<String>,
-    unconfirmed_email: Option<String>,
-    plan: Option<String>,
-    group_id: Option<String>,
-    traits: Json<Map<String, Value>>,
+    #[sqlx(flatten)]
+    profile: ProfileRow,
     created_at: Instant,
     owner_member_id: Option<Uuid>,
 }
@@ -193,14 +190,7 @@ impl From<ClientRow> for Client {
         Self {
             id: row.id.into(),
             external_id: row.external_id,
-            profile: Profile {
-                name: row.name,
-                email: row.email,
-                unconfirmed_email: row.unconfirmed_email,
-                plan: row.plan,
-                group_id: row.group_id,
-                traits: row.traits.0,
-            },
+            profile: row.profile.into(),
             created_at: row.created_at.0,
             owner: row.owner_member_id.map(Into::into),
         }
@@ -216,9 +206,13 @@ impl Tx {
         let row = fetch_optional!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, unconfirmed_email, plan, group_id, traits, \
-             created_at, owner_member_id FROM clients WHERE organization_id = $1 AND (external_id = $2 OR id = \
-             (SELECT client_id FROM client_aliases WHERE organization_id = $1 AND external_id = $2))",
+            concat!(
+                "SELECT id, external_id, ",
+                profile_columns!(),
+                ", created_at, owner_member_id FROM clients \
+                 WHERE organization_id = $1 AND (external_id = $2 OR id = (SELECT client_id \
+                 FROM client_aliases WHERE organization_id = $1 AND external_id = $2))"
+            ),
             self.scope.organization_uuid(),
             &*external_id
         )?;
@@ -241,9 +235,12 @@ impl Tx {
         let rows = fetch_all!(
             self,
             ClientRow,
-            "SELECT id, external_id, name, email, unconfirmed_email, plan, group_id, traits, \
-             created_at, owner_member_id FROM clients WHERE organization_id = $1 AND external_id > $2 \
-             ORDER BY external_id LIMIT $3",
+            concat!(
+                "SELECT id, external_id, ",
+                profile_columns!(),
+                ", created_at, owner_member_id FROM clients \
+                 WHERE organization_id = $1 AND external_id > $2 ORDER BY external_id LIMIT $3"
+            ),
             self.scope.organization_uuid(),
             after.unwrap_or_default(),
             limit

@@ -142,7 +142,7 @@ pub struct EmailEvent {
 /// How many mails there are in a state.
 pub type EmailCounts = Vec<(EmailState, i64)>;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     external_id: String,
@@ -161,7 +161,7 @@ struct Row {
     clicked_at: Option<Instant>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct WholeRow {
     #[sqlx(flatten)]
     row: Row,

@@ -78,7 +78,7 @@ pub struct AlertChange<'a> {
 /// An episode whose condition has not ended, with its client.
 pub type LiveEpisode = (ClientId, Episode);
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct Row {
     id: Uuid,
     pub(crate) client_id: Uuid,
@@ -95,7 +95,7 @@ pub(crate) struct Row {
     ending: Option<String>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct AlertRow {
     external_id: String,
     client_name: Option<String>,

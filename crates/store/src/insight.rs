@@ -77,7 +77,7 @@ pub struct PeriodInsight {
     pub message: String,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     client_id: Uuid,

@@ -170,7 +170,7 @@ pub struct LastPeriod {
     pub period: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     job: String,

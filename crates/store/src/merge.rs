@@ -161,7 +161,7 @@ pub enum MergeRequest {
     Known,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct MergeRow {
     id: Uuid,
     previous_id: String,

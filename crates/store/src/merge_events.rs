@@ -27,7 +27,7 @@ const FIRST_DAY: Date = Date::constant(1999, 12, 30);
 
 /// A message that is moved: when it happened, its id and its own timestamp, what it counts as, and
 /// whether the client that stays has the same one.
-#[derive(Clone, Debug, sqlx::FromRow)]
+#[derive(Clone, Debug, sqlx_macros::FromRow)]
 struct Moved {
     occurred_at: Instant,
     message_id: String,

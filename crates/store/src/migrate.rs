@@ -11,8 +11,8 @@ use crate::{
     pool::{Pools, Store},
 };
 
-static SQLITE_MIGRATIONS: Migrator = sqlx::migrate!("migrations/sqlite");
-static POSTGRES_MIGRATIONS: Migrator = sqlx::migrate!("migrations/postgres");
+static SQLITE_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/sqlite");
+static POSTGRES_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/postgres");
 
 /// The table in which sqlx keeps which migrations ran.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
@@ -226,7 +226,7 @@ impl Store {
 
 /// What the login role may do, as far as migrations need it.
 #[expect(clippy::struct_excessive_bools, reason = "each is a column of the query")]
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Privileges {
     /// Quoted, as statements name it.
     login: String,

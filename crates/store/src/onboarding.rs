@@ -114,7 +114,7 @@ pub struct Feedback {
 /// A rating to be kept.
 pub type NewFeedback = Feedback;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct TaskRow {
     client_id: Uuid,
     id: Uuid,
@@ -345,7 +345,7 @@ impl Tx {
 
     /// A client's latest ratings, newest first.
     pub async fn feedback(&mut self, client: ClientId, limit: i64) -> Result<Vec<Feedback>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             id: Uuid,
             kind: String,

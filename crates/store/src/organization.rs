@@ -113,7 +113,7 @@ macro_rules! select_organizations {
     };
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct OrganizationRow {
     id: Uuid,
     slug: String,

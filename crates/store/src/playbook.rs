@@ -100,7 +100,7 @@ pub struct PlaybookRun {
     pub recovered_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct PlaybookRow {
     id: Uuid,
     enabled: bool,
@@ -109,7 +109,7 @@ struct PlaybookRow {
     changed_at: Instant,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct RunRow {
     id: Uuid,
     playbook_id: Uuid,
@@ -340,7 +340,7 @@ impl Tx {
         playbook: PlaybookId,
         limit: i64,
     ) -> Result<Vec<(PlaybookRun, ResolvedClient, String)>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             external_id: String,
             created_at: Instant,

@@ -87,7 +87,7 @@ struct Shown {
     last: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct ScoreRow {
     client_id: Uuid,
     as_of: Instant,
@@ -99,7 +99,7 @@ struct ScoreRow {
     inputs: Json<Shown>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct ClientRow {
     id: Uuid,
     external_id: String,

@@ -18,7 +18,8 @@ use crate::{
 /// Why a message's part about a profile was refused, of each message in its order.
 pub type ProfileRefusals = Vec<Option<EventError>>;
 
-#[derive(sqlx::FromRow)]
+/// The columns of a profile, for every row that holds one.
+#[derive(sqlx_macros::FromRow)]
 pub(crate) struct ProfileRow {
     name: Option<String>,
     email: Option<String>,
@@ -26,21 +27,48 @@ pub(crate) struct ProfileRow {
     plan: Option<String>,
     group_id: Option<String>,
     traits: Json<Map<String, Value>>,
+}
+
+/// The columns of [`ProfileRow`] in a table of clients.
+macro_rules! profile_columns {
+    () => {
+        "name, email, unconfirmed_email, plan, group_id, traits"
+    };
+}
+pub(crate) use profile_columns;
+
+/// The same of a person or a group, which have no account and whose address needs no confirmation.
+macro_rules! related_columns {
+    () => {
+        "name, email, CAST(NULL AS TEXT) AS unconfirmed_email, plan, \
+         CAST(NULL AS TEXT) AS group_id, traits"
+    };
+}
+
+impl From<ProfileRow> for Profile {
+    fn from(row: ProfileRow) -> Self {
+        Self {
+            name: row.name,
+            email: row.email,
+            unconfirmed_email: row.unconfirmed_email,
+            plan: row.plan,
+            group_id: row.group_id,
+            traits: row.traits.0,
+        }
+    }
+}
+
+#[derive(sqlx_macros::FromRow)]
+pub(crate) struct TimedProfileRow {
+    #[sqlx(flatten)]
+    profile: ProfileRow,
     profile_times: Json<ProfileTimes>,
     told_at: Option<Instant>,
 }
 
-impl ProfileRow {
+impl TimedProfileRow {
     pub(crate) fn into_parts(self) -> (Profile, ProfileTimes) {
-        let profile = Profile {
-            name: self.name,
-            email: self.email,
-            unconfirmed_email: self.unconfirmed_email,
-            plan: self.plan,
-            group_id: self.group_id,
-            traits: self.traits.0,
-        };
-        (profile, self.profile_times.0)
+        (self.profile.into(), self.profile_times.0)
     }
 }
 
@@ -116,12 +144,16 @@ impl Tx {
     }
 
     /// A client's profile. An update, because that takes the row's lock: nobody else's word is lost.
-    pub(crate) async fn locked_profile(&mut self, client: ClientId) -> Result<ProfileRow> {
+    pub(crate) async fn locked_profile(&mut self, client: ClientId) -> Result<TimedProfileRow> {
         fetch_one!(
             self,
-            ProfileRow,
-            "UPDATE clients SET told_at = told_at WHERE organization_id = $1 AND id = $2 \
-             RETURNING name, email, unconfirmed_email, plan, group_id, traits, profile_times, told_at",
+            TimedProfileRow,
+            concat!(
+                "UPDATE clients SET told_at = told_at WHERE organization_id = $1 AND id = $2 \
+                 RETURNING ",
+                profile_columns!(),
+                ", profile_times, told_at"
+            ),
             self.scope.organization_uuid(),
             client.uuid()
         )
@@ -191,14 +223,16 @@ impl Tx {
         let first = changes.iter().map(|(_, change)| change.at).min().unwrap_or_default();
         let row = fetch_one!(
             self,
-            ProfileRow,
-            "INSERT INTO related_profiles \
-             (organization_id, kind, external_id, traits, profile_times, told_at) \
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organization_id, kind, external_id) \
-             DO UPDATE SET told_at = CASE WHEN excluded.told_at < related_profiles.told_at \
-             THEN excluded.told_at ELSE related_profiles.told_at END \
-             RETURNING name, email, plan, CAST(NULL AS TEXT) AS group_id, CAST(NULL AS TEXT) AS unconfirmed_email, traits, profile_times, \
-             told_at",
+            TimedProfileRow,
+            concat!(
+                "INSERT INTO related_profiles \
+                 (organization_id, kind, external_id, traits, profile_times, told_at) \
+                 VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT (organization_id, kind, external_id) \
+                 DO UPDATE SET told_at = CASE WHEN excluded.told_at < related_profiles.told_at \
+                 THEN excluded.told_at ELSE related_profiles.told_at END RETURNING ",
+                related_columns!(),
+                ", profile_times, told_at"
+            ),
             organization,
             kind.as_str(),
             id,
@@ -235,14 +269,17 @@ impl Tx {
         let row = fetch_optional!(
             self,
             ProfileRow,
-            "SELECT name, email, plan, CAST(NULL AS TEXT) AS group_id, CAST(NULL AS TEXT) AS unconfirmed_email, traits, profile_times, \
-             told_at FROM related_profiles \
-             WHERE organization_id = $1 AND kind = $2 AND external_id = $3",
+            concat!(
+                "SELECT ",
+                related_columns!(),
+                " FROM related_profiles \
+                 WHERE organization_id = $1 AND kind = $2 AND external_id = $3"
+            ),
             self.scope.organization_uuid(),
             kind.as_str(),
             external_id
         )?;
-        Ok(row.map(|row| row.into_parts().0))
+        Ok(row.map(Into::into))
     }
 
     /// The people who belong to a client now, in the order of their ids, from the one after `after`.

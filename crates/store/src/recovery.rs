@@ -19,7 +19,7 @@ use crate::{
 /// What the clients of a chunk have not recovered from.
 type Setbacks<Id> = HashMap<ClientId, Vec<(Id, Setback)>>;
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct AlertRow {
     id: Uuid,
     client_id: Uuid,
@@ -29,7 +29,7 @@ struct AlertRow {
     score_before: Option<i64>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct TallyRow {
     opened: i64,
     acted_on: i64,
@@ -145,7 +145,7 @@ impl Tx {
         since: Timestamp,
         undecided_after: Timestamp,
     ) -> Result<Vec<(AlertType, Tally)>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             alert_type: String,
             #[sqlx(flatten)]
@@ -182,7 +182,7 @@ impl Tx {
         since: Timestamp,
         undecided_after: Timestamp,
     ) -> Result<HashMap<PlaybookId, Tally>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             playbook_id: Uuid,
             #[sqlx(flatten)]

@@ -199,7 +199,7 @@ impl Tx {
 
     /// Whose session this is. System scope.
     pub async fn find_session(&mut self, hash: [u8; 32]) -> Result<Option<FoundSession>> {
-        #[derive(sqlx::FromRow)]
+        #[derive(sqlx_macros::FromRow)]
         struct Row {
             organization_id: Uuid,
             #[sqlx(flatten)]

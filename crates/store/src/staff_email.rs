@@ -57,7 +57,7 @@ pub struct StaffEmail {
     pub attempts: i64,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     member_id: Uuid,

@@ -73,7 +73,7 @@ pub struct StaffTaskFilter {
     pub after: Option<DuePlace>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     client_id: Uuid,

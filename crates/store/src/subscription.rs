@@ -58,7 +58,7 @@ pub struct Suppression {
     pub at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct SubscriberRow {
     id: Uuid,
     created_at: Instant,

@@ -93,7 +93,7 @@ pub struct TransactionalEmail {
     pub sent_at: Option<Timestamp>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     kind: String,

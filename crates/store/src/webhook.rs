@@ -83,7 +83,7 @@ pub struct WebhookPatch {
     pub ignores_quiet_hours: Option<bool>,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     kind: String,

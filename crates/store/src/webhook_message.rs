@@ -105,7 +105,7 @@ pub struct Told {
     pub at: Timestamp,
 }
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     id: Uuid,
     endpoint_id: Uuid,

@@ -50,6 +50,10 @@ pub enum ProfileField {
 }
 
 impl ProfileField {
+    /// Every field.
+    pub const ALL: [Self; 5] =
+        [Self::Name, Self::Email, Self::UnconfirmedEmail, Self::Plan, Self::Group];
+
     /// The field by its name in Segment's API.
     const fn segment_name(self) -> &'static str {
         match self {
@@ -94,16 +98,9 @@ impl ProfileTimes {
     /// The stamps of a profile that was all told at one instant, by nobody's message.
     pub fn all_at(profile: &Profile, at: Timestamp) -> Self {
         let stamp = Stamp::new(at, "");
-        let fields = [
-            (ProfileField::Name, &profile.name),
-            (ProfileField::Email, &profile.email),
-            (ProfileField::UnconfirmedEmail, &profile.unconfirmed_email),
-            (ProfileField::Plan, &profile.plan),
-            (ProfileField::Group, &profile.group_id),
-        ];
-        let told = fields.into_iter().filter(|(_, value)| value.is_some());
+        let set = ProfileField::ALL.into_iter().filter(|field| profile.field(*field).is_some());
         Self {
-            fields: told.map(|(field, _)| (field, stamp.clone())).collect(),
+            fields: set.map(|field| (field, stamp.clone())).collect(),
             traits: profile.traits.keys().map(|name| (name.clone(), stamp.clone())).collect(),
         }
     }
@@ -159,6 +156,27 @@ impl ProfileChange {
 }
 
 impl Profile {
+    /// The value of a field.
+    pub const fn field(&self, field: ProfileField) -> Option<&String> {
+        match field {
+            ProfileField::Name => self.name.as_ref(),
+            ProfileField::Email => self.email.as_ref(),
+            ProfileField::UnconfirmedEmail => self.unconfirmed_email.as_ref(),
+            ProfileField::Plan => self.plan.as_ref(),
+            ProfileField::Group => self.group_id.as_ref(),
+        }
+    }
+
+    const fn field_mut(&mut self, field: ProfileField) -> &mut Option<String> {
+        match field {
+            ProfileField::Name => &mut self.name,
+            ProfileField::Email => &mut self.email,
+            ProfileField::UnconfirmedEmail => &mut self.unconfirmed_email,
+            ProfileField::Plan => &mut self.plan,
+            ProfileField::Group => &mut self.group_id,
+        }
+    }
+
     /// The address to show: the confirmed one, else what a write key told.
     pub fn known_email(&self) -> Option<&str> {
         self.email.as_deref().or(self.unconfirmed_email.as_deref())
@@ -223,16 +241,11 @@ impl Profile {
     /// Takes in all that is known of another profile, as if each message had told it of this one.
     pub fn join(&mut self, times: &mut ProfileTimes, other: &Self, other_times: &ProfileTimes) {
         let unstamped = Stamp(i64::MIN, String::new());
-        for (field, value) in [
-            (ProfileField::Name, &other.name),
-            (ProfileField::Email, &other.email),
-            (ProfileField::UnconfirmedEmail, &other.unconfirmed_email),
-            (ProfileField::Plan, &other.plan),
-            (ProfileField::Group, &other.group_id),
-        ] {
+        for field in ProfileField::ALL {
+            let value = other.field(field);
             let stamp = other_times.fields.get(&field);
             if stamp.is_some() || value.is_some() {
-                self.take_field(field, value.as_ref(), stamp.unwrap_or(&unstamped), times);
+                self.take_field(field, value, stamp.unwrap_or(&unstamped), times);
             }
         }
         let names = other_times.traits.keys().chain(other.traits.keys());
@@ -249,13 +262,7 @@ impl Profile {
         stamp: &Stamp,
         times: &mut ProfileTimes,
     ) {
-        let known = match field {
-            ProfileField::Name => &mut self.name,
-            ProfileField::Email => &mut self.email,
-            ProfileField::UnconfirmedEmail => &mut self.unconfirmed_email,
-            ProfileField::Plan => &mut self.plan,
-            ProfileField::Group => &mut self.group_id,
-        };
+        let known = self.field_mut(field);
         // Of two values with the same stamp, the greater one counts: any rule will do that does not
         // depend on the order of arrival.
         if (times.fields.get(&field), known.as_ref()) < (Some(stamp), value) {

@@ -65,7 +65,7 @@ pub enum ActionError {
     )]
     ConditionEnded,
     /// The end of a snooze lies behind.
-    #[error("until: {until} is not after now ({now}); send a time in the next 90 days")]
+    #[error("{until} is not after now ({now}); send a time in the next 90 days")]
     SnoozePast {
         /// What was asked for.
         until: Timestamp,
@@ -74,7 +74,7 @@ pub enum ActionError {
     },
     /// The end of a snooze lies too far ahead.
     #[error(
-        "until: {until} is more than 90 days ahead; the latest is {latest}, or dismiss the alert to \
+        "{until} is more than 90 days ahead; the latest is {latest}, or dismiss the alert to \
          keep it quiet until its condition ends"
     )]
     SnoozeTooLong {
@@ -83,6 +83,16 @@ pub enum ActionError {
         /// The latest that is allowed.
         latest: Timestamp,
     },
+}
+
+impl ActionError {
+    /// The field at fault, by its name in the API; `None` where the alert's state is in the way.
+    pub const fn field(&self) -> Option<&'static str> {
+        match self {
+            Self::NotOpen { .. } | Self::ConditionEnded => None,
+            Self::SnoozePast { .. } | Self::SnoozeTooLong { .. } => Some("until"),
+        }
+    }
 }
 
 /// What a member's action makes of an alert. Acknowledging twice succeeds twice and changes nothing.

@@ -37,7 +37,7 @@ pub struct Schedule {
 /// Why an expression cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "cron: {text:?} cannot be used: {reason}; write five fields (minute, hour, day of month, month, day of week), for example 0 0 * * 0 for Sundays at midnight"
+    "{text:?} cannot be used: {reason}; write five fields (minute, hour, day of month, month, day of week), for example 0 0 * * 0 for Sundays at midnight"
 )]
 pub struct ScheduleError {
     text: String,

@@ -23,13 +23,11 @@ pub enum FeedbackKind {
 pub enum FeedbackError {
     /// The scale is unknown.
     #[error(
-        "kind: unknown scale {0:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs (0 or 1) or percent (0–100)"
+        "unknown scale {0:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs (0 or 1) or percent (0–100)"
     )]
     Kind(String),
     /// The rating is outside its scale.
-    #[error(
-        "rating: {rating} is outside the {kind} scale, {min} to {max}; send a whole number on it"
-    )]
+    #[error("{rating} is outside the {kind} scale, {min} to {max}; send a whole number on it")]
     Rating {
         /// The scale.
         kind: FeedbackKind,
@@ -40,6 +38,16 @@ pub enum FeedbackError {
         /// The scale's highest value.
         max: i64,
     },
+}
+
+impl FeedbackError {
+    /// The field at fault, by its name in the API.
+    pub const fn field(&self) -> &'static str {
+        match self {
+            Self::Kind(_) => "kind",
+            Self::Rating { .. } => "rating",
+        }
+    }
 }
 
 impl FeedbackKind {

@@ -121,7 +121,7 @@ impl Mainstay {
 }
 
 pub(super) fn taken(email: &str) -> Error {
-    Error::Conflict(format!("email: {email} is a member of this organization already"))
+    Error::conflict_in("email", format!("{email} is a member of this organization already"))
 }
 
 /// Refuses to take the only owner away; the caller has locked the roles.
@@ -129,8 +129,8 @@ async fn check_not_last_owner(tx: &mut Tx, member: MemberId) -> Result<()> {
     let owner = find_member(tx, member).await?.role == Role::Owner;
     let owners = tx.members().await?.iter().filter(|one| one.role == Role::Owner).count();
     if owner && owners == 1 {
-        return Err(Error::Conflict(
-            "this is the organization's only owner; make another member owner first".to_owned(),
+        return Err(Error::conflict(
+            "this is the organization's only owner; make another member owner first",
         ));
     }
     Ok(())

@@ -11,11 +11,12 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     engagement::{MAX_CLIENT_ID_CHARS, check_required, parse_timestamp},
     id::{
-        AlertId, ApiKeyId, EmailId, InsightId, MemberId, MergeId, PlaybookId, StaffTaskId, TaskId,
-        WebhookId, WebhookMessageId,
+        AlertId, ApiKeyId, ClientId, EmailId, InsightId, MemberId, MergeId, PlaybookId,
+        StaffTaskId, TaskId, WebhookId, WebhookMessageId,
     },
     job::Job,
 };
+use mainstay_store::Scope;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
@@ -163,6 +164,17 @@ impl FromRequestParts<Api> for PathJob {
 /// Checks a client's id before it is looked up.
 pub(crate) fn client_id(field: &'static str, text: &str) -> Result<(), Problem> {
     Ok(check_required(field, text, MAX_CLIENT_ID_CHARS)?)
+}
+
+/// The client that a list is about, if it is about one.
+pub(crate) async fn client_named(
+    api: &Api,
+    scope: Scope,
+    external_id: Option<&str>,
+) -> Result<Option<ClientId>, Problem> {
+    let Some(external_id) = external_id else { return Ok(None) };
+    client_id("client_id", external_id)?;
+    Ok(Some(api.mainstay.client(scope, external_id).await?.id))
 }
 
 /// Reads how many to list.

@@ -51,6 +51,9 @@ pub(crate) struct ProblemDetails {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     refused: Vec<RefusedEvent>,
+    /// What is wrong with the field: `detail` without its name.
+    #[serde(skip)]
+    reason: Option<String>,
     #[serde(skip)]
     retry_after_seconds: Option<u64>,
     #[serde(skip)]
@@ -107,20 +110,24 @@ impl Problem {
             field: None,
             limit: None,
             refused: Vec::new(),
+            reason: None,
             retry_after_seconds: None,
             challenge: None,
         }))
     }
 
-    /// What is wrong this time, and what to do.
-    pub(crate) fn detail(&self) -> &str {
-        &self.0.detail
+    /// The field at fault, if one is, and what is wrong with it and what to do.
+    pub(crate) fn fault(&self) -> (Option<&str>, &str) {
+        (self.0.field.as_deref(), self.0.reason.as_deref().unwrap_or(&self.0.detail))
     }
 
     /// A value that cannot be used.
     pub(crate) fn invalid(field: &str, reason: impl AsRef<str>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {}", reason.as_ref()))
-            .field(field)
+        let reason = reason.as_ref();
+        let mut problem =
+            Self::new(StatusCode::UNPROCESSABLE_ENTITY, format!("{field}: {reason}")).field(field);
+        problem.0.reason = Some(reason.to_owned());
+        problem
     }
 
     /// Something that the caller may not do.
@@ -220,12 +227,6 @@ impl Problem {
     }
 }
 
-/// Some conflicts begin with the field that they are about.
-fn field_of(message: &str) -> Option<&str> {
-    let (field, _) = message.split_once(": ")?;
-    field.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_').then_some(field)
-}
-
 impl From<Error> for Problem {
     fn from(error: Error) -> Self {
         let message = error.to_string();
@@ -233,9 +234,9 @@ impl From<Error> for Problem {
             Error::Invalid { field, reason } => Self::invalid(&field, reason),
             Error::NotFound { .. } => Self::new(StatusCode::NOT_FOUND, message),
             Error::Forbidden(_) => Self::forbidden(message),
-            Error::Conflict(_) => {
-                let problem = Self::new(StatusCode::CONFLICT, message.as_str());
-                match field_of(&message) {
+            Error::Conflict { field, .. } => {
+                let problem = Self::new(StatusCode::CONFLICT, message);
+                match field {
                     Some(field) => problem.field(field),
                     None => problem,
                 }

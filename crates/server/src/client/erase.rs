@@ -140,10 +140,10 @@ pub(super) async fn check_not_kept_out(
             tx.let_in(external_id).await?;
             Ok(())
         }
-        Some(_) => Err(Error::Conflict(
-            "client_id: this client was deleted and is kept out; let it in again first: DELETE \
-             /api/v1/erased-clients/{client_id}"
-                .to_owned(),
+        Some(_) => Err(Error::conflict_in(
+            "client_id",
+            "this client was deleted and is kept out; let it in again first: DELETE \
+             /api/v1/erased-clients/{client_id}",
         )),
     }
 }

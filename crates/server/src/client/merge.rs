@@ -215,9 +215,10 @@ impl Mainstay {
             )
         })?;
         if gone.id == kept.id {
-            return Err(Error::Conflict(format!(
-                "previous_id: {previous:?} and {into:?} are one client already"
-            )));
+            return Err(Error::conflict_in(
+                "previous_id",
+                format!("{previous:?} and {into:?} are one client already"),
+            ));
         }
         let alias = Alias {
             previous: gone.external_id,
@@ -239,7 +240,7 @@ impl Mainstay {
             | MergeRequest::Busy
             | MergeRequest::KeptOut => {
                 let EventError { reason, .. } = busy(previous);
-                Err(Error::Conflict(format!("previous_id: {reason}")))
+                Err(Error::conflict_in("previous_id", reason))
             }
         }
     }
@@ -286,7 +287,7 @@ impl Mainstay {
         let scope = Scope::Service(organization);
         let found = self.merge(scope, merge).await?;
         if self.undo_until(&found).is_none() {
-            return Err(Error::Conflict(match found.state {
+            return Err(Error::conflict(match found.state {
                 MergeState::Done | MergeState::Settled => {
                     "this merge was done more than 30 days ago and cannot be undone any more"
                         .to_owned()
@@ -298,7 +299,7 @@ impl Mainstay {
         let asked = tx.request_undo(merge, undone_by).await?;
         tx.commit().await?;
         if !asked {
-            return Err(Error::Conflict(format!(
+            return Err(Error::conflict(format!(
                 "client {:?} was merged into another one since, or a merge of it is under way; undo that \
                  first, or wait for it",
                 found.into_id

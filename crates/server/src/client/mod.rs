@@ -103,9 +103,10 @@ impl Mainstay {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         erase::check_not_kept_out(&mut tx, external_id, now).await?;
         tx.create_client(&client).await.map_err(|error| match error {
-            StoreError::Taken(_) => Error::Conflict(format!(
-                "client_id: client {external_id:?} exists already; change it with PATCH"
-            )),
+            StoreError::Taken(_) => Error::conflict_in(
+                "client_id",
+                format!("client {external_id:?} exists already; change it with PATCH"),
+            ),
             other => other.into(),
         })?;
         tx.commit().await?;

@@ -61,10 +61,10 @@ fn check_return(before: Option<&Subscription>, asked: &Subscribe) -> Result<()> 
     if !left || by_itself {
         return Ok(());
     }
-    Err(Error::Conflict(
-        "state: this client has unsubscribed, and only the person itself can come back: by the button \
-         \u{201c}Get the weekly e-mail\u{201d} on its page and the link in the mail that asks it then"
-            .to_owned(),
+    Err(Error::conflict_in(
+        "state",
+        "this client has unsubscribed, and only the person itself can come back: by the button \
+         \u{201c}Get the weekly e-mail\u{201d} on its page and the link in the mail that asks it then",
     ))
 }
 
@@ -79,10 +79,13 @@ async fn check_requests(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result
     if today < usize::try_from(MAX_REQUESTS_PER_DAY).unwrap_or(usize::MAX) {
         return Ok(());
     }
-    Err(Error::Conflict(format!(
-        "address: this client was asked {MAX_REQUESTS_PER_DAY} times in the last 24 hours; open the \
+    Err(Error::conflict_in(
+        "address",
+        format!(
+            "this client was asked {MAX_REQUESTS_PER_DAY} times in the last 24 hours; open the \
          link in the last mail, or try again tomorrow"
-    )))
+        ),
+    ))
 }
 
 impl Mainstay {

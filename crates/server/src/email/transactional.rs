@@ -136,14 +136,13 @@ impl Mainstay {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         let sender = tx.organization().await?;
         if sender.sample {
-            return Err(Error::Conflict(
-                "this organization is sample data, for which nothing is sent; use one of your own"
-                    .to_owned(),
+            return Err(Error::conflict(
+                "this organization is sample data, for which nothing is sent; use one of your own",
             ));
         }
         let (kind, to) = (TransactionalKind::Test, Addressee::Member(member.id));
         if !has_room(&mut tx, kind, to, now).await? {
-            return Err(Error::Conflict(format!(
+            return Err(Error::conflict(format!(
                 "you were sent {} in the last hour; look at what came of the last one, or wait",
                 counted(MAX_PER_HOUR, "test email")
             )));
@@ -170,10 +169,9 @@ impl Mainstay {
         if self.mail_status().is_configured() {
             return Ok(());
         }
-        Err(Error::Conflict(
+        Err(Error::conflict(
             "no mail server is set, so no email can be sent; whoever runs the server sets \
-             MAINSTAY_SMTP_URL and MAINSTAY_MAIL_FROM"
-                .to_owned(),
+             MAINSTAY_SMTP_URL and MAINSTAY_MAIL_FROM",
         ))
     }
 

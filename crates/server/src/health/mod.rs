@@ -187,9 +187,8 @@ impl Mainstay {
                 changes => return Ok((now, changes?)),
             }
         }
-        Err(Error::Conflict(
-            "other health checks of this organization are under way; try again when they are done"
-                .to_owned(),
+        Err(Error::conflict(
+            "other health checks of this organization are under way; try again when they are done",
         ))
     }
 

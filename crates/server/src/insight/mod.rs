@@ -258,16 +258,20 @@ impl Mainstay {
             return Ok(insight);
         }
         if !insight.status.can_become(to) {
-            return Err(Error::Conflict(format!(
-                "status: this insight is {} and cannot become {}; only an unread or read one \
+            return Err(Error::conflict_in(
+                "status",
+                format!(
+                    "this insight is {} and cannot become {}; only an unread or read one \
                  changes",
-                insight.status.as_str(),
-                to.as_str()
-            )));
+                    insight.status.as_str(),
+                    to.as_str()
+                ),
+            ));
         }
         if !tx.set_insight_status(id, insight.status, to).await? {
-            return Err(Error::Conflict(
-                "status: this insight was just changed by somebody else; read it again".to_owned(),
+            return Err(Error::conflict_in(
+                "status",
+                "this insight was just changed by somebody else; read it again",
             ));
         }
         tx.commit().await?;

@@ -113,7 +113,7 @@ impl Mainstay {
         let run = tx.job_run(new.id).await?.filter(|_| created);
         tx.commit().await?;
         run.ok_or_else(|| {
-            Error::Conflict(format!("job: {job} was started at this instant already"))
+            Error::conflict_in("job", format!("{job} was started at this instant already"))
         })
     }
 
@@ -213,9 +213,5 @@ pub(crate) fn weekly_schedule(
 }
 
 fn parse(cron: &str) -> Result<Schedule> {
-    Schedule::parse(cron).map_err(|error| {
-        let text = error.to_string();
-        let (field, reason) = text.split_once(": ").unwrap_or(("cron", &text));
-        Error::invalid(field, reason)
-    })
+    Schedule::parse(cron).map_err(|error| Error::invalid("cron", error.to_string()))
 }

@@ -92,7 +92,7 @@ impl Mainstay {
         let mut tx = self.store().begin(scope.into()).await?;
         check(&mut tx, Some(&new.name), Some(&new.url), Some(&new.route)).await?;
         if tx.webhooks().await?.len() >= MOST_WEBHOOKS {
-            return Err(Error::Conflict(format!(
+            return Err(Error::conflict(format!(
                 "there are {MOST_WEBHOOKS} webhooks already, the most that an organization has; delete \
                  one that nobody needs any more"
             )));
@@ -318,12 +318,12 @@ async fn check(
 async fn sendable(tx: &mut Tx, id: WebhookId) -> Result<Webhook> {
     let webhook = tx.webhook(id).await?.ok_or_else(|| no_webhook(id))?;
     if let Some((reason, _)) = &webhook.disabled {
-        return Err(Error::Conflict(format!(
+        return Err(Error::conflict(format!(
             "nothing is sent to this webhook: {reason}; enable it first"
         )));
     }
     if tx.organization().await?.sample {
-        return Err(Error::Conflict(SAMPLE.to_owned()));
+        return Err(Error::conflict(SAMPLE));
     }
     Ok(webhook)
 }

@@ -69,9 +69,12 @@ impl Mainstay {
         let mut tx = self.begin_writing(scope.into()).await?;
         check(&mut tx, &stored.playbook).await?;
         if tx.playbooks().await?.len() >= MOST_PLAYBOOKS {
-            return Err(Error::Conflict(format!(
-                "name: there are {MOST_PLAYBOOKS} playbooks, which is the limit; delete one first"
-            )));
+            return Err(Error::conflict_in(
+                "name",
+                format!(
+                    "there are {MOST_PLAYBOOKS} playbooks, which is the limit; delete one first"
+                ),
+            ));
         }
         tx.save_playbook(&stored).await?;
         tx.commit().await?;

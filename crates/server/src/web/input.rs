@@ -104,10 +104,7 @@ impl FormError {
     pub(crate) fn of(error: Error) -> Result<Self, PageError> {
         match error {
             Error::Invalid { field, reason } => Ok(Self::new(&field, &reason)),
-            Error::Conflict(message) => {
-                let (field, reason) = message.split_once(": ").unwrap_or(("", &message));
-                Ok(Self::new(field, reason))
-            }
+            Error::Conflict { field, reason } => Ok(Self::new(field.unwrap_or_default(), &reason)),
             other => Err(other.into()),
         }
     }

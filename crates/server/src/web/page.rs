@@ -153,7 +153,7 @@ impl From<Error> for PageError {
             Error::Invalid { .. } => Self::invalid(message),
             Error::NotFound { .. } => Self::not_found(message),
             Error::Forbidden(_) | Error::Store(StoreError::MayNotWrite) => Self::forbidden(message),
-            Error::Conflict(_) => {
+            Error::Conflict { .. } => {
                 Self::new(StatusCode::CONFLICT, "It changed in the meantime", message)
             }
             Error::Busy { retry_after_seconds } | Error::TooFast { retry_after_seconds, .. } => {

@@ -18,7 +18,7 @@ use crate::{
     dialect::{Day, Instant, fetch_day_by_day, fetch_for_rows},
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct EventRow {
     message_id: String,
     event_type: String,

@@ -23,7 +23,7 @@ use crate::{
 const MASK_DAYS: i32 = 62;
 
 /// Sums over a client's whole days before the instant's own.
-#[derive(serde::Deserialize, sqlx::FromRow)]
+#[derive(serde::Deserialize, sqlx_macros::FromRow)]
 struct WholeDays {
     client_id: Uuid,
     this_week: i64,

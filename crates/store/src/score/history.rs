@@ -235,7 +235,7 @@ impl ClientHistory {
     }
 }
 
-#[derive(serde::Deserialize, sqlx::FromRow)]
+#[derive(serde::Deserialize, sqlx_macros::FromRow)]
 struct DayRow {
     client_id: Uuid,
     day: Day,

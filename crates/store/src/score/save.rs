@@ -13,7 +13,7 @@ use crate::{
     lock::Lock,
 };
 
-#[derive(sqlx::FromRow)]
+#[derive(sqlx_macros::FromRow)]
 struct Row {
     client_id: Uuid,
     day: Day,
@@ -121,11 +121,15 @@ impl Tx {
         let ids = || scores.iter().map(|(client, _)| client.uuid());
         let Some((low, high)) = ids().min().zip(ids().max()) else { return Ok(()) };
         self.lock_organization(Lock::StoreEvents).await?;
+        let latest = scores.iter().map(|(_, score)| score.inputs.as_of).max();
         execute!(
             self,
-            "INSERT INTO score_days (organization_id, day) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+            "INSERT INTO score_days (organization_id, day, latest_as_of) VALUES ($1, $2, $3) \
+             ON CONFLICT (organization_id, day) DO UPDATE SET latest_as_of = excluded.latest_as_of \
+             WHERE score_days.latest_as_of < excluded.latest_as_of",
             organization,
-            Day(day)
+            Day(day),
+            latest.map(Instant)
         )?;
         insert_rows!(
             self,

@@ -111,8 +111,11 @@ impl Tx {
             execute!(
                 self,
                 "INSERT INTO stale_scores (organization_id, client_id, since) \
-                 SELECT DISTINCT organization_id, client_id, $2 FROM client_success_scores \
-                 WHERE organization_id = $1 AND day >= $3 AND as_of > $2 \
+                 SELECT DISTINCT s.organization_id, s.client_id, $2 FROM score_days d \
+                 JOIN client_success_scores s \
+                 ON s.organization_id = d.organization_id AND s.day = d.day \
+                 WHERE d.organization_id = $1 AND d.day >= $3 AND d.latest_as_of > $2 \
+                 AND s.as_of > $2 \
                  ON CONFLICT (organization_id, client_id) DO UPDATE SET since = CASE \
                  WHEN excluded.since < stale_scores.since THEN excluded.since \
                  ELSE stale_scores.since END",

@@ -160,6 +160,16 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
         let (read, _) = cost(&database, "client_success_scores", history).await;
         assert!(read <= rounds * 2, "analyzed {analyzed}: {read} scores of one client");
 
+        // Scores of everybody, none of which is later than what a run before has announced.
+        let announce = async |store: &Store| {
+            let mut tx = store.begin(scope).await.unwrap();
+            tx.settle_later_scores(at("2026-05-13")).await.unwrap();
+            tx.settle_later_scores(at("2026-05-14")).await.unwrap();
+            tx.rollback().await.unwrap();
+        };
+        let (read, scans) = cost(&database, "client_success_scores", announce).await;
+        assert_eq!((read, scans), (0, 0), "analyzed {analyzed}: scores to announce a run");
+
         deletion_and_merging(&database, ours, &chunk, analyzed).await;
 
         // Half of them have no timestamp, so they may be known from the week before; the clock of

@@ -428,6 +428,9 @@ on_both_databases!(
         save(store, ours, "2026-05-19", &scores, now()).await;
         let scores = [(bob, score("2026-05-19T09:00:00Z", 50, None))];
         save(store, ours, "2026-05-19", &scores, now()).await;
+        // An earlier one of the same day does not hide the later one.
+        let scores = [(ada, score("2026-05-19T06:00:00Z", 50, None))];
+        save(store, ours, "2026-05-19", &scores, now()).await;
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.settle_later_scores(at("2026-05-20")).await.unwrap();
         assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-20")));

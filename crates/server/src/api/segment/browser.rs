@@ -37,6 +37,8 @@ pub(super) async fn segment_settings(
                 "apiKey": write_key,
                 "apiHost": format!("{host}{port}/v1"),
                 "protocol": here.scheme(),
+                // Else the browser drops what is sent while a page is being left.
+                "deliveryStrategy": {"config": {"keepalive": true}},
                 "unbundledIntegrations": [],
                 "addBundledMetadata": true,
                 "maybeBundledConfigIds": {},

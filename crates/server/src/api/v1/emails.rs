@@ -14,15 +14,15 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
-    Error,
     api::{
         Api,
         body::Body,
         caller::{Administrator, Worker},
-        input::{Id, Params, client_id, id, limit, one_of},
+        input::{Id, Params, client_named, id, limit, one_of},
         names,
         problem::Problem,
     },
+    paging::Page,
 };
 
 const DEFAULT_EMAILS: i64 = 50;
@@ -284,28 +284,19 @@ async fn list_emails(
     Params(which): Params<WhichEmails>,
 ) -> Result<Json<EmailPage>, Problem> {
     let limit = limit(which.limit.as_deref(), DEFAULT_EMAILS, MOST_EMAILS)?;
-    let client = match &which.client_id {
-        Some(external_id) => {
-            client_id("client_id", external_id)?;
-            let found = api.mainstay.find_client(worker.scope, external_id).await?;
-            Some(found.ok_or_else(|| Error::no_client(external_id))?.id)
-        }
-        None => None,
-    };
+    let client = client_named(&api, worker.scope, which.client_id.as_deref()).await?;
     let filter = EmailFilter {
         client,
         state: which.state.as_deref().map(|text| one_of("state", text)).transpose()?,
         kind: which.kind.as_deref().map(|text| one_of("type", text)).transpose()?,
         after: which.before.as_deref().map(|text| id("before", text)).transpose()?,
     };
-    let mut emails = api.mainstay.emails(worker.scope, &filter, limit + 1).await?;
-    let more = emails.len() as u64 > limit.unsigned_abs();
-    if more {
-        emails.pop();
-    }
+    let page =
+        Page::read(limit, async |limit| api.mainstay.emails(worker.scope, &filter, limit).await)
+            .await?;
     Ok(Json(EmailPage {
-        next: emails.last().filter(|_| more).map(|email| email.id.uuid()),
-        emails: emails.into_iter().map(Into::into).collect(),
+        next: page.next(|email| email.id.uuid()),
+        emails: page.items.into_iter().map(Into::into).collect(),
     }))
 }
 

@@ -15,7 +15,7 @@ use crate::{
         Api,
         body::Body,
         caller::{Administrator, Worker},
-        input::{Id, Params, PathClient, client_id, limit},
+        input::{Id, Params, PathClient, client_named, limit},
         names,
         problem::Problem,
     },
@@ -161,13 +161,7 @@ async fn list_merges(
     Params(filter): Params<MergeFilter>,
 ) -> Result<Json<Merges>, Problem> {
     let limit = limit(filter.limit.as_deref(), DEFAULT_MERGES, MAX_MERGES)?;
-    let into = match &filter.client_id {
-        Some(external_id) => {
-            client_id("client_id", external_id)?;
-            Some(api.mainstay.client(worker.scope, external_id).await?.id)
-        }
-        None => None,
-    };
+    let into = client_named(&api, worker.scope, filter.client_id.as_deref()).await?;
     let merges = api.mainstay.merges(worker.scope, into, limit).await?;
     let merges = merges.into_iter().map(|merge| MergeBody::new(&api.mainstay, merge)).collect();
     Ok(Json(Merges { merges }))

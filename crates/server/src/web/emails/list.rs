@@ -9,10 +9,13 @@ use mainstay_store::{ClientEmail, EmailCounts, EmailFilter};
 use serde::Deserialize;
 
 use super::words::{icon, state_words, told};
-use crate::web::{
-    Answer, Asked, PageError, Place, StaffSession, StaffShell, Web,
-    components::{View, display_name},
-    show,
+use crate::{
+    paging::Page,
+    web::{
+        Answer, Asked, PageError, Place, StaffSession, StaffShell, Web,
+        components::{View, display_name},
+        show,
+    },
 };
 
 /// Mails a page.
@@ -98,12 +101,9 @@ pub(super) async fn show_emails(
 ) -> Answer {
     let filter = which.filter()?;
     let mainstay = &web.mainstay;
-    let mut emails = mainstay.emails(session.scope, &filter, PAGE + 1).await?;
-    let more = emails.len() as u64 > PAGE.unsigned_abs();
-    if more {
-        emails.pop();
-    }
-    let next = emails.last().filter(|_| more).map(|last| which.link(&which.state, Some(last.id)));
+    let page = Page::read(PAGE, async |limit| mainstay.emails(session.scope, &filter, limit).await)
+        .await?;
+    let next = page.next(|last| which.link(&which.state, Some(last.id)));
     let (counts, subscribers) = mainstay.email_summary(session.scope).await?;
     let view = View::of_client(session.zone.clone(), mainstay.now());
     show(&EmailsPage {
@@ -114,7 +114,7 @@ pub(super) async fn show_emails(
         ),
         tabs: tabs(&which, &counts),
         filtered: !which.state.is_empty() || !which.kind.is_empty(),
-        rows: emails.iter().map(|email| row(&view, email)).collect(),
+        rows: page.items.iter().map(|email| row(&view, email)).collect(),
         next,
         kind: which.kind,
         state: which.state,

@@ -133,8 +133,8 @@ impl WhichEvents {
 
 /// What the API says of a query, as a service says it.
 fn unusable(problem: &Problem) -> Error {
-    let (field, reason) = problem.detail().split_once(": ").unwrap_or(("query", problem.detail()));
-    Error::invalid(field, reason)
+    let (field, reason) = problem.fault();
+    Error::invalid(field.unwrap_or("query"), reason)
 }
 
 /// Several types are chosen by a link only; the form keeps them as one of its choices.

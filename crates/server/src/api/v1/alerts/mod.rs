@@ -14,14 +14,14 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Error,
     api::{
         Api,
         caller::{BadgeReader, Worker},
-        input::{Id, Params, client_id, flag, id, limit, one_of},
+        input::{Id, Params, client_named, flag, id, limit, one_of},
         names,
         problem::Problem,
     },
+    paging::Page,
 };
 use body::{AlertPage, AlertWithActions};
 
@@ -101,14 +101,12 @@ async fn list_alerts(
 ) -> Result<Json<AlertPage>, Problem> {
     let limit = limit(which.limit.as_deref(), DEFAULT_ALERTS, MOST_ALERTS)?;
     let filter = filter(&api, &worker, &which).await?;
-    let mut alerts = api.mainstay.alerts(worker.scope, &filter, limit + 1).await?;
-    let more = alerts.len() as u64 > limit.unsigned_abs();
-    if more {
-        alerts.pop();
-    }
+    let page =
+        Page::read(limit, async |limit| api.mainstay.alerts(worker.scope, &filter, limit).await)
+            .await?;
     Ok(Json(AlertPage {
-        next: alerts.last().filter(|_| more).map(|alert| alert.episode.id.uuid()),
-        alerts: alerts.into_iter().map(Into::into).collect(),
+        next: page.next(|alert| alert.episode.id.uuid()),
+        alerts: page.items.into_iter().map(Into::into).collect(),
     }))
 }
 
@@ -119,14 +117,7 @@ async fn filter(api: &Api, worker: &Worker, which: &WhichAlerts) -> Result<Alert
     let kind = which.kind.as_deref().map(|text| one_of("type", text)).transpose()?;
     let severity = which.severity.as_deref().map(|text| one_of("severity", text)).transpose()?;
     let before = which.before.as_deref().map(|text| id("before", text)).transpose()?;
-    let client = match &which.client_id {
-        Some(external_id) => {
-            client_id("client_id", external_id)?;
-            let found = api.mainstay.find_client(worker.scope, external_id).await?;
-            Some(found.ok_or_else(|| Error::no_client(external_id))?.id)
-        }
-        None => None,
-    };
+    let client = client_named(api, worker.scope, which.client_id.as_deref()).await?;
     Ok(AlertFilter { client, open, status, kind, severity, before })
 }
 

@@ -23,13 +23,16 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::api::{
-    Api,
-    body::{Body, id},
-    caller::Worker,
-    input::{Params, client_id, limit},
-    names,
-    problem::Problem,
+use crate::{
+    api::{
+        Api,
+        body::{Body, id},
+        caller::Worker,
+        input::{Params, client_id, limit},
+        names,
+        problem::Problem,
+    },
+    paging::Page,
 };
 use record::ClientBody;
 
@@ -119,14 +122,13 @@ async fn list_clients(
     if let Some(after) = &which.after {
         client_id("after", after)?;
     }
-    let mut clients = api.mainstay.clients(worker.scope, which.after.as_deref(), limit + 1).await?;
-    let more = clients.len() as u64 > limit.unsigned_abs();
-    if more {
-        clients.pop();
-    }
+    let page = Page::read(limit, async |limit| {
+        api.mainstay.clients(worker.scope, which.after.as_deref(), limit).await
+    })
+    .await?;
     Ok(Json(ClientPage {
-        next: clients.last().filter(|_| more).map(|client| client.external_id.clone()),
-        clients: clients.into_iter().map(Into::into).collect(),
+        next: page.next(|client| client.external_id.clone()),
+        clients: page.items.into_iter().map(Into::into).collect(),
     }))
 }
 

@@ -145,9 +145,8 @@ fn events_of(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
 
 /// Keeps why a whole request was refused, for the page of live events.
 fn note_problem(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&Value>) {
-    let detail = problem.detail();
-    let (field, reason) = detail.split_once(": ").unwrap_or(("body", detail));
-    let refused = Refused { field, reason, sent };
+    let (field, reason) = problem.fault();
+    let refused = Refused { field: field.unwrap_or("body"), reason, sent };
     api.mainstay.note_refused(caller.organization(), std::iter::once(refused));
 }
 

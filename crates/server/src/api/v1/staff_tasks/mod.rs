@@ -9,15 +9,15 @@ use serde::Deserialize;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    Error,
     api::{
         Api,
         body::Body,
         caller::Worker,
-        input::{Id, Params, client_id, day, id, limit, one_of, shown},
+        input::{Id, Params, client_named, day, id, limit, one_of, shown},
         names,
         problem::Problem,
     },
+    paging::Page,
 };
 use body::{NewTask, StaffTaskPage, TaskBody, TaskPatch};
 
@@ -76,16 +76,15 @@ async fn list_staff_tasks(
 ) -> Result<Json<StaffTaskPage>, Problem> {
     let limit = limit(which.limit.as_deref(), DEFAULT_TASKS, MOST_TASKS)?;
     let filter = filter(&api, &worker, &which).await?;
-    let mut tasks = api.mainstay.staff_tasks(worker.scope, &filter, limit + 1).await?;
-    let more = tasks.len() as u64 > limit.unsigned_abs();
-    if more {
-        tasks.pop();
-    }
-    let last = tasks.last().filter(|_| more);
-    let next = last.map(|task| format!("{}_{}", task.due_on, task.id));
+    let page = Page::read(limit, async |limit| {
+        api.mainstay.staff_tasks(worker.scope, &filter, limit).await
+    })
+    .await?;
+    let next = page.next(|task| format!("{}_{}", task.due_on, task.id));
     let context = api.mainstay.context_in(worker.scope).await?;
     let now = api.mainstay.now();
-    let staff_tasks = tasks.into_iter().map(|task| TaskBody::new(task, now, &context)).collect();
+    let staff_tasks =
+        page.items.into_iter().map(|task| TaskBody::new(task, now, &context)).collect();
     Ok(Json(StaffTaskPage { staff_tasks, next }))
 }
 
@@ -96,14 +95,7 @@ async fn filter(
 ) -> Result<StaffTaskFilter, Problem> {
     let unowned = which.owner_id.as_deref() == Some(NOBODY);
     let owner = which.owner_id.as_deref().filter(|_| !unowned);
-    let client = match &which.client_id {
-        Some(external_id) => {
-            client_id("client_id", external_id)?;
-            let found = api.mainstay.find_client(worker.scope, external_id).await?;
-            Some(found.ok_or_else(|| Error::no_client(external_id))?.id)
-        }
-        None => None,
-    };
+    let client = client_named(api, worker.scope, which.client_id.as_deref()).await?;
     let until = which.due_until.as_deref().map(|text| day("due_until", text)).transpose()?;
     Ok(StaffTaskFilter {
         owner: owner.map(|text| id("owner_id", text)).transpose()?,

@@ -19,6 +19,7 @@ use crate::{
         problem::Problem,
     },
     notice::DeliveredMessage,
+    paging::Page,
 };
 
 const DEFAULT_DELIVERIES: i64 = 50;
@@ -160,15 +161,14 @@ async fn list_deliveries(
     let before: Option<WebhookMessageId> =
         which.before.as_deref().map(|text| id("before", text)).transpose()?;
     let organization = administrator.organization;
-    let mut messages =
-        api.mainstay.webhook_messages(organization, webhook, before, limit + 1).await?;
-    let more = messages.len() as u64 > limit.unsigned_abs();
-    if more {
-        messages.pop();
-    }
+    let page = Page::read(limit, async |limit| {
+        api.mainstay.webhook_messages(organization, webhook, before, limit).await
+    })
+    .await?;
     Ok(Json(Deliveries {
-        next: messages.last().filter(|_| more).map(|last| last.message.id.uuid()),
-        deliveries: messages
+        next: page.next(|last| last.message.id.uuid()),
+        deliveries: page
+            .items
             .into_iter()
             .map(|DeliveredMessage { message, attempts }| Delivery::new(message, attempts))
             .collect(),

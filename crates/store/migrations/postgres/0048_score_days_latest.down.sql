@@ -1,0 +1,1 @@
+ALTER TABLE score_days DROP COLUMN latest_as_of;
