@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use crate::{
     Result, Scope, StoredModel, Tx,
-    dialect::{
-        Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
-        fetch_packed_for_rows,
+    db::{
+        dialect::{
+            Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
+            fetch_packed_for_rows,
+        },
+        lock::Lock,
     },
-    lock::Lock,
 };
 
 /// Changes that are kept for those who read on from the last one they know.
