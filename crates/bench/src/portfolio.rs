@@ -9,7 +9,7 @@ use mainstay::{
     http::{self, Limits, Site},
 };
 use mainstay_core::{
-    health::{AlertType, Episode, Finding, Severity},
+    alert::{AlertType, Episode, Finding, Severity},
     id::{ClientId, OrganizationId},
     score::{Components, LaunchKit, Previous, Score, ScoreInputs, ScoreModel},
     time::{add_days, local_day, start_of_day},

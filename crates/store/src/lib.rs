@@ -5,8 +5,8 @@
 //! hide a mistake behind row-level security, SQLite would not.
 //!
 //! The methods of [`Tx`] live beside what they are about, in modules named like the stages of an
-//! event's way: `engagement`, `score`, `insight`, `health`, `email`; `job` is when they run, `playbook` what
-//! else follows.
+//! event's way: `engagement`, `score`, `insight`, `alert`, `email`, `notification`; `job` is when they
+//! run, `playbook` what else follows. Below them, `db` holds connections and the schema.
 
 mod access;
 mod alert;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
     portfolio::{OpenAlert, Standing, StandingScore},
     score::{ScoreModel, Trend},

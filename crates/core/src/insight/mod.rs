@@ -6,15 +6,14 @@
 
 mod kind;
 mod moved;
-pub(crate) mod named;
 mod period;
 mod rules;
 mod sentences;
 pub mod words;
 
+pub use crate::named::UnknownName;
 pub use kind::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule, VALID_DAYS};
 pub use moved::{Moved, contributions};
-pub use named::UnknownName;
 pub use period::Period;
 pub use rules::{
     Lifetime, MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, PendingTask, WeekFacts, weekly_insights,

@@ -13,7 +13,7 @@ use std::{
 };
 
 use lettre::Address;
-use mainstay_core::notice::{AddressRange, Outgoing};
+use mainstay_core::notification::{AddressRange, Outgoing};
 use serde::Deserialize;
 use url::Url;
 

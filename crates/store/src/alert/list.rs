@@ -4,7 +4,7 @@ use std::{cmp::Reverse, collections::HashMap};
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::{AlertId, ClientId, MemberId},
 };
 use uuid::Uuid;

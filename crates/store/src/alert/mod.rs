@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Ending, Episode, Severity},
+    alert::{AlertStatus, AlertType, Ending, Episode, Severity},
     id::{AlertId, ClientId, MemberId},
 };
 use serde_json::{Map, Value};

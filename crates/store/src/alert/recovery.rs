@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::AlertType,
+    alert::AlertType,
     id::{AlertId, ClientId, PlaybookId, PlaybookRunId},
     playbook::{Setback, Tally},
 };

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use mainstay_core::{
     id::{AlertId, OrganizationId, WebhookId, WebhookMessageId},
-    notice::{MessageState, Notice, NoticeType},
+    notification::{MessageState, Notice, NoticeType},
 };
 use sqlx::types::Json;
 use uuid::Uuid;

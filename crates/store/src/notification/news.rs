@@ -2,9 +2,9 @@
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Change, Severity},
+    alert::{AlertStatus, AlertType, Change, Severity},
     id::{AlertId, MemberId, OrganizationId},
-    notice::News,
+    notification::News,
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;

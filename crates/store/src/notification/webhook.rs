@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use mainstay_core::{
     id::WebhookId,
-    notice::{EndpointKind, NotificationSettings, Route},
+    notification::{EndpointKind, NotificationSettings, Route},
 };
 use sqlx::types::Json;
 use uuid::Uuid;

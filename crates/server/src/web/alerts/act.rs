@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use super::{lists::BULK, which::Which};
 use crate::{
     Error,
-    health::ChosenAlert,
+    alert::ChosenAlert,
     web::{
         Answer, Sent, StaffSession, Web,
         clients::{AlertForm, is_about_until, with_query},

@@ -1,5 +1,5 @@
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::MemberId,
     portfolio::{
         AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Place, Portfolio, Standing,

@@ -1,5 +1,5 @@
 use mainstay_core::{
-    health::{AlertStatus, Severity},
+    alert::{AlertStatus, Severity},
     id::{AlertId, ClientId},
     portfolio::{OpenAlert, Standing},
 };
@@ -7,7 +7,7 @@ use mainstay_core::{
 use super::{act::value_of, chosen::Chosen, which::Which};
 use crate::{
     Error, Result,
-    health::ListedAlert,
+    alert::ListedAlert,
     web::{
         StaffSession, Web,
         clients::snooze_problem,

@@ -2,7 +2,7 @@ use askama::Template;
 use axum::extract::State;
 use jiff::SignedDuration;
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     text::{counted, grouped},
 };
 use mainstay_store::EndedAlerts;

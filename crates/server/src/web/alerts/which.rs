@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use mainstay_core::{
-    health::AlertStatus,
+    alert::AlertStatus,
     id::{AlertId, MemberId},
     portfolio::OwnerChoice,
 };

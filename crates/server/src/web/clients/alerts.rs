@@ -10,8 +10,8 @@ use jiff::{
     tz::TimeZone,
 };
 use mainstay_core::{
+    alert::{Action, MAX_SNOOZE},
     engagement::check_text,
-    health::{Action, MAX_SNOOZE},
     id::AlertId,
     time::{add_days, days_before, local_day},
 };

@@ -1,8 +1,8 @@
 use askama::Template;
 use axum::extract::State;
 use mainstay_core::{
+    alert::{INACTIVE_AFTER, Severity, ZERO_ACTIVITY_AFTER},
     email::{ConsentSource, SubscriptionState},
-    health::{INACTIVE_AFTER, Severity, ZERO_ACTIVITY_AFTER},
     id::{ClientId, EmailId, MemberId, NoteId},
     playbook::StaffTaskState,
     text::counted,

@@ -1,5 +1,5 @@
 use askama::Template;
-use mainstay_core::health::Severity;
+use mainstay_core::alert::Severity;
 
 use super::markup;
 

@@ -3,9 +3,9 @@ use std::collections::BTreeMap;
 use askama::Template;
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, Severity},
+    alert::{AlertStatus, Severity},
     insight::words::listed,
-    notice::MessageState,
+    notification::MessageState,
     text::counted,
 };
 use mainstay_store::{Alert, Told};

@@ -5,7 +5,7 @@ use mainstay_store::{PlaybookRun, StaffTask};
 
 use super::view::View;
 use crate::{
-    health::Followed,
+    alert::Followed,
     web::{
         people::People,
         text::{Isolated, straight},

@@ -3,7 +3,7 @@ use std::fmt::Write as _;
 use askama::Template;
 use jiff::civil::Date;
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     insight::words::listed,
     score::ScoreModel,
     time::{add_days, days_between},

@@ -1,8 +1,8 @@
 use askama::Template;
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
+    alert::{Severity, quiet_days},
     engagement::EventType,
-    health::{Severity, quiet_days},
     text::{counted, grouped},
     time::{add_days, local_day},
 };

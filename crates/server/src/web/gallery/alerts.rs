@@ -1,6 +1,6 @@
 use askama::Template;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Episode, Severity},
+    alert::{AlertStatus, AlertType, Episode, Severity},
     score::Band,
     time::days_before,
 };

@@ -8,15 +8,15 @@ use axum::{
 };
 use jiff::civil::Weekday;
 use mainstay_core::{
+    alert::{AlertType, Change, Severity},
     email::{
         Celebration, EmailContent, EmailType, Item, Recipient, WeekInReview, momentum_nudge,
         subscription_request, weekly_insights,
     },
     engagement::EventType,
-    health::{AlertType, Change, Severity},
     id::MemberId,
     insight::{InsightType, Period},
-    notice::{Digest, DigestAlert, DigestFor},
+    notification::{Digest, DigestAlert, DigestFor},
     score::ScoreModel,
     time::{days_before, local_day},
 };

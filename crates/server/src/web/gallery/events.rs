@@ -1,7 +1,7 @@
 use jiff::{Timestamp, ToSpan as _};
 use mainstay_core::{
+    alert::Severity,
     engagement::EventType,
-    health::Severity,
     time::{add_days, days_before, local_day},
 };
 use mainstay_store::StoredEvent;

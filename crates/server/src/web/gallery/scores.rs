@@ -1,7 +1,7 @@
 use askama::Template;
 use jiff::civil::date;
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::TaskId,
     score::{
         Band, Components, Evidence, FeedbackKind, LaunchKit, Previous, Score, ScoreInputs,

@@ -2,7 +2,7 @@ use askama::Template;
 use axum::extract::State;
 use jiff::SignedDuration;
 use mainstay_core::{
-    health::AlertType,
+    alert::AlertType,
     id::MemberId,
     portfolio::Summary,
     score::{Band, ScoreModel},

@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
-    health::{AlertStatus, Severity},
+    alert::{AlertStatus, Severity},
     id::MemberId,
     score::ScoreModel,
     text::counted,

@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
-    health::{AlertType, Severity, UnknownName},
+    alert::{AlertType, Severity, UnknownName},
     id::MemberId,
     portfolio::{AlertChoice, AlertLike, Filter, Order, OwnerChoice, Place, Sort},
     score::{Band, Trend},

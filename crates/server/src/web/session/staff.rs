@@ -10,7 +10,7 @@ use super::cookie::{self, Transport};
 use crate::{
     Error,
     access::{Actor, SignedIn},
-    health::MissingData,
+    alert::MissingData,
     http::check_method,
     web::{PageError, Place, StaffShell, Theme, Undelivered, Web, components::View},
 };

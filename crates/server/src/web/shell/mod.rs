@@ -14,7 +14,7 @@ pub(crate) use theme::Theme;
 pub(crate) use undelivered::Undelivered;
 
 use super::{ClientSession, StaffSession, text::visible};
-use crate::{access::MIN_FAILURES, health::MissingData};
+use crate::{access::MIN_FAILURES, alert::MissingData};
 
 /// Where a member is: what the navigation marks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,5 +1,5 @@
 use jiff::{Timestamp, tz::TimeZone};
-use mainstay_core::{notice::is_notable_failure, text::counted};
+use mainstay_core::{notification::is_notable_failure, text::counted};
 use mainstay_store::Organization;
 
 use crate::{

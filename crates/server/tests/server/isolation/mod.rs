@@ -10,13 +10,13 @@ use std::{
 use jiff::ToSpan as _;
 use mainstay::{
     email::LinkPurpose,
-    notice::CreateWebhook,
+    notification::CreateWebhook,
     playbook::{NewStaffTask, TaskOwner},
 };
 use mainstay_core::{
     email::EmailType,
     engagement::EventType,
-    notice::{EndpointKind, Route},
+    notification::{EndpointKind, Route},
     playbook::suggestions,
 };
 use mainstay_store::{AlertFilter, ClientPatch, EventName, KeyKind, Role, Scope, TaskStatus};

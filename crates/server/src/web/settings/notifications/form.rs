@@ -1,7 +1,7 @@
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::MemberId,
-    notice::{NoticeType, Route},
+    notification::{NoticeType, Route},
 };
 use mainstay_store::{Member, Webhook, WebhookPatch};
 
@@ -59,7 +59,7 @@ impl Filled {
     pub(super) fn patch(&self) -> Result<WebhookPatch, Error> {
         let least = match self.least_severity.as_str() {
             "" => None,
-            text => Some(text.parse().map_err(|error: mainstay_core::health::UnknownName| {
+            text => Some(text.parse().map_err(|error: mainstay_core::alert::UnknownName| {
                 Error::invalid("least_severity", error.to_string())
             })?),
         };

@@ -12,7 +12,7 @@ use axum::{
 use mainstay_core::{
     email::QuietHours,
     id::{MemberId, WebhookId},
-    notice::{EndpointKind, MessageState, NotificationSettings},
+    notification::{EndpointKind, MessageState, NotificationSettings},
 };
 use mainstay_store::{Member, Webhook};
 use serde::Deserialize;
@@ -21,7 +21,7 @@ use url::Url;
 use super::{AskedDone, Done, Frame, Tab, back};
 use crate::{
     Error,
-    notice::{CreateWebhook, DeliveredMessage},
+    notification::{CreateWebhook, DeliveredMessage},
     web::{
         AccountSession, AdminSession, Answer, Asked, FormError, PageError, Pages, Sent,
         StaffSession, StaffShell, Web, session::once::show_once, show, show_with,
@@ -276,7 +276,7 @@ async fn create(
         name: new.name.clone(),
         url: new.url.clone(),
         secret: None,
-        route: mainstay_core::notice::Route::default(),
+        route: mainstay_core::notification::Route::default(),
         ignores_quiet_hours: false,
     };
     match web.mainstay.create_webhook(session.scope, create).await {

@@ -6,7 +6,7 @@ use axum::{
 };
 use mainstay_core::{
     id::{WebhookId, WebhookMessageId},
-    notice::{EndpointKind, MessageState},
+    notification::{EndpointKind, MessageState},
     text::counted,
 };
 use mainstay_store::{Member, Webhook, WebhookAttempt, WebhookPatch};
@@ -14,7 +14,7 @@ use mainstay_store::{Member, Webhook, WebhookAttempt, WebhookPatch};
 use super::{PATH, form::Filled, icon_of, state_of};
 use crate::{
     Error,
-    notice::DeliveredMessage,
+    notification::DeliveredMessage,
     web::{
         AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
         StaffShell, Web,

@@ -1,7 +1,7 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::PlaybookId,
     playbook::suggestions,
     score::Band,

@@ -1,5 +1,5 @@
 use mainstay_core::{
-    health::Severity,
+    alert::Severity,
     playbook::{MOST_TASKS, Playbook, PlaybookAction, PlaybookTask, Trigger},
 };
 

@@ -1,0 +1,28 @@
+//! Which clients need a person: six kinds of momentum alert, each an *episode* that opens, gets
+//! worse in place and ends by itself.
+//!
+//! [`conditions`] says what is true of a client now; [`check`] compares that with the episodes there
+//! are and answers with [`Transition`]s; [`act`] is what members do. Nothing is stored here: the
+//! caller applies what comes back with [`Episode::open`] and [`Episode::apply`].
+
+mod action;
+mod condition;
+mod episode;
+mod facts;
+mod kind;
+mod sentences;
+mod silence;
+
+pub use crate::insight::UnknownName;
+pub use action::{Action, ActionError, MAX_SNOOZE, NewState, act};
+pub use condition::{
+    CHURN_GAP_FACTOR, CHURN_LEAST_DAYS, Condition, Finding, INACTIVE_AFTER, SCORE_DROP_CRITICAL,
+    SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER, condition, conditions,
+};
+pub use episode::{Ending, Episode, Transition, check};
+pub use facts::{HealthFacts, ScoreFacts, TaskInProgress};
+pub use kind::{AlertStatus, AlertType, Change, Family, Severity};
+pub use sentences::quiet_days;
+pub use silence::{
+    ActiveDays, DataFlow, MIN_TIME_TO_RETURN, SilentHours, Stretch, held_until, is_new_normal,
+};
