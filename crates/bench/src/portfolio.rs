@@ -6,7 +6,8 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
     engagement::{EventWriter, Rates},
-    http::{self, Limits, Site},
+    http::{self, Limits},
+    site::Site,
 };
 use mainstay_core::{
     alert::{AlertType, Episode, Finding, Severity},

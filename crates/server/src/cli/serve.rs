@@ -20,10 +20,11 @@ use crate::{
     config::{MailSettings, Settings},
     email,
     engagement::EventWriter,
-    http::{self, Limits, Site, Startup, raise_open_files},
+    http::{self, Limits, Startup, raise_open_files},
     job::{self, Worker},
     notification::{self, Outbound},
     organization,
+    site::Site,
 };
 
 /// How long everything under way may take together once the server is asked to stop: requests, jobs, emails.

@@ -21,8 +21,9 @@ use self::limits::LimitsTable;
 use crate::{
     email::{SmtpServer, SmtpUrlError},
     engagement::Rates,
-    http::{Limits, Site},
+    http::Limits,
     secrets::{KeySource, SecretSettings},
+    site::Site,
 };
 
 /// The database when nobody says otherwise: a file in the current directory.

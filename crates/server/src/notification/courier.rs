@@ -16,7 +16,7 @@ use tokio::{
 use super::{Delivery, Outbound, body_of};
 use crate::{
     Mainstay, Result,
-    http::Site,
+    site::Site,
     supervise::{COURIER, OnPanic},
 };
 

@@ -18,7 +18,7 @@ use tokio_rustls::{
 use url::Url;
 
 use super::{Unreachable, address::connect, signatures};
-use crate::{http::Site, supervise::Panicked};
+use crate::{paths::client_path, site::Site, supervise::Panicked};
 
 /// What an endpoint has for its whole answer, from the first look for its address.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -75,12 +75,12 @@ pub fn body_of(kind: EndpointKind, notice: &Notice, site: &Site) -> String {
         EndpointKind::Webhook => {
             let mut body = serde_json::json!(notice);
             if let Some(id) = notice.event.client_id() {
-                body["data"]["client_url"] = site.link(&crate::web::client_path(id)).into();
+                body["data"]["client_url"] = site.link(&client_path(id)).into();
             }
             body.to_string()
         }
         EndpointKind::Slack => {
-            let client_page = |id: &str| site.link(&crate::web::client_path(id));
+            let client_page = |id: &str| site.link(&client_path(id));
             slack_message(notice, &client_page, &site.link("/alerts")).to_string()
         }
     }

@@ -7,7 +7,6 @@ use std::{collections::HashSet, sync::LazyLock};
 
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::{
-    engagement::check_line,
     id::OrganizationId,
     score::ScoreModel,
     time::{add_days, local_day, time_zone},
@@ -22,10 +21,9 @@ pub(crate) use zone_change::start as start_zone_changes;
 use crate::{
     Error, Mainstay, Result,
     access::{NewKeys, random_secret},
+    validate::{check_name, check_slug},
 };
 
-const MAX_NAME_CHARS: usize = 255;
-const MAX_SLUG_CHARS: usize = 63;
 /// Days back that unmapped event names are looked for.
 const SEEN_DAYS: i32 = 7;
 /// Unmapped names that are told.
@@ -368,33 +366,4 @@ pub(crate) fn check_as_of(as_of: Timestamp, now: Timestamp) -> Result<()> {
         ));
     }
     Ok(())
-}
-
-pub(crate) fn check_name(field: &'static str, name: &str) -> Result<()> {
-    if name.trim().is_empty() {
-        return Err(Error::invalid(
-            field,
-            format!("is empty; send 1 to {MAX_NAME_CHARS} characters"),
-        ));
-    }
-    Ok(check_line(field, name, MAX_NAME_CHARS)?)
-}
-
-pub(crate) fn check_slug(slug: &str) -> Result<()> {
-    let well_formed = !slug.is_empty()
-        && slug.len() <= MAX_SLUG_CHARS
-        && slug.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-        && !slug.starts_with('-')
-        && !slug.ends_with('-');
-    if well_formed {
-        Ok(())
-    } else {
-        Err(Error::invalid(
-            "slug",
-            format!(
-                "{slug:?} cannot be used; use 1 to {MAX_SLUG_CHARS} lower-case letters, digits and \
-                 inner hyphens, for example acme-studio"
-            ),
-        ))
-    }
 }

@@ -47,12 +47,12 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     Mainstay,
     engagement::EventWriter,
-    http::{self, Site, traced},
+    http::{self, traced},
     live::Streams,
+    site::Site,
 };
 
 pub(crate) use assets::url as asset;
-pub(crate) use components::client_path;
 pub(crate) use icons::icon;
 pub(crate) use input::{Asked, FormError, InPath, Sent};
 pub(crate) use page::{Answer, PageError, show, show_with};

@@ -11,7 +11,7 @@ use axum::{
 };
 
 use super::{PageError, email::may_come_from_anywhere};
-use crate::http::Site;
+use crate::site::Site;
 
 /// What a browser says of where a request comes from.
 pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -4,9 +4,12 @@
 use axum::extract::State;
 
 use super::StaffClient;
-use crate::web::{
-    Answer, Asked, ClientSession, Preview, Web, client, client_path, components::display_name,
-    events::WhichEvents,
+use crate::{
+    paths::client_path,
+    web::{
+        Answer, Asked, ClientSession, Preview, Web, client, components::display_name,
+        events::WhichEvents,
+    },
 };
 
 pub(super) async fn show_dashboard(asked: StaffClient, State(web): State<Web>) -> Answer {

@@ -43,7 +43,7 @@ pub(crate) use score_history::{AlertMark, ScoreHistory};
 pub(crate) use sparkline::{Sparkline, weekly};
 pub(crate) use staff_task_row::StaffTaskRow;
 pub(crate) use timeline::{EventSentence, Timeline, TimelineMark};
-pub(crate) use view::{View, client_path};
+pub(crate) use view::View;
 
 /// Templates inside templates are markup already: escaping them again would show tags as text.
 macro_rules! markup {

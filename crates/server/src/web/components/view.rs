@@ -1,10 +1,11 @@
-use askama::filters::urlencode_strict;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::EventType,
     insight::words,
     time::{local_day, start_of_day},
 };
+
+use crate::paths::client_path;
 
 /// Whom a page speaks to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,12 +26,6 @@ pub(crate) struct View {
     actions: bool,
     base: String,
     home: String,
-}
-
-/// Where staff find a client.
-pub(crate) fn client_path(external_id: &str) -> String {
-    let Ok(segment) = urlencode_strict(external_id);
-    format!("/clients/{segment}")
 }
 
 impl View {

@@ -9,9 +9,8 @@ use mainstay_store::{Member, Organization, Scope, SignInFailures, StoreError};
 use super::cookie::{self, Transport};
 use crate::{
     Error,
-    access::{Actor, SignedIn},
+    access::{Actor, SignedIn, check_method},
     alert::MissingData,
-    http::check_method,
     web::{PageError, Place, StaffShell, Theme, Undelivered, Web, components::View},
 };
 

@@ -5,9 +5,12 @@ use mainstay_core::{id::MergeId, text::counted};
 use mainstay_store::{Merge, MergeState};
 
 use super::{AskedDone, Frame, Tab, back};
-use crate::web::{
-    AdminSession, Answer, Asked, InPath, PageError, Pages, StaffSession, StaffShell, Web,
-    client_path, people::People, show,
+use crate::{
+    paths::client_path,
+    web::{
+        AdminSession, Answer, Asked, InPath, PageError, Pages, StaffSession, StaffShell, Web,
+        people::People, show,
+    },
 };
 
 const PATH: &str = "/settings/merges";

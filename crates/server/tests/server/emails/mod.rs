@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 use jiff::SignedDuration;
 use mainstay::{
     email::{Sender, SmtpServer, Subscribe},
-    http::Site,
     job::Worker,
+    site::Site,
 };
 use mainstay_core::{
     email::{ConsentSource, EmailState, EmailType, SubscriptionState},

@@ -11,8 +11,8 @@ mod together;
 
 use jiff::{SignedDuration, ToSpan as _};
 use mainstay::{
-    http::Site,
     notification::{Courier, DeliveredMessage, Outbound},
+    site::Site,
 };
 use mainstay_core::{id::WebhookId, notification::Outgoing};
 use serde_json::{Value, json};

@@ -1,8 +1,8 @@
 //! Settings, Notifications: who is told outside, from the first webhook to its last message.
 
 use mainstay::{
-    http::Site,
     notification::{Courier, Outbound},
+    site::Site,
 };
 use mainstay_core::notification::Outgoing;
 use mainstay_store::Role;

@@ -23,13 +23,16 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
-use crate::api::{
-    Api,
-    body::{Body, id},
-    caller::Worker,
-    input::{Params, client_id, limit},
-    names,
-    problem::Problem,
+use crate::{
+    api::{
+        Api,
+        body::{Body, id},
+        caller::Worker,
+        input::{Params, client_id, limit},
+        names,
+        problem::Problem,
+    },
+    paths::api_client_path,
 };
 use record::ClientBody;
 
@@ -158,21 +161,6 @@ async fn create_client(
         clear: Vec::new(),
     };
     let client = api.mainstay.create_client(worker.organization, &new.client_id, profile).await?;
-    let location = client_path(&client.external_id);
+    let location = api_client_path(&client.external_id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(client.into())))
-}
-
-/// The path of a client: its id may hold anything, slashes too.
-pub(crate) fn client_path(external_id: &str) -> String {
-    let mut path = String::from("/api/v1/clients/");
-    for byte in external_id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            let digit = |half: u8| char::from(HEX[usize::from(half)]);
-            path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    path
 }

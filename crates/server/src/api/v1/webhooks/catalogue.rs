@@ -18,7 +18,7 @@ use utoipa::openapi::{
 };
 use uuid::Uuid;
 
-use crate::{http::Site, notification::body_of};
+use crate::{notification::body_of, site::Site};
 
 /// The instant of the examples.
 const AT: Timestamp = Timestamp::constant(1_798_000_000, 0);
