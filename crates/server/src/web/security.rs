@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{PageError, email::may_come_from_anywhere};
+use super::{PageError, public::mail_links::may_come_from_anywhere};
 use crate::site::Site;
 
 /// What a browser says of where a request comes from.
