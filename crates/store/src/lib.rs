@@ -43,8 +43,9 @@ pub use client::onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTa
 pub use client::profile::{ClientPerson, ProfileRefusals, RelatedKind};
 pub use client::{Client, ClientChunk, ClientPatch, ResolvedClient, Seen};
 pub use db::dialect::TENANT_TABLES;
+pub use db::id::new_id;
 pub use db::migrate::MigrationState;
-pub use db::pool::{Store, Timeouts, new_id};
+pub use db::pool::{Store, Timeouts};
 pub use db::secret::{Keyring, PLAIN, SecretKey};
 pub use email::staff::{NewStaffEmail, StaffEmail};
 pub use email::subscription::{Subscriber, Subscription, Suppression};

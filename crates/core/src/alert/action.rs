@@ -1,6 +1,9 @@
 use jiff::{SignedDuration, Timestamp};
 
-use super::{AlertStatus, Episode};
+use super::{
+    AlertStatus,
+    episode::{Episode, NewState},
+};
 
 /// The longest snooze: 90 days of 24 hours. Longer than that is a dismissal that nobody remembers.
 pub const MAX_SNOOZE: SignedDuration = SignedDuration::from_hours(24 * 90);
@@ -35,15 +38,6 @@ impl Action {
             Self::Reopen => "reopen",
         }
     }
-}
-
-/// The part of an [`Episode`] that a member's action decides.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct NewState {
-    /// What becomes of it.
-    pub status: AlertStatus,
-    /// Until when, if it is snoozed.
-    pub snoozed_until: Option<Timestamp>,
 }
 
 /// Why an action was refused.

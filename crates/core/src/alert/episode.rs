@@ -2,10 +2,10 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    AlertStatus, AlertType, Change, Condition, Family, Finding, HealthFacts, NewState, Severity,
+    AlertStatus, AlertType, Change, Condition, Ending, Family, Finding, HealthFacts, Severity,
     condition, sentences,
 };
-use crate::{id::AlertId, named::named};
+use crate::id::AlertId;
 
 /// One alert from the moment its condition began to the moment it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,15 +33,13 @@ pub struct Episode {
     pub figures: Map<String, Value>,
 }
 
-named! {
-    /// How an episode ended by itself.
-    Ending, "ending" {
-        /// The client did something: it came back, or its task moved.
-        Recovered = "recovered",
-        /// The client did nothing since the episode opened. What its score is compared with has merely
-        /// caught up with the fall.
-        Faded = "faded",
-    }
+/// The part of an [`Episode`] that a member's action decides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NewState {
+    /// What becomes of it.
+    pub status: AlertStatus,
+    /// Until when, if it is snoozed.
+    pub snoozed_until: Option<Timestamp>,
 }
 
 /// What a health check makes of a client's episodes.

@@ -46,6 +46,17 @@ named! {
     }
 }
 
+named! {
+    /// How an episode ended by itself.
+    Ending, "ending" {
+        /// The client did something: it came back, or its task moved.
+        Recovered = "recovered",
+        /// The client did nothing since the episode opened. What its score is compared with has merely
+        /// caught up with the fall.
+        Faded = "faded",
+    }
+}
+
 impl Severity {
     /// What people call it.
     pub const fn words(self) -> &'static str {

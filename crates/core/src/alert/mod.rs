@@ -12,17 +12,19 @@ mod facts;
 mod kind;
 mod sentences;
 mod silence;
+mod threshold;
 
 pub use crate::insight::UnknownName;
-pub use action::{Action, ActionError, MAX_SNOOZE, NewState, act};
-pub use condition::{
-    CHURN_GAP_FACTOR, CHURN_LEAST_DAYS, Condition, Finding, INACTIVE_AFTER, SCORE_DROP_CRITICAL,
-    SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER, condition, conditions,
-};
-pub use episode::{Ending, Episode, Transition, check};
+pub use action::{Action, ActionError, MAX_SNOOZE, act};
+pub use condition::{Condition, Finding, condition, conditions};
+pub use episode::{Episode, NewState, Transition, check};
 pub use facts::{HealthFacts, ScoreFacts, TaskInProgress};
-pub use kind::{AlertStatus, AlertType, Change, Family, Severity};
+pub use kind::{AlertStatus, AlertType, Change, Ending, Family, Severity};
 pub use sentences::quiet_days;
 pub use silence::{
     ActiveDays, DataFlow, MIN_TIME_TO_RETURN, SilentHours, Stretch, held_until, is_new_normal,
+};
+pub use threshold::{
+    CHURN_GAP_FACTOR, CHURN_LEAST_DAYS, INACTIVE_AFTER, SCORE_DROP_CRITICAL, SCORE_DROP_WARNING,
+    TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER,
 };

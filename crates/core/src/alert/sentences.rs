@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Ending, Family, HealthFacts, ScoreFacts, TaskInProgress,
-    condition::{SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER},
+    threshold::{SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER},
 };
 use crate::{
     insight::{

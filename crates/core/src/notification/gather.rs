@@ -1,11 +1,9 @@
 use std::collections::{BTreeMap, HashSet};
 
-use jiff::Timestamp;
-
-use super::{Route, TypeCount};
+use super::{News, Route, TypeCount};
 use crate::{
     alert::{AlertType, Change, Severity},
-    id::{AlertId, ClientId, MemberId},
+    id::{AlertId, ClientId},
 };
 
 /// So many clients are told of one by one, however few there are in all.
@@ -14,25 +12,6 @@ const FEW_CLIENTS: i64 = 10;
 const MANY_CLIENTS: i64 = 100;
 /// Above this share of all clients, in percent, more than a few are the organization's affair.
 const SHARE_PERCENT: i64 = 5;
-
-/// A change of an alert that is not told yet.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct News {
-    /// Of which alert.
-    pub alert: AlertId,
-    /// Whose alert.
-    pub client: ClientId,
-    /// Who looks after that client.
-    pub owner: Option<MemberId>,
-    /// What became of the alert.
-    pub change: Change,
-    /// What it warned of by that.
-    pub kind: AlertType,
-    /// How bad it was by that.
-    pub severity: Severity,
-    /// When.
-    pub at: Timestamp,
-}
 
 /// How news is told to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod address;
 mod digest;
 mod event;
 mod gather;
+mod news;
 mod retry;
 mod route;
 mod settings;
@@ -19,7 +20,8 @@ pub use event::{
     AlertNotice, Event, ManyAlerts, Notice, OwnerName, PlaybookNotice, SilenceNotice, TestNotice,
     TypeCount,
 };
-pub use gather::{Gathered, News, gathered, is_organization_wide, settled};
+pub use gather::{Gathered, gathered, is_organization_wide, settled};
+pub use news::News;
 pub use retry::{
     DISABLED_AFTER, MOST_ATTEMPTS, disables, is_notable_failure, next_attempt, retry_after,
 };

@@ -25,9 +25,9 @@ pub(crate) mod session;
 mod sign_in;
 
 pub use actor::Actor;
-pub use badge::{Badge, BadgeToken, MAX_BADGE_TTL};
+pub use badge::{Badge, BadgeToken};
 pub use client_session::{ClientLink, ClientSignedIn, NewClientSession};
-pub use client_token::{ClientClaims, sign_client_token};
+pub use client_token::{ClientClaims, MAX_BADGE_TTL, sign_client_token};
 pub(crate) use key::create_first_keys;
 pub use key::{CreatedKey, NewKeys};
 pub use link::{LinkForm, OneTimeLink, OpenedLink};

@@ -47,8 +47,8 @@ pub(crate) use session::{
 };
 pub(crate) use ui::assets::url as asset;
 pub(crate) use ui::icons::icon;
-use ui::text;
 pub(crate) use ui::shell::{BareShell, ClientShell, Place, StaffShell, Theme, Undelivered};
+use ui::text;
 
 /// Largest body of a form: a score model with all its steps is a tenth of it.
 const MAX_FORM_BYTES: usize = 64 * 1024;

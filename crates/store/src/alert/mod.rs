@@ -16,8 +16,8 @@ use crate::{
     ClientChunk, ClientRange, ResolvedClient, Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+        id::new_id,
         lock::Lock,
-        pool::new_id,
     },
 };
 

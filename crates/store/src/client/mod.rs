@@ -25,8 +25,8 @@ use crate::{
             Connection, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
             fetch_packed, id_list, insert_rows,
         },
+        id::new_id,
         lock::Lock,
-        pool::new_id,
     },
 };
 

@@ -17,8 +17,8 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+        id::new_id,
         lock::Lock,
-        pool::new_id,
     },
 };
 

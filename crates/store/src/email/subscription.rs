@@ -15,7 +15,7 @@ use crate::{
     ClientChunk, ResolvedClient, Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_optional},
-        pool::new_id,
+        id::new_id,
     },
 };
 

@@ -5,7 +5,7 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, insert_rows},
-        pool::new_id,
+        id::new_id,
     },
 };
 

@@ -15,7 +15,7 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_optional, insert_rows},
-        pool::new_id,
+        id::new_id,
     },
 };
 

@@ -14,7 +14,7 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, insert_rows},
-        pool::new_id,
+        id::new_id,
     },
 };
 

@@ -6,14 +6,12 @@ use std::{
     time::Duration,
 };
 
-use jiff::Timestamp;
 use sqlx::{
     Connection as _, PgConnection, PgPool, SqlitePool,
     postgres::{PgConnectOptions, PgPoolOptions},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
 use tokio::time::timeout;
-use uuid::{NoContext, Uuid};
 
 use crate::{
     Result, Scope, StoreError, Tx,
@@ -22,8 +20,8 @@ use crate::{
         file::OpenFile,
         known_clients::{KnownClients, Learned},
         lock::LOCK_TIMEOUT,
-        migrate::check_privileges,
         pooler::{POOLED_BY_TRANSACTION, changes_backends},
+        privileges::check_privileges,
         secret::Keyring,
     },
 };
@@ -39,13 +37,6 @@ const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Enough readers that a slow page does not hold up the others on a small machine.
 const SQLITE_READERS: u32 = 8;
 const POSTGRES_CONNECTIONS: u32 = 16;
-
-/// A `UUIDv7` of the given instant, with randomness from the operating system.
-pub fn new_id<Id: From<Uuid>>(now: Timestamp) -> Id {
-    let seconds = u64::try_from(now.as_second()).unwrap_or(0);
-    let nanoseconds = u32::try_from(now.subsec_nanosecond()).unwrap_or(0);
-    Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds)).into()
-}
 
 /// An open database, either kind. Cheap to clone.
 #[derive(Clone, Debug)]
