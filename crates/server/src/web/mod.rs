@@ -66,7 +66,7 @@ pub(crate) struct Web {
 /// Every page with what it does, in one list: what is not in it is not served, and a test holds each
 /// of them to who may see it.
 fn pages() -> Pages {
-    Pages::new()
+    let pages = Pages::new()
         .get("/", home)
         .get("/assets/{name}", ui::assets::serve)
         .and(public::theme::pages())
@@ -81,8 +81,10 @@ fn pages() -> Pages {
         .and(staff::emails::pages())
         .and(staff::jobs::pages())
         .and(public::mail_links::pages())
-        .and(ui::gallery::pages())
-        .and(embed::pages())
+        .and(embed::pages());
+    #[cfg(feature = "gallery")]
+    let pages = pages.and(ui::gallery::pages());
+    pages
 }
 
 /// Method and path of every page.

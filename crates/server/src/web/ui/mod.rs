@@ -3,6 +3,7 @@
 
 pub(super) mod assets;
 pub(crate) mod components;
+#[cfg(feature = "gallery")]
 pub(super) mod gallery;
 pub(super) mod icons;
 pub(super) mod shell;

@@ -33,7 +33,8 @@ static ASSETS: LazyLock<Vec<Asset>> = LazyLock::new(|| {
         ("app.css", CSS, include_str!("app.css")),
         ("components.css", CSS, include_str!("components.css")),
         ("forms.css", CSS, include_str!("forms.css")),
-        ("gallery.css", CSS, include_str!("gallery.css")),
+        #[cfg(feature = "gallery")]
+        ("gallery.css", CSS, include_str!("../gallery/gallery.css")),
         ("staff.css", CSS, include_str!("staff.css")),
         ("app.js", SCRIPT, include_str!("app.js")),
         ("live.js", SCRIPT, include_str!("live.js")),

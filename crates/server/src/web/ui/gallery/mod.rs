@@ -1,5 +1,6 @@
-//! `/gallery`, only in the demo: every component in every state, light and dark side by side, for
-//! those who work on them. All of it is invented, at an instant that never moves.
+//! `/gallery`, only in the demo, and only in a build with the feature of the same name: every component in
+//! every state, light and dark side by side, for those who work on them. All of it is invented, at an
+//! instant that never moves.
 
 mod alerts;
 mod emails;
