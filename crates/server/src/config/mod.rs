@@ -1,30 +1,32 @@
 //! Where settings come from: options, then the environment, then `mainstay.toml`, then what is
 //! built in.
 
+mod error;
+mod file;
 mod limits;
 mod password;
+mod value;
 
 use std::{
     ffi::OsString,
-    fs, io,
     net::{Ipv4Addr, Ipv6Addr, SocketAddr},
     num::NonZeroU32,
-    path::{Path, PathBuf},
+    path::PathBuf,
 };
 
 use lettre::Address;
-use mainstay_core::notification::{AddressRange, Outgoing};
-use serde::Deserialize;
+use mainstay_core::notification::Outgoing;
 use url::Url;
 
-use self::limits::LimitsTable;
-use crate::{
-    email::{SmtpServer, SmtpUrlError},
-    engagement::Rates,
-    http::Limits,
-    secrets::{KeySource, SecretSettings},
-    site::Site,
+use self::{
+    file::{File, read},
+    value::{flag, lease_of, mail_of, outgoing_of, public_url_of, quota_of, rate_of, secrets_of},
 };
+use crate::{
+    email::SmtpServer, engagement::Rates, http::Limits, secrets::SecretSettings, site::Site,
+};
+
+pub use error::ConfigError;
 
 /// The database when nobody says otherwise: a file in the current directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:mainstay.db";
@@ -106,95 +108,6 @@ pub struct MailSettings {
     pub server: SmtpServer,
     /// The address that mails come from.
     pub from: Address,
-}
-
-/// Why the settings cannot be told.
-#[derive(Debug, thiserror::Error)]
-pub enum ConfigError {
-    /// A file that was asked for is not there.
-    #[error(
-        "{}: there is no such file; check --config and MAINSTAY_CONFIG, or leave both out",
-        .0.display()
-    )]
-    Missing(PathBuf),
-    /// The file cannot be read.
-    #[error("{}: cannot be read: {error}", path.display())]
-    Unreadable {
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        error: io::Error,
-    },
-    /// The file is not what it should be.
-    #[error("{}{}: {reason}", path.display(), at_line(*.line))]
-    Wrong {
-        /// The file.
-        path: PathBuf,
-        /// The line at fault, from 1, when it can be told.
-        line: Option<usize>,
-        /// What is wrong.
-        reason: String,
-    },
-    /// A value that cannot be used, whatever it comes from.
-    #[error("{name} {value:?}: {reason}")]
-    Value {
-        /// The key of the file; the variable is called alike.
-        name: &'static str,
-        /// What was given.
-        value: String,
-        /// What is wrong with it and what to do.
-        reason: &'static str,
-    },
-    /// A file that holds a password cannot be read.
-    #[error("{name} {}: {error}; check the path and its permissions", path.display())]
-    PasswordFile {
-        /// The setting.
-        name: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the operating system says.
-        error: io::Error,
-    },
-    /// An environment variable that is not text.
-    #[error("environment variable {0} is not UTF-8; set it again")]
-    NotText(&'static str),
-}
-
-fn at_line(line: Option<usize>) -> String {
-    line.map_or_else(String::new, |line| format!(", line {line}"))
-}
-
-/// What `mainstay.toml` may say. An unknown key is an error: a typo would otherwise quietly leave
-/// the built-in value in force, and data in a database that nobody meant.
-#[expect(clippy::struct_field_names, reason = "they are named like the keys of the file")]
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    database: Option<String>,
-    listen: Option<String>,
-    public_url: Option<String>,
-    behind_proxy: Option<bool>,
-    smtp_url: Option<String>,
-    mail_from: Option<String>,
-    job_lease_seconds: Option<i64>,
-    events_per_second: Option<NonZeroU32>,
-    events_per_second_per_key: Option<NonZeroU32>,
-    events_per_second_per_write_key: Option<u32>,
-    events_per_second_per_client_token: Option<u32>,
-    self_told_events_per_day: Option<u32>,
-    webhook_allow: Option<String>,
-    key_file: Option<PathBuf>,
-    secrets_at_rest: Option<String>,
-    database_password_file: Option<PathBuf>,
-    smtp_password_file: Option<PathBuf>,
-    #[serde(default)]
-    limits: LimitsTable,
-}
-
-impl File {
-    fn holds_password(&self) -> bool {
-        [&self.database, &self.smtp_url].into_iter().flatten().any(|url| password::is_in(url))
-    }
 }
 
 impl Settings {
@@ -347,148 +260,11 @@ fn reachable(mut address: SocketAddr) -> SocketAddr {
     address
 }
 
-fn public_url_of(text: &str) -> Result<Url, ConfigError> {
-    let url = Url::parse(text).ok().filter(|url| {
-        matches!(url.scheme(), "http" | "https")
-            && url.has_host()
-            && url.path() == "/"
-            && url.query().is_none()
-            && url.fragment().is_none()
-            && url.username().is_empty()
-            && url.password().is_none()
-    });
-    url.ok_or_else(|| ConfigError::Value {
-        name: "public_url",
-        value: text.to_owned(),
-        reason: "use scheme, host and port alone, for example https://success.example.com",
-    })
-}
-
-/// A mail server without an address to write from is a mistake, and one alone is no wish to send.
-fn mail_of(url: Option<String>, from: Option<String>) -> Result<Option<MailSettings>, ConfigError> {
-    const EXAMPLE: &str =
-        "set it to the address that mails come from, for example success@example.com";
-    let Some(url) = url else { return Ok(None) };
-    let wrong = |name, value: String, reason| ConfigError::Value { name, value, reason };
-    // The URL itself is not shown: it holds a password.
-    let server = SmtpServer::parse(&url)
-        .map_err(|SmtpUrlError(reason)| wrong("smtp_url", "…".to_owned(), reason))?;
-    let from = from.unwrap_or_default();
-    let from = from.trim().parse().map_err(|_| wrong("mail_from", from, EXAMPLE))?;
-    Ok(Some(MailSettings { server, from }))
-}
-
-fn secrets_of(
-    key: Option<String>,
-    file: Option<PathBuf>,
-    at_rest: Option<&str>,
-) -> Result<SecretSettings, ConfigError> {
-    let plain = match at_rest {
-        None | Some("encrypted") => false,
-        Some("plain") => true,
-        Some(other) => {
-            return Err(ConfigError::Value {
-                name: "secrets_at_rest",
-                value: other.to_owned(),
-                reason: "use encrypted, or plain to store secrets as they are",
-            });
-        }
-    };
-    let source = match (key, file) {
-        (Some(key), _) => KeySource::Text(key),
-        (None, Some(path)) => KeySource::File(path),
-        (None, None) => KeySource::Default,
-    };
-    Ok(SecretSettings { source, plain })
-}
-
-fn lease_of(text: &str) -> Result<i64, ConfigError> {
-    text.parse().ok().filter(|seconds| (1..=3_600).contains(seconds)).ok_or_else(|| {
-        ConfigError::Value {
-            name: "job_lease_seconds",
-            value: text.to_owned(),
-            reason: "use whole seconds from 1 to 3600",
-        }
-    })
-}
-
-fn outgoing_of(text: &str) -> Result<Outgoing, ConfigError> {
-    let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
-    ranges
-        .map(str::parse)
-        .collect::<Result<Vec<AddressRange>, _>>()
-        .map(Outgoing::allowing)
-        .map_err(|_| ConfigError::Value {
-            name: "webhook_allow",
-            value: text.to_owned(),
-            reason: "use ranges of addresses with commas between, for example 10.0.0.0/8, fd00::/8",
-        })
-}
-
-fn flag(text: &str) -> Result<bool, ConfigError> {
-    match text {
-        "true" | "1" => Ok(true),
-        "false" | "0" => Ok(false),
-        _ => Err(ConfigError::Value {
-            name: "behind_proxy",
-            value: text.to_owned(),
-            reason: "use true or false",
-        }),
-    }
-}
-
-fn rate_of(name: &'static str, text: &str) -> Result<NonZeroU32, ConfigError> {
-    text.parse().map_err(|_| ConfigError::Value {
-        name,
-        value: text.to_owned(),
-        reason: "use a whole number of events, at least 1, or leave it out for as many as can be \
-                 stored",
-    })
-}
-
-fn quota_of(name: &'static str, text: &str) -> Result<u32, ConfigError> {
-    text.parse().map_err(|_| ConfigError::Value {
-        name,
-        value: text.to_owned(),
-        reason: "use a whole number of events, or 0 for no quota",
-    })
-}
-
-/// Reads a configuration file; `None` when there is none.
-fn read(path: &Path) -> Result<Option<File>, ConfigError> {
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(ConfigError::Unreadable { path: path.to_owned(), error }),
-    };
-    parse(&text).map(Some).map_err(|(line, reason)| ConfigError::Wrong {
-        path: path.to_owned(),
-        line,
-        reason,
-    })
-}
-
-fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
-    toml::from_str(text).map_err(|error| {
-        let line = error.span().map(|span| line_of(text, span.start));
-        let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
-                     `mail_from`, `job_lease_seconds`, `events_per_second`, \
-                     `events_per_second_per_key`, `events_per_second_per_write_key`, \
-                     `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, \
-                     `key_file`, `secrets_at_rest`, `database_password_file`, `smtp_password_file` and the table `limits`, \
-                     for example listen = \"127.0.0.1:8080\"";
-        let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
-    })
-}
-
-fn line_of(text: &str, offset: usize) -> usize {
-    1 + text.bytes().take(offset).filter(|byte| *byte == b'\n').count()
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::fs;
+
+    use super::{file::parse, *};
 
     fn flag(database: &str) -> Given {
         Given { database: Some(database.to_owned()), ..Given::default() }

@@ -4,22 +4,21 @@
 //! follow. The last step makes the id that is given up another name of the client that stays.
 
 pub(crate) mod events;
+mod name;
 pub(crate) mod records;
+mod step;
 
-use std::{collections::HashMap, fmt, str::FromStr};
+use std::{fmt, str::FromStr};
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
-use mainstay_core::{
-    id::{ClientId, MemberId, MergeId, OrganizationId},
-    time::{add_days, local_day},
-};
+use mainstay_core::id::{ClientId, MemberId, MergeId, OrganizationId};
 use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    ClientRange, ResolvedClient, Result, Seen, Tx,
+    ResolvedClient, Result, Seen, Tx,
     db::{
-        dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional},
+        dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional},
         lock::Lock,
     },
     new_id,
@@ -216,31 +215,6 @@ macro_rules! select_merges {
 }
 
 impl Tx {
-    /// Clients that these ids are another name of.
-    pub(crate) async fn aliased(
-        &mut self,
-        external_ids: &[&str],
-    ) -> Result<HashMap<String, ResolvedClient>> {
-        let organization = self.scope.organization_uuid();
-        let rows: Vec<(String, Uuid, Instant)> = fetch_for_rows!(
-            self,
-            (String, Uuid, Instant),
-            "WITH wanted (organization_id, external_id) AS (",
-            external_ids,
-            ") SELECT a.external_id, c.id, c.created_at FROM wanted w CROSS JOIN client_aliases a \
-             CROSS JOIN clients c WHERE a.organization_id = w.organization_id \
-             AND a.external_id = w.external_id AND c.organization_id = a.organization_id \
-             AND c.id = a.client_id",
-            |external_id| [organization, *external_id]
-        );
-        Ok(rows
-            .into_iter()
-            .map(|(external_id, id, created_at)| {
-                (external_id, ResolvedClient { id: id.into(), created_at: created_at.0 })
-            })
-            .collect())
-    }
-
     /// Asks for two ids to become one client. An id that nothing is known of becomes another name of the
     /// client at once.
     pub async fn request_merge(
@@ -484,165 +458,5 @@ impl Tx {
             undone_by.map(MemberId::uuid)
         )?;
         Ok(marked == 1)
-    }
-
-    /// Goes a step on with a merge: moves about `events` events, or does all the rest when there are no
-    /// more. Answers how far it is then.
-    pub async fn merge_step(
-        &mut self,
-        merge: MergeId,
-        zone: &TimeZone,
-        now: Timestamp,
-        events: usize,
-    ) -> Result<MergeState> {
-        self.lock_organization(Lock::DeleteClients).await?;
-        self.lock_organization(Lock::SettleEvents).await?;
-        let Some(merge) = self.merge(merge).await? else { return Ok(MergeState::Failed) };
-        let state = match merge.state {
-            MergeState::Waiting | MergeState::Merging => {
-                self.step_forward(&merge, zone, now, events).await?
-            }
-            MergeState::Undoing => self.step_back(&merge, zone, now, events).await?,
-            ended => return Ok(ended),
-        };
-        if state != merge.state {
-            execute!(
-                self,
-                "UPDATE client_merges SET state = $3, \
-                 finished_at = CASE WHEN $3 IN ('done', 'failed') THEN $4 ELSE finished_at END, \
-                 undone_at = CASE WHEN $3 = 'undone' THEN $4 ELSE undone_at END \
-                 WHERE organization_id = $1 AND id = $2",
-                self.scope.organization_uuid(),
-                merge.id.uuid(),
-                state.as_str(),
-                Instant(now)
-            )?;
-        }
-        Ok(state)
-    }
-
-    async fn step_forward(
-        &mut self,
-        merge: &Merge,
-        zone: &TimeZone,
-        now: Timestamp,
-        events: usize,
-    ) -> Result<MergeState> {
-        let gone = self.client_named(&merge.previous_id).await?;
-        let Some(kept) = self.client_that_stays(merge).await? else {
-            return Ok(MergeState::Failed);
-        };
-        let Some(gone) = gone else { return Ok(MergeState::Failed) };
-        // An earlier merge has made one of them already.
-        if gone.id == kept.id {
-            return Ok(MergeState::Settled);
-        }
-        if merge.previous_client.is_some_and(|began| began != gone.id) {
-            return Ok(MergeState::Failed);
-        }
-        self.gather_activity().await?;
-        // No event is earlier than its client; events can lie a day ahead.
-        let first = add_days(local_day(gone.created_at.min(kept.created_at), zone), -1);
-        let days = (first, add_days(local_day(now, zone), 2));
-        let (moved, more) =
-            self.move_events_on(merge.id, (gone.id, kept.id), days, zone, events).await?;
-        self.move_clients_back(&[(kept.id, gone.created_at)]).await?;
-        execute!(
-            self,
-            "UPDATE client_merges SET events = events + $3, previous_client = $4, client_id = $5, \
-             client_since = COALESCE(client_since, $6) WHERE organization_id = $1 AND id = $2",
-            self.scope.organization_uuid(),
-            merge.id.uuid(),
-            moved,
-            gone.id.uuid(),
-            kept.id.uuid(),
-            Instant(kept.created_at)
-        )?;
-        if more {
-            return Ok(MergeState::Merging);
-        }
-        self.move_untimed_messages((gone.id, kept.id), now).await?;
-        self.move_records(merge.id, (gone.id, kept.id)).await?;
-        self.remove_client(gone.id, now).await?;
-        self.give_name(&merge.previous_id, kept.id, now).await?;
-        self.stands_otherwise(ClientRange::of(kept.id));
-        Ok(MergeState::Done)
-    }
-
-    async fn step_back(
-        &mut self,
-        merge: &Merge,
-        zone: &TimeZone,
-        now: Timestamp,
-        events: usize,
-    ) -> Result<MergeState> {
-        let Some(gone) = merge.previous_client else { return Ok(MergeState::Failed) };
-        let kept = merge.client;
-        self.gather_activity().await?;
-        if self.client_named(&merge.previous_id).await?.is_none() {
-            self.take_name_back(&merge.previous_id, kept).await?;
-            self.move_records_back(merge, (gone, kept)).await?;
-            self.move_untimed_messages_back(merge.id, (gone, kept), now).await?;
-            self.forget_known_clients().await?;
-        }
-        let more = self.move_events_back(merge.id, (gone, kept), zone, now, events).await?;
-        self.stands_otherwise(ClientRange::of(kept));
-        self.stands_otherwise(ClientRange::of(gone));
-        if more {
-            return Ok(MergeState::Undoing);
-        }
-        execute!(
-            self,
-            "DELETE FROM client_merge_rows WHERE organization_id = $1 AND merge_id = $2",
-            self.scope.organization_uuid(),
-            merge.id.uuid()
-        )?;
-        Ok(MergeState::Undone)
-    }
-
-    /// The client of this very `external_id`, by no other name.
-    async fn client_named(&mut self, external_id: &str) -> Result<Option<ResolvedClient>> {
-        let row = fetch_optional!(
-            self,
-            (Uuid, Instant),
-            "SELECT id, created_at FROM clients WHERE organization_id = $1 AND external_id = $2",
-            self.scope.organization_uuid(),
-            external_id
-        )?;
-        Ok(row.map(|(id, at)| ResolvedClient { id: id.into(), created_at: at.0 }))
-    }
-
-    /// The client that a merge is into: an earlier one may have made another client of it.
-    async fn client_that_stays(&mut self, merge: &Merge) -> Result<Option<ResolvedClient>> {
-        match self.client_named(&merge.into_id).await? {
-            Some(client) => Ok(Some(client)),
-            None => Ok(self.aliased(&[&merge.into_id]).await?.remove(&merge.into_id)),
-        }
-    }
-
-    async fn give_name(&mut self, name: &str, client: ClientId, now: Timestamp) -> Result<()> {
-        execute!(
-            self,
-            "INSERT INTO client_aliases (organization_id, external_id, client_id, created_at) \
-             VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, external_id) \
-             DO UPDATE SET client_id = excluded.client_id",
-            self.scope.organization_uuid(),
-            name,
-            client.uuid(),
-            Instant(now)
-        )?;
-        Ok(())
-    }
-
-    async fn take_name_back(&mut self, name: &str, client: ClientId) -> Result<()> {
-        execute!(
-            self,
-            "DELETE FROM client_aliases \
-             WHERE organization_id = $1 AND external_id = $2 AND client_id = $3",
-            self.scope.organization_uuid(),
-            name,
-            client.uuid()
-        )?;
-        Ok(())
     }
 }
