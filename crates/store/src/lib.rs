@@ -26,43 +26,52 @@ mod score;
 
 use std::sync::Arc;
 
-pub use access::client_lockout::ClientLockout;
-pub use access::sign_in::{
-    FoundPassword, FoundSession, LinkKind, MemberAccess, MemberSession, NewSignInLink, SignInLink,
+pub use access::{
+    ApiKey, FoundKey, KeyKind, KeySource, Member, NewApiKey, NewMember,
+    client_lockout::ClientLockout,
+    sign_in::{
+        FoundPassword, FoundSession, LinkKind, MemberAccess, MemberSession, NewSignInLink,
+        SignInLink,
+    },
+    sign_in_failure::{RecordedFailures, SignInFailures},
 };
-pub use access::sign_in_failure::{RecordedFailures, SignInFailures};
-pub use access::{ApiKey, FoundKey, KeyKind, KeySource, Member, NewApiKey, NewMember};
-pub use alert::list::{EndedAlerts, EndedPlace};
-pub use alert::{Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode};
-pub use client::anonymous::Joined;
-pub use client::erasure::{ErasedClient, ErasedNames, KeepOut};
-pub use client::membership::{Membership, PersonEvent};
-pub use client::merge::{Merge, MergeRequest, MergeState, NewMerge};
-pub use client::note::ClientNote;
-pub use client::onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
-pub use client::profile::{ClientPerson, ProfileRefusals, RelatedKind};
-pub use client::{Client, ClientChunk, ClientPatch, ResolvedClient, Seen};
-pub use db::dialect::TENANT_TABLES;
-pub use db::id::new_id;
-pub use db::migrate::MigrationState;
-pub use db::pool::{Store, Timeouts};
-pub use db::secret::{Keyring, PLAIN, SecretKey};
-pub use email::staff::{NewStaffEmail, StaffEmail};
-pub use email::subscription::{Subscriber, Subscription, Suppression};
-pub use email::transactional::{Addressee, NewTransactionalEmail, TransactionalEmail};
+pub use alert::{
+    Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode,
+    list::{EndedAlerts, EndedPlace},
+};
+pub use client::{
+    Client, ClientChunk, ClientPatch, ResolvedClient, Seen,
+    anonymous::Joined,
+    erasure::{ErasedClient, ErasedNames, KeepOut},
+    membership::{Membership, PersonEvent},
+    merge::{Merge, MergeRequest, MergeState, NewMerge},
+    note::ClientNote,
+    onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus},
+    profile::{ClientPerson, ProfileRefusals, RelatedKind},
+};
+pub use db::{
+    dialect::TENANT_TABLES,
+    id::new_id,
+    migrate::MigrationState,
+    pool::{Store, Timeouts},
+    secret::{Keyring, PLAIN, SecretKey},
+};
 pub use email::{
     ClientEmail, EmailCounts, EmailEvent, EmailFilter, EmailToken, NewEmail, SendEnd, WholeEmail,
+    staff::{NewStaffEmail, StaffEmail},
+    subscription::{Subscriber, Subscription, Suppression},
+    transactional::{Addressee, NewTransactionalEmail, TransactionalEmail},
 };
-pub use engagement::arrived::ArrivedEvent;
-pub use engagement::key_activity::{ClientKey, KeyHour, hour_of};
-pub use engagement::refused::{NewRefusal, RefusedEvent};
-pub use engagement::seen_names::SeenName;
-pub use engagement::silence::{DataSilence, KeySilence};
-pub use engagement::verify::Difference;
-pub use engagement::waiting::{MAX_WAITING, WAITING_TTL};
 pub use engagement::{
     ActivityRange, DayActivity, EventCursor, Outcome, RollUp, StorableEvent, StoredEvent,
     TypeCounts, ZoneStep,
+    arrived::ArrivedEvent,
+    key_activity::{ClientKey, KeyHour, hour_of},
+    refused::{NewRefusal, RefusedEvent},
+    seen_names::SeenName,
+    silence::{DataSilence, KeySilence},
+    verify::Difference,
+    waiting::{MAX_WAITING, WAITING_TTL},
 };
 pub use error::StoreError;
 pub use insight::{NewInsight, PeriodInsight, StoredInsight};
@@ -73,14 +82,18 @@ pub use mainstay_core::{
     engagement::{Profile, ProfileField},
     member::Role,
 };
-pub use notification::message::{
-    AttemptEnd, ClaimedMessage, NewWebhookMessage, Told, WebhookAttempt, WebhookMessage,
+pub use notification::{
+    message::{
+        AttemptEnd, ClaimedMessage, NewWebhookMessage, Told, WebhookAttempt, WebhookMessage,
+    },
+    news::{AlertNews, NoticedAlert},
+    webhook::{NewWebhook, Webhook, WebhookPatch},
 };
-pub use notification::news::{AlertNews, NoticedAlert};
-pub use notification::webhook::{NewWebhook, Webhook, WebhookPatch};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
-pub use playbook::task::{DuePlace, StaffTask, StaffTaskFilter};
-pub use playbook::{NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Waits};
+pub use playbook::{
+    NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Waits,
+    task::{DuePlace, StaffTask, StaffTaskFilter},
+};
 pub use portfolio::{AlertFlow, ClientRange, PortfolioChanges};
 pub use scope::Scope;
 pub use score::{ClientFacts, ClientHistory, LatestScore, Recorded, ScoreRow, StaleClient};

@@ -1,9 +1,11 @@
 //! The pages: HTML that is made here, complete without script.
 //!
-//! Folders follow URLs, and files are named after what they show; templates lie beside the code that
-//! fills them in. A handler says who may see a page by the extractor it takes (`session`), asks a
-//! service and shows what comes back in one of the shells (`shell`). What all pages have in common
-//! – headers, the check where a request comes from, compression – is in `security` and here.
+//! Pages are sorted by who looks at them: `staff`, a client on its own page (`portal`), anybody (`public`), and
+//! the users of other apps (`embed`). A page is a folder with its form and its templates. What they are made of
+//! is in `ui`; what several of them show of a client is in `overview` and `events`. A handler says who may see
+//! a page by the extractor it takes (`session`), asks a service and shows what comes back in one of the frames
+//! (`ui::shell`). What all pages have in common – headers, the check where a request comes from, compression –
+//! is in `security` and here.
 
 mod embed;
 mod error_page;
