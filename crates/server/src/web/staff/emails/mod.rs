@@ -6,6 +6,7 @@ mod words;
 
 use crate::web::Pages;
 
+#[cfg(feature = "gallery")]
 pub(in crate::web) use preview::policy;
 pub(in crate::web) use words::told;
 

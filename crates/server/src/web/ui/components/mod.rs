@@ -28,6 +28,7 @@ pub(crate) use alert_badge::MomentumAlertBadge;
 pub(crate) use alert_row::{AlertRow, AlertSubject, LastAction, alert_headline};
 pub(crate) use band::{BandChip, TrendMark};
 pub(crate) use email_card::EmailCard;
+#[cfg(feature = "gallery")]
 pub(crate) use empty_state::EmptyState;
 pub(crate) use evidence::Details;
 pub(crate) use feedback::{FeedbackForm, FeedbackList};
