@@ -6,10 +6,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
     engagement::{EventWriter, Rates},
-    http::{self, Limits, Site},
+    http::{self, Limits},
+    site::Site,
 };
 use mainstay_core::{
-    health::{AlertType, Episode, Finding, Severity},
+    alert::{AlertType, Episode, Finding, Severity},
     id::{ClientId, OrganizationId},
     score::{Components, LaunchKit, Previous, Score, ScoreInputs, ScoreModel},
     time::{add_days, local_day, start_of_day},

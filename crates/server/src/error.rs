@@ -1,7 +1,7 @@
 //! What can go wrong in a service. It knows no HTTP; [`crate::api`] turns it into problem details.
 
 use mainstay_core::{
-    engagement::EventError, health::ActionError, playbook::PlaybookError, score::FeedbackError,
+    alert::ActionError, engagement::EventError, playbook::PlaybookError, score::FeedbackError,
 };
 use mainstay_store::StoreError;
 

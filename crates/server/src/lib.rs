@@ -2,10 +2,11 @@
 //!
 //! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
 //! beside what they are about, in folders named like the stages of an event's way:
-//! [`engagement`] → [`score`] → [`insight`] → [`health`] → [`email`] and [`notice`]; [`job`] makes them
+//! [`engagement`] → [`score`] → [`insight`] → [`alert`] → [`email`] and [`notification`]; [`job`] makes them
 //! happen, and [`playbook`] what else follows.
 
 pub mod access;
+pub mod alert;
 pub mod api;
 pub mod cli;
 pub mod client;
@@ -16,24 +17,25 @@ pub mod email;
 pub mod engagement;
 pub mod error;
 mod fresh;
-mod gate;
-pub mod health;
 pub mod http;
 pub mod insight;
 pub mod job;
 mod limit;
 pub mod live;
-pub mod notice;
+pub mod notification;
 pub mod organization;
 mod paging;
+mod paths;
 pub mod playbook;
 pub mod portfolio;
 mod private_file;
 pub mod score;
 pub mod secrets;
+pub mod site;
 mod spreadsheet;
 mod steps;
 pub mod supervise;
+mod validate;
 pub mod verify;
 pub mod web;
 
@@ -73,7 +75,7 @@ pub struct Mainstay {
 struct Known {
     callers: fresh::Fresh<access::KeyHash, Option<access::Principal>>,
     namings: fresh::Fresh<OrganizationId, Arc<engagement::Naming>>,
-    returned: health::Returned,
+    returned: alert::Returned,
     keys: engagement::KeysSeen,
     samples: fresh::Fresh<OrganizationId, bool>,
 }
@@ -83,7 +85,7 @@ impl Default for Known {
         Self {
             callers: fresh::Fresh::new(MOST_KEYS),
             namings: fresh::Fresh::new(MOST_NAMINGS),
-            returned: health::Returned::default(),
+            returned: alert::Returned::default(),
             keys: engagement::KeysSeen::default(),
             samples: fresh::Fresh::new(MOST_NAMINGS),
         }
@@ -142,7 +144,7 @@ impl Mainstay {
     }
 
     /// The clients that something came from a moment ago.
-    fn returned(&self) -> &health::Returned {
+    fn returned(&self) -> &alert::Returned {
         &self.known.returned
     }
 

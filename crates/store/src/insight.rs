@@ -14,7 +14,7 @@ use uuid::Uuid;
 
 use crate::{
     ClientChunk, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, fetch_packed},
+    db::dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, fetch_packed},
 };
 
 /// An insight to be kept.

@@ -9,8 +9,10 @@ use uuid::Uuid;
 
 use crate::{
     Result, StoreError, Tx,
-    dialect::{Connection, Instant, execute, fetch_all, fetch_optional},
-    lock::Lock,
+    db::{
+        dialect::{Connection, Instant, execute, fetch_all, fetch_optional},
+        lock::Lock,
+    },
 };
 
 /// Claiming a run, keeping it and ending it are over in milliseconds.

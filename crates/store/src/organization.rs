@@ -11,9 +11,11 @@ use uuid::Uuid;
 
 use crate::{
     Result, Scope, StoreError, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
-    lock::Lock,
-    secret_rows::CLIENT_TOKEN,
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+        lock::Lock,
+        secret_rows::CLIENT_TOKEN,
+    },
 };
 
 /// A tenant.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
     portfolio::{OpenAlert, Standing, StandingScore},
     score::{ScoreModel, Trend},
@@ -16,11 +16,13 @@ use uuid::Uuid;
 
 use crate::{
     Result, Scope, StoredModel, Tx,
-    dialect::{
-        Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
-        fetch_packed_for_rows,
+    db::{
+        dialect::{
+            Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_packed,
+            fetch_packed_for_rows,
+        },
+        lock::Lock,
     },
-    lock::Lock,
 };
 
 /// Changes that are kept for those who read on from the last one they know.

@@ -5,7 +5,8 @@ use std::{process::Stdio, sync::Arc};
 use mainstay::{
     Clock as _, Mainstay, SystemClock,
     engagement::{EventWriter, Rates},
-    http::{self, Limits, Site},
+    http::{self, Limits},
+    site::Site,
 };
 use mainstay_store::{KeyKind, Role, Store};
 use tokio::{

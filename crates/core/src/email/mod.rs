@@ -20,7 +20,7 @@ pub use delivery::{
 pub use settings::{EmailSettings, QuietHours, SettingError};
 pub use text::{EmailLinks, plain_text};
 
-use crate::insight::named::named;
+use crate::named::named;
 
 named! {
     /// What kind of mail it is.

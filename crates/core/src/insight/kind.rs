@@ -2,8 +2,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::named::named;
-use crate::{engagement::EventType, score::Component};
+use crate::{engagement::EventType, named::named, score::Component};
 
 /// For how many calendar days an insight is shown, unless the organization says otherwise.
 pub const VALID_DAYS: i32 = 14;

@@ -4,19 +4,18 @@
 //! [`weekly_insights`] is a pure function of one client's week. Its answers are keyed by
 //! (client, period, [`Rule`]), so that running a period twice changes nothing.
 
+mod facts;
 mod kind;
 mod moved;
-pub(crate) mod named;
 mod period;
 mod rules;
 mod sentences;
 pub mod words;
 
+pub use crate::named::UnknownName;
+pub use facts::{Lifetime, PendingTask, WeekFacts};
 pub use kind::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule, VALID_DAYS};
 pub use moved::{Moved, contributions};
-pub use named::UnknownName;
 pub use period::Period;
-pub use rules::{
-    Lifetime, MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, PendingTask, WeekFacts, weekly_insights,
-};
+pub use rules::{MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, weekly_insights};
 pub use sentences::{StepWords, step_words};

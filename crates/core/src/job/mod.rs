@@ -12,7 +12,7 @@ pub(crate) use retry::jittered;
 pub use retry::{MOST_ATTEMPTS, retry_after};
 pub use schedule::{Schedule, ScheduleError};
 
-use crate::insight::named::named;
+use crate::named::named;
 
 named! {
     /// What runs by itself. In this order where several are due: a week's figures come before a

@@ -1,7 +1,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use crate::{
-    health::{AlertType, Condition, Family, HealthFacts, condition},
+    alert::{AlertType, Condition, Family, HealthFacts, condition},
     score::Band,
 };
 

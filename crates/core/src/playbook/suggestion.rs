@@ -1,6 +1,6 @@
 use super::{Playbook, PlaybookAction, PlaybookTask, Trigger};
 use crate::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     score::Band,
 };
 

@@ -3,7 +3,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use super::PlaybookError;
 use crate::{
     engagement::check_text,
-    insight::named::named,
+    named::named,
     time::{add_days, local_day, start_of_day},
 };
 

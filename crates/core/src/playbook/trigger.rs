@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::PlaybookError;
 use crate::{
-    health::{AlertType, Change, Severity, Transition},
+    alert::{AlertType, Change, Severity, Transition},
     score::Band,
 };
 

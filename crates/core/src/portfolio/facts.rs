@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Sort, Standing};
 use crate::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::MemberId,
     score::{Band, Trend},
 };

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 
 use super::OpenAlert;
 use crate::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::MemberId,
     score::{Band, Trend},
 };

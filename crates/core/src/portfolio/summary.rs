@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::Standing;
-use crate::{health::Severity, score::Band};
+use crate::{alert::Severity, score::Band};
 
 /// A score lies between 0 and this.
 const BEST: usize = 100;

@@ -2,8 +2,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{ScoreInputs, ScoreModel, evidence::Evidence};
-
 /// One of the five parts of a success score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -101,14 +99,4 @@ pub struct ComponentValue {
     pub points: i64,
     /// Whether it rests on data or on the model's rule for missing data.
     pub measured: bool,
-}
-
-impl ScoreModel {
-    /// The five components of a client, without the explanations: what the bulk run needs.
-    pub fn components(&self, inputs: &ScoreInputs) -> Components<ComponentValue> {
-        Components::from_fn(|component| {
-            let (points, measured) = Evidence::value_of(component, inputs, self);
-            ComponentValue { points, measured }
-        })
-    }
 }

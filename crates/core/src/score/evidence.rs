@@ -462,3 +462,13 @@ fn capitalised(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
+
+impl ScoreModel {
+    /// The five components of a client, without the explanations: what the bulk run needs.
+    pub fn components(&self, inputs: &ScoreInputs) -> Components<ComponentValue> {
+        Components::from_fn(|component| {
+            let (points, measured) = Evidence::value_of(component, inputs, self);
+            ComponentValue { points, measured }
+        })
+    }
+}

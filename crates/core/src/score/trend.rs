@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Components, Evidence, ScoreInputs, ScoreModel, model::BandFloors};
 use crate::{
-    insight::named::named,
+    named::named,
     time::{days_before, local_day, start_of_day, to_micros},
 };
 

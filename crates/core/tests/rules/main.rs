@@ -1,14 +1,14 @@
 //! The rules, tested from outside the crate, as the store and the server see them.
 
+mod alert;
 mod email;
 mod evidence;
 mod feedback;
-mod health;
 mod improvement;
 mod insight;
 mod job;
 mod model;
-mod notice;
+mod notification;
 mod playbook;
 mod portfolio;
 mod profile;

@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp, civil::date, tz::TimeZone};
 use mainstay_core::{
-    health::{
+    alert::{
         AlertType, Ending, Finding, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
     },
     id::AlertId,

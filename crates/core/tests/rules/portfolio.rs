@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
+    alert::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
     portfolio::{
         AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Place, Portfolio, Sort,

@@ -2,19 +2,16 @@
 //! clients' tokens, name the member, live for an hour at most and open nothing else, so that no key of a
 //! member's stands in a page.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use mainstay_core::id::{MemberId, OrganizationId};
 use mainstay_store::{Role, Scope};
 use uuid::Uuid;
 
 use super::{
-    client_token::{self, Claims, Use},
+    client_token::{self, Claims, MAX_BADGE_TTL, Use},
     member::find_member,
 };
 use crate::{Error, Mainstay, Result};
-
-/// How long a badge token lives when nobody says otherwise, and at most.
-pub const MAX_BADGE_TTL: SignedDuration = SignedDuration::from_hours(1);
 
 /// A badge token that was just made.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -13,7 +13,7 @@ use super::{
     Actor,
     client_token::{self, Claims, Use},
 };
-use crate::{Error, Mainstay, Result, http::Site, organization::check_slug};
+use crate::{Error, Mainstay, Result, site::Site, validate::check_slug};
 
 /// How long a link works when nobody says otherwise.
 const DEFAULT_LINK_LIFE: SignedDuration = SignedDuration::from_hours(7 * 24);

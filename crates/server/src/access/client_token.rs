@@ -6,7 +6,7 @@
 //! tells tokens that were signed before a client was signed out from those after. Our own links and sessions of clients are
 //! tokens of the same kind that say so, and are good for nothing else.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation,
     crypto::{CryptoProvider, JwtSigner, JwtVerifier, KeyUtils},
@@ -18,12 +18,12 @@ use ring::hmac;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use signature::{Signer, Verifier};
 
-use super::MAX_BADGE_TTL;
-
 /// Longest life of a client token, in seconds: a day.
 pub(super) const MAX_LIFE_SECONDS: i64 = 24 * 60 * 60;
 /// Longest life of a link, in seconds: it is sent by mail and opened days later.
 const MAX_LINK_LIFE_SECONDS: i64 = 30 * MAX_LIFE_SECONDS;
+/// How long a badge token lives when nobody says otherwise, and at most.
+pub const MAX_BADGE_TTL: SignedDuration = SignedDuration::from_hours(1);
 /// The host app's clock may be this far behind or ahead, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 60;
 

@@ -17,7 +17,7 @@ use super::{
     member::{find_member, taken},
     normal_email, random_secret, session,
 };
-use crate::{Error, Mainstay, Result, http::Site, organization::check_name};
+use crate::{Error, Mainstay, Result, site::Site, validate::check_name};
 
 /// How long links work that somebody passes on by hand.
 const PASSED_ON: SignedDuration = SignedDuration::from_hours(7 * 24);

@@ -7,7 +7,7 @@ use mainstay_core::{
 use mainstay_store::{Member, MemberAccess, NewMember, Scope, StoreError, Tx, new_id};
 
 use super::{Actor, check_email, normal_email};
-use crate::{Error, Mainstay, Result, organization::check_name};
+use crate::{Error, Mainstay, Result, validate::check_name};
 
 impl Mainstay {
     /// Adds a member.

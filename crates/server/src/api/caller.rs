@@ -25,8 +25,7 @@ use super::{
 };
 use crate::{
     Error,
-    access::{Actor, CallerKey, Principal},
-    http::check_method,
+    access::{Actor, CallerKey, Principal, check_method},
 };
 
 const HOW: &str = "send the header Authorization: Bearer with a secret key (msk_…), a write key \

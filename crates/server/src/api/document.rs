@@ -17,9 +17,10 @@ use utoipa::{
 
 use super::{
     problem::{MEDIA_TYPE, ProblemDetails},
-    v1::{events::RefusedEvent, webhooks::catalogue::webhooks},
+    refused::RefusedEvent,
+    v1::webhooks::catalogue::webhooks,
 };
-use crate::http::Site;
+use crate::site::Site;
 
 const DESCRIPTION: &str = "\
 Mainstay scores how well each client of an organization is doing, explains every score down to its \

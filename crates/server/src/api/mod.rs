@@ -17,6 +17,7 @@ mod intake;
 mod names;
 mod probes;
 mod problem;
+mod refused;
 mod sample;
 mod segment;
 mod take;
@@ -36,11 +37,7 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{
-    Mainstay,
-    engagement::EventWriter,
-    http::{Site, traced},
-};
+use crate::{Mainstay, engagement::EventWriter, http::traced, site::Site};
 
 /// What every handler needs. Cloned several times a request, so it is one pointer.
 #[derive(Clone)]

@@ -1,7 +1,9 @@
 //! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
 //! document cannot lag behind them. None of these types has a value.
 
-use mainstay_core::{email, engagement, health, insight, job, member, notice, playbook, score};
+use mainstay_core::{
+    alert, email, engagement, insight, job, member, notification, playbook, score,
+};
 use mainstay_store::{
     KeyKind as Key, KeySource as Source, MergeState as Merging, RunState as Run, TaskStatus as Task,
 };
@@ -51,20 +53,20 @@ names! {
     InsightType, "What kind of thing an insight says.", insight::InsightType::ALL;
     InsightStatus, "What the client made of an insight.", insight::InsightStatus::ALL;
     Priority, "How prominently an insight is shown.", insight::Priority::ALL;
-    AlertType, "What a momentum alert warns of.", health::AlertType::ALL;
-    AlertStatus, "What became of an alert.", health::AlertStatus::ALL;
-    Severity, "How bad it is.", health::Severity::ALL;
-    Ending, "How an alert ended by itself.", health::Ending::ALL;
+    AlertType, "What a momentum alert warns of.", alert::AlertType::ALL;
+    AlertStatus, "What became of an alert.", alert::AlertStatus::ALL;
+    Severity, "How bad it is.", alert::Severity::ALL;
+    Ending, "How an alert ended by itself.", alert::Ending::ALL;
     TaskStatus, "How far an onboarding task is.",
         [Task::Pending, Task::InProgress, Task::Completed, Task::Skipped];
     EmailType, "What kind of mail it is.", email::EmailType::ALL;
     EmailState, "What became of a mail.", email::EmailState::ALL;
     SubscriptionState, "Whether a client gets mails.", email::SubscriptionState::ALL;
     ConsentSource, "Where a client said whether it wants mails.", email::ConsentSource::ALL;
-    NoticeEvent, "What a notice tells of.", notice::NoticeType::ALL;
-    RoutedEvent, "What a webhook can choose to hear of.", notice::NoticeType::ROUTED;
-    EndpointKind, "What a webhook understands.", notice::EndpointKind::ALL;
-    MessageState, "What became of a message.", notice::MessageState::ALL;
+    NoticeEvent, "What a notice tells of.", notification::NoticeType::ALL;
+    RoutedEvent, "What a webhook can choose to hear of.", notification::NoticeType::ROUTED;
+    EndpointKind, "What a webhook understands.", notification::EndpointKind::ALL;
+    MessageState, "What became of a message.", notification::MessageState::ALL;
     JobName, "What runs by itself.", job::Job::ALL;
     JobRunState, "What is so about a run.",
         [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];

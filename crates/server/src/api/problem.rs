@@ -9,7 +9,7 @@ use mainstay_store::StoreError;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::v1::events::RefusedEvent;
+use super::refused::RefusedEvent;
 use crate::Error;
 
 /// The media type of a problem.

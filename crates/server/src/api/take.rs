@@ -6,7 +6,7 @@ use mainstay_core::{
 };
 use serde_json::Value;
 
-use super::{Api, problem::Problem, v1::events::RefusedEvent};
+use super::{Api, problem::Problem, refused::RefusedEvent};
 use crate::{
     client::Alias,
     engagement::{Admission, Fate},

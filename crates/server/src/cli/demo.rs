@@ -7,7 +7,7 @@ use crate::{
     Mainstay,
     config::Settings,
     demo::{Demo, OWNER, prepare},
-    http::Site,
+    site::Site,
 };
 
 pub(super) async fn run(settings: &Settings, out: &mut Output) -> Result<ExitCode> {

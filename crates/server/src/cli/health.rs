@@ -1,7 +1,7 @@
 use std::{io::Write as _, process::ExitCode};
 
 use mainstay_core::{
-    health::{AlertType, Change, Severity},
+    alert::{AlertType, Change, Severity},
     text::counted,
 };
 use mainstay_store::Scope;
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Error, Mainstay,
-    health::{HealthChange, MissingData},
+    alert::{HealthChange, MissingData},
 };
 
 const COLUMNS: [&str; 6] = ["client_id", "type", "severity", "change", "held", "message"];

@@ -16,15 +16,15 @@ use tokio::{
 
 use super::{CliError, Result, open, output::Output};
 use crate::{
-    Mainstay, client,
+    Mainstay, alert, client,
     config::{MailSettings, Settings},
     email,
     engagement::EventWriter,
-    health,
-    http::{self, Limits, Site, Startup, raise_open_files},
+    http::{self, Limits, Startup, raise_open_files},
     job::{self, Worker},
-    notice::{self, Outbound},
+    notification::{self, Outbound},
     organization,
+    site::Site,
 };
 
 /// How long everything under way may take together once the server is asked to stop: requests, jobs, emails.
@@ -182,8 +182,9 @@ impl Background {
         let merges = client::start_merges(mainstay, stopped.clone());
         let zone_changes = organization::start_zone_changes(mainstay, stopped.clone());
         let outbound = Outbound::new(settings.outgoing.clone())?;
-        let notices = notice::start(mainstay, outbound, Arc::new(site.clone()), stopped.clone());
-        let returns = health::start(mainstay, stopped.clone());
+        let notices =
+            notification::start(mainstay, outbound, Arc::new(site.clone()), stopped.clone());
+        let returns = alert::start(mainstay, stopped.clone());
         let mails = settings.mail.clone().map(|MailSettings { server, from }| {
             let host = site.public_url.host_str().unwrap_or("localhost");
             let server = server.greeting_as(host.trim_matches(['[', ']']));

@@ -6,7 +6,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, TaskStatus, new_id};
 
-use crate::{Error, Mainstay, Result, organization::check_name};
+use crate::{Error, Mainstay, Result, validate::check_name};
 
 const MAX_COMMENT_CHARS: usize = 4_000;
 

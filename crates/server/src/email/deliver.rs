@@ -16,7 +16,7 @@ use super::{
     render::{Rendered, preview_links, render},
     smtp::Outcome,
 };
-use crate::{Error, Mainstay, Result, http::Site};
+use crate::{Error, Mainstay, Result, site::Site};
 
 /// Mails of each outbox that are looked up at a time.
 const BATCH: i64 = 100;

@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     Mainstay, Result,
-    http::Site,
+    site::Site,
     supervise::{OnPanic, SENDER},
 };
 

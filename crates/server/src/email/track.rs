@@ -3,7 +3,7 @@ use mainstay_core::email::{SubscriptionState, suspected};
 use mainstay_store::{EmailEvent, Organization, Scope, WholeEmail};
 
 use super::link::{LinkPurpose, LinkToken};
-use crate::{Mainstay, Result, http::Site};
+use crate::{Mainstay, Result, site::Site};
 
 /// How long after it was sent a mail's button lets its reader in.
 const ENTRY_TTL: SignedDuration = SignedDuration::from_hours(24);

@@ -15,7 +15,7 @@ use mainstay_store::{
 };
 
 use super::{Outage, SAMPLE, ago, deliver::Delivery, track::OpenedEmail};
-use crate::{Error, Mainstay, Result, http::Site};
+use crate::{Error, Mainstay, Result, site::Site};
 
 /// How long the link works by which a client comes to its page.
 const SIGN_IN_LINK_TTL: SignedDuration = SignedDuration::from_hours(24);

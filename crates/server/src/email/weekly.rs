@@ -9,7 +9,7 @@ use mainstay_store::{ClientChunk, NewEmail, Scope, Subscriber, TypeCounts};
 
 use super::{Draft, called, outbox::made, queued};
 use crate::{
-    Mainstay, Result, health::Holds, insight::last_week, organization::Context, score::shown_facts,
+    Mainstay, Result, alert::Holds, insight::last_week, organization::Context, score::shown_facts,
 };
 
 /// Mails that are written at a time: few enough that nobody else waits long to write.

@@ -16,8 +16,8 @@ use serde_json::json;
 use tokio::{sync::watch, time::timeout};
 use tower::ServiceExt as _;
 
-use super::{Limits, Site, is_api, router};
-use crate::{Mainstay, api::Problem, engagement::EventWriter, web::PageError};
+use super::{Limits, is_api, router};
+use crate::{Mainstay, api::Problem, engagement::EventWriter, site::Site, web::PageError};
 
 /// How long a request waits for a server that starts: opening a database takes less, a migration may take
 /// longer.

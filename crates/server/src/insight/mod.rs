@@ -19,9 +19,9 @@ use mainstay_store::{
 
 use crate::{
     Error, Mainstay, Result,
+    alert::{Holds, were_data_silent},
     client::next_chunk,
     email::Occasion,
-    health::{Holds, were_data_silent},
     job::weekly_schedule,
     organization::{Context, check_as_of},
     score::{previous_contributions, shown_facts},

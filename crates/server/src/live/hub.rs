@@ -8,8 +8,8 @@ use std::{
 
 use jiff::Timestamp;
 use mainstay_core::{
+    alert::Severity,
     engagement::{Event, EventType},
-    health::Severity,
     id::OrganizationId,
 };
 use mainstay_store::RefusedEvent;

@@ -2,7 +2,7 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertType, Episode, Transition},
+    alert::{AlertType, Episode, Transition},
     id::{AlertId, ClientId},
     score::Band,
 };

@@ -1,6 +1,6 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    health::AlertType,
+    alert::AlertType,
     playbook::{BandChange, PlaybookAction, Trigger},
     time::{add_days, local_day},
 };
@@ -9,8 +9,8 @@ use mainstay_store::{ClientChunk, NewPlaybookRun, Occasion, StoredPlaybook, Tx, 
 use super::{approval::PlaybookCounts, start::Starting};
 use crate::{
     Mainstay, Result,
+    alert::{Activity, Holds},
     email::Nudge,
-    health::{Activity, Holds},
     organization::Context,
     score::Scores,
 };

@@ -1,12 +1,12 @@
 use mainstay_core::{
     id::ClientId,
-    notice::{AlertNotice, Event, Notice, OwnerName, PlaybookNotice},
+    notification::{AlertNotice, Event, Notice, OwnerName, PlaybookNotice},
     playbook::{PlaybookAction, PlaybookDeed},
 };
 use mainstay_store::{ClientChunk, Occasion, Tx};
 
 use super::start::Started;
-use crate::{Mainstay, Result, notice::queue_notice, organization::Context};
+use crate::{Mainstay, Result, notification::queue_notice, organization::Context};
 
 impl Mainstay {
     /// Queues a notice for each webhook that a playbook calls; answers what became of it.

@@ -1,6 +1,6 @@
 use jiff::SignedDuration;
 use mainstay_core::{
-    health::AlertType,
+    alert::AlertType,
     id::PlaybookId,
     playbook::{RECOVERY_WITHIN, Tally},
 };

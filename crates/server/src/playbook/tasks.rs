@@ -8,7 +8,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Scope, StaffTask, StaffTaskFilter, Tx, new_id};
 
-use crate::{Error, Mainstay, Result, health::no_alert, organization::Context};
+use crate::{Error, Mainstay, Result, alert::no_alert, organization::Context};
 
 /// Whose a task is to be.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -10,18 +10,21 @@ mod single;
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     engagement::Windows,
+    id::ClientId,
     insight::contributions,
     score::{Comparison, Components, Score, ScoreInputs, ScoreModel},
 };
 use mainstay_store::{ActivityRange, ClientFacts};
 
 pub use preview::{ModelPreview, Move};
-pub(crate) use run::Scores;
 pub use run::{ClientScore, ScoreRun};
 pub(crate) use shown::{DAYS, shown_facts};
 pub use single::Explained;
 
 use crate::organization::Context;
+
+/// Clients' scores, in the order of their chunk.
+pub(crate) type Scores = Vec<(ClientId, Score)>;
 
 /// What windows end with, so that an event is inside of them: the next instant that a database keeps.
 pub(crate) fn just_after(at: Timestamp) -> Timestamp {

@@ -9,7 +9,7 @@ use mainstay_core::{
 use mainstay_store::{ClientChunk, ClientFacts, Scope, StaleClient, Tx};
 
 use super::{
-    Moment,
+    Moment, Scores,
     mend::{earlier, mended},
     shown_facts,
 };
@@ -26,9 +26,6 @@ const UNFOLDED_DAYS: i32 = 15;
 
 /// Scores of a single client that are mended in one transaction.
 const MAX_MENDED: usize = 200;
-
-/// Clients' scores, in the order of their chunk.
-pub(crate) type Scores = Vec<(ClientId, Score)>;
 
 /// Clients with their scores and the local day that these are for.
 struct ScoredChunk {

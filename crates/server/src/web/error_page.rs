@@ -18,10 +18,10 @@ use url::Url;
 
 use super::{
     BareShell, ClientSession, ClientShell, Place, StaffSession, StaffShell, Theme, Web,
-    client::DASHBOARD,
     page::{Told, show_with},
+    portal::DASHBOARD,
     security::FrameAncestors,
-    text::local_path,
+    ui::text::local_path,
 };
 
 /// Where to go on from a failure: what a link says and where it leads.

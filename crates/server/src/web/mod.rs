@@ -1,37 +1,25 @@
 //! The pages: HTML that is made here, complete without script.
 //!
-//! Folders follow URLs, and files are named after what they show; templates lie beside the code that
-//! fills them in. A handler says who may see a page by the extractor it takes (`session`), asks a
-//! service and shows what comes back in one of the shells (`shell`). What all pages have in common
-//! – headers, the check where a request comes from, compression – is in `security` and here.
+//! Pages are sorted by who looks at them: `staff`, a client on its own page (`portal`), anybody (`public`), and
+//! the users of other apps (`embed`). A page is a folder with its form and its templates. What they are made of
+//! is in `ui`; what several of them show of a client is in `overview` and `events`. A handler says who may see
+//! a page by the extractor it takes (`session`), asks a service and shows what comes back in one of the frames
+//! (`ui::shell`). What all pages have in common – headers, the check where a request comes from, compression –
+//! is in `security` and here.
 
-mod alerts;
-mod assets;
-mod client;
-mod clients;
-pub(crate) mod components;
-mod email;
-mod emails;
+mod embed;
 mod error_page;
 mod events;
-mod gallery;
-mod icons;
 mod input;
-mod jobs;
-mod live;
 mod overview;
 mod page;
 mod pages;
-mod people;
-mod portfolio;
+mod portal;
+mod public;
 mod security;
 mod session;
-mod settings;
-mod shell;
-mod sign_in;
-mod tasks;
-mod text;
-mod widgets;
+mod staff;
+mod ui;
 
 use std::sync::Arc;
 
@@ -47,21 +35,22 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     Mainstay,
     engagement::EventWriter,
-    http::{self, Site, traced},
+    http::{Limits, traced},
     live::Streams,
+    site::Site,
 };
 
-pub(crate) use assets::url as asset;
-pub(crate) use components::client_path;
-pub(crate) use icons::icon;
 pub(crate) use input::{Asked, FormError, InPath, Sent};
 pub(crate) use page::{Answer, PageError, show, show_with};
 pub use pages::PageRoute;
 pub(crate) use pages::Pages;
 pub(crate) use session::{
-    AccountSession, AdminSession, ClientSession, Confirmed, Sensitive, StaffSession,
+    AccountSession, AdminSession, ClientSession, Confirmed, Preview, Sensitive, StaffSession,
 };
-pub(crate) use shell::{BareShell, ClientShell, Place, Preview, StaffShell, Theme, Undelivered};
+pub(crate) use ui::assets::url as asset;
+pub(crate) use ui::icons::icon;
+pub(crate) use ui::shell::{BareShell, ClientShell, Place, StaffShell, Theme, Undelivered};
+use ui::text;
 
 /// Largest body of a form: a score model with all its steps is a tenth of it.
 const MAX_FORM_BYTES: usize = 64 * 1024;
@@ -72,30 +61,32 @@ pub(crate) struct Web {
     pub(crate) mainstay: Mainstay,
     pub(crate) writer: EventWriter,
     pub(crate) site: Arc<Site>,
-    limits: Arc<sign_in::Limits>,
+    limits: Arc<public::sign_in::Limits>,
     streams: Arc<Streams>,
 }
 
 /// Every page with what it does, in one list: what is not in it is not served, and a test holds each
 /// of them to who may see it.
 fn pages() -> Pages {
-    Pages::new()
+    let pages = Pages::new()
         .get("/", home)
-        .get("/assets/{name}", assets::serve)
-        .post("/theme", shell::theme::choose)
-        .and(sign_in::pages())
-        .and(settings::pages())
-        .and(client::pages())
-        .and(portfolio::pages())
-        .and(alerts::pages())
-        .and(tasks::pages())
-        .and(live::pages())
-        .and(clients::pages())
-        .and(emails::pages())
-        .and(jobs::pages())
-        .and(email::pages())
-        .and(gallery::pages())
-        .and(widgets::pages())
+        .get("/assets/{name}", ui::assets::serve)
+        .and(public::theme::pages())
+        .and(public::sign_in::pages())
+        .and(staff::settings::pages())
+        .and(portal::pages())
+        .and(staff::portfolio::pages())
+        .and(staff::alerts::pages())
+        .and(staff::tasks::pages())
+        .and(staff::live::pages())
+        .and(staff::client::pages())
+        .and(staff::emails::pages())
+        .and(staff::jobs::pages())
+        .and(public::mail_links::pages())
+        .and(embed::pages());
+    #[cfg(feature = "gallery")]
+    let pages = pages.and(ui::gallery::pages());
+    pages
 }
 
 /// Method and path of every page.
@@ -108,10 +99,10 @@ pub(crate) fn router(
     mainstay: Mainstay,
     writer: EventWriter,
     site: Site,
-    limits: &http::Limits,
+    limits: &Limits,
 ) -> Router {
     let streams = Arc::new(Streams::new(limits));
-    let limits = Arc::new(sign_in::Limits::new(&mainstay));
+    let limits = Arc::new(public::sign_in::Limits::new(&mainstay));
     let web = Web { mainstay, writer, site: Arc::new(site), limits, streams };
     let refuse_cross_site =
         middleware::from_fn_with_state(web.site.clone(), security::refuse_cross_site);

@@ -10,7 +10,7 @@ use mainstay_store::{
     Client, Feedback, LaunchKitTimes, OnboardingTask, Scope, ScoreRow, StoredInsight,
 };
 
-use super::components::{
+use super::ui::components::{
     AlertMark, Details, EngagementHeatmap, FeedbackForm, FeedbackList, Improvements, LaunchKitCard,
     OnboardingTasks, ScoreHistory, SuccessScoreCard, View, WeeklyInsightsCard, weekly,
 };

@@ -10,7 +10,7 @@ use axum::{
 use mainstay_store::StoreError;
 use url::form_urlencoded;
 
-use super::{BareShell, Theme, icons};
+use super::{BareShell, Theme, ui::icons};
 use crate::Error;
 
 /// What a handler of a page answers.

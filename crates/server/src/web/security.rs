@@ -10,8 +10,8 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{PageError, email::may_come_from_anywhere};
-use crate::http::Site;
+use super::{PageError, public::mail_links::may_come_from_anywhere};
+use crate::site::Site;
 
 /// What a browser says of where a request comes from.
 pub(super) const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");

@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use mainstay::job::Worker;
-use mainstay_core::{job::Job, notice::MessageState};
+use mainstay_core::{job::Job, notification::MessageState};
 use mainstay_store::{RunState, Scope};
 use serde_json::json;
 
@@ -111,20 +111,20 @@ on_both_databases!(a_playbook_that_panics_for_one_client_acts_for_the_others, as
 on_both_databases!(
     a_webhook_message_that_panics_is_tried_again_and_the_others_arrive,
     async |world| {
-        let receiver = crate::notices::receiver::Receiver::start().await;
+        let receiver = crate::notifications::receiver::Receiver::start().await;
         let mut hooks = Vec::new();
         for path in ["/a", "/b"] {
-            let hook = crate::notices::webhook(world, &receiver.url(path), json!({})).await;
+            let hook = crate::notifications::webhook(world, &receiver.url(path), json!({})).await;
             let test = format!("/api/v1/webhooks/{}/test", hook["id"].as_str().unwrap());
             world.send(world.request("POST", &test).bearer_auth(&world.acme.owner)).await.json(202);
             hooks.push(hook);
         }
         world.mainstay.supervisor().inject_panic("webhook message", 1);
-        crate::notices::courier(world).deliver_due().await.unwrap();
+        crate::notifications::courier(world).deliver_due().await.unwrap();
         assert_eq!(receiver.got().len(), 1);
         let mut waiting = Vec::new();
         for hook in &hooks {
-            let message = crate::notices::deliveries(world, hook).await.remove(0).message;
+            let message = crate::notifications::deliveries(world, hook).await.remove(0).message;
             if message.state == MessageState::Queued {
                 waiting.push(message.reason.unwrap_or_default());
             }
@@ -132,7 +132,7 @@ on_both_databases!(
         assert_eq!(waiting.len(), 1);
         assert!(waiting[0].contains("a panic injected at webhook message"), "{waiting:?}");
         world.clock.advance_hours(24);
-        crate::notices::courier(world).deliver_due().await.unwrap();
+        crate::notifications::courier(world).deliver_due().await.unwrap();
         assert_eq!(receiver.got().len(), 2);
     }
 );

@@ -16,7 +16,7 @@ mod faults;
 mod http;
 mod isolation;
 mod jobs;
-mod notices;
+mod notifications;
 mod one_score;
 mod openapi;
 mod order;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_core::notice::{Notice, NoticeType};
+use mainstay_core::notification::{Notice, NoticeType};
 use serde_json::Value;
 
 use crate::support::World;

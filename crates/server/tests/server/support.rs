@@ -10,8 +10,9 @@ use mainstay::{
     Mainstay, ManualClock,
     access::{ClientClaims, sign_client_token},
     engagement::{EventWriter, Rates},
-    http::{self, Limits, Site},
+    http::{self, Limits},
     organization::CreateOrganization,
+    site::Site,
 };
 use mainstay_core::id::{MemberId, OrganizationId};
 use mainstay_store::{KeyKind, Role, Store, TENANT_TABLES};

@@ -19,11 +19,13 @@ use super::{
 };
 use crate::{
     Organization, Result, Tx,
-    dialect::{
-        Connection, Day, Instant, delete_keys, execute, fetch_all, fetch_one, fetch_packed,
-        insert_rows,
+    db::{
+        dialect::{
+            Connection, Day, Instant, delete_keys, execute, fetch_all, fetch_one, fetch_packed,
+            insert_rows,
+        },
+        lock::Lock,
     },
-    lock::Lock,
 };
 
 /// Event types that a client may have on a day: so many rows, in one part, belong together.

@@ -11,8 +11,10 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
-    lock::Lock,
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
+        lock::Lock,
+    },
 };
 
 /// How many clients' additions are gathered before they are written.

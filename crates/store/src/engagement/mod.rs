@@ -1,12 +1,19 @@
 //! Events and what is rolled up from them.
 
+pub(super) mod arrived;
 mod change_zone;
 mod fold;
 pub(crate) mod instants;
+pub(super) mod key_activity;
 mod move_events;
 mod read;
+pub(super) mod refused;
 mod roll_up;
+pub(super) mod seen_names;
+pub(super) mod silence;
 mod store_events;
+pub(super) mod verify;
+pub(super) mod waiting;
 
 pub use change_zone::ZoneStep;
 pub(crate) use fold::{Addition, Additions, unpacked};

@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{instants, roll_up::rolled};
 use crate::{
     ClientRange, Result, Tx,
-    dialect::{
+    db::dialect::{
         Connection, Day, Instant, delete_keys, execute, fetch_all, fetch_for_rows, fetch_one,
         insert_rows,
     },

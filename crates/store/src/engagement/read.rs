@@ -15,7 +15,7 @@ use super::{
 };
 use crate::{
     ClientChunk, Result, Tx,
-    dialect::{Day, Instant, fetch_day_by_day, fetch_for_rows},
+    db::dialect::{Day, Instant, fetch_day_by_day, fetch_for_rows},
 };
 
 #[derive(sqlx_macros::FromRow)]

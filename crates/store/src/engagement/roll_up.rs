@@ -13,8 +13,10 @@ use uuid::Uuid;
 use super::instants;
 use crate::{
     Result, Tx,
-    dialect::{Day, Instant, fetch_all, fetch_one, insert_rows, move_rows},
-    lock::Lock,
+    db::{
+        dialect::{Day, Instant, fetch_all, fetch_one, insert_rows, move_rows},
+        lock::Lock,
+    },
     new_id,
 };
 

@@ -17,8 +17,12 @@ use super::{
 };
 use crate::{
     Organization, Result, StoreError, Tx,
-    dialect::{Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows},
-    lock::Lock,
+    db::{
+        dialect::{
+            Day, EARLIEST, Instant, fetch_all, fetch_for_rows, insert_new_rows, insert_rows,
+        },
+        lock::Lock,
+    },
 };
 
 /// How long a message without a client timestamp is known by its id.

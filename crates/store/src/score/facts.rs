@@ -14,9 +14,11 @@ use super::ClientFacts;
 use crate::{
     ActivityRange, ClientChunk, Result, Tx,
     client::ClientIds,
-    dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
+    db::{
+        dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
+        lock::Lock,
+    },
     engagement::{activity_on_days, instants, unpacked},
-    lock::Lock,
 };
 
 /// Days that fit a bit mask whose sum is still a signed 64-bit number.

@@ -13,9 +13,11 @@ use super::ClientFacts;
 use crate::{
     ClientChunk, Result, Tx,
     client::ClientIds,
-    dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
+    db::{
+        dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
+        lock::Lock,
+    },
     engagement::{activity_on_days, instants},
-    lock::Lock,
 };
 
 /// What one client did, read once, from which its facts at any instant of some days follow without

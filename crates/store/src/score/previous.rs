@@ -13,7 +13,7 @@ use super::{ClientFacts, LatestScore};
 use crate::{
     ClientChunk, ResolvedClient, Result, Tx,
     client::ClientIds,
-    dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
+    db::dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
 };
 
 impl Tx {

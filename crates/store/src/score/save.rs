@@ -9,8 +9,10 @@ use uuid::Uuid;
 use super::{Recorded, ScoreRow};
 use crate::{
     ClientRange, Result, Tx,
-    dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
-    lock::Lock,
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
+        lock::Lock,
+    },
 };
 
 #[derive(sqlx_macros::FromRow)]

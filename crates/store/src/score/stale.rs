@@ -12,8 +12,10 @@ use uuid::Uuid;
 use super::StaleClient;
 use crate::{
     ClientChunk, Result, Tx,
-    dialect::{Connection, Day, Instant, execute, fetch_all, id_list},
-    lock::Lock,
+    db::{
+        dialect::{Connection, Day, Instant, execute, fetch_all, id_list},
+        lock::Lock,
+    },
 };
 
 /// Events that are looked through one by one for whose they are; of more, the days' activity tells.

@@ -2,8 +2,8 @@
 
 use jiff::Timestamp;
 use mainstay_core::{
+    alert::{AlertStatus, AlertType, Ending, Episode, Finding, Severity},
     engagement::EventType,
-    health::{AlertStatus, AlertType, Ending, Episode, Finding, Severity},
     id::{AlertId, ClientId, OrganizationId},
     time::time_zone,
 };

@@ -2,12 +2,12 @@
 //! on PostgreSQL.
 
 use mainstay_core::{
+    alert::{AlertType, Change, Severity},
     email::{EmailSettings, EmailState, EmailType, SubscriptionState, TransactionalKind},
     engagement::{EventType, ProfileChange, ProfilePatch, Windows},
-    health::{AlertType, Change, Severity},
     id::{AlertId, ClientId, MemberId, OrganizationId, TransactionalEmailId},
     insight::{InsightStatus, Rule},
-    notice::{MessageState, NotificationSettings},
+    notification::{MessageState, NotificationSettings},
     score::{FeedbackKind, Previous, Score, ScoreInputs, ScoreModel},
     time::{local_day, time_zone},
 };

@@ -3,9 +3,9 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use mainstay_core::{
+    alert::{AlertType, Severity},
     email::EmailType,
     engagement::EventType,
-    health::{AlertType, Severity},
     id::OrganizationId,
     score::FeedbackKind,
 };

@@ -2,8 +2,8 @@
 
 use jiff::SignedDuration;
 use mainstay_core::{
+    alert::{AlertStatus, AlertType, Severity},
     engagement::EventType,
-    health::{AlertStatus, AlertType, Severity},
     id::{ClientId, EmailId},
     playbook::{BandChange, PlaybookDeed, Setback, StaffTaskState, Tally, suggestions},
     score::Band,

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use jiff::SignedDuration;
 use mainstay_core::{
+    alert::{AlertStatus, AlertType, Episode, Severity},
     engagement::EventType,
-    health::{AlertStatus, AlertType, Episode, Severity},
     id::{ClientId, OrganizationId},
     portfolio::{OpenAlert, Portfolio, Standing},
 };

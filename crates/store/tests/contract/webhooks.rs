@@ -2,10 +2,10 @@
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
+    alert::{AlertType, Change, Severity},
     email::{EmailContent, EmailState},
-    health::{AlertType, Change, Severity},
     id::{AlertId, ClientId, MemberId, OrganizationId, StaffEmailId, WebhookId},
-    notice::{
+    notification::{
         EndpointKind, Event, MessageState, Notice, NoticeType, NotificationSettings,
         PlaybookNotice, Route, SilenceNotice, TestNotice,
     },
@@ -328,12 +328,12 @@ on_both_databases!(what_became_of_alerts_in_a_time_is_known, async |store| {
     let (ours, ada, alert, _) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
     let mut kept = tx.alert(alert).await.unwrap().unwrap().episode;
-    kept.status = mainstay_core::health::AlertStatus::Dismissed;
+    kept.status = mainstay_core::alert::AlertStatus::Dismissed;
     let dismissed = AlertChange { action: "dismiss", member: None, note: "Known." };
     tx.update_alert(&kept, Some(&dismissed), at("2026-05-21")).await.unwrap();
     let held = episode(AlertType::ScoreDrop, Severity::Critical, "2026-05-20T10:00:00Z");
     tx.open_alert(ada, &held, "It opened.", true).await.unwrap();
-    let changes = |found: Vec<(mainstay_core::notice::News, String)>| {
+    let changes = |found: Vec<(mainstay_core::notification::News, String)>| {
         found.into_iter().map(|(news, words)| (news.change, words)).collect::<Vec<_>>()
     };
     let all = tx.alert_changes(at("2026-05-20"), at("2026-05-22")).await.unwrap();

@@ -33,12 +33,11 @@ use super::{
     caller::{authority, credential},
     intake,
     problem::Problem,
+    refused::RefusedEvent,
     take::is_zero,
-    v1::events::RefusedEvent,
 };
 use crate::{
-    access::{CallerKey, Principal},
-    http::check_method,
+    access::{CallerKey, Principal, check_method},
     live::Refused,
 };
 

@@ -2,13 +2,14 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
-use mainstay_core::health::{AlertType, Change, Severity};
+use mainstay_core::alert::{AlertType, Change, Severity};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
 use crate::{
+    alert::HealthChange,
     api::{
         Api,
         caller::{Administrator, Worker},
@@ -16,7 +17,6 @@ use crate::{
         names,
         problem::Problem,
     },
-    health::HealthChange,
 };
 
 /// What a health check changed.

@@ -9,14 +9,16 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use crate::api::{
-    Api,
-    body::{Body, present},
-    caller::{Administrator, Worker},
-    names,
-    problem::Problem,
+use crate::{
+    alert::MissingData,
+    api::{
+        Api,
+        body::{Body, present},
+        caller::{Administrator, Worker},
+        names,
+        problem::Problem,
+    },
 };
-use crate::health::MissingData;
 
 /// A tenant.
 #[derive(Debug, Serialize, ToSchema)]

@@ -3,7 +3,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use super::Field;
+use super::options::{Field, list};
 
 /// Why a file cannot be imported, or not any further.
 #[derive(Debug, thiserror::Error)]
@@ -157,9 +157,4 @@ pub enum ImportProblem {
     /// The file for refused rows cannot be written.
     #[error("refused rows cannot be written there: {0}; make the directory writable or copy FILE")]
     Rejects(io::Error),
-}
-
-/// Joins words for a message.
-pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>, separator: &str) -> String {
-    words.into_iter().collect::<Vec<_>>().join(separator)
 }

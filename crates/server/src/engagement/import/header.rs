@@ -1,6 +1,6 @@
 use std::collections::BTreeSet;
 
-use super::{ColumnMapping, Field, ImportProblem, error::list, fields::Fields, values::clipped};
+use super::{ColumnMapping, Field, ImportProblem, fields::Fields, options::list, values::clipped};
 
 /// What a column is for.
 pub(super) struct Column {

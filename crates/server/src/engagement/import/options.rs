@@ -4,8 +4,6 @@ use encoding_rs::Encoding;
 use jiff::tz::TimeZone;
 use mainstay_core::engagement::{EventType, UnknownEventType};
 
-use super::error::list;
-
 /// What `mainstay import` was told about a file besides its path.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
@@ -271,4 +269,9 @@ impl FromStr for EventTypeMapping {
             _ => Err(MappingError::EventType(text.to_owned())),
         }
     }
+}
+
+/// Joins words for a message.
+pub(super) fn list<'a>(words: impl IntoIterator<Item = &'a str>, separator: &str) -> String {
+    words.into_iter().collect::<Vec<_>>().join(separator)
 }

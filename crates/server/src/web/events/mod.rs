@@ -6,7 +6,7 @@ use mainstay_store::{Client, Scope};
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::components::{Timeline, View, markup};
+use super::ui::components::{Timeline, View, markup};
 use crate::{
     Error, Mainstay, Result,
     api::{Problem, event_range, read_cursor, write_cursor},

@@ -8,7 +8,7 @@ use mainstay_store::{Client, Organization, Scope};
 use super::cookie::{self, Transport};
 use crate::{
     access::ClientSignedIn,
-    web::{ClientShell, PageError, Preview, Theme, Web, security::FrameAncestors},
+    web::{PageError, Theme, Web, security::FrameAncestors},
 };
 
 /// A client who came in by a link or from the host app.
@@ -32,11 +32,13 @@ pub(crate) struct ClientSession {
     pub(crate) token: String,
 }
 
-impl ClientSession {
-    /// The frame around a client's page.
-    pub(crate) fn shell(&self) -> ClientShell {
-        ClientShell::new(self)
-    }
+/// A client's page as staff look at it.
+#[derive(Clone, Debug)]
+pub(crate) struct Preview {
+    /// What the client is called.
+    pub(crate) client: String,
+    /// The page that staff have of it.
+    pub(crate) back: String,
 }
 
 impl FromRequestParts<Web> for ClientSession {

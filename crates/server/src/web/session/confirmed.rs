@@ -38,7 +38,7 @@ pub(crate) trait Sensitive {
 pub(crate) struct Confirmed<T>(pub(crate) StaffSession, pub(crate) T);
 
 #[derive(Template)]
-#[template(path = "sign_in/confirm.html")]
+#[template(path = "public/sign_in/confirm.html")]
 struct ConfirmPage {
     shell: StaffShell,
     email: String,

@@ -5,7 +5,7 @@ use cookie::{Cookie, SameSite, time::Duration};
 use url::Host;
 
 use super::forwarded;
-use crate::http::Site;
+use crate::site::Site;
 
 /// A member's session.
 pub(crate) const MEMBER: &str = "mainstay";

@@ -11,6 +11,6 @@ pub(super) mod once;
 pub(super) mod origin;
 mod staff;
 
-pub(crate) use client::ClientSession;
+pub(crate) use client::{ClientSession, Preview};
 pub(crate) use confirmed::{Confirmed, Sensitive};
 pub(crate) use staff::{AccountSession, AdminSession, StaffSession};

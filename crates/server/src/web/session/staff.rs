@@ -9,10 +9,9 @@ use mainstay_store::{Member, Organization, Scope, SignInFailures, StoreError};
 use super::cookie::{self, Transport};
 use crate::{
     Error,
-    access::{Actor, SignedIn},
-    health::MissingData,
-    http::check_method,
-    web::{PageError, Place, StaffShell, Theme, Undelivered, Web, components::View},
+    access::{Actor, SignedIn, check_method},
+    alert::MissingData,
+    web::{PageError, Theme, Undelivered, Web, ui::components::View},
 };
 
 /// A member who signed in.
@@ -74,16 +73,6 @@ impl StaffSession {
     /// Who it is, where one may manage less than another.
     pub(crate) const fn actor(&self) -> Actor {
         Actor::Member(self.organization.id, self.member.id, self.member.role)
-    }
-
-    /// The frame around a page of staff.
-    pub(crate) fn shell(&self, place: Place) -> StaffShell {
-        self.shell_at(Some(place))
-    }
-
-    /// The frame around a page that may be of no place.
-    pub(crate) fn shell_at(&self, place: Option<Place>) -> StaffShell {
-        StaffShell::new(self, place)
     }
 
     /// Whoever is signed in, whatever it asks for.

@@ -1,4 +1,4 @@
-use mainstay::http::Site;
+use mainstay::site::Site;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,

@@ -2,7 +2,7 @@
 
 use mainstay::{
     email::{MailTrouble, Sender, SmtpServer},
-    http::Site,
+    site::Site,
 };
 use mainstay_core::email::{EmailState, SubscriptionState};
 use mainstay_store::{ClientPatch, Scope};

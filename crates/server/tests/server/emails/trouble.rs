@@ -2,7 +2,7 @@
 
 use mainstay::{
     email::{MailTrouble, Sender, SmtpServer},
-    http::Site,
+    site::Site,
 };
 use mainstay_core::email::{EmailState, EmailType, SubscriptionState};
 use mainstay_store::{OrganizationPatch, Role, Scope};

@@ -2,7 +2,7 @@
 
 use jiff::ToSpan as _;
 use mainstay::score::ScoreRun;
-use mainstay_core::{engagement::IncomingEvent, health::Family, insight::Rule};
+use mainstay_core::{alert::Family, engagement::IncomingEvent, insight::Rule};
 use mainstay_store::{Role, Scope};
 use serde_json::{Value, json};
 

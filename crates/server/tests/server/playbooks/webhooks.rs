@@ -1,9 +1,9 @@
 //! Playbooks that call a webhook.
 
-use mainstay::notice::CreateWebhook;
+use mainstay::notification::CreateWebhook;
 use mainstay_core::{
     id::WebhookId,
-    notice::{EndpointKind, Event, Route},
+    notification::{EndpointKind, Event, Route},
 };
 use mainstay_store::Scope;
 use serde_json::json;
@@ -25,7 +25,10 @@ async fn webhook(world: &World, name: &str) -> WebhookId {
 }
 
 /// What playbooks have told a webhook.
-async fn called(world: &World, webhook: WebhookId) -> Vec<mainstay_core::notice::PlaybookNotice> {
+async fn called(
+    world: &World,
+    webhook: WebhookId,
+) -> Vec<mainstay_core::notification::PlaybookNotice> {
     let mut tx = world.store.read(Scope::Service(world.acme.id)).await.unwrap();
     let messages = tx.webhook_messages(webhook, None, 100).await.unwrap();
     let told = messages.into_iter().filter_map(|message| match message.notice.event {

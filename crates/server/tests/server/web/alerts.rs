@@ -1,6 +1,6 @@
 //! The list of alerts, and acting on several at once.
 
-use mainstay_core::health::AlertStatus;
+use mainstay_core::alert::AlertStatus;
 use mainstay_store::{AlertFilter, Role, Scope};
 use serde_json::json;
 

@@ -1,6 +1,6 @@
 use mainstay::{
     access::{ClientClaims, sign_client_token},
-    http::Site,
+    site::Site,
 };
 
 use mainstay_store::Role;

@@ -1,6 +1,6 @@
 //! What staff see of one client, and what they do for it.
 
-use mainstay_core::health::AlertStatus;
+use mainstay_core::alert::AlertStatus;
 use mainstay_store::{AlertFilter, Role, Scope};
 use serde_json::json;
 

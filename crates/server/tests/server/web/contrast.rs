@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-const TOKENS: &str = include_str!("../../../src/web/assets/tokens.css");
+const TOKENS: &str = include_str!("../../../src/web/ui/assets/tokens.css");
 
 const TEXT: f64 = 4.5;
 const GRAPHIC: f64 = 3.0;

@@ -1,4 +1,4 @@
-use mainstay::http::Site;
+use mainstay::site::Site;
 use mainstay_store::Role;
 
 use super::browser::Browser;

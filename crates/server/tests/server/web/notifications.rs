@@ -1,14 +1,14 @@
 //! Settings, Notifications: who is told outside, from the first webhook to its last message.
 
 use mainstay::{
-    http::Site,
-    notice::{Courier, Outbound},
+    notification::{Courier, Outbound},
+    site::Site,
 };
-use mainstay_core::notice::Outgoing;
+use mainstay_core::notification::Outgoing;
 use mainstay_store::Role;
 
 use super::browser::Browser;
-use crate::{notices::receiver::Receiver, support::World};
+use crate::{notifications::receiver::Receiver, support::World};
 
 const PATH: &str = "/settings/notifications";
 
@@ -147,8 +147,8 @@ on_both_databases!(an_alert_says_who_was_told_of_it, async |world| {
     let url = receiver.url("/");
     let form = [("kind", "slack"), ("name", "The “success” channel"), ("url", &url)];
     admin.post("/settings/notifications/webhooks", &form).await.leads_to();
-    crate::notices::quiet_since(world, ["ada".to_owned()], 50).await;
-    crate::notices::check(world).await;
+    crate::notifications::quiet_since(world, ["ada".to_owned()], 50).await;
+    crate::notifications::check(world).await;
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
     assert!(staff.get("/alerts").await.page(200).contains("will be told, at the earliest"));
     deliver(world).await;

@@ -1,4 +1,4 @@
-use mainstay::{http::Site, organization::CreateOrganization};
+use mainstay::{organization::CreateOrganization, site::Site};
 use mainstay_store::{Role, Scope};
 use sha2::{Digest as _, Sha256};
 

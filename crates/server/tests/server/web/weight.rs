@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mainstay::http::Site;
+use mainstay::site::Site;
 use mainstay_store::Role;
 use reqwest::redirect::Policy;
 

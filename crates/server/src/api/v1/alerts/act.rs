@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
-use mainstay_core::{engagement::check_text, health::Action, id::AlertId, time::to_micros};
+use mainstay_core::{alert::Action, engagement::check_text, id::AlertId, time::to_micros};
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

@@ -1,8 +1,8 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Ending, Severity},
+    alert::{AlertStatus, AlertType, Ending, Severity},
     id::{MemberId, PlaybookRunId},
-    notice::{MessageState, NoticeType},
+    notification::{MessageState, NoticeType},
     playbook::{PlaybookDeed, StaffTaskState},
 };
 use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask, Told};
@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{api::names, health::AlertHistory};
+use crate::{alert::AlertHistory, api::names};
 
 /// One episode: from the moment a condition began to the moment it ended.
 #[derive(Debug, Serialize, ToSchema)]

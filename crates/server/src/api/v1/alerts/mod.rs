@@ -5,7 +5,7 @@ mod body;
 
 use axum::{Json, extract::State};
 use mainstay_core::{
-    health::{AlertStatus, Severity},
+    alert::{AlertStatus, Severity},
     id::AlertId,
 };
 use mainstay_store::AlertFilter;

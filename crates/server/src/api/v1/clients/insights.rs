@@ -15,7 +15,6 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use uuid::Uuid;
 
-use super::client_path;
 use crate::api::{
     Api,
     body::Body,
@@ -24,6 +23,7 @@ use crate::api::{
     names,
     problem::Problem,
 };
+use crate::paths::api_client_path;
 
 /// One thing told to a client about one week.
 #[derive(Debug, Serialize, ToSchema)]
@@ -89,7 +89,7 @@ struct InsightEvidenceBody {
 impl InsightEvidenceBody {
     fn new(evidence: InsightEvidence, client_id: &str) -> Self {
         let InsightEvidence { first, last, events, components, tasks, counted: _ } = evidence;
-        let events_url = format!("{}/events?from={first}&to={last}", client_path(client_id));
+        let events_url = format!("{}/events?from={first}&to={last}", api_client_path(client_id));
         Self { first, last, events, components, tasks, events_url }
     }
 }

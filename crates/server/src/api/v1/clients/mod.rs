@@ -33,6 +33,7 @@ use crate::{
         problem::Problem,
     },
     paging::Page,
+    paths::api_client_path,
 };
 use record::ClientBody;
 
@@ -160,21 +161,6 @@ async fn create_client(
         clear: Vec::new(),
     };
     let client = api.mainstay.create_client(worker.organization, &new.client_id, profile).await?;
-    let location = client_path(&client.external_id);
+    let location = api_client_path(&client.external_id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(client.into())))
-}
-
-/// The path of a client: its id may hold anything, slashes too.
-pub(crate) fn client_path(external_id: &str) -> String {
-    let mut path = String::from("/api/v1/clients/");
-    for byte in external_id.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            path.push(char::from(byte));
-        } else {
-            const HEX: &[u8; 16] = b"0123456789ABCDEF";
-            let digit = |half: u8| char::from(HEX[usize::from(half)]);
-            path.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-        }
-    }
-    path
 }

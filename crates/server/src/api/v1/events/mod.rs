@@ -22,6 +22,7 @@ use crate::{
         caller::Caller,
         intake,
         problem::Problem,
+        refused::RefusedEvent,
         segment::from_any_site,
         take::{MAX_EVENTS, Taken, is_zero, take},
     },
@@ -45,20 +46,6 @@ pub(crate) struct TakenEvents {
     waiting: usize,
     /// Events that were refused, each with the reason; everything else was taken.
     refused: Vec<RefusedEvent>,
-}
-
-/// Why one event was refused.
-#[derive(Debug, Serialize, ToSchema)]
-pub(crate) struct RefusedEvent {
-    /// Its place in what was sent, from 0.
-    #[schema(example = 2)]
-    pub(crate) index: usize,
-    /// The field at fault.
-    #[schema(example = "duration_seconds")]
-    pub(crate) field: String,
-    /// What is wrong with it, its limit and what to do.
-    #[schema(example = "-5 is outside 0 to 86400 (one day); send whole seconds")]
-    pub(crate) reason: String,
 }
 
 impl TryFrom<Taken> for TakenEvents {

@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::{MemberId, WebhookId},
     playbook::{Playbook, PlaybookAction, PlaybookTask, Tally, Trigger, is_noisy},
     score::Band,

@@ -3,7 +3,7 @@
 mod body;
 
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_core::{health::AlertType, id::PlaybookId};
+use mainstay_core::{alert::AlertType, id::PlaybookId};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

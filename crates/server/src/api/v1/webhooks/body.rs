@@ -1,15 +1,15 @@
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertType, Severity},
+    alert::{AlertType, Severity},
     id::MemberId,
-    notice::{EndpointKind, NoticeType, Route},
+    notification::{EndpointKind, NoticeType, Route},
 };
 use mainstay_store::{Webhook, WebhookPatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-use crate::{api::names, notice::CreateWebhook};
+use crate::{api::names, notification::CreateWebhook};
 
 /// A webhook, without its secret.
 #[derive(Debug, Serialize, ToSchema)]

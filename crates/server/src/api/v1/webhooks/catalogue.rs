@@ -3,8 +3,8 @@
 
 use jiff::Timestamp;
 use mainstay_core::{
-    health::{AlertStatus, AlertType, Severity},
-    notice::{
+    alert::{AlertStatus, AlertType, Severity},
+    notification::{
         AlertNotice, EndpointKind, Event, ManyAlerts, Notice, NoticeType, OwnerName,
         PlaybookNotice, SilenceNotice, TestNotice, TypeCount,
     },
@@ -18,7 +18,7 @@ use utoipa::openapi::{
 };
 use uuid::Uuid;
 
-use crate::{http::Site, notice::body_of};
+use crate::{notification::body_of, site::Site};
 
 /// The instant of the examples.
 const AT: Timestamp = Timestamp::constant(1_798_000_000, 0);

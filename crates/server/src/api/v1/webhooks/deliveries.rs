@@ -2,7 +2,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use mainstay_core::{
     id::{WebhookId, WebhookMessageId},
-    notice::{MessageState, Notice, NoticeType},
+    notification::{MessageState, Notice, NoticeType},
 };
 use mainstay_store::{WebhookAttempt, WebhookMessage};
 use serde::{Deserialize, Serialize};
@@ -18,7 +18,7 @@ use crate::{
         names,
         problem::Problem,
     },
-    notice::DeliveredMessage,
+    notification::DeliveredMessage,
     paging::Page,
 };
 

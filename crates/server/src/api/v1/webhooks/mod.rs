@@ -13,7 +13,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
     api::{Api, body::Body, caller::Administrator, input::Id, problem::Problem},
-    notice::CreateWebhook,
+    notification::CreateWebhook,
 };
 use body::{ChangedWebhook, CreatedWebhook, NewSecret, NewWebhookBody, WebhookBody, Webhooks};
 

@@ -1,5 +1,5 @@
 use axum::{Json, extract::State, http::StatusCode};
-use mainstay_core::{email::QuietHours, id::MemberId, notice::NotificationSettings};
+use mainstay_core::{email::QuietHours, id::MemberId, notification::NotificationSettings};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};

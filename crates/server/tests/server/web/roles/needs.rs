@@ -3,8 +3,8 @@
 use jiff::{SignedDuration, ToSpan as _};
 use mainstay::{
     email::{LinkPurpose, Subscribe, link_token},
-    http::Site,
     job::Worker,
+    site::Site,
 };
 use mainstay_core::{
     email::{ConsentSource, EmailType, SubscriptionState},

@@ -10,7 +10,7 @@ use mainstay_core::{
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::super::client_path;
+use crate::paths::api_client_path;
 use crate::{api::names, score::Explained};
 
 /// How well a client does, at one instant.
@@ -259,7 +259,7 @@ impl EvidenceBody {
         // A zone that was valid when the score was made stays in the database of zones.
         let zone = time_zone(&inputs.zone).unwrap_or(TimeZone::UTC);
         let windows = Windows::at(inputs.as_of, zone);
-        let path = client_path(client_id);
+        let path = api_client_path(client_id);
         let window = |from: Timestamp, to: Timestamp| WindowBody {
             from,
             to,

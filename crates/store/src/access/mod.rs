@@ -1,0 +1,337 @@
+pub(super) mod client_lockout;
+pub(super) mod sign_in;
+pub(super) mod sign_in_failure;
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use mainstay_core::{
+    id::{ApiKeyId, MemberId, OrganizationId},
+    member::Role,
+};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use crate::{
+    Result, Tx,
+    db::dialect::{Instant, execute, fetch_all, fetch_optional},
+};
+
+/// What a key opens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeyKind {
+    /// `msk_…`: everything of one organization.
+    Secret,
+    /// `mwk_…`: sending events, nothing else.
+    Write,
+    /// `mmt_…`: what one member may do.
+    Member,
+}
+
+/// Where a write key is used.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    /// By the organization's servers, which nobody else can read.
+    #[default]
+    Server,
+    /// In web pages and apps, where anybody can read it: what it sends is self-told.
+    Browser,
+}
+
+macro_rules! names {
+    ($type:ident, $what:literal, $($variant:ident => $name:literal),+) => {
+        impl $type {
+            /// The name used in every API and in storage.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name),+ }
+            }
+        }
+
+        impl fmt::Display for $type {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(self.as_str())
+            }
+        }
+
+        impl FromStr for $type {
+            type Err = String;
+            fn from_str(text: &str) -> std::result::Result<Self, String> {
+                match text {
+                    $($name => Ok(Self::$variant),)+
+                    _ => Err(format!(
+                        concat!("unknown ", $what, " {:?}: use one of {}"),
+                        text,
+                        [$($name),+].join(", "),
+                    )),
+                }
+            }
+        }
+    };
+}
+
+names!(KeyKind, "kind of key", Secret => "secret", Write => "write", Member => "member");
+names!(KeySource, "source", Server => "server", Browser => "browser");
+
+/// A user of an organization.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// Its id.
+    pub id: MemberId,
+    /// Unique in the organization, lower case.
+    pub email: String,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+    /// Since when.
+    pub created_at: Timestamp,
+}
+
+/// What it takes to add a member.
+#[derive(Clone, Debug)]
+pub struct NewMember {
+    /// Its id.
+    pub id: MemberId,
+    /// Its address, lower case.
+    pub email: String,
+    /// What people call it.
+    pub name: String,
+    /// What it may do.
+    pub role: Role,
+}
+
+/// A key as people may see it: never its text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What it opens.
+    pub kind: KeyKind,
+    /// Its first characters.
+    pub prefix: String,
+    /// Whose it is, for a member's key.
+    pub member: Option<MemberId>,
+    /// Where it is used, for a write key.
+    pub source: Option<KeySource>,
+    /// Since when.
+    pub created_at: Timestamp,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
+    /// Since when it opens nothing any more.
+    pub revoked_at: Option<Timestamp>,
+}
+
+/// What it takes to keep a key.
+#[derive(Clone, Debug)]
+pub struct NewApiKey {
+    /// Its id.
+    pub id: ApiKeyId,
+    /// What it opens.
+    pub kind: KeyKind,
+    /// SHA-256 of its text.
+    pub hash: [u8; 32],
+    /// Its first characters.
+    pub prefix: String,
+    /// Whose it is, for a member's key.
+    pub member: Option<MemberId>,
+    /// Where it is used, for a write key.
+    pub source: Option<KeySource>,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
+}
+
+/// Whom a key speaks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FoundKey {
+    /// The organization.
+    pub organization: OrganizationId,
+    /// What it opens.
+    pub kind: KeyKind,
+    /// The member and its role, for a member's key.
+    pub member: Option<(MemberId, Role)>,
+    /// Where it is used, for a write key.
+    pub source: KeySource,
+    /// Until when it opens anything; for ever when absent.
+    pub expires_at: Option<Timestamp>,
+}
+
+#[derive(sqlx_macros::FromRow)]
+pub(crate) struct MemberRow {
+    id: Uuid,
+    email: String,
+    name: String,
+    role: String,
+    created_at: Instant,
+}
+
+impl From<MemberRow> for Member {
+    fn from(row: MemberRow) -> Self {
+        Self {
+            id: row.id.into(),
+            email: row.email,
+            name: row.name,
+            role: stored(&row.role, Role::Viewer),
+            created_at: row.created_at.0,
+        }
+    }
+}
+
+/// Where a key is used, if it is a write key. Those made before there was a choice are servers'.
+fn source_of(kind: &str, source: Option<&str>) -> Option<KeySource> {
+    let write = kind == KeyKind::Write.as_str();
+    write.then(|| source.map_or(KeySource::Server, |source| stored(source, KeySource::Browser)))
+}
+
+/// A name that a CHECK constraint has let in; the fallback is the one that may do least.
+fn stored<T: FromStr>(text: &str, least: T) -> T {
+    text.parse().unwrap_or(least)
+}
+
+impl Tx {
+    /// Adds a member.
+    ///
+    /// # Errors
+    /// [`crate::StoreError::Taken`] when the organization has the address already.
+    pub async fn create_member(&mut self, new: &NewMember, now: Timestamp) -> Result<()> {
+        execute!(
+            self,
+            "INSERT INTO members (organization_id, id, email, name, role, created_at) \
+             VALUES ($1, $2, $3, $4, $5, $6)",
+            self.scope.organization_uuid(),
+            new.id.uuid(),
+            &new.email,
+            &new.name,
+            new.role.as_str(),
+            Instant(now),
+        )
+        .map_err(|error| error.taken("email"))?;
+        Ok(())
+    }
+
+    /// The organization's members, by address.
+    pub async fn members(&mut self) -> Result<Vec<Member>> {
+        let rows = fetch_all!(
+            self,
+            MemberRow,
+            "SELECT id, email, name, role, created_at FROM members \
+             WHERE organization_id = $1 ORDER BY email",
+            self.scope.organization_uuid()
+        )?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    /// Removes a member and its keys; false when there is none.
+    pub async fn delete_member(&mut self, member: MemberId) -> Result<bool> {
+        self.give_clients_up(member).await?;
+        let deleted = execute!(
+            self,
+            "DELETE FROM members WHERE organization_id = $1 AND id = $2",
+            self.scope.organization_uuid(),
+            member.uuid()
+        )?;
+        Ok(deleted > 0)
+    }
+
+    /// Keeps a key's hash.
+    pub async fn create_api_key(&mut self, new: &NewApiKey, now: Timestamp) -> Result<()> {
+        execute!(
+            self,
+            "INSERT INTO api_keys \
+             (organization_id, id, kind, member_id, hash, prefix, created_at, source, expires_at) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)",
+            self.scope.organization_uuid(),
+            new.id.uuid(),
+            new.kind.as_str(),
+            new.member.map(MemberId::uuid),
+            new.hash.as_slice(),
+            &new.prefix,
+            Instant(now),
+            new.source.map(KeySource::as_str),
+            new.expires_at.map(Instant),
+        )?;
+        Ok(())
+    }
+
+    /// The organization's keys, newest first.
+    pub async fn api_keys(&mut self) -> Result<Vec<ApiKey>> {
+        #[derive(sqlx_macros::FromRow)]
+        struct Row {
+            id: Uuid,
+            kind: String,
+            prefix: String,
+            member_id: Option<Uuid>,
+            source: Option<String>,
+            created_at: Instant,
+            expires_at: Option<Instant>,
+            revoked_at: Option<Instant>,
+        }
+        let rows = fetch_all!(
+            self,
+            Row,
+            "SELECT id, kind, prefix, member_id, source, created_at, expires_at, revoked_at FROM api_keys \
+             WHERE organization_id = $1 ORDER BY id DESC",
+            self.scope.organization_uuid()
+        )?;
+        Ok(rows
+            .into_iter()
+            .map(|row| ApiKey {
+                id: row.id.into(),
+                source: source_of(&row.kind, row.source.as_deref()),
+                kind: stored(&row.kind, KeyKind::Write),
+                prefix: row.prefix,
+                member: row.member_id.map(Into::into),
+                created_at: row.created_at.0,
+                expires_at: row.expires_at.map(|at| at.0),
+                revoked_at: row.revoked_at.map(|at| at.0),
+            })
+            .collect())
+    }
+
+    /// Makes a key open nothing any more; false when there is no such open key.
+    pub async fn revoke_api_key(&mut self, key: ApiKeyId, now: Timestamp) -> Result<bool> {
+        let revoked = execute!(
+            self,
+            "UPDATE api_keys SET revoked_at = $3 \
+             WHERE organization_id = $1 AND id = $2 AND revoked_at IS NULL",
+            self.scope.organization_uuid(),
+            key.uuid(),
+            Instant(now)
+        )?;
+        Ok(revoked > 0)
+    }
+
+    /// Revokes all keys of a member; returns how many were open.
+    pub async fn revoke_member_keys(&mut self, member: MemberId, now: Timestamp) -> Result<u64> {
+        execute!(
+            self,
+            "UPDATE api_keys SET revoked_at = $3 \
+             WHERE organization_id = $1 AND member_id = $2 AND revoked_at IS NULL",
+            self.scope.organization_uuid(),
+            member.uuid(),
+            Instant(now)
+        )
+    }
+
+    /// Whom the key with this SHA-256 speaks for, unless it is revoked; whether it has expired is for
+    /// the caller to say. System scope.
+    pub async fn find_api_key(&mut self, hash: [u8; 32]) -> Result<Option<FoundKey>> {
+        let row = fetch_optional!(
+            self,
+            (Uuid, String, Option<Uuid>, Option<String>, Option<String>, Option<Instant>),
+            "SELECT k.organization_id, k.kind, k.member_id, m.role, k.source, k.expires_at \
+             FROM api_keys k \
+             LEFT JOIN members m ON m.organization_id = k.organization_id AND m.id = k.member_id \
+             WHERE k.hash = $1 AND k.revoked_at IS NULL",
+            hash.as_slice()
+        )?;
+        Ok(row.map(|(organization, kind, member, role, source, expires_at)| FoundKey {
+            organization: organization.into(),
+            source: source_of(&kind, source.as_deref()).unwrap_or_default(),
+            kind: stored(&kind, KeyKind::Write),
+            member: member.zip(role).map(|(id, role)| (id.into(), stored(&role, Role::Viewer))),
+            expires_at: expires_at.map(|at| at.0),
+        }))
+    }
+}

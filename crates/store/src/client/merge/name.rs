@@ -1,0 +1,97 @@
+//! The names of clients, of which a merge gives one to another client.
+
+use std::collections::HashMap;
+
+use jiff::Timestamp;
+use mainstay_core::id::ClientId;
+use uuid::Uuid;
+
+use super::Merge;
+use crate::{
+    ResolvedClient, Result, Tx,
+    db::dialect::{Instant, execute, fetch_for_rows, fetch_optional},
+};
+
+impl Tx {
+    /// Clients that these ids are another name of.
+    pub(crate) async fn aliased(
+        &mut self,
+        external_ids: &[&str],
+    ) -> Result<HashMap<String, ResolvedClient>> {
+        let organization = self.scope.organization_uuid();
+        let rows: Vec<(String, Uuid, Instant)> = fetch_for_rows!(
+            self,
+            (String, Uuid, Instant),
+            "WITH wanted (organization_id, external_id) AS (",
+            external_ids,
+            ") SELECT a.external_id, c.id, c.created_at FROM wanted w CROSS JOIN client_aliases a \
+             CROSS JOIN clients c WHERE a.organization_id = w.organization_id \
+             AND a.external_id = w.external_id AND c.organization_id = a.organization_id \
+             AND c.id = a.client_id",
+            |external_id| [organization, *external_id]
+        );
+        Ok(rows
+            .into_iter()
+            .map(|(external_id, id, created_at)| {
+                (external_id, ResolvedClient { id: id.into(), created_at: created_at.0 })
+            })
+            .collect())
+    }
+
+    /// The client of this very `external_id`, by no other name.
+    pub(super) async fn client_named(
+        &mut self,
+        external_id: &str,
+    ) -> Result<Option<ResolvedClient>> {
+        let row = fetch_optional!(
+            self,
+            (Uuid, Instant),
+            "SELECT id, created_at FROM clients WHERE organization_id = $1 AND external_id = $2",
+            self.scope.organization_uuid(),
+            external_id
+        )?;
+        Ok(row.map(|(id, at)| ResolvedClient { id: id.into(), created_at: at.0 }))
+    }
+
+    /// The client that a merge is into: an earlier one may have made another client of it.
+    pub(super) async fn client_that_stays(
+        &mut self,
+        merge: &Merge,
+    ) -> Result<Option<ResolvedClient>> {
+        match self.client_named(&merge.into_id).await? {
+            Some(client) => Ok(Some(client)),
+            None => Ok(self.aliased(&[&merge.into_id]).await?.remove(&merge.into_id)),
+        }
+    }
+
+    pub(super) async fn give_name(
+        &mut self,
+        name: &str,
+        client: ClientId,
+        now: Timestamp,
+    ) -> Result<()> {
+        execute!(
+            self,
+            "INSERT INTO client_aliases (organization_id, external_id, client_id, created_at) \
+             VALUES ($1, $2, $3, $4) ON CONFLICT (organization_id, external_id) \
+             DO UPDATE SET client_id = excluded.client_id",
+            self.scope.organization_uuid(),
+            name,
+            client.uuid(),
+            Instant(now)
+        )?;
+        Ok(())
+    }
+
+    pub(super) async fn take_name_back(&mut self, name: &str, client: ClientId) -> Result<()> {
+        execute!(
+            self,
+            "DELETE FROM client_aliases \
+             WHERE organization_id = $1 AND external_id = $2 AND client_id = $3",
+            self.scope.organization_uuid(),
+            name,
+            client.uuid()
+        )?;
+        Ok(())
+    }
+}
