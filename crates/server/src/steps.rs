@@ -1,5 +1,6 @@
 //! Work of small steps, each a transaction of its own, that goes on beside everything else.
 
+use mainstay_core::id::OrganizationId;
 use tokio::{
     sync::watch,
     task::JoinHandle,
@@ -26,6 +27,31 @@ where
     mainstay
         .supervisor()
         .spawn(name, OnPanic::Restart, move || run(services.clone(), name, stop.clone(), take))
+}
+
+impl Mainstay {
+    /// Takes a step for one organization, whose failure or panic leaves the others' alone: it is tried
+    /// again at the next look. Returns whether there is more to do.
+    pub(crate) async fn take_isolated_step(
+        &self,
+        work: &'static str,
+        organization: OrganizationId,
+        step: impl Future<Output = Result<bool>> + Send,
+    ) -> bool {
+        let step = Box::pin(async {
+            self.supervisor().pass(&format!("{work} step"));
+            step.await
+        });
+        match self.supervisor().isolate(work, step).await {
+            Ok(Ok(more)) => more,
+            Ok(Err(error)) => {
+                tracing::error!(work, %error, %organization, "a step failed; it is tried again");
+                false
+            }
+            // Logged where it was caught.
+            Err(_) => false,
+        }
+    }
 }
 
 async fn run<Step, Stepping>(

@@ -8,9 +8,9 @@
 //! | [`JOBS`] | the run fails with the cause and is tried again; a playbook fails for one client only | starts again |
 //! | [`SENDER`] | the email fails with the cause, the others are sent | starts again |
 //! | [`COURIER`] | the attempt fails with the cause and is tried again | starts again |
-//! | [`RETURNS`] | – | starts again; the hourly check sees to what was missed |
-//! | [`ZONE_CHANGES`] | the step is tried again, other organizations go on | starts again |
-//! | [`MERGES`], [`LIVE`], [`REFUSALS`] | – | starts again |
+//! | [`RETURNS`] | other organizations go on; the hourly check sees to what was missed | starts again |
+//! | [`ZONE_CHANGES`], [`MERGES`] | the step is tried again, other organizations go on | starts again |
+//! | [`LIVE`], [`REFUSALS`] | – | starts again |
 //!
 //! The process ends where going on would be a lie: nobody would store or roll up what senders believe to
 //! be safe. Whatever runs the server starts it again.

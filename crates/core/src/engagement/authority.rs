@@ -7,8 +7,9 @@ use super::{
     segment::{ClientsAre, Said},
 };
 
-/// How far back a write key may date a person's membership of an account.
-const MAX_MEMBERSHIP_AGE: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How far back a write key may date a person's membership of an account: as long as events wait for the
+/// first one.
+const MAX_MEMBERSHIP_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// Who vouches for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -80,7 +81,7 @@ fn check_membership(since: Timestamp, received_at: Timestamp) -> Result<(), Even
     Err(EventError::new(
         "timestamp",
         format!(
-            "{since} is more than 30 days ago; a write key moves a person to an account at most 30 days \
+            "{since} is more than 7 days ago; a write key moves a person to an account at most 7 days \
              back, send an older membership with a secret key"
         ),
     ))

@@ -88,9 +88,11 @@ impl Mainstay {
     /// logged, and left to the hourly check.
     pub async fn check_returned_clients(&self) {
         for (organization, clients) in self.returned().take() {
-            if let Err(error) = self.end_silences(organization, &clients).await {
-                tracing::error!(%organization, %error, "silences that events ended were not checked");
-            }
+            let check = async {
+                self.end_silences(organization, &clients).await?;
+                Ok(false)
+            };
+            self.take_isolated_step("returned clients", organization, check).await;
         }
     }
 

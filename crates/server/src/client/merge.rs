@@ -360,16 +360,14 @@ impl Mainstay {
         drop(tx);
         let mut more = false;
         for organization in organizations {
-            match self.take_merge_steps(organization, 1).await {
-                Ok(left) => more |= left,
-                // The others' go on.
-                Err(error) => {
-                    tracing::error!(%error, %organization, "a merge did not go on; it is tried again");
-                }
-            }
-            let mut tx = self.store().begin(Scope::Service(organization)).await?;
-            tx.settle_merges(done_before).await?;
-            tx.commit().await?;
+            let step = async {
+                let more = self.take_merge_steps(organization, 1).await?;
+                let mut tx = self.store().begin(Scope::Service(organization)).await?;
+                tx.settle_merges(done_before).await?;
+                tx.commit().await?;
+                Ok(more)
+            };
+            more |= self.take_isolated_step("merge", organization, step).await;
         }
         Ok(more)
     }

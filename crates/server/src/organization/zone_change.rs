@@ -55,22 +55,8 @@ impl Mainstay {
         drop(tx);
         let mut more = false;
         for organization in organizations {
-            let step = Box::pin(async {
-                self.supervisor().pass("zone change step");
-                self.take_zone_steps(organization, 1).await
-            });
-            match self.supervisor().isolate("zone change", step).await {
-                Ok(Ok(left)) => more |= left,
-                // The others' go on.
-                Ok(Err(error)) => {
-                    tracing::error!(
-                        %error, %organization,
-                        "a change of the time zone did not go on; it is tried again"
-                    );
-                }
-                // Logged where it was caught, and tried again.
-                Err(_) => {}
-            }
+            let step = self.take_zone_steps(organization, 1);
+            more |= self.take_isolated_step("zone change", organization, step).await;
         }
         Ok(more)
     }

@@ -73,10 +73,10 @@ impl Tx {
             moved,
             ") INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
              message_id, client_timestamp, event_type, name, received_at, session_id, page_path, \
-             duration_seconds, data) \
+             duration_seconds, data, self_told) \
              SELECT e.organization_id, e.occurred_at, w.kept, e.message_id, e.client_timestamp, \
              e.event_type, e.name, e.received_at, e.session_id, e.page_path, e.duration_seconds, \
-             e.data FROM wanted w CROSS JOIN client_engagement_events e \
+             e.data, e.self_told FROM wanted w CROSS JOIN client_engagement_events e \
              WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
              AND e.client_id = w.client_id AND e.message_id = w.message_id \
              AND e.client_timestamp = w.client_timestamp ON CONFLICT DO NOTHING \

@@ -30,7 +30,15 @@ fn write_key(sandbox: &Sandbox) -> String {
 fn a_loop_that_panics_is_named_until_it_runs_again_and_the_others_go_on() {
     let sandbox = Sandbox::sqlite();
     let key = write_key(&sandbox);
-    for name in ["jobs", "email sender", "webhook courier", "returned clients", "refused events"] {
+    for name in [
+        "jobs",
+        "email sender",
+        "webhook courier",
+        "returned clients",
+        "refused events",
+        "client merges",
+        "time zone changes",
+    ] {
         let mut command = sandbox.command(["serve", "--listen", "127.0.0.1:0"]);
         command.env("MAINSTAY_SMTP_URL", "smtp://127.0.0.1:9");
         command.env("MAINSTAY_MAIL_FROM", "success@mainstay.test");

@@ -123,16 +123,38 @@ on_both_databases!(a_membership_is_not_dated_back_with_a_write_key, async |world
     world.patch(&world.acme.owner, "/api/v1/organization", change).await.json(200);
     let group =
         |at: &str| json!({"type": "group", "userId": "ada", "groupId": "b", "timestamp": at});
-    let answer = batch(world, &world.acme.write_key, &[group("2020-01-01T00:00:00Z")]).await;
+    let days_ago = |days: i64| {
+        (world.mainstay.now() - jiff::SignedDuration::from_hours(days * 24)).to_string()
+    };
+    let answer = batch(world, &world.acme.write_key, &[group(&days_ago(8))]).await;
     assert_eq!(answer["refused"][0]["field"], "timestamp", "{answer}");
     assert!(answer["refused"][0]["reason"].as_str().unwrap().contains("secret key"));
-    for (key, at) in [
-        (&world.acme.write_key, "2026-04-20T00:00:00Z"),
-        (&world.acme.secret_key, "2020-01-01T00:00:00Z"),
-    ] {
-        assert_eq!(batch(world, key, &[group(at)]).await, json!({"success": true}));
+    for (key, days) in [(&world.acme.write_key, 7), (&world.acme.secret_key, 2_000)] {
+        assert_eq!(batch(world, key, &[group(&days_ago(days))]).await, json!({"success": true}));
     }
 });
+
+on_both_databases!(
+    an_event_that_a_late_membership_moves_stays_marked_as_self_told,
+    async |world| {
+        let change = json!({"clients_are": "groups"});
+        world.patch(&world.acme.owner, "/api/v1/organization", change).await.json(200);
+        let days_ago = |days: i64| {
+            (world.mainstay.now() - jiff::SignedDuration::from_hours(days * 24)).to_string()
+        };
+        let join = async |account: &str, days: i64| {
+            let group = json!({"type": "group", "userId": "ada", "groupId": account,
+                           "timestamp": days_ago(days)});
+            batch(world, &world.acme.secret_key, &[group]).await;
+        };
+        join("before", 5).await;
+        let event = json!({"userId": "ada", "event": "login", "timestamp": days_ago(2)});
+        from_browser(world, &world.acme.write_key, "/v1/track", &event).await.json(200);
+        assert_eq!(events_of(world, "before").await[0]["self_told"], true);
+        join("after", 3).await;
+        assert_eq!(events_of(world, "after").await[0]["self_told"], true);
+    }
+);
 
 on_both_databases!(what_a_browser_or_a_client_says_of_itself_is_no_high_value, async |world| {
     let made =

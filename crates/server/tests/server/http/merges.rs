@@ -89,6 +89,9 @@ on_both_databases!(a_large_merge_goes_on_beside_everything_else, async |world| {
     let path = format!("/api/v1/merges/{}", merged["id"].as_str().unwrap());
     let undo = format!("{path}/undo");
     world.post(&world.acme.owner, &undo, Value::Null).await.problem(409);
+    // A step that panics is tried again.
+    world.mainstay.supervisor().inject_panic("merge step", 1);
+    assert!(!world.mainstay.run_merges().await.unwrap());
     while world.mainstay.run_merges().await.unwrap() {}
     let done = world.get(&world.acme.staff, &path).await.json(200);
     assert_eq!((&done["state"], &done["events"]), (&json!("done"), &json!(6_001)));
