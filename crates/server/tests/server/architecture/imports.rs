@@ -233,8 +233,8 @@ fn paths(code: &str) -> Vec<Names> {
 pub(super) fn imports(sources: &Sources) -> Imports {
     let (mut named, mut used) = (HashMap::new(), Vec::new());
     for (module, code) in &sources.0 {
-        let (uses, others) = uses(code);
-        for (exported, tree) in uses {
+        let (declarations, others) = uses(code);
+        for (exported, tree) in declarations {
             let mut found = Vec::new();
             leaves(&mut pieces(tree).as_slice(), &[], &mut found);
             for (path, name) in found {
