@@ -34,6 +34,7 @@ mod merge;
 mod merge_events;
 mod merge_records;
 mod migrate;
+mod name;
 mod note;
 mod onboarding;
 mod organization;
@@ -94,6 +95,7 @@ pub use mainstay_core::{
 pub use membership::{Membership, PersonEvent};
 pub use merge::{Merge, MergeRequest, MergeState, NewMerge};
 pub use migrate::MigrationState;
+pub use name::{NAME_COLUMNS, NameColumn};
 pub use note::ClientNote;
 pub use onboarding::{Feedback, LaunchKitTimes, NewFeedback, OnboardingTask, TaskStatus};
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};

@@ -11,6 +11,7 @@ use uuid::Uuid;
 use crate::{
     Result, Tx,
     dialect::{Instant, execute, fetch_all, fetch_optional},
+    name,
     secret_rows::{WEBHOOK_SECRET, WEBHOOK_URL},
 };
 
@@ -108,8 +109,7 @@ impl Tx {
         let previous = previous.map(|secret| open(WEBHOOK_SECRET, secret)).transpose()?;
         Ok(Webhook {
             id: row.id.into(),
-            // Names that a CHECK constraint has let in.
-            kind: row.kind.parse().unwrap_or(EndpointKind::Webhook),
+            kind: name::ENDPOINT_KIND.read(&row.kind)?,
             url: open(WEBHOOK_URL, &row.url)?,
             secret: open(WEBHOOK_SECRET, &row.secret)?,
             previous_secret: previous.zip(at(row.previous_until)),

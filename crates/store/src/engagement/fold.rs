@@ -13,6 +13,7 @@ use crate::{
     Result, Tx,
     dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
     lock::Lock,
+    name,
 };
 
 /// How many clients' additions are gathered before they are written.
@@ -123,7 +124,8 @@ impl Tx {
             Day(day)
         )?;
         for (client, event_type, count, last_at) in rows {
-            additions.add(client.into(), day, EventType::of_name(&event_type), count, last_at.0);
+            let event_type = name::ACTIVITY_TYPE.read(&event_type)?;
+            additions.add(client.into(), day, event_type, count, last_at.0);
         }
         Ok(())
     }

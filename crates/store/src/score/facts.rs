@@ -17,6 +17,7 @@ use crate::{
     dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
     engagement::{activity_on_days, instants, unpacked},
     lock::Lock,
+    name,
 };
 
 /// Days that fit a bit mask whose sum is still a signed 64-bit number.
@@ -237,7 +238,7 @@ impl Tx {
         )?;
         let mut cut_days: HashMap<Uuid, CutDay> = HashMap::new();
         for (client, event_type, at) in rows {
-            let event_type = EventType::of_name(&event_type);
+            let event_type: EventType = name::ACTIVITY_TYPE.read(&event_type)?;
             for at in instants::of(day, &at).filter(|at| (from..to).contains(at)) {
                 let cut = cut_days.entry(client).or_default();
                 let this_week = at >= windows.this_week;
