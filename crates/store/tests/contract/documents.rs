@@ -219,7 +219,7 @@ fn a_model_from_before_a_component_gives_it_no_weight_and_the_standard_rule() {
 fn every_document_of_the_store_has_a_sample() {
     let mut documents = BTreeSet::new();
     for (_, text) in crate::coverage::sources("src") {
-        for after in text.split("Json<").skip(1) {
+        for after in text.split("Json<").skip(1).filter(|after| !after.starts_with('&')) {
             let end = after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len());
             documents.insert(after[..end].to_owned());
         }
