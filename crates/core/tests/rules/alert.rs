@@ -939,11 +939,14 @@ mod members {
             act(&one, Action::Snooze { until: start() - HOUR }, start()),
             act(&one, Action::Snooze { until: start() + DAY * 91 }, start()),
         ]
-        .map(|result| result.unwrap_err().to_string())
+        .map(|result| {
+            let refusal = result.unwrap_err();
+            format!("{}: {refusal}", refusal.field().unwrap_or("its state"))
+        })
         .join("\n");
         insta::assert_snapshot!(refusals, @r#"
-        this alert is already resolved: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
-        this alert is already dismissed: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
+        its state: this alert is already resolved: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
+        its state: this alert is already dismissed: only an open one can be changed; reopen it first, or wait for a new one, which opens when its condition returns
         until: 2026-11-24T07:40:00Z is not after now (2026-11-24T08:40:00Z); send a time in the next 90 days
         until: 2027-02-23T08:40:00Z is more than 90 days ahead; the latest is 2027-02-22T08:40:00Z, or dismiss the alert to keep it quiet until its condition ends
         "#);

@@ -37,60 +37,36 @@ fn every_rating_of_every_scale_becomes_0_to_100() {
 #[test]
 fn a_rating_outside_its_scale_is_refused_with_the_scale() {
     let table = [
-        (
-            FeedbackKind::Stars,
-            0,
-            "rating: 0 is outside the stars scale, 1 to 5; send a whole number on it",
-        ),
-        (
-            FeedbackKind::Stars,
-            6,
-            "rating: 6 is outside the stars scale, 1 to 5; send a whole number on it",
-        ),
-        (
-            FeedbackKind::Csat,
-            0,
-            "rating: 0 is outside the csat scale, 1 to 5; send a whole number on it",
-        ),
-        (
-            FeedbackKind::Csat,
-            6,
-            "rating: 6 is outside the csat scale, 1 to 5; send a whole number on it",
-        ),
-        (
-            FeedbackKind::Nps,
-            -1,
-            "rating: -1 is outside the nps scale, 0 to 10; send a whole number on it",
-        ),
-        (
-            FeedbackKind::Nps,
-            11,
-            "rating: 11 is outside the nps scale, 0 to 10; send a whole number on it",
-        ),
+        (FeedbackKind::Stars, 0, "0 is outside the stars scale, 1 to 5; send a whole number on it"),
+        (FeedbackKind::Stars, 6, "6 is outside the stars scale, 1 to 5; send a whole number on it"),
+        (FeedbackKind::Csat, 0, "0 is outside the csat scale, 1 to 5; send a whole number on it"),
+        (FeedbackKind::Csat, 6, "6 is outside the csat scale, 1 to 5; send a whole number on it"),
+        (FeedbackKind::Nps, -1, "-1 is outside the nps scale, 0 to 10; send a whole number on it"),
+        (FeedbackKind::Nps, 11, "11 is outside the nps scale, 0 to 10; send a whole number on it"),
         (
             FeedbackKind::Thumbs,
             -1,
-            "rating: -1 is outside the thumbs scale, 0 to 1; send a whole number on it",
+            "-1 is outside the thumbs scale, 0 to 1; send a whole number on it",
         ),
         (
             FeedbackKind::Thumbs,
             2,
-            "rating: 2 is outside the thumbs scale, 0 to 1; send a whole number on it",
+            "2 is outside the thumbs scale, 0 to 1; send a whole number on it",
         ),
         (
             FeedbackKind::Percent,
             -1,
-            "rating: -1 is outside the percent scale, 0 to 100; send a whole number on it",
+            "-1 is outside the percent scale, 0 to 100; send a whole number on it",
         ),
         (
             FeedbackKind::Percent,
             101,
-            "rating: 101 is outside the percent scale, 0 to 100; send a whole number on it",
+            "101 is outside the percent scale, 0 to 100; send a whole number on it",
         ),
     ];
     for (kind, rating, message) in table {
         let refused = kind.normalise(rating).expect_err("outside the scale");
-        assert_eq!(refused.to_string(), message);
+        assert_eq!((refused.field(), refused.to_string().as_str()), ("rating", message));
     }
     for kind in FeedbackKind::ALL {
         for rating in [i64::MIN, i64::MAX] {
@@ -109,10 +85,11 @@ fn a_scale_goes_by_one_name_everywhere() {
     }
     for unknown in ["", "Stars", "emoji"] {
         let refused = unknown.parse::<FeedbackKind>().expect_err("not a scale");
+        assert_eq!(refused.field(), "kind");
         assert_eq!(
             refused.to_string(),
             format!(
-                "kind: unknown scale {unknown:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs \
+                "unknown scale {unknown:?}: use stars (1–5), csat (1–5), nps (0–10), thumbs \
                  (0 or 1) or percent (0–100)"
             )
         );

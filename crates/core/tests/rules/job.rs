@@ -121,7 +121,7 @@ fn a_new_schedule_makes_up_for_nothing_before_it() {
 fn an_expression_that_cannot_be_used_is_refused_with_what_to_write() {
     for wrong in ["", "x", "* * * *", "61 * * * *", "0 0 30 2 *", "@daily", "0 0 * * 0 2030 1"] {
         let error = Schedule::parse(wrong).unwrap_err().to_string();
-        assert!(error.starts_with("cron: "), "{error}");
+        assert!(error.contains("cannot be used: "), "{error}");
         assert!(error.contains("write five fields"), "{error}");
     }
     Schedule::parse(&"*,".repeat(4_000)).unwrap_err();
