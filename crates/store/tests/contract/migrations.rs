@@ -14,9 +14,9 @@ use crate::{
 };
 
 /// Every migration there is.
-const VERSIONS: [i64; 36] = [
+const VERSIONS: [i64; 37] = [
     1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27,
-    30, 36, 39, 40, 42, 43, 44, 45, 46, 47,
+    30, 36, 39, 40, 42, 43, 44, 45, 46, 47, 48,
 ];
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1];
 
