@@ -67,7 +67,7 @@ impl Mainstay {
     /// servers.
     ///
     /// # Errors
-    /// When the member is missing, unknown or superfluous, or above whoever asks.
+    /// When the member is missing, unknown or superfluous, or outranks the caller.
     pub async fn create_key(
         &self,
         by: impl Into<Actor>,
@@ -80,7 +80,7 @@ impl Mainstay {
     /// The same, with where a write key is used; the other kinds have no source.
     ///
     /// # Errors
-    /// When the member or the source is missing, unknown or superfluous, or the member above whoever asks.
+    /// When the member or the source is missing, unknown or superfluous, or the member outranks the caller.
     pub async fn create_key_for(
         &self,
         by: impl Into<Actor>,
@@ -148,7 +148,7 @@ impl Mainstay {
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such open key; [`Error::Forbidden`] when it belongs to
-    /// somebody above whoever asks.
+    /// a member who outranks the caller.
     pub async fn revoke_key(&self, by: impl Into<Actor>, key: ApiKeyId) -> Result<()> {
         let by = by.into();
         let mut tx = self.store().begin(by.scope()).await?;

@@ -13,7 +13,7 @@ impl Mainstay {
     /// Adds a member.
     ///
     /// # Errors
-    /// When the address cannot be used or is a member's already, or the role is above whoever asks.
+    /// When the address cannot be used or is a member's already, or the role outranks the caller.
     pub async fn add_member(
         &self,
         by: impl Into<Actor>,
@@ -53,7 +53,7 @@ impl Mainstay {
     /// Removes a member, its keys and its sessions. The last owner stays: nobody could let it in again.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Forbidden`] for a member above whoever asks, or
+    /// [`Error::NotFound`], [`Error::Forbidden`] for a member who outranks the caller, or
     /// [`Error::Conflict`] for the last owner.
     pub async fn remove_member(&self, by: impl Into<Actor>, member: MemberId) -> Result<()> {
         let by = by.into();
@@ -73,8 +73,8 @@ impl Mainstay {
     /// Changes what a member may do, and ends its sessions. The last owner stays owner.
     ///
     /// # Errors
-    /// [`Error::NotFound`], [`Error::Forbidden`] when the role that it has or is to have is above
-    /// whoever asks, or [`Error::Conflict`] for the last owner.
+    /// [`Error::NotFound`], [`Error::Forbidden`] when the old or the new role outranks the
+    /// caller's, or [`Error::Conflict`] for the last owner.
     pub async fn set_role(&self, by: impl Into<Actor>, member: MemberId, role: Role) -> Result<()> {
         let by = by.into();
         by.check_may_manage(role)?;
