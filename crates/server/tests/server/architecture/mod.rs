@@ -2,6 +2,7 @@
 //! import each other in one direction, and nothing imports the surfaces above it.
 
 mod imports;
+mod templates;
 
 use std::{
     fs,

@@ -4,7 +4,11 @@ use std::{collections::BTreeMap, sync::Mutex};
 
 use mainstay_core::id::MemberId;
 use mainstay_store::Role;
-use reqwest::{Method, header::HeaderMap, redirect::Policy};
+use reqwest::{
+    Method,
+    header::{HeaderMap, HeaderValue},
+    redirect::Policy,
+};
 use url::form_urlencoded;
 
 use crate::support::{Answer, Tenant, World};
@@ -16,6 +20,39 @@ pub(crate) struct Browser {
     http: reqwest::Client,
     url: String,
     cookies: Mutex<BTreeMap<String, String>>,
+}
+
+/// A page with each tag on one line, in which templates break those that are long: tests compare what a
+/// tag says.
+fn with_each_tag_on_one_line(page: &str) -> String {
+    let mut straight = String::with_capacity(page.len());
+    let (mut in_tag, mut quoted, mut blank) = (false, false, false);
+    for letter in page.chars() {
+        match letter {
+            '<' if !in_tag => in_tag = true,
+            '"' if in_tag => quoted = !quoted,
+            '>' if !quoted => in_tag = false,
+            _ if in_tag && !quoted && letter.is_ascii_whitespace() => {
+                blank = true;
+                continue;
+            }
+            _ => {}
+        }
+        if std::mem::take(&mut blank) && !matches!(letter, '>' | '/') {
+            straight.push(' ');
+        }
+        straight.push(letter);
+    }
+    straight
+}
+
+#[test]
+fn a_tag_of_several_lines_is_read_as_one() {
+    let page = "<p>\n  a > b <input\n    name=\"a  b\"\n    required\n  >\n</p><br\n/>";
+    assert_eq!(
+        with_each_tag_on_one_line(page),
+        "<p>\n  a > b <input name=\"a  b\" required>\n</p><br/>"
+    );
 }
 
 impl Answer {
@@ -110,7 +147,12 @@ impl Browser {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
         self.keep(&headers);
-        Answer { status, headers, text: response.text().await.unwrap() }
+        let mut text = response.text().await.unwrap();
+        let is_page = |kind: &HeaderValue| kind.as_bytes().starts_with(b"text/html");
+        if headers.get("content-type").is_some_and(is_page) {
+            text = with_each_tag_on_one_line(&text);
+        }
+        Answer { status, headers, text }
     }
 
     /// All cookies, as they are sent.

@@ -33,7 +33,8 @@ async fn every_page_forbids_what_it_does_not_need() {
     }
 }
 
-const WITHOUT_SCRIPT: &str = "<noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>";
+const WITHOUT_SCRIPT: &str =
+    "<noscript>\n    <meta http-equiv=\"refresh\" content=\"5\">\n  </noscript>";
 
 #[tokio::test]
 async fn no_page_carries_script_or_style_of_its_own() {

@@ -185,7 +185,7 @@ on_both_databases!(names_that_were_seen_are_mapped, async |world| {
     world.be_active("ada", "Logo <b>drawn</b>", 2).await;
     let page = owner.get("/settings/event-names").await;
     assert!(
-        page.page(200).contains("<bdi>Report Exported</bdi></th><td>3 events"),
+        page.page(200).contains("<bdi>Report Exported</bdi></th>\n          <td>3 events"),
         "{}",
         page.text
     );
