@@ -17,9 +17,14 @@ pub enum StoreError {
         "the database has migration {0}, which this version of Mainstay does not know: it was written by a newer version; start that version, or roll the database back with it first (mainstay db rollback)"
     )]
     Newer(i64),
+    /// The database was made by a version from before the first release.
+    #[error(
+        "the database is at migration {0} of a development version of Mainstay, from before the first release, and cannot be brought to this version; nothing was changed. Start with an empty database (another --database or MAINSTAY_DATABASE_URL) and send or import the events again (mainstay import), or go on using the version that wrote it"
+    )]
+    Development(i64),
     /// A migration that ran is not the one that is compiled in.
     #[error(
-        "migration {0} of the database is not the one of this version: it was edited after it ran; restore the database or the original file"
+        "migration {0} of the database is not the one of this version: it was edited after it ran, or a development version made the database; start the version that made it, or start with an empty database"
     )]
     Edited(i64),
     /// The database has not been migrated as far as this version needs.
@@ -95,6 +100,18 @@ pub enum StoreError {
     /// The database cannot be used just now: it is away, does not answer, or has no room left.
     #[error("database: {0}")]
     Unavailable(#[source] sqlx::Error),
+    /// The database holds a name that this version does not know.
+    #[error(
+        "{table}.{column} in the database holds {value:?}, which this version of Mainstay does not know: a newer version wrote it, or it was changed by hand; start the version that wrote it, or restore a backup"
+    )]
+    Corrupt {
+        /// The table.
+        table: &'static str,
+        /// Its column.
+        column: &'static str,
+        /// What it holds.
+        value: String,
+    },
     /// Anything else that the database said.
     #[error("database: {0}")]
     Database(#[source] sqlx::Error),

@@ -13,8 +13,11 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    ClientChunk, Result, Tx,
-    db::dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, fetch_packed},
+    ClientChunk, Result, StoreError, Tx,
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional, fetch_packed},
+        name,
+    },
 };
 
 /// An insight to be kept.
@@ -69,8 +72,8 @@ pub struct PeriodInsight {
     pub kind: InsightType,
     /// How prominently it is told.
     pub priority: Priority,
-    /// The rule that wrote it, if it is still known.
-    pub rule: Option<Rule>,
+    /// The rule that wrote it.
+    pub rule: Rule,
     /// A few words.
     pub title: String,
     /// One to three sentences.
@@ -94,17 +97,17 @@ struct Row {
     valid_until: Instant,
 }
 
-impl From<Row> for StoredInsight {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for StoredInsight {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             client: row.client_id.into(),
             period: row.period.0,
             rule: row.rule,
-            // Names that a CHECK constraint has let in.
-            kind: row.insight_type.parse().unwrap_or(InsightType::Tip),
-            priority: row.priority.parse().unwrap_or(Priority::Normal),
-            status: row.status.parse().unwrap_or(InsightStatus::Unread),
+            kind: name::INSIGHT_TYPE.read(&row.insight_type)?,
+            priority: name::INSIGHT_PRIORITY.read(&row.priority)?,
+            status: name::INSIGHT_STATUS.read(&row.status)?,
             title: row.title,
             message: row.message,
             figures: row.figures.0,
@@ -112,7 +115,7 @@ impl From<Row> for StoredInsight {
             created_at: row.created_at.0,
             valid_until: row.valid_until.0,
             later_events: 0,
-        }
+        })
     }
 }
 
@@ -193,12 +196,15 @@ impl Tx {
             Instant(now),
             with_dismissed
         )?;
-        let mut insights: Vec<StoredInsight> = rows.into_iter().map(Into::into).collect();
+        let mut insights = Vec::with_capacity(rows.len());
+        for row in rows {
+            let rule: Rule = name::INSIGHT_RULE.read(&row.rule)?;
+            insights.push((rule, StoredInsight::try_from(row)?));
+        }
         // Here, because only the code knows the order of priorities and rules.
-        insights.sort_by_cached_key(|insight| {
-            (Reverse((insight.period, insight.priority)), insight.rule.parse::<Rule>().ok())
-        });
-        Ok(insights)
+        insights
+            .sort_by_key(|(rule, insight)| (Reverse((insight.period, insight.priority)), *rule));
+        Ok(insights.into_iter().map(|(_, insight)| insight).collect())
     }
 
     /// The insights of a period that clients of a chunk have not dismissed, the more important ones
@@ -223,10 +229,9 @@ impl Tx {
         )?;
         let mut insights: HashMap<ClientId, Vec<PeriodInsight>> = HashMap::new();
         for (client, rule, kind, priority, title, message) in rows {
-            // Names that a CHECK constraint has let in.
-            let kind = kind.parse().unwrap_or(InsightType::Tip);
-            let priority = priority.parse().unwrap_or(Priority::Normal);
-            let rule = rule.parse::<Rule>().ok();
+            let kind = name::INSIGHT_TYPE.read(&kind)?;
+            let priority = name::INSIGHT_PRIORITY.read(&priority)?;
+            let rule = name::INSIGHT_RULE.read(&rule)?;
             let insight = PeriodInsight { kind, priority, rule, title, message };
             insights.entry(client.into()).or_default().push(insight);
         }
@@ -247,7 +252,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// Records what became of an insight, if it still is what it was thought to be.

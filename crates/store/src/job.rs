@@ -12,6 +12,7 @@ use crate::{
     db::{
         dialect::{Connection, Instant, execute, fetch_all, fetch_optional},
         lock::Lock,
+        name::{self, names},
     },
 };
 
@@ -57,27 +58,10 @@ pub enum RunState {
     Failed,
 }
 
-impl RunState {
-    /// The name used in every API and in storage.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Waiting => "waiting",
-            Self::Running => "running",
-            Self::Succeeded => "succeeded",
-            Self::Failed => "failed",
-        }
-    }
-
-    fn of_name(name: &str) -> Self {
-        // Names that a CHECK constraint has let in.
-        match name {
-            "waiting" => Self::Waiting,
-            "running" => Self::Running,
-            "succeeded" => Self::Succeeded,
-            _ => Self::Failed,
-        }
-    }
-}
+names!(
+    RunState, "state of a run",
+    Waiting => "waiting", Running => "running", Succeeded => "succeeded", Failed => "failed"
+);
 
 /// What a run's parts have counted, by their names.
 pub type RunCounts = BTreeMap<String, i64>;
@@ -193,14 +177,15 @@ struct Row {
     finished_at: Option<Instant>,
 }
 
-impl From<Row> for JobRun {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for JobRun {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             job: row.job,
             period: row.period.0,
             scheduled: row.scheduled,
-            state: RunState::of_name(&row.state),
+            state: name::RUN_STATE.read(&row.state)?,
             attempts: row.attempts,
             due_at: row.due_at.0,
             fence: row.fence,
@@ -213,7 +198,7 @@ impl From<Row> for JobRun {
             created_at: row.created_at.0,
             started_at: row.started_at.map(|at| at.0),
             finished_at: row.finished_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -483,7 +468,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The latest runs, of one job or of all, newest first.
@@ -496,7 +481,7 @@ impl Tx {
             job,
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Forgets runs that ended before an instant; answers how many.

@@ -53,6 +53,7 @@ pub use db::{
     dialect::TENANT_TABLES,
     id::new_id,
     migrate::MigrationState,
+    name::{NAME_COLUMNS, NameColumn},
     pool::{Store, Timeouts},
     secret::{Keyring, PLAIN, SecretKey},
 };

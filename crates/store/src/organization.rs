@@ -1,10 +1,11 @@
 use std::collections::BTreeMap;
 
-use jiff::{Timestamp, civil::Date};
+use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::{EventType, segment::ClientsAre},
     id::OrganizationId,
     score::ScoreModel,
+    time::time_zone,
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -14,6 +15,7 @@ use crate::{
     db::{
         dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
         lock::Lock,
+        name,
         secret_rows::CLIENT_TOKEN,
     },
 };
@@ -133,9 +135,10 @@ struct OrganizationRow {
     zone_change_since: Option<Instant>,
 }
 
-impl From<OrganizationRow> for Organization {
-    fn from(row: OrganizationRow) -> Self {
-        Self {
+impl TryFrom<OrganizationRow> for Organization {
+    type Error = StoreError;
+    fn try_from(row: OrganizationRow) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             slug: row.slug,
             name: row.name,
@@ -146,11 +149,17 @@ impl From<OrganizationRow> for Organization {
             scored_until: row.scored_until.map(|at| at.0),
             folded_until: row.folded_until.map(|day| day.0),
             health_checked_until: row.health_checked_until.map(|at| at.0),
-            // The table's constraint knows the same names.
-            clients_are: row.clients_are.parse().unwrap_or_default(),
+            clients_are: name::CLIENT_IDENTITY.read(&row.clients_are)?,
             count_self_told: row.count_self_told,
             zone_change_since: row.zone_change_since.map(|at| at.0),
-        }
+        })
+    }
+}
+
+impl Organization {
+    /// The time zone, by its name.
+    pub(crate) fn zone(&self) -> Result<TimeZone> {
+        time_zone(&self.time_zone).map_err(|_| name::TIME_ZONE.corrupt(&self.time_zone))
     }
 }
 
@@ -198,14 +207,14 @@ impl Tx {
     /// Every organization, by slug. System scope.
     pub async fn organizations(&mut self) -> Result<Vec<Organization>> {
         let rows = fetch_all!(self, OrganizationRow, select_organizations!("ORDER BY slug"))?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// The organization with a slug. System scope.
     pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<Organization>> {
         let row =
             fetch_optional!(self, OrganizationRow, select_organizations!("WHERE slug = $1"), slug)?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The organization of this transaction's scope.
@@ -224,7 +233,7 @@ impl Tx {
             select_organizations!("WHERE id = $1"),
             self.scope.organization_uuid()
         )?;
-        let (deletions, organization) = (row.client_deletions, Organization::from(row));
+        let (deletions, organization) = (row.client_deletions, Organization::try_from(row)?);
         // Storing a few hundred events asks three times, and each answer takes as long as storing dozens.
         if self.writes_alone() {
             self.organization = Some((organization.clone(), deletions));
@@ -257,7 +266,7 @@ impl Tx {
 
     /// Deletes an organization and everything that belongs to it. System scope.
     pub async fn delete_organization(&mut self, organization: OrganizationId) -> Result<()> {
-        // These carry no foreign key to the organization: see their migration for why.
+        // These carry no foreign key to the organization: see their tables in the migrations for why.
         for sql in [
             "DELETE FROM client_engagement_events WHERE organization_id = $1",
             "DELETE FROM event_moves WHERE organization_id = $1",
@@ -371,10 +380,11 @@ impl Tx {
             "SELECT name, event_type FROM event_names WHERE organization_id = $1 ORDER BY name",
             self.scope.organization_uuid()
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|(name, kind)| EventName { event_type: EventType::of_name(&kind), name })
-            .collect())
+        rows.into_iter()
+            .map(|(name, kind)| {
+                Ok(EventName { event_type: name::EVENT_NAME_TYPE.read(&kind)?, name })
+            })
+            .collect()
     }
 
     /// Maps names to types, replacing what they were mapped to. Events already stored keep theirs.

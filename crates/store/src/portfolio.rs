@@ -4,10 +4,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    alert::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
     portfolio::{OpenAlert, Standing, StandingScore},
-    score::{ScoreModel, Trend},
+    score::ScoreModel,
     time::add_days,
 };
 use serde::Deserialize;
@@ -22,6 +21,7 @@ use crate::{
             fetch_packed_for_rows,
         },
         lock::Lock,
+        name,
     },
 };
 
@@ -129,27 +129,23 @@ impl From<ClientRow> for Standing {
 }
 
 impl ScoreRow {
-    fn into_score(self, models: &[StoredModel]) -> StandingScore {
+    fn into_score(self, models: &[StoredModel]) -> Result<StandingScore> {
         let model = models.iter().find(|model| model.version == self.model_version);
         let band = model.map_or_else(
             || ScoreModel::standard().band(self.overall),
             |it| it.model.band(self.overall),
         );
-        StandingScore {
+        Ok(StandingScore {
             as_of: self.as_of.0,
             overall: self.overall,
             change: self.change,
-            trend: match self.trend.as_str() {
-                "rising" => Trend::Rising,
-                "declining" => Trend::Declining,
-                _ => Trend::Stable,
-            },
+            trend: name::TREND.read(&self.trend)?,
             band,
             coverage: self.coverage,
             events: self.inputs.0.events,
             events_before: self.inputs.0.events_before,
             last_event_at: self.inputs.0.last,
-        }
+        })
     }
 }
 
@@ -200,7 +196,7 @@ impl Tx {
                 if open.remove(&client)
                     && let Some(standing) = standings.get_mut(&client)
                 {
-                    standing.score = Some(row.into_score(&models));
+                    standing.score = Some(row.into_score(&models)?);
                 }
             }
         }
@@ -227,10 +223,9 @@ impl Tx {
         for (client, kind, severity, status) in rows {
             if let Some(standing) = standings.get_mut(&client.into()) {
                 standing.alerts.push(OpenAlert {
-                    // Names that a CHECK constraint has let in.
-                    kind: kind.parse().unwrap_or(AlertType::NeedsAttention),
-                    severity: severity.parse().unwrap_or(Severity::Info),
-                    status: status.parse().unwrap_or(AlertStatus::Active),
+                    kind: name::ALERT_TYPE.read(&kind)?,
+                    severity: name::ALERT_SEVERITY.read(&severity)?,
+                    status: name::ALERT_STATUS.read(&status)?,
                 });
             }
         }

@@ -27,6 +27,7 @@ pub struct EmailContent {
     /// The words on the button.
     pub button: String,
     /// Small print, before the way out.
+    #[serde(default)]
     pub notes: Vec<String>,
 }
 
@@ -43,6 +44,7 @@ pub struct ScoreLine {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub change: Option<Change>,
     /// Its components.
+    #[serde(default)]
     pub parts: Vec<PartLine>,
 }
 

@@ -152,7 +152,9 @@ pub struct Event {
     /// How long it took: 0 to 86 400 s.
     pub duration_seconds: Option<i64>,
     /// Anything else that the sender told; at most 32 KiB as JSON.
+    #[serde(default)]
     pub data: Map<String, Value>,
     /// Whether a browser or the client itself sent it; nobody vouches for those.
+    #[serde(default)]
     pub self_told: bool,
 }

@@ -73,6 +73,7 @@ pub struct AlertNotice {
     /// What is wrong, in a sentence; of an alert that ended, why it ended.
     pub message: String,
     /// The numbers in the alert's sentence.
+    #[serde(default)]
     pub figures: Map<String, Value>,
     /// When it opened.
     pub opened_at: Timestamp,
@@ -99,8 +100,10 @@ pub struct ManyAlerts {
     /// How many changes of alerts it stands for.
     pub alerts: i64,
     /// These, by type and severity, the most first.
+    #[serde(default)]
     pub by_type: Vec<TypeCount>,
     /// A few of them, the worst first.
+    #[serde(default)]
     pub worst: Vec<AlertNotice>,
 }
 

@@ -52,9 +52,10 @@ impl fmt::Display for Component {
     }
 }
 
-/// One value for each component: points, weights, contributions.
+/// One value for each component: points, weights, contributions. A stored one may lack a component that came
+/// later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct Components<T> {
     /// See [`Component::Engagement`].
     pub engagement: T,

@@ -37,7 +37,8 @@ pub struct TaskCounts {
 }
 
 /// Everything a score is made from, as it is stored with the score: about 200 bytes, from which the
-/// whole evidence follows together with the model of the same version.
+/// whole evidence follows together with the model of the same version. A field that comes later needs a
+/// default, for the scores of earlier versions.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScoreInputs {
     /// The instant the score is for.

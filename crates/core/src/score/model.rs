@@ -5,6 +5,10 @@ use crate::engagement::{MAX_NAME_CHARS, check_required};
 
 /// How a score is computed, as data: an organization can change it, and every score names the
 /// version that made it.
+///
+/// A stored model of an earlier version lacks what came later: each rule and figure has the standard
+/// model's as its default, and a component that the model does not weigh has the weight 0. An unknown field
+/// is an error, since leaving a rule out would compute another score.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreModel {
@@ -13,18 +17,25 @@ pub struct ScoreModel {
     /// Each component's share of the overall, in percent; they sum to 100.
     pub weights: Weights,
     /// Rule of the engagement component.
+    #[serde(default)]
     pub engagement: EngagementRule,
     /// Rule of the activation component.
+    #[serde(default)]
     pub activation: ActivationRule,
     /// Rule of the progress component.
+    #[serde(default)]
     pub progress: ProgressRule,
     /// Rule of the satisfaction component.
+    #[serde(default)]
     pub satisfaction: SatisfactionRule,
     /// Rule of the momentum component.
+    #[serde(default)]
     pub momentum: MomentumRule,
     /// Lowest overall of each band above *at risk*.
+    #[serde(default)]
     pub bands: BandFloors,
     /// A change of at least this many points, up or down, is a trend.
+    #[serde(default = "standard_trend_points")]
     pub trend_points: i64,
 }
 
@@ -34,7 +45,7 @@ pub type Weights = Components<i64>;
 /// `active_days / 7 × active_day_points + min(events / events_full, 1) × event_points + bonus`,
 /// capped at 100; no event this week is 0.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct EngagementRule {
     /// Points for seven active days.
     pub active_day_points: i64,
@@ -48,7 +59,7 @@ pub struct EngagementRule {
 
 /// `settled / tasks × task_points + launch_kit_points`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ActivationRule {
     /// Points when every onboarding task is completed or skipped.
     pub task_points: i64,
@@ -60,7 +71,7 @@ pub struct ActivationRule {
 
 /// Sum of the points of every milestone reached, over the client's whole life.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct ProgressRule {
     /// Milestones of `content_generated` events, ascending.
     pub content: Vec<Milestone>,
@@ -80,7 +91,7 @@ pub struct Milestone {
 
 /// The mean of recent ratings, each normalised to 0–100.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct SatisfactionRule {
     /// How many calendar days back a rating counts.
     pub days: i32,
@@ -90,7 +101,7 @@ pub struct SatisfactionRule {
 
 /// This week's events against last week's.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct MomentumRule {
     /// Points when there were events this week and none last week.
     pub from_nothing: i64,
@@ -122,7 +133,7 @@ pub enum MissingData {
 
 /// Lowest overall of each band; below `needs_attention` a client is at risk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 pub struct BandFloors {
     /// *Excellent* from here.
     pub excellent: i64,
@@ -130,6 +141,59 @@ pub struct BandFloors {
     pub good: i64,
     /// *Needs attention* from here.
     pub needs_attention: i64,
+}
+
+const fn standard_trend_points() -> i64 {
+    5
+}
+
+impl Default for EngagementRule {
+    /// The standard model's.
+    fn default() -> Self {
+        Self { active_day_points: 50, event_points: 50, events_full: 20, high_value_points: 10 }
+    }
+}
+
+impl Default for ActivationRule {
+    /// The standard model's.
+    fn default() -> Self {
+        Self { task_points: 70, launch_kit_points: 30, without_tasks: MissingData::Zero }
+    }
+}
+
+impl Default for ProgressRule {
+    /// The standard model's.
+    fn default() -> Self {
+        let milestones =
+            |steps: [(i64, i64); 3]| steps.map(|(at, points)| Milestone { at, points }).to_vec();
+        Self {
+            content: milestones([(1, 20), (5, 20), (10, 10)]),
+            visuals: milestones([(1, 20), (5, 15), (10, 15)]),
+        }
+    }
+}
+
+impl Default for SatisfactionRule {
+    /// The standard model's.
+    fn default() -> Self {
+        Self { days: 90, without_feedback: MissingData::Neutral(50) }
+    }
+}
+
+impl Default for MomentumRule {
+    /// The standard model's.
+    fn default() -> Self {
+        let steps = [(50, 100), (20, 80), (0, 60), (-20, 40), (-50, 20)]
+            .map(|(at_least_percent, points)| MomentumStep { at_least_percent, points });
+        Self { from_nothing: 80, steps: steps.to_vec() }
+    }
+}
+
+impl Default for BandFloors {
+    /// The standard model's.
+    fn default() -> Self {
+        Self { excellent: 80, good: 60, needs_attention: 40 }
+    }
 }
 
 /// Why a score model cannot be used.
@@ -148,8 +212,6 @@ impl ScoreModel {
 
     /// The built-in model, the table of the specification.
     pub fn standard() -> Self {
-        let milestones =
-            |steps: [(i64, i64); 3]| steps.map(|(at, points)| Milestone { at, points }).to_vec();
         Self {
             name: "standard".to_owned(),
             weights: Weights {
@@ -159,30 +221,13 @@ impl ScoreModel {
                 satisfaction: 15,
                 momentum: 15,
             },
-            engagement: EngagementRule {
-                active_day_points: 50,
-                event_points: 50,
-                events_full: 20,
-                high_value_points: 10,
-            },
-            activation: ActivationRule {
-                task_points: 70,
-                launch_kit_points: 30,
-                without_tasks: MissingData::Zero,
-            },
-            progress: ProgressRule {
-                content: milestones([(1, 20), (5, 20), (10, 10)]),
-                visuals: milestones([(1, 20), (5, 15), (10, 15)]),
-            },
-            satisfaction: SatisfactionRule { days: 90, without_feedback: MissingData::Neutral(50) },
-            momentum: MomentumRule {
-                from_nothing: 80,
-                steps: [(50, 100), (20, 80), (0, 60), (-20, 40), (-50, 20)]
-                    .map(|(at_least_percent, points)| MomentumStep { at_least_percent, points })
-                    .to_vec(),
-            },
-            bands: BandFloors { excellent: 80, good: 60, needs_attention: 40 },
-            trend_points: 5,
+            engagement: EngagementRule::default(),
+            activation: ActivationRule::default(),
+            progress: ProgressRule::default(),
+            satisfaction: SatisfactionRule::default(),
+            momentum: MomentumRule::default(),
+            bands: BandFloors::default(),
+            trend_points: standard_trend_points(),
         }
     }
 

@@ -1,5 +1,3 @@
-use std::fmt;
-
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
@@ -45,32 +43,15 @@ impl Band {
     }
 }
 
-/// Where a score is going.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Trend {
-    /// Up by at least the model's `trend_points`.
-    Rising,
-    /// In between, or nothing to compare with.
-    Stable,
-    /// Down by at least the model's `trend_points`.
-    Declining,
-}
-
-impl Trend {
-    /// The name used in every API and in storage.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Rising => "rising",
-            Self::Stable => "stable",
-            Self::Declining => "declining",
-        }
-    }
-}
-
-impl fmt::Display for Trend {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+named! {
+    /// Where a score is going.
+    Trend, "trend" {
+        /// Up by at least the model's `trend_points`.
+        Rising = "rising",
+        /// In between, or nothing to compare with.
+        Stable = "stable",
+        /// Down by at least the model's `trend_points`.
+        Declining = "declining",
     }
 }
 

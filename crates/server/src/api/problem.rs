@@ -211,7 +211,7 @@ impl Problem {
                      the server's log if it lasts",
                 )
             }
-            StoreError::Database(_) => {
+            StoreError::Database(_) | StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a request failed in the database");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,

@@ -103,7 +103,7 @@ rotate --existing. MAINSTAY_SECRETS_AT_REST=plain stores secrets as they are.";
 const DB_EXAMPLES: &str = "\
 Examples:
   mainstay db status
-  mainstay db rollback --to 7
+  mainstay db rollback --to 1
 
 Every other command brings a new or older database to this version by itself.";
 

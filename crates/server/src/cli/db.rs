@@ -57,8 +57,9 @@ async fn rollback(store: &Store, to: Option<i64>, yes: bool, out: &mut Output) -
     let before = applied.iter().rev().nth(1).map_or(0, |migration| migration.version);
     let target = to.unwrap_or(before);
     if target != 0 && !applied.iter().any(|migration| migration.version == target) {
+        let up_to = if before == 0 { String::new() } else { format!(" to {before}") };
         return Err(CliError::Said(format!(
-            "--to {target}: the database is at migration {}; use 0 (undo all) to {before}, see: \
+            "--to {target}: the database is at migration {}; use 0 (undo all){up_to}, see: \
              mainstay db status",
             newest.version
         )));

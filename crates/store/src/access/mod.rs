@@ -2,8 +2,6 @@ pub(super) mod client_lockout;
 pub(super) mod sign_in;
 pub(super) mod sign_in_failure;
 
-use std::{fmt, str::FromStr};
-
 use jiff::Timestamp;
 use mainstay_core::{
     id::{ApiKeyId, MemberId, OrganizationId},
@@ -13,8 +11,11 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
-    db::dialect::{Instant, execute, fetch_all, fetch_optional},
+    Result, StoreError, Tx,
+    db::{
+        dialect::{Instant, execute, fetch_all, fetch_optional},
+        name::{self, names},
+    },
 };
 
 /// What a key opens.
@@ -38,37 +39,6 @@ pub enum KeySource {
     Server,
     /// In web pages and apps, where anybody can read it: what it sends is self-told.
     Browser,
-}
-
-macro_rules! names {
-    ($type:ident, $what:literal, $($variant:ident => $name:literal),+) => {
-        impl $type {
-            /// The name used in every API and in storage.
-            pub const fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $name),+ }
-            }
-        }
-
-        impl fmt::Display for $type {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str(self.as_str())
-            }
-        }
-
-        impl FromStr for $type {
-            type Err = String;
-            fn from_str(text: &str) -> std::result::Result<Self, String> {
-                match text {
-                    $($name => Ok(Self::$variant),)+
-                    _ => Err(format!(
-                        concat!("unknown ", $what, " {:?}: use one of {}"),
-                        text,
-                        [$($name),+].join(", "),
-                    )),
-                }
-            }
-        }
-    };
 }
 
 names!(KeyKind, "kind of key", Secret => "secret", Write => "write", Member => "member");
@@ -166,27 +136,26 @@ pub(crate) struct MemberRow {
     created_at: Instant,
 }
 
-impl From<MemberRow> for Member {
-    fn from(row: MemberRow) -> Self {
-        Self {
+impl TryFrom<MemberRow> for Member {
+    type Error = StoreError;
+    fn try_from(row: MemberRow) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             email: row.email,
             name: row.name,
-            role: stored(&row.role, Role::Viewer),
+            role: name::MEMBER_ROLE.read(&row.role)?,
             created_at: row.created_at.0,
-        }
+        })
     }
 }
 
 /// Where a key is used, if it is a write key. Those made before there was a choice are servers'.
-fn source_of(kind: &str, source: Option<&str>) -> Option<KeySource> {
-    let write = kind == KeyKind::Write.as_str();
-    write.then(|| source.map_or(KeySource::Server, |source| stored(source, KeySource::Browser)))
-}
-
-/// A name that a CHECK constraint has let in; the fallback is the one that may do least.
-fn stored<T: FromStr>(text: &str, least: T) -> T {
-    text.parse().unwrap_or(least)
+fn source_of(kind: KeyKind, source: Option<&str>) -> Result<Option<KeySource>> {
+    match (kind, source) {
+        (KeyKind::Write, Some(source)) => name::KEY_SOURCE.read(source).map(Some),
+        (KeyKind::Write, None) => Ok(Some(KeySource::Server)),
+        (KeyKind::Secret | KeyKind::Member, _) => Ok(None),
+    }
 }
 
 impl Tx {
@@ -219,7 +188,7 @@ impl Tx {
              WHERE organization_id = $1 ORDER BY email",
             self.scope.organization_uuid()
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Removes a member and its keys; false when there is none.
@@ -274,19 +243,21 @@ impl Tx {
              WHERE organization_id = $1 ORDER BY id DESC",
             self.scope.organization_uuid()
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|row| ApiKey {
-                id: row.id.into(),
-                source: source_of(&row.kind, row.source.as_deref()),
-                kind: stored(&row.kind, KeyKind::Write),
-                prefix: row.prefix,
-                member: row.member_id.map(Into::into),
-                created_at: row.created_at.0,
-                expires_at: row.expires_at.map(|at| at.0),
-                revoked_at: row.revoked_at.map(|at| at.0),
+        rows.into_iter()
+            .map(|row| {
+                let kind = name::KEY_KIND.read(&row.kind)?;
+                Ok(ApiKey {
+                    id: row.id.into(),
+                    kind,
+                    prefix: row.prefix,
+                    member: row.member_id.map(Into::into),
+                    source: source_of(kind, row.source.as_deref())?,
+                    created_at: row.created_at.0,
+                    expires_at: row.expires_at.map(|at| at.0),
+                    revoked_at: row.revoked_at.map(|at| at.0),
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Makes a key open nothing any more; false when there is no such open key.
@@ -326,11 +297,16 @@ impl Tx {
              WHERE k.hash = $1 AND k.revoked_at IS NULL",
             hash.as_slice()
         )?;
-        Ok(row.map(|(organization, kind, member, role, source, expires_at)| FoundKey {
+        let Some((organization, kind, member, role, source, expires_at)) = row else {
+            return Ok(None);
+        };
+        let kind = name::KEY_KIND.read(&kind)?;
+        let role = role.map(|role| name::MEMBER_ROLE.read(&role)).transpose()?;
+        Ok(Some(FoundKey {
             organization: organization.into(),
-            source: source_of(&kind, source.as_deref()).unwrap_or_default(),
-            kind: stored(&kind, KeyKind::Write),
-            member: member.zip(role).map(|(id, role)| (id.into(), stored(&role, Role::Viewer))),
+            kind,
+            member: member.map(Into::into).zip(role),
+            source: source_of(kind, source.as_deref())?.unwrap_or_default(),
             expires_at: expires_at.map(|at| at.0),
         }))
     }

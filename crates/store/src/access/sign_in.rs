@@ -7,6 +7,7 @@ use crate::{
     access::MemberRow,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional},
+        name::{self, names},
         secret_rows::CLIENT_TOKEN,
     },
 };
@@ -63,19 +64,10 @@ pub enum LinkKind {
     Choice,
 }
 
-impl LinkKind {
-    const ALL: [Self; 4] = [Self::Setup, Self::Invitation, Self::Reset, Self::Choice];
-
-    /// The name in storage.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Setup => "setup",
-            Self::Invitation => "invitation",
-            Self::Reset => "reset",
-            Self::Choice => "choice",
-        }
-    }
-}
+names!(
+    LinkKind, "kind of link",
+    Setup => "setup", Invitation => "invitation", Reset => "reset", Choice => "choice"
+);
 
 /// What it takes to keep a one-time link.
 #[derive(Clone, Debug)]
@@ -226,9 +218,10 @@ impl Tx {
              WHERE s.hash = $1",
             hash.as_slice()
         )?;
-        Ok(row.map(|row| FoundSession {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(FoundSession {
             organization: row.organization_id.into(),
-            member: row.member.into(),
+            member: row.member.try_into()?,
             created_at: row.signed_in_at.0,
             used_at: row.used_at.0,
             confirmed_at: row.confirmed_at.0,
@@ -359,14 +352,13 @@ impl Tx {
              WHERE hash = $1",
             hash.as_slice()
         )?;
-        Ok(row.and_then(|(organization, kind, member, expires_at, used_at)| {
-            Some(SignInLink {
-                organization: organization.into(),
-                kind: LinkKind::ALL.into_iter().find(|one| one.as_str() == kind)?,
-                member: member.map(Into::into),
-                expires_at: expires_at.0,
-                used_at: used_at.map(|at| at.0),
-            })
+        let Some((organization, kind, member, expires_at, used_at)) = row else { return Ok(None) };
+        Ok(Some(SignInLink {
+            organization: organization.into(),
+            kind: name::LINK_KIND.read(&kind)?,
+            member: member.map(Into::into),
+            expires_at: expires_at.0,
+            used_at: used_at.map(|at| at.0),
         }))
     }
 

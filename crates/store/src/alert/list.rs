@@ -60,7 +60,7 @@ impl Tx {
         );
         let mut alerts: HashMap<ClientId, Vec<Alert>> = HashMap::new();
         for row in rows {
-            alerts.entry(row.row.client_id.into()).or_default().push(row.alert());
+            alerts.entry(row.row.client_id.into()).or_default().push(row.alert()?);
         }
         for alerts in alerts.values_mut() {
             alerts
@@ -100,7 +100,7 @@ impl Tx {
             which.after.map(|(_, id)| id.uuid()),
             limit
         )?;
-        Ok(rows.into_iter().map(|row| (row.row.client_id.into(), row.alert())).collect())
+        rows.into_iter().map(|row| Ok((row.row.client_id.into(), row.alert()?))).collect()
     }
 
     /// What was done with some alerts, oldest first.

@@ -18,6 +18,7 @@ use crate::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
         id::new_id,
         lock::Lock,
+        name,
     },
 };
 
@@ -110,34 +111,33 @@ pub(crate) struct AlertRow {
 }
 
 impl Row {
-    fn episode(self) -> LiveEpisode {
+    fn episode(self) -> Result<LiveEpisode> {
         let episode = Episode {
             id: self.id.into(),
-            // Names that a CHECK constraint has let in.
-            kind: self.alert_type.parse().unwrap_or(AlertType::NeedsAttention),
-            severity: self.severity.parse().unwrap_or(Severity::Info),
-            status: self.status.parse().unwrap_or(AlertStatus::Resolved),
+            kind: name::ALERT_TYPE.read(&self.alert_type)?,
+            severity: name::ALERT_SEVERITY.read(&self.severity)?,
+            status: name::ALERT_STATUS.read(&self.status)?,
             opened_at: self.opened_at.0,
             snoozed_until: self.snoozed_until.map(|at| at.0),
             condition_ended_at: self.condition_ended_at.map(|at| at.0),
-            ending: self.ending.and_then(|ending| ending.parse::<Ending>().ok()),
+            ending: self.ending.map(|ending| name::ALERT_ENDING.read(&ending)).transpose()?,
             message: self.message,
             figures: self.figures.0,
         };
-        (self.client_id.into(), episode)
+        Ok((self.client_id.into(), episode))
     }
 }
 
 impl AlertRow {
-    pub(crate) fn alert(self) -> Alert {
-        Alert {
+    pub(crate) fn alert(self) -> Result<Alert> {
+        Ok(Alert {
             client_id: self.external_id,
             client_name: self.client_name,
             changed_at: self.row.changed_at.0,
             ended_at: self.row.ended_at.map(|at| at.0),
             recovered_at: self.recovered_at.map(|at| at.0),
-            episode: self.row.episode().1,
-        }
+            episode: self.row.episode()?.1,
+        })
     }
 }
 
@@ -166,7 +166,8 @@ impl Tx {
             high
         )?;
         let mut episodes: HashMap<ClientId, Vec<Episode>> = HashMap::new();
-        for (client, episode) in rows.into_iter().map(Row::episode) {
+        for row in rows {
+            let (client, episode) = row.episode()?;
             episodes.entry(client).or_default().push(episode);
         }
         Ok(episodes)
@@ -229,10 +230,9 @@ impl Tx {
              GROUP BY severity",
             self.scope.organization_uuid()
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|(severity, count)| (severity.parse().unwrap_or(Severity::Info), count))
-            .collect())
+        rows.into_iter()
+            .map(|(severity, count)| Ok((name::ALERT_SEVERITY.read(&severity)?, count)))
+            .collect()
     }
 
     /// Keeps a new episode; one that is `held` is told to nobody until the silence of the data ends.
@@ -358,7 +358,7 @@ impl Tx {
             filter.before.map(AlertId::uuid),
             limit
         )?;
-        Ok(rows.into_iter().map(AlertRow::alert).collect())
+        rows.into_iter().map(AlertRow::alert).collect()
     }
 
     /// One alert, with its client's id.
@@ -374,7 +374,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(AlertRow::alert))
+        row.map(AlertRow::alert).transpose()
     }
 
     /// The alerts with which a member did something at an instant.

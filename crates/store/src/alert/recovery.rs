@@ -12,8 +12,11 @@ use uuid::Uuid;
 
 use crate::{
     ClientChunk, Result, Tx,
-    db::dialect::{Instant, execute, fetch_all},
-    playbook::band,
+    db::{
+        dialect::{Instant, execute, fetch_all},
+        name,
+    },
+    playbook::band_change,
 };
 
 /// What the clients of a chunk have not recovered from.
@@ -72,8 +75,7 @@ impl Tx {
         let mut setbacks: Setbacks<AlertId> = HashMap::new();
         for row in rows {
             let setback = Setback::Alert {
-                // Names that a CHECK constraint has let in.
-                kind: row.alert_type.parse().unwrap_or(AlertType::NeedsAttention),
+                kind: name::ALERT_TYPE.read(&row.alert_type)?,
                 at: row.opened_at.0,
                 score: row.score_then.map(|then| (then, row.score_before)),
             };
@@ -103,9 +105,9 @@ impl Tx {
         )?;
         let mut setbacks: Setbacks<PlaybookRunId> = HashMap::new();
         for (id, client, from, to, at) in rows {
-            let (from, into) = (band(from), band(to));
-            if into < from {
-                let setback = Setback::Fall { into, at: at.0 };
+            let change = band_change(from.as_deref(), to.as_deref())?;
+            if change.to < change.from {
+                let setback = Setback::Fall { into: change.to, at: at.0 };
                 setbacks.entry(client.into()).or_default().push((id.into(), setback));
             }
         }
@@ -170,10 +172,9 @@ impl Tx {
             Instant(since),
             Instant(undecided_after)
         )?;
-        let named = rows.into_iter().map(|row| {
-            (row.alert_type.parse().unwrap_or(AlertType::NeedsAttention), row.tally.into())
-        });
-        Ok(named.collect())
+        rows.into_iter()
+            .map(|row| Ok((name::ALERT_TYPE.read(&row.alert_type)?, row.tally.into())))
+            .collect()
     }
 
     /// The same of the playbooks that started since an instant.

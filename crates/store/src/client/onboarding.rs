@@ -16,6 +16,7 @@ use crate::{
     db::{
         dialect::{Instant, execute, fetch_all, fetch_optional},
         lock::Lock,
+        name,
     },
 };
 
@@ -127,15 +128,15 @@ struct TaskRow {
 }
 
 impl TaskRow {
-    fn into_task(self) -> (ClientId, OnboardingTask) {
+    fn into_task(self) -> Result<(ClientId, OnboardingTask)> {
         let task = OnboardingTask {
             id: self.id.into(),
             title: self.title,
-            status: self.status.parse().unwrap_or(TaskStatus::Deleted),
+            status: name::TASK_STATUS.read(&self.status)?,
             created_at: self.created_at.0,
             updated_at: self.updated_at.0,
         };
-        (self.client_id.into(), task)
+        Ok((self.client_id.into(), task))
     }
 }
 
@@ -168,7 +169,7 @@ impl Tx {
             self.scope.organization_uuid(),
             client.uuid()
         )?;
-        Ok(rows.into_iter().map(|row| row.into_task().1).collect())
+        rows.into_iter().map(|row| Ok(row.into_task()?.1)).collect()
     }
 
     /// Changes a task's title or status, or only touches it. `None` when there is no such task.
@@ -196,7 +197,7 @@ impl Tx {
             Instant(now)
         )?;
         let Some(row) = row else { return Ok(None) };
-        let (client, task) = row.into_task();
+        let (client, task) = row.into_task()?;
         self.record_task_change(client, task.id, task.status, now).await?;
         Ok(Some(task))
     }
@@ -252,7 +253,7 @@ impl Tx {
         )?;
         let mut tasks: HashMap<ClientId, Vec<OnboardingTask>> = HashMap::new();
         for row in rows {
-            let (client, task) = row.into_task();
+            let (client, task) = row.into_task()?;
             tasks.entry(client).or_default().push(task);
         }
         Ok(tasks)
@@ -366,18 +367,19 @@ impl Tx {
             client.uuid(),
             limit
         )?;
-        Ok(rows
-            .into_iter()
-            .map(|row| Feedback {
-                id: row.id.into(),
-                kind: row.kind.parse().unwrap_or(FeedbackKind::Percent),
-                rating: row.rating,
-                normalised: row.normalised,
-                comment: row.comment,
-                given_at: row.given_at.0,
-                self_told: row.self_told,
+        rows.into_iter()
+            .map(|row| {
+                Ok(Feedback {
+                    id: row.id.into(),
+                    kind: name::FEEDBACK_KIND.read(&row.kind)?,
+                    rating: row.rating,
+                    normalised: row.normalised,
+                    comment: row.comment,
+                    given_at: row.given_at.0,
+                    self_told: row.self_told,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// Makes scores stale that a change at `at` should count for. Also that which is not stored yet:

@@ -2,7 +2,7 @@
 
 use sqlx::{
     Connection as _, PgConnection, PgPool,
-    migrate::{AppliedMigration, Migrate as _, MigrateError, Migration, Migrator},
+    migrate::{MigrateError, Migration, Migrator},
     postgres::{PgConnectOptions, PgPoolOptions},
 };
 
@@ -19,6 +19,17 @@ static POSTGRES_MIGRATIONS: Migrator = sqlx_macros::migrate!("migrations/postgre
 
 /// The table in which sqlx keeps which migrations ran.
 const MIGRATIONS_TABLE: &str = "_sqlx_migrations";
+
+/// A migration that ran, as the database remembers it.
+#[derive(sqlx_macros::FromRow)]
+struct AppliedMigration {
+    version: i64,
+    description: String,
+    checksum: Vec<u8>,
+}
+
+const LIST_APPLIED: &str =
+    "SELECT version, description, checksum FROM _sqlx_migrations ORDER BY version";
 
 /// One migration and whether it ran.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,14 +172,22 @@ impl Store {
     /// Numbers of the migrations that ran, ascending, once each is known to be one of this version's;
     /// none when the database is new.
     async fn applied(&self) -> Result<Vec<i64>> {
-        let mut applied = self.list_applied().await?;
-        applied.sort_unstable_by_key(|migration| migration.version);
+        let applied = self.list_applied().await?;
         let known = |version| self.known().find(|migration| migration.version == version);
+        // Before the first release the schema was made in many steps, whose first had another name.
+        let is_of_development = |first: &AppliedMigration| {
+            known(first.version).is_some_and(|known| known.description != first.description)
+        };
+        if let (Some(first), Some(newest)) = (applied.first(), applied.last())
+            && is_of_development(first)
+        {
+            return Err(StoreError::Development(newest.version));
+        }
         if let Some(unknown) = applied.iter().find(|ran| known(ran.version).is_none()) {
             return Err(StoreError::Newer(unknown.version));
         }
         let edited = |ran: &&AppliedMigration| {
-            known(ran.version).is_none_or(|known| known.checksum != ran.checksum)
+            known(ran.version).is_none_or(|known| *known.checksum != ran.checksum[..])
         };
         if let Some(edited) = applied.iter().find(edited) {
             return Err(StoreError::Edited(edited.version));
@@ -190,7 +209,7 @@ impl Store {
                 if known.is_none() {
                     return Ok(Vec::new());
                 }
-                connection.list_applied_migrations(MIGRATIONS_TABLE).await.map_err(migration_error)
+                Ok(sqlx::query_as(LIST_APPLIED).fetch_all(&mut *connection).await?)
             }
             Pools::Postgres { application } => {
                 let mut connection =
@@ -200,10 +219,7 @@ impl Store {
                     .fetch_one(&mut connection)
                     .await?;
                 let applied = if known {
-                    connection
-                        .list_applied_migrations(MIGRATIONS_TABLE)
-                        .await
-                        .map_err(migration_error)?
+                    sqlx::query_as(LIST_APPLIED).fetch_all(&mut connection).await?
                 } else {
                     Vec::new()
                 };

@@ -7,6 +7,7 @@ pub(super) mod id;
 pub(super) mod known_clients;
 pub(super) mod lock;
 pub(super) mod migrate;
+pub(super) mod name;
 pub(super) mod pool;
 pub(super) mod pooler;
 pub(super) mod privileges;

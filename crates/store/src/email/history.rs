@@ -12,7 +12,10 @@ use uuid::Uuid;
 
 use crate::{
     ClientChunk, NewEmail, Result, Tx,
-    db::dialect::{Day, Instant, execute, fetch_all},
+    db::{
+        dialect::{Day, Instant, execute, fetch_all},
+        name,
+    },
 };
 
 impl Tx {
@@ -35,7 +38,7 @@ impl Tx {
             Instant(since),
             besides.uuid()
         )?;
-        Ok(rows.into_iter().filter_map(|(kind, at)| Some((kind.parse().ok()?, at.0))).collect())
+        rows.into_iter().map(|(kind, at)| Ok((name::EMAIL_TYPE.read(&kind)?, at.0))).collect()
     }
 
     /// When each client was last written a mail of a kind, whatever became of it.

@@ -14,11 +14,12 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
+    Result, StoreError, Tx,
     db::{
         dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
         id::new_id,
         lock::Lock,
+        name,
     },
 };
 
@@ -179,17 +180,17 @@ struct WholeRow {
     token: Vec<u8>,
 }
 
-impl From<Row> for ClientEmail {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for ClientEmail {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             client_id: row.external_id,
             client_name: row.name,
-            // Names that a CHECK constraint has let in.
-            kind: row.email_type.parse().unwrap_or(EmailType::WeeklyInsights),
+            kind: name::EMAIL_TYPE.read(&row.email_type)?,
             period: row.period.0,
             subject: row.subject,
-            state: row.state.parse().unwrap_or(EmailState::Suppressed),
+            state: name::EMAIL_STATE.read(&row.state)?,
             reason: row.reason,
             address: row.address,
             attempts: row.attempts,
@@ -198,20 +199,21 @@ impl From<Row> for ClientEmail {
             sent_at: row.sent_at.map(|at| at.0),
             opened_at: row.opened_at.map(|at| at.0),
             clicked_at: row.clicked_at.map(|at| at.0),
-        }
+        })
     }
 }
 
-impl From<WholeRow> for WholeEmail {
-    fn from(row: WholeRow) -> Self {
-        Self {
+impl TryFrom<WholeRow> for WholeEmail {
+    type Error = StoreError;
+    fn try_from(row: WholeRow) -> Result<Self> {
+        Ok(Self {
             organization: row.organization_id.into(),
             client: row.client_id.into(),
-            email: row.row.into(),
+            email: row.row.try_into()?,
             content: row.content.0,
             body: row.body,
             token: row.token.try_into().unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -280,7 +282,7 @@ impl Tx {
             which.after.map_or(Uuid::max(), EmailId::uuid),
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// How many mails there are in each state.
@@ -292,10 +294,9 @@ impl Tx {
              GROUP BY state",
             self.scope.organization_uuid()
         )?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|(state, count)| Some((state.parse().ok()?, count)))
-            .collect())
+        rows.into_iter()
+            .map(|(state, count)| Ok((name::EMAIL_STATE.read(&state)?, count)))
+            .collect()
     }
 
     /// The latest mails to a client, newest first.
@@ -319,7 +320,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The organizations with emails of any outbox whose time has come. System scope.

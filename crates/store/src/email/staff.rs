@@ -10,7 +10,10 @@ use uuid::Uuid;
 
 use crate::{
     Result, SendEnd, Tx,
-    db::dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+        name,
+    },
 };
 
 /// A mail to be sent to a member.
@@ -168,7 +171,8 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(|row| StaffEmail {
+        let Some(row) = row else { return Ok(None) };
+        Ok(Some(StaffEmail {
             id: row.id.into(),
             member: row.member_id.into(),
             address: row.email,
@@ -176,8 +180,7 @@ impl Tx {
             day: row.day.0,
             subject: row.subject,
             content: row.content.0,
-            // A name that a CHECK constraint has let in.
-            state: row.state.parse().unwrap_or(EmailState::Suppressed),
+            state: name::STAFF_EMAIL_STATE.read(&row.state)?,
             reason: row.reason,
             attempts: row.attempts,
         }))

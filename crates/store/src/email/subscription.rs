@@ -16,6 +16,7 @@ use crate::{
     db::{
         dialect::{Instant, execute, fetch_all, fetch_optional},
         id::new_id,
+        name::{self, NameColumn},
     },
 };
 
@@ -100,14 +101,16 @@ macro_rules! select_subscribers {
 
 type SubscriptionRow = (String, String, String, Instant);
 
-fn subscription((state, address, source, at): SubscriptionRow) -> Subscription {
-    Subscription {
-        // Names that a CHECK constraint has let in, and that only this code writes.
-        state: state.parse().unwrap_or(SubscriptionState::Unsubscribed),
+fn subscription(
+    (state, address, source, at): SubscriptionRow,
+    (state_column, source_column): (NameColumn, NameColumn),
+) -> Result<Subscription> {
+    Ok(Subscription {
+        state: state_column.read(&state)?,
         address,
-        source: source.parse().unwrap_or(ConsentSource::Api),
+        source: source_column.read(&source)?,
         changed_at: at.0,
-    }
+    })
 }
 
 impl Tx {
@@ -160,7 +163,8 @@ impl Tx {
             self.scope.organization_uuid(),
             client.uuid()
         )?;
-        Ok(row.map(subscription))
+        let columns = (name::SUBSCRIPTION_STATE, name::SUBSCRIPTION_SOURCE);
+        row.map(|row| subscription(row, columns)).transpose()
     }
 
     /// Changes whether a client gets mails, and keeps that it did.
@@ -207,7 +211,8 @@ impl Tx {
             client.uuid(),
             limit
         )?;
-        Ok(rows.into_iter().map(subscription).collect())
+        let columns = (name::CONSENT_STATE, name::CONSENT_SOURCE);
+        rows.into_iter().map(|row| subscription(row, columns)).collect()
     }
 
     /// How many clients get mails.

@@ -10,8 +10,11 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Result, SendEnd, Tx,
-    db::dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+    Result, SendEnd, StoreError, Tx,
+    db::{
+        dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional, insert_rows},
+        name,
+    },
 };
 
 /// Whom a transactional email is for.
@@ -111,29 +114,29 @@ struct Row {
     sent_at: Option<Instant>,
 }
 
-impl From<Row> for TransactionalEmail {
-    fn from(row: Row) -> Self {
+impl TryFrom<Row> for TransactionalEmail {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
         let to = match (row.member_id, row.client_id) {
             (Some(member), _) => Addressee::Member(member.into()),
             // A CHECK constraint sees to it that there is one of the two.
             (None, client) => Addressee::Client(client.unwrap_or_default().into()),
         };
-        Self {
+        Ok(Self {
             id: row.id.into(),
-            // Names that a CHECK constraint has let in.
-            kind: row.kind.parse().unwrap_or(TransactionalKind::OwnerNotice),
+            kind: name::TRANSACTIONAL_KIND.read(&row.kind)?,
             to,
             client_id: row.external_id,
             address: row.address,
             subject: row.subject,
             content: row.content.0,
-            state: row.state.parse().unwrap_or(EmailState::Suppressed),
+            state: name::TRANSACTIONAL_STATE.read(&row.state)?,
             reason: row.reason,
             attempts: row.attempts,
             expires_at: row.expires_at.0,
             created_at: row.created_at.0,
             sent_at: row.sent_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -215,7 +218,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The latest transactional email of a kind.
@@ -230,7 +233,7 @@ impl Tx {
             self.scope.organization_uuid(),
             kind.as_str()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// How many transactional emails of a kind were queued for somebody since an instant.

@@ -3,7 +3,10 @@ use mainstay_core::engagement::EventType;
 
 use crate::{
     Result, Tx,
-    db::dialect::{Instant, fetch_all},
+    db::{
+        dialect::{Instant, fetch_all},
+        name,
+    },
 };
 
 /// Events of the latest hours that are looked through: a page must not take as long as there are
@@ -43,18 +46,17 @@ impl Tx {
             limit,
             LOOKED_THROUGH
         )?;
-        Ok(rows
-            .into_iter()
+        rows.into_iter()
             .map(|(client_id, message_id, event_type, name, occurred_at, received_at)| {
-                ArrivedEvent {
+                Ok(ArrivedEvent {
                     client_id,
                     message_id,
-                    event_type: EventType::of_name(&event_type),
+                    event_type: name::EVENT_TYPE.read(&event_type)?,
                     name,
                     occurred_at: occurred_at.0,
                     received_at: received_at.0,
-                }
+                })
             })
-            .collect())
+            .collect()
     }
 }

@@ -8,7 +8,7 @@ use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     engagement::EventType,
     id::OrganizationId,
-    time::{add_days, local_day, time_zone},
+    time::{add_days, local_day},
 };
 use uuid::Uuid;
 
@@ -25,6 +25,7 @@ use crate::{
             insert_rows,
         },
         lock::Lock,
+        name,
     },
 };
 
@@ -98,12 +99,13 @@ impl Tx {
         match phase.as_deref() {
             Some("totals") => self.delete_some_totals(step).await?,
             Some("days") => self.move_some_days(&organization, step).await?,
-            _ => {
+            None | Some("folding") => {
                 if !self.fold_some_days(&organization, step).await? {
                     self.end_zone_change(since).await?;
                     return Ok(false);
                 }
             }
+            Some(unknown) => return Err(name::ZONE_CHANGE_PHASE.corrupt(unknown)),
         }
         Ok(true)
     }
@@ -151,7 +153,7 @@ impl Tx {
     }
 
     async fn move_some_days(&mut self, organization: &Organization, step: ZoneStep) -> Result<()> {
-        let zone = time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC);
+        let zone = organization.zone()?;
         let (day, part, client) = fetch_one!(
             self,
             (Option<Day>, Option<i32>, Option<Uuid>),
@@ -254,7 +256,7 @@ impl Tx {
             if go.is_empty() {
                 continue;
             }
-            let of = EventType::of_name(&event_type);
+            let of = name::ACTIVITY_TYPE.read(&event_type)?;
             moved.extend(go.iter().map(|at| ((local_day(*at, zone), client.into(), of), *at)));
             let Some(last_at) = stay.iter().max() else {
                 emptied.push((Day(day), part, client, event_type));

@@ -14,6 +14,7 @@ use crate::{
     db::{
         dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, insert_rows},
         lock::Lock,
+        name,
     },
 };
 
@@ -125,7 +126,8 @@ impl Tx {
             Day(day)
         )?;
         for (client, event_type, count, last_at) in rows {
-            additions.add(client.into(), day, EventType::of_name(&event_type), count, last_at.0);
+            let event_type = name::ACTIVITY_TYPE.read(&event_type)?;
+            additions.add(client.into(), day, event_type, count, last_at.0);
         }
         Ok(())
     }

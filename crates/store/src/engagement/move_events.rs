@@ -13,9 +13,12 @@ use uuid::Uuid;
 use super::{instants, roll_up::rolled};
 use crate::{
     ClientRange, Result, Tx,
-    db::dialect::{
-        Connection, Day, Instant, delete_keys, execute, fetch_all, fetch_for_rows, fetch_one,
-        insert_rows,
+    db::{
+        dialect::{
+            Connection, Day, Instant, delete_keys, execute, fetch_all, fetch_for_rows, fetch_one,
+            insert_rows,
+        },
+        name,
     },
 };
 
@@ -221,7 +224,7 @@ impl Tx {
         let mut gone: BTreeMap<(Date, ClientId), Vec<(EventType, Timestamp)>> = BTreeMap::new();
         let mut came = Vec::new();
         for (at, from, id, own, event_type, _) in found {
-            let event_type = EventType::of_name(event_type);
+            let event_type = name::EVENT_TYPE.read(event_type)?;
             let day = local_day(at.0, zone);
             gone.entry((day, (*from).into())).or_default().push((event_type, at.0));
             let Some(to) = to.get(&(at.0, *from, id.as_str(), own.0)) else { continue };
@@ -264,7 +267,7 @@ impl Tx {
             client.uuid()
         )?;
         for (part, event_type, text) in rows {
-            let of = EventType::of_name(&event_type);
+            let of: EventType = name::ACTIVITY_TYPE.read(&event_type)?;
             let before: Vec<Timestamp> = instants::of(day, &text).collect();
             let left: Vec<Timestamp> = before
                 .iter()

@@ -1,10 +1,9 @@
 use std::collections::{BTreeSet, HashMap};
 
-use jiff::{Timestamp, civil::Date, tz::TimeZone};
+use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
-    engagement::EventType,
     id::ClientId,
-    time::{add_days, local_day, time_zone},
+    time::{add_days, local_day},
 };
 use serde_json::{Map, Value};
 use sqlx::types::Json;
@@ -14,8 +13,11 @@ use super::{
     DayActivity, EventCursor, StoredEvent, TypeCounts, instants, roll_up::activity_on_days,
 };
 use crate::{
-    ClientChunk, Result, Tx,
-    db::dialect::{Day, Instant, fetch_day_by_day, fetch_for_rows},
+    ClientChunk, Result, StoreError, Tx,
+    db::{
+        dialect::{Day, Instant, fetch_day_by_day, fetch_for_rows},
+        name,
+    },
 };
 
 #[derive(sqlx_macros::FromRow)]
@@ -32,11 +34,12 @@ struct EventRow {
     self_told: bool,
 }
 
-impl From<EventRow> for StoredEvent {
-    fn from(row: EventRow) -> Self {
-        Self {
+impl TryFrom<EventRow> for StoredEvent {
+    type Error = StoreError;
+    fn try_from(row: EventRow) -> Result<Self> {
+        Ok(Self {
             message_id: row.message_id,
-            event_type: EventType::of_name(&row.event_type),
+            event_type: name::EVENT_TYPE.read(&row.event_type)?,
             name: row.name,
             occurred_at: row.occurred_at.0,
             received_at: row.received_at.0,
@@ -45,7 +48,7 @@ impl From<EventRow> for StoredEvent {
             duration_seconds: row.duration_seconds,
             data: row.data.map(|Json(data)| data).unwrap_or_default(),
             self_told: row.self_told,
-        }
+        })
     }
 }
 
@@ -90,7 +93,7 @@ impl Tx {
         let upper = before.map_or(to, |cursor| cursor.occurred_at.min(to));
         let before = before.map_or("", |cursor| cursor.message_id.as_str());
         let organization = self.organization().await?;
-        let zone = time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC);
+        let zone = organization.zone()?;
         let last_day = local_day(upper, &zone);
         let active = self.day_activity(client, local_day(from, &zone), last_day).await?;
         let Some(first_day) = first_day_of_last(&active, last_day, limit) else {
@@ -116,9 +119,9 @@ impl Tx {
         );
         let mut events: Vec<StoredEvent> = rows
             .into_iter()
-            .map(StoredEvent::from)
-            .filter(|event| event.occurred_at < upper || event.message_id.as_str() < before)
-            .collect();
+            .filter(|row| row.occurred_at.0 < upper || row.message_id.as_str() < before)
+            .map(StoredEvent::try_from)
+            .collect::<Result<_>>()?;
         events.sort_unstable_by(|a, b| {
             (b.occurred_at, &b.message_id).cmp(&(a.occurred_at, &a.message_id))
         });
@@ -203,11 +206,8 @@ impl Tx {
         )?;
         let mut counts: HashMap<ClientId, TypeCounts> = HashMap::new();
         for (client, event_type, count) in rows {
-            counts
-                .entry(client.into())
-                .or_default()
-                .0
-                .insert(EventType::of_name(&event_type), count);
+            let event_type = name::ACTIVITY_TYPE.read(&event_type)?;
+            counts.entry(client.into()).or_default().0.insert(event_type, count);
         }
         Ok(counts)
     }

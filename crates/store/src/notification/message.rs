@@ -12,10 +12,11 @@ use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
+    Result, StoreError, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, fetch_optional, insert_rows},
         id::new_id,
+        name,
     },
 };
 
@@ -121,25 +122,21 @@ struct Row {
     ended_at: Option<Instant>,
 }
 
-/// What a CHECK constraint has let in.
-fn state_of(name: &str) -> MessageState {
-    name.parse().unwrap_or(MessageState::Failed)
-}
-
-impl From<Row> for WebhookMessage {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for WebhookMessage {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             webhook: row.endpoint_id.into(),
             notice: row.notice.0,
-            state: state_of(&row.state),
+            state: name::MESSAGE_STATE.read(&row.state)?,
             reason: row.reason,
             by_hand: row.by_hand,
             attempts: row.attempts,
             due_at: row.due_at.0,
             created_at: row.created_at.0,
             ended_at: row.ended_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -378,7 +375,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The messages to an endpoint, newest first, on from one of them.
@@ -397,7 +394,7 @@ impl Tx {
             after.map_or(Uuid::max(), WebhookMessageId::uuid),
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// Each time that a message was sent, oldest first.
@@ -441,8 +438,9 @@ impl Tx {
         rows.sort_by_key(|(_, message, ..)| *message);
         let mut told: HashMap<AlertId, Vec<Told>> = HashMap::new();
         for (alert, _, webhook, kind, state, at) in rows {
-            let Ok(notice_type) = kind.parse() else { continue };
-            let one = Told { webhook, notice_type, state: state_of(&state), at: at.0 };
+            let notice_type = name::NOTICE_TYPE.read(&kind)?;
+            let state = name::MESSAGE_STATE.read(&state)?;
+            let one = Told { webhook, notice_type, state, at: at.0 };
             told.entry(alert.into()).or_default().push(one);
         }
         Ok(told)

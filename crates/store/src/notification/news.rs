@@ -15,6 +15,7 @@ use crate::{
     db::{
         dialect::{Instant, execute, fetch_all, fetch_for_rows, insert_rows},
         id::new_id,
+        name::{self, NameColumn},
     },
 };
 
@@ -68,19 +69,19 @@ struct NewsRow {
     at: Instant,
 }
 
-impl From<NewsRow> for (News, String) {
-    fn from(row: NewsRow) -> Self {
+impl NewsRow {
+    /// The news, whose type and severity come from these columns.
+    fn news(self, kind: NameColumn, severity: NameColumn) -> Result<(News, String)> {
         let news = News {
-            alert: row.alert_id.into(),
-            client: row.client_id.into(),
-            owner: row.owner_member_id.map(Into::into),
-            // Names that only this code writes.
-            change: row.change.parse().unwrap_or(Change::Opened),
-            kind: row.alert_type.parse().unwrap_or(AlertType::NeedsAttention),
-            severity: row.severity.parse().unwrap_or(Severity::Info),
-            at: row.at.0,
+            alert: self.alert_id.into(),
+            client: self.client_id.into(),
+            owner: self.owner_member_id.map(Into::into),
+            change: name::NEWS_CHANGE.read(&self.change)?,
+            kind: kind.read(&self.alert_type)?,
+            severity: severity.read(&self.severity)?,
+            at: self.at.0,
         };
-        (news, row.message)
+        Ok((news, self.message))
     }
 }
 
@@ -143,7 +144,7 @@ impl Tx {
                 organization
             )?;
         }
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(|row| row.news(name::NEWS_TYPE, name::NEWS_SEVERITY)).collect()
     }
 
     /// The organizations with news that could be told and that nobody has taken, all of it from before
@@ -179,18 +180,19 @@ impl Tx {
              WHERE a.organization_id = w.organization_id AND a.id = w.alert_id",
             |alert| [organization, alert.uuid()]
         );
-        Ok(rows
-            .into_iter()
-            .map(|row| NoticedAlert {
-                id: row.id.into(),
-                client_id: row.external_id,
-                client_name: row.client_name,
-                owner: row.owner_id.map(MemberId::from).zip(row.owner_name),
-                status: row.status.parse().unwrap_or(AlertStatus::Active),
-                figures: row.figures.0,
-                opened_at: row.opened_at.0,
+        rows.into_iter()
+            .map(|row| {
+                Ok(NoticedAlert {
+                    id: row.id.into(),
+                    client_id: row.external_id,
+                    client_name: row.client_name,
+                    owner: row.owner_id.map(MemberId::from).zip(row.owner_name),
+                    status: name::ALERT_STATUS.read(&row.status)?,
+                    figures: row.figures.0,
+                    opened_at: row.opened_at.0,
+                })
             })
-            .collect())
+            .collect()
     }
 
     /// What became of alerts in `[from, to)`, oldest first, without those that are held: what a
@@ -218,6 +220,6 @@ impl Tx {
             Instant(from),
             Instant(to)
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(|row| row.news(name::ALERT_TYPE, name::ALERT_SEVERITY)).collect()
     }
 }

@@ -12,6 +12,7 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_optional},
+        name,
         secret_rows::{WEBHOOK_SECRET, WEBHOOK_URL},
     },
 };
@@ -110,8 +111,7 @@ impl Tx {
         let previous = previous.map(|secret| open(WEBHOOK_SECRET, secret)).transpose()?;
         Ok(Webhook {
             id: row.id.into(),
-            // Names that a CHECK constraint has let in.
-            kind: row.kind.parse().unwrap_or(EndpointKind::Webhook),
+            kind: name::ENDPOINT_KIND.read(&row.kind)?,
             url: open(WEBHOOK_URL, &row.url)?,
             secret: open(WEBHOOK_SECRET, &row.secret)?,
             previous_secret: previous.zip(at(row.previous_until)),

@@ -9,14 +9,16 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::{AlertId, ClientId, PlaybookId, PlaybookRunId},
     playbook::{BandChange, Playbook, PlaybookDeed},
-    score::Band,
 };
 use sqlx::types::Json;
 use uuid::Uuid;
 
 use crate::{
-    ClientChunk, ResolvedClient, Result, Tx,
-    db::dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+    ClientChunk, ResolvedClient, Result, StoreError, Tx,
+    db::{
+        dialect::{Day, Instant, execute, fetch_all, fetch_for_rows, fetch_optional},
+        name,
+    },
 };
 
 /// A playbook as it is kept.
@@ -140,22 +142,26 @@ impl From<PlaybookRow> for StoredPlaybook {
     }
 }
 
-/// A band by the name that it was kept under.
-pub(crate) fn band(name: Option<String>) -> Band {
-    name.and_then(|name| name.parse().ok()).unwrap_or(Band::AtRisk)
+/// A change of the band, as a run stores it.
+pub(crate) fn band_change(from: Option<&str>, to: Option<&str>) -> Result<BandChange> {
+    Ok(BandChange {
+        from: name::BAND_FROM.read(from.unwrap_or_default())?,
+        to: name::BAND_TO.read(to.unwrap_or_default())?,
+    })
 }
 
-impl From<RunRow> for PlaybookRun {
-    fn from(row: RunRow) -> Self {
+impl TryFrom<RunRow> for PlaybookRun {
+    type Error = StoreError;
+    fn try_from(row: RunRow) -> Result<Self> {
         let occasion = match (row.alert_id, row.day) {
             (None, Some(day)) => Occasion::Band {
                 day: day.0,
-                change: BandChange { from: band(row.band_from), to: band(row.band_to) },
+                change: band_change(row.band_from.as_deref(), row.band_to.as_deref())?,
             },
             // A CHECK constraint has let in nothing else than one of both.
             (alert, _) => Occasion::Alert(alert.unwrap_or_default().into()),
         };
-        Self {
+        Ok(Self {
             id: row.id.into(),
             playbook: row.playbook_id.into(),
             name: row.name,
@@ -166,7 +172,7 @@ impl From<RunRow> for PlaybookRun {
             needs_approval: row.needs_approval,
             deeds: row.deeds.0,
             recovered_at: row.recovered_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -300,7 +306,8 @@ impl Tx {
             high
         )?;
         let mut waiting: HashMap<ClientId, Vec<PlaybookRun>> = HashMap::new();
-        for run in rows.into_iter().map(PlaybookRun::from) {
+        for row in rows {
+            let run = PlaybookRun::try_from(row)?;
             waiting.entry(run.client).or_default().push(run);
         }
         Ok(waiting)
@@ -362,14 +369,13 @@ impl Tx {
             playbook.uuid(),
             limit
         )?;
-        Ok(rows
-            .into_iter()
+        rows.into_iter()
             .map(|row| {
-                let run = PlaybookRun::from(row.run);
+                let run = PlaybookRun::try_from(row.run)?;
                 let client = ResolvedClient { id: run.client, created_at: row.created_at.0 };
-                (run, client, row.external_id)
+                Ok((run, client, row.external_id))
             })
-            .collect())
+            .collect()
     }
 
     /// Forgets the runs of a playbook that wait for a person; answers how many.
@@ -458,7 +464,7 @@ impl Tx {
         let mut runs: HashMap<AlertId, Vec<PlaybookRun>> = HashMap::new();
         for row in rows {
             if let Some(alert) = row.alert_id {
-                runs.entry(alert.into()).or_default().push(row.into());
+                runs.entry(alert.into()).or_default().push(row.try_into()?);
             }
         }
         Ok(runs)
@@ -480,6 +486,6 @@ impl Tx {
             client.uuid(),
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 }

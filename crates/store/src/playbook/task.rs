@@ -10,9 +10,13 @@ use mainstay_core::{
 use uuid::Uuid;
 
 use crate::{
-    Result, Tx,
-    db::dialect::{
-        Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional, insert_rows,
+    Result, StoreError, Tx,
+    db::{
+        dialect::{
+            Day, Instant, execute, fetch_all, fetch_for_rows, fetch_one, fetch_optional,
+            insert_rows,
+        },
+        name,
     },
 };
 
@@ -92,9 +96,10 @@ struct Row {
     finished_at: Option<Instant>,
 }
 
-impl From<Row> for StaffTask {
-    fn from(row: Row) -> Self {
-        Self {
+impl TryFrom<Row> for StaffTask {
+    type Error = StoreError;
+    fn try_from(row: Row) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             client: row.client_id.into(),
             client_id: row.external_id,
@@ -103,15 +108,14 @@ impl From<Row> for StaffTask {
             title: row.title,
             text: row.text,
             due_on: row.due_on.0,
-            // A name that a CHECK constraint has let in.
-            state: row.state.parse().unwrap_or(StaffTaskState::Open),
+            state: name::STAFF_TASK_STATE.read(&row.state)?,
             alert: row.alert_id.map(Into::into),
             run: row.playbook_run_id.map(Into::into),
             created_by: row.created_by.map(Into::into),
             created_at: row.created_at.0,
             finished_by: row.finished_by.map(Into::into),
             finished_at: row.finished_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -200,7 +204,7 @@ impl Tx {
             which.after.map(|(_, id)| id.uuid()),
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// One task.
@@ -212,7 +216,7 @@ impl Tx {
             self.scope.organization_uuid(),
             id.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// Keeps what a task says, whose it is, when it is due and what became of it; false when it is gone.
@@ -269,7 +273,7 @@ impl Tx {
         let mut tasks: HashMap<AlertId, Vec<StaffTask>> = HashMap::new();
         for row in rows {
             if let Some(alert) = row.alert_id {
-                tasks.entry(alert.into()).or_default().push(row.into());
+                tasks.entry(alert.into()).or_default().push(row.try_into()?);
             }
         }
         Ok(tasks)

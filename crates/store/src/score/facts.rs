@@ -17,6 +17,7 @@ use crate::{
     db::{
         dialect::{Connection, Day, Instant, fetch_all, fetch_day_by_day, fetch_packed},
         lock::Lock,
+        name,
     },
     engagement::{activity_on_days, instants, unpacked},
 };
@@ -239,7 +240,7 @@ impl Tx {
         )?;
         let mut cut_days: HashMap<Uuid, CutDay> = HashMap::new();
         for (client, event_type, at) in rows {
-            let event_type = EventType::of_name(&event_type);
+            let event_type: EventType = name::ACTIVITY_TYPE.read(&event_type)?;
             for at in instants::of(day, &at).filter(|at| (from..to).contains(at)) {
                 let cut = cut_days.entry(client).or_default();
                 let this_week = at >= windows.this_week;

@@ -11,11 +11,12 @@ use uuid::Uuid;
 
 use super::ClientFacts;
 use crate::{
-    ClientChunk, Result, Tx,
+    ClientChunk, Result, TaskStatus, Tx,
     client::ClientIds,
     db::{
         dialect::{Connection, Day, Instant, fetch_all, fetch_packed},
         lock::Lock,
+        name,
     },
     engagement::{activity_on_days, instants},
 };
@@ -59,17 +60,17 @@ struct DayOfType {
 struct TaskHistory {
     created_at: Timestamp,
     /// Every status it had and since when, the latest last.
-    changes: Vec<(Timestamp, String)>,
+    changes: Vec<(Timestamp, TaskStatus)>,
 }
 
 impl TaskHistory {
     /// The status just before an instant; `None` before the task was there.
-    fn status_before(&self, at: Timestamp) -> Option<&str> {
+    fn status_before(&self, at: Timestamp) -> Option<TaskStatus> {
         if self.created_at >= at {
             return None;
         }
         let change = self.changes.iter().rev().find(|(since, _)| *since < at);
-        change.map(|(_, status)| status.as_str())
+        change.map(|(_, status)| *status)
     }
 }
 
@@ -148,9 +149,11 @@ impl ClientHistory {
         let statuses = || self.tasks.iter().filter_map(|task| task.status_before(until));
         let count = |statuses: usize| i64::try_from(statuses).unwrap_or(i64::MAX);
         let tasks = TaskCounts {
-            total: count(statuses().filter(|status| *status != "deleted").count()),
+            total: count(statuses().filter(|status| *status != TaskStatus::Deleted).count()),
             settled: count(
-                statuses().filter(|status| matches!(*status, "completed" | "skipped")).count(),
+                statuses()
+                    .filter(|status| matches!(status, TaskStatus::Completed | TaskStatus::Skipped))
+                    .count(),
             ),
         };
         let (viewed_at, completed_at) = self.launch_kit;
@@ -388,7 +391,7 @@ impl Tx {
         for row in rows {
             let Some(history) = histories.get_mut(&row.client_id.into()) else { continue };
             history.days.entry(row.day.0).or_default().push(DayOfType {
-                event_type: EventType::of_name(&row.event_type),
+                event_type: name::ACTIVITY_TYPE.read(&row.event_type)?,
                 count: row.event_count,
                 last_at: row.last_at.0,
                 instants: row.instants,
@@ -424,7 +427,7 @@ impl Tx {
                 history.tasks.push(TaskHistory { created_at: created_at.0, changes: Vec::new() });
             }
             if let Some(task) = history.tasks.last_mut() {
-                task.changes.push((changed_at.0, status));
+                task.changes.push((changed_at.0, name::TASK_CHANGE_STATUS.read(&status)?));
             }
         }
         Ok(())

@@ -1,7 +1,7 @@
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::ClientId,
-    score::{Components, Previous, Score, ScoreInputs, ScoreModel, Trend},
+    score::{Components, Previous, Score, ScoreInputs, ScoreModel},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -12,6 +12,7 @@ use crate::{
     db::{
         dialect::{Day, Instant, execute, fetch_all, fetch_day_by_day, insert_rows},
         lock::Lock,
+        name,
     },
 };
 
@@ -38,7 +39,7 @@ struct Row {
 
 impl Row {
     /// The stored figures as they are: only the band, which is not stored, comes from the model.
-    fn into_score(self, models: &[crate::StoredModel]) -> ScoreRow {
+    fn into_score(self, models: &[crate::StoredModel]) -> Result<ScoreRow> {
         let model = models
             .iter()
             .find(|model| model.version == self.model_version)
@@ -48,7 +49,7 @@ impl Row {
         let recorded = Recorded { as_of: inputs.as_of, model: inputs.model };
         inputs.as_of = self.as_of.0;
         inputs.model = self.model_version;
-        ScoreRow {
+        Ok(ScoreRow {
             client: self.client_id.into(),
             day: self.day.0,
             computed_at: self.computed_at.0,
@@ -74,14 +75,10 @@ impl Row {
                     .filter(|_| self.previous.is_none())
                     .map(|as_of| as_of.0),
                 change: self.change,
-                trend: match self.trend.as_str() {
-                    "rising" => Trend::Rising,
-                    "declining" => Trend::Declining,
-                    _ => Trend::Stable,
-                },
+                trend: name::TREND.read(&self.trend)?,
                 band: model.band(self.overall),
             },
-        }
+        })
     }
 }
 
@@ -208,7 +205,7 @@ impl Tx {
             Day(first),
             Day(last)
         )?;
-        Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
+        rows.into_iter().map(|row| row.into_score(&models)).collect()
     }
 
     /// Days that have stored scores, oldest first.
@@ -242,6 +239,6 @@ impl Tx {
             after.map_or(Uuid::nil(), ClientId::uuid),
             limit
         )?;
-        Ok(rows.into_iter().map(|row| row.into_score(&models)).collect())
+        rows.into_iter().map(|row| row.into_score(&models)).collect()
     }
 }

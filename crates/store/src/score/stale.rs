@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     id::ClientId,
-    time::{local_day, start_of_day, time_zone},
+    time::{local_day, start_of_day},
 };
 use uuid::Uuid;
 
@@ -80,7 +80,7 @@ impl Tx {
                     Instant(now)
                 )?;
             } else {
-                let zone = time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC);
+                let zone = organization.zone()?;
                 // From `since`, though each client's first event may be later: none of its scores in
                 // between counts anything else.
                 execute!(
@@ -109,7 +109,7 @@ impl Tx {
         self.lock_organization(Lock::SettleEvents).await?;
         let organization = self.organization().await?;
         if let Some(since) = organization.scored_until.filter(|since| *since < as_of) {
-            let zone = time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC);
+            let zone = organization.zone()?;
             execute!(
                 self,
                 "INSERT INTO stale_scores (organization_id, client_id, since) \

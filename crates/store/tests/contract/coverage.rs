@@ -9,7 +9,7 @@ use std::{
 
 use mainstay_store::TENANT_TABLES;
 
-fn sources(folder: &str) -> Vec<(PathBuf, String)> {
+pub(crate) fn sources(folder: &str) -> Vec<(PathBuf, String)> {
     let mut folders = vec![Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)];
     let mut sources = Vec::new();
     while let Some(folder) = folders.pop() {

@@ -2,22 +2,12 @@
 
 use std::sync::Arc;
 
-use jiff::SignedDuration;
-use mainstay_core::engagement::{Event, EventType};
-use mainstay_store::{MigrationState, Outcome, Scope, Store, StoreError};
+use mainstay_store::{MigrationState, Scope, Store, StoreError};
 
-use crate::{
-    fixtures::{at, event, organization, send},
-    harness::Database,
-    isolation::filled,
-    verify::assert_honest,
-};
+use crate::{harness::Database, isolation::filled, organizations::everything};
 
 /// Every migration there is.
-const VERSIONS: [i64; 37] = [
-    1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 26, 27,
-    30, 36, 39, 40, 42, 43, 44, 45, 46, 47, 48,
-];
+const VERSIONS: [i64; 1] = [1];
 const NEWEST: i64 = VERSIONS[VERSIONS.len() - 1];
 
 fn count() -> i64 {
@@ -87,9 +77,6 @@ async fn down_and_up_again(database: Database) {
     assert_eq!(schema(&database).await, migrated);
     database.check_ready().await.unwrap();
     filled(&database, "Europe/Berlin").await;
-    assert_eq!(database.rollback(Some(3)).await.unwrap(), above(3));
-    database.migrate().await.unwrap();
-    assert_eq!(schema(&database).await, migrated);
     assert_eq!(database.rollback(Some(0)).await.unwrap(), above(0));
     database.close().await;
 }
@@ -107,45 +94,14 @@ async fn migrations_go_down_one_by_one_and_up_again_on_postgres() {
 
 on_both_databases!(migrating_what_is_migrated_changes_nothing, async |store| {
     let ours = filled(store, "UTC").await;
-    let before = crate::organizations::everything(store, ours).await;
+    let before = everything(store, ours).await;
     let tell = |_, state: &MigrationState, _| panic!("{} was applied before", state.version);
     store.migrate_telling(tell).await.unwrap();
-    assert_eq!(crate::organizations::everything(store, ours).await, before);
+    assert_eq!(everything(store, ours).await, before);
     let states = store.migrations().await.unwrap();
     assert!(states.iter().all(|state| state.applied));
     assert_eq!(states.iter().map(|state| state.version).collect::<Vec<_>>(), VERSIONS.to_vec());
-    assert_eq!(states[0].description, "organizations");
-});
-
-on_both_databases!(events_filed_by_day_are_known_again_when_filed_by_time, async |store| {
-    const BY_DAY: i64 = 10;
-    let ours = organization(store, "Asia/Kathmandu").await;
-    let sent: Vec<Event> = (-30..=30)
-        .map(|hours| {
-            let login =
-                event("ada", &format!("m{hours}"), EventType::Login, "2026-05-18T23:30:00Z");
-            // Its clock stood hours away: another hour, day or none of both; or it told no time.
-            let own_time = login.occurred_at + SignedDuration::from_hours(hours / 2);
-            Event { client_timestamp: (hours % 5 != 0).then_some(own_time), ..login }
-        })
-        .collect();
-    assert!(send(store, ours, &sent).await.iter().all(|outcome| *outcome == Outcome::Stored));
-    store.rollback(Some(BY_DAY)).await.unwrap();
-    store.migrate().await.unwrap();
-    assert_honest(store, ours).await;
-    let an_hour_later: Vec<Event> = sent
-        .iter()
-        .map(|event| {
-            let later = SignedDuration::from_mins(61);
-            let (occurred_at, received_at) = match event.client_timestamp {
-                Some(_) => (event.occurred_at + later, event.received_at + later),
-                None => (at("2026-05-19T00:10:00Z"), at("2026-05-19T00:10:00Z")),
-            };
-            Event { occurred_at, received_at, ..event.clone() }
-        })
-        .collect();
-    let again = send(store, ours, &an_hour_later).await;
-    assert!(again.iter().all(|outcome| *outcome == Outcome::Duplicate), "{again:?}");
+    assert_eq!(states[0].description, "baseline");
 });
 
 on_both_databases!(a_database_of_a_newer_version_is_left_alone, async |store| {
@@ -169,7 +125,7 @@ on_both_databases!(a_database_of_a_newer_version_is_left_alone, async |store| {
 
 on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |store| {
     let zero = if store.is_postgres() { "'\\x00'" } else { "x'00'" };
-    store.raw(&format!("UPDATE _sqlx_migrations SET checksum = {zero} WHERE version = 3")).await;
+    store.raw(&format!("UPDATE _sqlx_migrations SET checksum = {zero} WHERE version = 1")).await;
     let refused = [
         store.check_ready().await.err(),
         store.migrate().await.err(),
@@ -177,9 +133,50 @@ on_both_databases!(a_migration_that_was_edited_after_it_ran_is_noticed, async |s
         store.migrations().await.err(),
     ];
     for error in refused {
-        assert!(matches!(error, Some(StoreError::Edited(3))), "{error:?}");
+        assert!(matches!(error, Some(StoreError::Edited(1))), "{error:?}");
     }
     assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, count());
+});
+
+on_both_databases!(a_database_of_a_development_version_is_left_alone, async |store| {
+    let ours = filled(store, "UTC").await;
+    // As the steps left it that there were before the first release: the last of them, and all of them.
+    let zero = if store.is_postgres() { "'\\x00'" } else { "x'00'" };
+    store
+        .raw(&format!(
+            "UPDATE _sqlx_migrations SET description = 'organizations', checksum = {zero}"
+        ))
+        .await;
+    for newest in [1, 47] {
+        if newest > 1 {
+            store
+                .raw(&format!(
+                    "INSERT INTO _sqlx_migrations \
+                     (version, description, success, checksum, execution_time) \
+                     SELECT {newest}, 'visitor merges', success, checksum, 1 FROM _sqlx_migrations"
+                ))
+                .await;
+        }
+        let before = (schema(store).await, everything(store, ours).await);
+        let refused = [
+            store.check_ready().await.err(),
+            store.migrate().await.err(),
+            store.rollback(Some(0)).await.err(),
+            store.migrations().await.err(),
+        ];
+        for error in refused {
+            assert!(
+                matches!(error, Some(StoreError::Development(found)) if found == newest),
+                "{error:?}"
+            );
+            let text = error.unwrap().to_string();
+            for part in ["nothing was changed", "empty database", "mainstay import"] {
+                assert!(text.contains(part), "{text}");
+            }
+        }
+        assert_eq!((schema(store).await, everything(store, ours).await), before);
+    }
+    assert_eq!(store.number("SELECT COUNT(*) FROM _sqlx_migrations").await, 2);
 });
 
 async fn a_new_database(database: Database) {

@@ -1,29 +1,14 @@
 //! The role that sees everything of its organization and changes nothing.
 
-use mainstay_core::id::{MemberId, OrganizationId};
-use mainstay_store::{
-    AlertFilter, NewMember, Role, Scope, StaffTaskFilter, Store, StoreError, TENANT_TABLES,
-};
+use mainstay_store::{AlertFilter, Role, Scope, StaffTaskFilter, StoreError, TENANT_TABLES};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _};
 
 use crate::{
-    fixtures::{client, found, fresh, now, organization},
+    fixtures::{found, now, organization},
     harness::Database,
     isolation::filled,
     organizations::everything,
 };
-
-/// The newest migration that does not know the role.
-const WITHOUT_VIEWER: i64 = 43;
-
-async fn member(store: &Store, organization: OrganizationId, role: Role) -> MemberId {
-    let id = fresh();
-    let new = NewMember { id, email: format!("{role}@x.org"), name: role.to_string(), role };
-    let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-    tx.create_member(&new, now()).await.unwrap();
-    tx.commit().await.unwrap();
-    id
-}
 
 on_both_databases!(a_viewer_reads_what_staff_read, async |store| {
     let ours = filled(store, "UTC").await;
@@ -105,31 +90,3 @@ async fn postgres_refuses_what_a_viewer_writes_even_if_the_server_does_not() {
     assert_eq!(everything(&database, ours).await, before);
     database.close().await;
 }
-
-on_both_databases!(an_older_version_finds_no_viewer_and_everybody_else, async |store| {
-    let ours = organization(store, "UTC").await;
-    for role in [Role::Owner, Role::Admin, Role::Staff] {
-        member(store, ours, role).await;
-    }
-    let viewer = member(store, ours, Role::Viewer).await;
-    let ada = client(store, ours, "ada", "2026-05-01").await.id;
-    let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.set_client_owner(ada, Some(viewer)).await.unwrap();
-    tx.set_password(viewer, "$argon2id$", now()).await.unwrap();
-    tx.commit().await.unwrap();
-
-    store.rollback(Some(WITHOUT_VIEWER)).await.unwrap();
-    let roles = "SELECT role FROM members ORDER BY role";
-    assert_eq!(store.texts(roles).await, ["admin", "owner", "staff"]);
-    for nothing in [
-        "SELECT COUNT(*) FROM clients WHERE owner_member_id IS NOT NULL",
-        "SELECT COUNT(*) FROM member_passwords",
-    ] {
-        assert_eq!(store.number(nothing).await, 0, "{nothing}");
-    }
-    store.migrate().await.unwrap();
-    assert_eq!(store.texts(roles).await, ["admin", "owner", "staff"]);
-    member(store, ours, Role::Viewer).await;
-    let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert!(tx.members().await.unwrap().iter().any(|member| member.role == Role::Viewer));
-});

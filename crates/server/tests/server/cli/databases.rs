@@ -19,11 +19,11 @@ fn migrations_go_up_and_down(sandbox: &Sandbox) {
 
     sandbox.run(["db", "rollback"]).failed("add --yes");
     assert!(applied(sandbox).iter().all(|applied| *applied));
+    sandbox.run(["db", "rollback", "--to", "99", "--yes"]).failed("--to 99");
+    assert!(sandbox.done("db rollback --to 1 --yes").out.contains("nothing to undo"));
+    assert!(applied(sandbox).iter().all(|applied| *applied));
     assert!(sandbox.done("db rollback --yes").out.starts_with("undid "));
     assert_eq!(applied(sandbox).iter().filter(|applied| !**applied).count(), 1);
-    sandbox.run(["db", "rollback", "--to", "99", "--yes"]).failed("--to 99");
-    sandbox.done("db rollback --to 2 --yes");
-    assert_eq!(applied(sandbox).iter().filter(|applied| **applied).count(), 2);
     // Every other command brings an older database up by itself.
     sandbox.done("org list");
     assert!(applied(sandbox).iter().all(|applied| *applied));
@@ -75,6 +75,22 @@ fn a_database_of_a_newer_version_is_left_alone() {
     for line in ["org list", "score --org acme", "serve", "db status", "db rollback --yes"] {
         sandbox.run(line.split(' ')).failed("has migration 9999");
     }
+}
+
+#[test]
+fn a_database_of_a_development_version_is_left_alone_and_says_what_to_do() {
+    let sandbox = Sandbox::sqlite();
+    sandbox.done("org create acme");
+    sandbox.tamper(
+        "UPDATE _sqlx_migrations SET description = 'organizations'; \
+         INSERT INTO _sqlx_migrations (version, description, success, checksum, execution_time) \
+         VALUES (2, 'clients', 1, x'00', 0)",
+    );
+    for line in ["org list", "serve", "db status", "db migrate", "db rollback --yes"] {
+        sandbox.run(line.split(' ')).failed("Start with an empty database");
+    }
+    // As it says: an empty database beside it.
+    sandbox.done("org list --database sqlite:other.db");
 }
 
 #[test]

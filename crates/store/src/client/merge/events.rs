@@ -12,9 +12,12 @@ use uuid::Uuid;
 
 use crate::{
     Result, Tx,
-    db::dialect::{
-        Connection, Day, Instant, delete_keyed, execute, fetch_all, fetch_day_by_day,
-        fetch_for_rows, insert_rows,
+    db::{
+        dialect::{
+            Connection, Day, Instant, delete_keyed, execute, fetch_all, fetch_day_by_day,
+            fetch_for_rows, insert_rows,
+        },
+        name,
     },
     engagement::{Additions, activity_on_days, instants, rolled},
 };
@@ -139,7 +142,7 @@ impl Tx {
             let mut rest = self.counted_events(kept, first, last).await?;
             let mut away: BTreeMap<Counted, usize> = BTreeMap::new();
             for one in &own {
-                let event_type = EventType::of_name(&one.event_type);
+                let event_type = name::EVENT_TYPE.read(&one.event_type)?;
                 *away.entry((one.occurred_at.0, day_of(one), event_type)).or_default() += 1;
             }
             let taken: Vec<Counted> = away.keys().copied().collect();
@@ -189,13 +192,12 @@ impl Tx {
             Day(first),
             Day(last)
         )?;
-        Ok(rows
-            .iter()
-            .flat_map(|(day, event_type, at)| {
-                let event_type = EventType::of_name(event_type);
-                instants::of(day.0, at).map(move |at| (at, day.0, event_type))
-            })
-            .collect())
+        let mut counted = Vec::new();
+        for (day, event_type, at) in &rows {
+            let event_type = name::ACTIVITY_TYPE.read(event_type)?;
+            counted.extend(instants::of(day.0, at).map(|at| (at, day.0, event_type)));
+        }
+        Ok(counted)
     }
 
     /// The events of one client at these instants. In brackets also what asks for the other's: else
@@ -319,9 +321,9 @@ impl Tx {
     ) -> Result<()> {
         let key = |one: &Moved| {
             let at = one.occurred_at.0;
-            ((local_day(at, zone), client, EventType::of_name(&one.event_type)), at)
+            Ok(((local_day(at, zone), client, name::EVENT_TYPE.read(&one.event_type)?), at))
         };
-        let rolled = rolled(moved.map(key).collect());
+        let rolled = rolled(moved.map(key).collect::<Result<_>>()?);
         self.add_to_days(&rolled).await?;
         let Some(folded_until) = self.organization().await?.folded_until else { return Ok(()) };
         let mut additions = Additions::default();
@@ -379,7 +381,8 @@ impl Tx {
         )?;
         let mut additions = Additions::default();
         for (day, event_type, count, last_at) in rows {
-            additions.add(client, day.0, EventType::of_name(&event_type), count, last_at.0);
+            let event_type = name::ACTIVITY_TYPE.read(&event_type)?;
+            additions.add(client, day.0, event_type, count, last_at.0);
         }
         self.add_to_totals(&additions).await
     }

@@ -16,10 +16,11 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    ResolvedClient, Result, Seen, Tx,
+    ResolvedClient, Result, Seen, StoreError, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional},
         lock::Lock,
+        name,
     },
     new_id,
 };
@@ -182,16 +183,16 @@ struct MergeRow {
     undone_at: Option<Instant>,
 }
 
-impl From<MergeRow> for Merge {
-    fn from(row: MergeRow) -> Self {
-        Self {
+impl TryFrom<MergeRow> for Merge {
+    type Error = StoreError;
+    fn try_from(row: MergeRow) -> Result<Self> {
+        Ok(Self {
             id: row.id.into(),
             previous_id: row.previous_id,
             into_id: row.into_id,
             previous_client: row.previous_client.map(Into::into),
             client: row.client_id.into(),
-            // The table's constraint knows the same names.
-            state: row.state.parse().unwrap_or(MergeState::Failed),
+            state: name::MERGE_STATE.read(&row.state)?,
             events: row.events,
             of_visitor: row.of_visitor,
             requested_by: row.requested_by.map(Into::into),
@@ -199,7 +200,7 @@ impl From<MergeRow> for Merge {
             finished_at: row.finished_at.map(|at| at.0),
             undone_by: row.undone_by.map(Into::into),
             undone_at: row.undone_at.map(|at| at.0),
-        }
+        })
     }
 }
 
@@ -257,7 +258,7 @@ impl Tx {
             organization,
             new.previous_id
         )?;
-        if let Some(open) = open.into_iter().map(Merge::from).next() {
+        if let Some(open) = open.into_iter().map(Merge::try_from).next().transpose()? {
             let same = open.client == kept.id && open.state != MergeState::Undoing;
             return Ok(if same { MergeRequest::Queued(open.id) } else { MergeRequest::Busy });
         }
@@ -355,9 +356,9 @@ impl Tx {
         };
         match self.request_merge(&new, now).await? {
             MergeRequest::Same | MergeRequest::Renamed => Ok(()),
-            MergeRequest::KeptOut => Err(crate::StoreError::KeptOut),
+            MergeRequest::KeptOut => Err(StoreError::KeptOut),
             MergeRequest::Busy | MergeRequest::Full | MergeRequest::Known => {
-                Err(crate::StoreError::Conflict)
+                Err(StoreError::Conflict)
             }
             MergeRequest::Queued(merge) => {
                 while self.merge_step(merge, zone, now, EVENTS_AT_ONCE).await?.is_open() {}
@@ -375,7 +376,7 @@ impl Tx {
             self.scope.organization_uuid(),
             merge.uuid()
         )?;
-        Ok(row.map(Into::into))
+        row.map(TryInto::try_into).transpose()
     }
 
     /// The latest merges, newest first; of one client, those into it.
@@ -388,7 +389,7 @@ impl Tx {
             into.map(ClientId::uuid),
             limit
         )?;
-        Ok(rows.into_iter().map(Into::into).collect())
+        rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// The merge to go on with: the oldest, so that what it makes is there for those after it.

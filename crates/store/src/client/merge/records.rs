@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use mainstay_core::id::{ClientId, MergeId};
 
 use crate::{
-    Merge, Result, Tx,
+    Merge, Result, StoreError, Tx,
     db::dialect::{
         Connection, Instant, columns_of, execute, fetch_all, fetch_one, insert_rows, literal_of,
         row_of_literals,
@@ -101,6 +101,17 @@ const ROWS_RESTORED: usize = 50;
 
 /// A row, each column as an SQL literal.
 type Literals = BTreeMap<String, String>;
+
+/// Reads a row that the database wrote as literals. One that cannot be read must not be left out: an undo
+/// would lose it.
+fn literals_of(row: &str) -> Result<Literals> {
+    serde_json::from_str(row).map_err(|_| StoreError::Corrupt {
+        table: "client_merge_rows",
+        column: "content",
+        // Not what it holds: that may be somebody's address.
+        value: "a row that cannot be read".to_owned(),
+    })
+}
 
 impl Tx {
     /// Gives one client what is kept of another besides events, and remembers how it was.
@@ -231,7 +242,7 @@ impl Tx {
         let organization = self.scope.organization_uuid();
         let rows =
             fetch_all!(self, (String,), sqlx::AssertSqlSafe(sql), organization, client.uuid())?;
-        Ok(rows.into_iter().filter_map(|(row,)| serde_json::from_str(&row).ok()).collect())
+        rows.iter().map(|(row,)| literals_of(row)).collect()
     }
 
     async fn columns(&mut self, table: &str) -> Result<Vec<String>> {
@@ -280,7 +291,7 @@ impl Tx {
             table,
             kind
         )?;
-        Ok(rows.into_iter().filter_map(|(row,)| serde_json::from_str(&row).ok()).collect())
+        rows.iter().map(|(row,)| literals_of(row)).collect()
     }
 
     /// Puts rows of a table back that went with the id that was given up.

@@ -1,2 +1,0 @@
-DROP TABLE alert_actions;
-DROP TABLE client_momentum_alerts;

@@ -1,1 +1,0 @@
-ALTER TABLE client_success_emails DROP COLUMN body;

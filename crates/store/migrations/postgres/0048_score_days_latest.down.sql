@@ -1,1 +1,0 @@
-ALTER TABLE score_days DROP COLUMN latest_as_of;

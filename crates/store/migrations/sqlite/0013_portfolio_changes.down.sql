@@ -1,2 +1,0 @@
-DROP INDEX ended_alerts;
-DROP TABLE portfolio_changes;

@@ -1,2 +1,0 @@
--- SQLite has no row-level security: the server alone checks roles.
-SELECT 1;

@@ -1,1 +1,0 @@
-ALTER TABLE client_merges DROP COLUMN of_visitor;
