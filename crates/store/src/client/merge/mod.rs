@@ -4,7 +4,7 @@
 //! follow. The last step makes the id that is given up another name of the client that stays.
 
 pub(crate) mod events;
-mod name;
+mod rename;
 pub(crate) mod records;
 mod step;
 
