@@ -171,7 +171,7 @@ on_both_databases!(a_client_with_any_name_has_its_page, async |world| {
         .json(201);
     world.tick();
     let page = browser.get("/clients/nameless").await;
-    assert!(page.page(200).contains("<h1><bdi>nameless</bdi>"), "{}", page.text);
+    assert!(page.page(200).contains("<bdi>nameless</bdi>"), "{}", page.text);
     assert!(
         browser.get("/clients/nobody-we-know").await.page(404).contains("no client with this id")
     );

@@ -71,7 +71,10 @@ async fn every_component_looks_as_it_did() {
     for (component, states) in gallery().await {
         let shown: Vec<String> =
             states.iter().map(|(state, html)| format!("<!-- {state} -->\n{html}")).collect();
-        insta::assert_snapshot!(component, shown.join("\n"));
+        // A tag of askama that has a line to itself leaves it empty.
+        let shown = shown.join("\n");
+        let lines: Vec<&str> = shown.lines().filter(|line| !line.is_empty()).collect();
+        insta::assert_snapshot!(component, lines.join("\n"));
     }
 }
 
