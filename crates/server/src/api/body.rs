@@ -54,8 +54,7 @@ impl<T: DeserializeOwned> FromRequest<Api> for Body<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        check_media_type(request.headers())?;
-        let bytes = bytes_of(request, api).await?;
+        let bytes = json_bytes(request, api).await?;
         object(&bytes).map(Self)
     }
 }
@@ -78,10 +77,14 @@ impl<T: DeserializeOwned> FromRequest<Api> for Items<T> {
     type Rejection = Problem;
 
     async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
-        check_media_type(request.headers())?;
-        let bytes = bytes_of(request, api).await?;
+        let bytes = json_bytes(request, api).await?;
         parse(&bytes).map(Self)
     }
+}
+
+pub(crate) async fn json_bytes(request: Request, api: &Api) -> Result<Bytes, Problem> {
+    check_media_type(request.headers())?;
+    bytes_of(request, api).await
 }
 
 async fn bytes_of(request: Request, api: &Api) -> Result<Bytes, Problem> {
@@ -129,7 +132,7 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
 }
 
 /// Reads an object: serde would also fill a struct from an array, by position.
-fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
+pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     match bytes.trim_ascii_start().first() {
         None => Err(Problem::new(StatusCode::BAD_REQUEST, "the body is empty; send a JSON object")),
         Some(b'{') => parse(bytes),

@@ -1,6 +1,10 @@
 //! `/api/v1/score-models`: how scores are computed, as data.
 
-use axum::{Json, extract::State, http::StatusCode};
+use axum::{
+    Json,
+    extract::{FromRequest, Request, State},
+    http::StatusCode,
+};
 use jiff::Timestamp;
 use mainstay_core::score::ScoreModel;
 use mainstay_store::StoredModel;
@@ -19,7 +23,7 @@ use crate::{
     Error,
     api::{
         Api,
-        body::Body,
+        body::{json_bytes, object},
         caller::{Administrator, Worker},
         input::PathVersion,
         problem::Problem,
@@ -80,6 +84,32 @@ impl ToSchema for ScoreModelSchema {
     fn name() -> std::borrow::Cow<'static, str> {
         "ScoreModel".into()
     }
+}
+
+/// A model with all its fields. A stored model may lack fields of later versions, which then have their defaults.
+/// A forgotten field in a request must not silently become the standard model's rule.
+struct CompleteModel(ScoreModel);
+
+impl FromRequest<Api> for CompleteModel {
+    type Rejection = Problem;
+
+    async fn from_request(request: Request, api: &Api) -> Result<Self, Problem> {
+        let bytes = json_bytes(request, api).await?;
+        let model: ScoreModel = object(&bytes)?;
+        let all = serde_json::to_value(&model).unwrap_or_default();
+        match missing_field(&all, &object(&bytes)?) {
+            Some(field) => Err(Problem::invalid(&field, "is missing; send it")),
+            None => Ok(Self(model)),
+        }
+    }
+}
+
+/// The path of the first field that is in `all` and not in `sent`.
+fn missing_field(all: &Value, sent: &Value) -> Option<String> {
+    all.as_object()?.iter().find_map(|(name, value)| {
+        let Some(sent) = sent.get(name) else { return Some(name.clone()) };
+        missing_field(value, sent).map(|field| format!("{name}.{field}"))
+    })
 }
 
 fn schema_of(value: &Value) -> RefOr<Schema> {
@@ -148,7 +178,7 @@ async fn list_score_models(
 async fn publish_score_model(
     administrator: Administrator,
     State(api): State<Api>,
-    Body(model): Body<ScoreModel>,
+    CompleteModel(model): CompleteModel,
 ) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
     let version = api.mainstay.publish_score_model(administrator.scope, &model).await?;
     published(&api, &administrator, version).await

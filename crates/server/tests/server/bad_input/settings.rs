@@ -15,6 +15,13 @@ fn model(pointer: &str, value: Value) -> Value {
     model
 }
 
+fn without(pointer: &str) -> Value {
+    let mut model = json!(ScoreModel::standard());
+    let (parent, field) = pointer.rsplit_once('/').unwrap();
+    model.pointer_mut(parent).unwrap().as_object_mut().unwrap().remove(field).unwrap();
+    model
+}
+
 #[rustfmt::skip]
 fn of_the_organization() -> Vec<Case> {
     const ORGANIZATION: &str = "/api/v1/organization";
@@ -48,6 +55,9 @@ fn of_the_organization() -> Vec<Case> {
         ("POST", MODELS, model("/weights/momentum", json!(16)), "weights", "sum to 100"),
         ("POST", MODELS, model("/weights/momentum", json!("x")), "weights.momentum", "whole number"),
         ("POST", MODELS, model("/bands", json!({})), "bands.excellent", "missing"),
+        ("POST", MODELS, without("/momentum"), "momentum", "missing"),
+        ("POST", MODELS, without("/weights/progress"), "weights.progress", "missing"),
+        ("POST", MODELS, without("/trend_points"), "trend_points", "missing"),
         ("POST", MODELS, model("/name", json!("\0")), "name", "NUL"),
         ("POST", MODELS, json!({"name": "mine"}), "weights", "missing"),
     ]

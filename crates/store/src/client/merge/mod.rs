@@ -4,8 +4,8 @@
 //! follow. The last step makes the id that is given up another name of the client that stays.
 
 pub(crate) mod events;
-mod rename;
 pub(crate) mod records;
+mod rename;
 mod step;
 
 use std::{fmt, str::FromStr};
