@@ -81,7 +81,7 @@ on_both_databases!(a_playbook_is_offered_made_changed_switched_and_deleted, asyn
     }
     let switched = admin.post(&format!("{path}/switch"), &[]).await;
     assert_eq!(switched.leads_to(), "/settings/playbooks?done=playbook-off");
-    assert!(admin.get(PLAYBOOKS).await.page(200).contains("Switch on"));
+    assert!(admin.get(PLAYBOOKS).await.page(200).contains(">Off</span>"));
     assert!(admin.get(&format!("{path}/delete")).await.page(200).contains("Call soon"));
     let deleted = admin.post(&format!("{path}/delete"), &[]).await;
     assert_eq!(deleted.leads_to(), "/settings/playbooks?done=playbook-deleted");
