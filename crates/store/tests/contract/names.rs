@@ -146,9 +146,6 @@ async fn read(store: &Database, column: &NameColumn, ids: &Ids) -> Result<()> {
     let mut tx = store.read(scope).await?;
     match (column.table, column.column) {
         ("organizations", "clients_are") => tx.organization().await.map(drop),
-        ("organizations", "time_zone") => {
-            tx.client_events(ids.ada, always, None, 9).await.map(drop)
-        }
         ("members", "role") => tx.members().await.map(drop),
         ("api_keys", _) => tx.api_keys().await.map(drop),
         ("job_runs", "state") => tx.job_runs(None, 9).await.map(drop),
@@ -159,7 +156,7 @@ async fn read(store: &Database, column: &NameColumn, ids: &Ids) -> Result<()> {
         }
         ("client_feedback", "kind") => tx.feedback(ids.ada, 9).await.map(drop),
         ("event_names", "event_type") => tx.event_names().await.map(drop),
-        ("client_engagement_events", "event_type") => {
+        ("organizations", "time_zone") | ("client_engagement_events", "event_type") => {
             tx.client_events(ids.ada, always, None, 9).await.map(drop)
         }
         ("daily_activity", "event_type") => {
