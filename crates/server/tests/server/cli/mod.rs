@@ -9,6 +9,7 @@ mod figures;
 mod health;
 mod import;
 mod killed;
+mod killed_any_order;
 mod nodes;
 mod panics;
 pub(crate) mod sandbox;
