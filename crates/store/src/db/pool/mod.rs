@@ -49,27 +49,35 @@ pub struct Store {
     pub(crate) keyring: Arc<Keyring>,
 }
 
-/// What PostgreSQL lets a transaction take before it ends it: a process that stopped, or a statement that
-/// nobody waits for any more, must not keep others waiting. Whole seconds, at least one.
+/// What a transaction may take before it is ended: a process that stopped, or a statement that nobody waits
+/// for any more, must not keep others waiting. Whole seconds, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A transaction that writes may do nothing for so long.
+    /// On PostgreSQL, a transaction that writes may do nothing for so long.
     pub idle_writing_seconds: u32,
-    /// One that only reads.
+    /// On PostgreSQL, one that only reads.
     pub idle_reading_seconds: u32,
-    /// One statement.
+    /// One statement on PostgreSQL.
     pub statement_seconds: u32,
+    /// Storing a group of events on either database, its wait for whoever holds that included. Whoever
+    /// stores them sees to it.
+    pub storing_seconds: u32,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { idle_writing_seconds: 30, idle_reading_seconds: 300, statement_seconds: 300 }
+        Self {
+            idle_writing_seconds: 30,
+            idle_reading_seconds: 300,
+            statement_seconds: 300,
+            storing_seconds: 30,
+        }
     }
 }
 
 impl Timeouts {
     fn postgres_settings(self, writes: bool) -> String {
-        let Self { idle_writing_seconds, idle_reading_seconds, statement_seconds } = self;
+        let Self { idle_writing_seconds, idle_reading_seconds, statement_seconds, .. } = self;
         let idle = if writes { idle_writing_seconds } else { idle_reading_seconds };
         let lock = if writes { LOCK_TIMEOUT } else { "0" };
         format!(
@@ -220,6 +228,11 @@ impl Store {
     #[must_use]
     pub fn with_timeouts(&self, timeouts: Timeouts) -> Self {
         Self { timeouts, ..self.clone() }
+    }
+
+    /// The time limits of its transactions.
+    pub const fn timeouts(&self) -> Timeouts {
+        self.timeouts
     }
 
     /// Starts a writing transaction.
