@@ -6,6 +6,7 @@ mod access_log;
 mod databases;
 mod durable;
 mod figures;
+mod full_disk;
 mod health;
 mod import;
 mod killed;

@@ -319,13 +319,22 @@ impl Store {
         matches!(self.pools, Pools::Postgres { .. })
     }
 
-    /// Checks that the database can be written, without writing anything: takes what a writer needs and
-    /// gives it back.
+    /// Checks that the database can be written, without changing anything in it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn check_writable(&self) -> Result<()> {
-        self.begin(Scope::System).await?.rollback().await
+        let mut tx = self.begin(Scope::System).await?;
+        let Connection::Sqlite(connection) = &mut tx.connection else {
+            return tx.rollback().await;
+        };
+        // Whether the disk has room shows only where something is written: a number that nobody uses, as it
+        // is.
+        let number: i64 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut **connection).await?;
+        let same = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {number}"));
+        sqlx::raw_sql(same).execute(&mut **connection).await?;
+        tx.commit().await
     }
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
