@@ -24,7 +24,7 @@ pub use profile::{
 use validation::told_at;
 pub use validation::{
     EventError, MAX_CLIENT_ID_CHARS, MAX_DATA_BYTES, MAX_DURATION_SECONDS, MAX_MESSAGE_ID_CHARS,
-    MAX_NAME_CHARS, MAX_PATH_CHARS, check_json, check_line, check_required, check_text, is_line,
-    parse_timestamp, validate,
+    MAX_NAME_CHARS, MAX_PATH_CHARS, check_id, check_json, check_line, check_required, check_text,
+    is_line, parse_timestamp, validate,
 };
 pub use window::Windows;

@@ -4,9 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::{
-    EventError, MAX_CLIENT_ID_CHARS, MAX_NAME_CHARS, check_json, check_line, check_required,
-};
+use super::{EventError, MAX_NAME_CHARS, check_id, check_json, check_line};
 
 /// Largest sum of the traits of one profile, in bytes of JSON: 64 KiB.
 pub const MAX_TRAITS_BYTES: usize = 64 * 1024;
@@ -144,7 +142,7 @@ impl ProfileChange {
         for (field, value) in &self.patch.fields {
             match (field, value) {
                 (ProfileField::Group, Some(group)) => {
-                    check_required(field.segment_name(), group, MAX_CLIENT_ID_CHARS)?;
+                    check_id(field.segment_name(), group)?;
                 }
                 (_, Some(value)) => check_line(field.segment_name(), value, MAX_NAME_CHARS)?,
                 (_, None) => {}

@@ -50,7 +50,7 @@ impl EventError {
 /// The first field at fault.
 pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event, EventError> {
     let client_id = normalized_id(incoming.client_id);
-    check_required("client_id", &client_id, MAX_CLIENT_ID_CHARS)?;
+    check_id("client_id", &client_id)?;
     let person = incoming.person.map(normalized_id).filter(|person| !person.is_empty());
     check_optional("userId", person.as_deref(), MAX_CLIENT_ID_CHARS)?;
     check_required("event", &incoming.name, MAX_NAME_CHARS)?;
@@ -193,6 +193,20 @@ pub fn check_required(field: &'static str, text: &str, max_chars: usize) -> Resu
         return Err(EventError::new(field, format!("is empty; send 1 to {max_chars} characters")));
     }
     check_line(field, text, max_chars)
+}
+
+/// Checks an id of the host app that becomes part of addresses.
+///
+/// # Errors
+/// As [`check_required`], and when it is what an address means the folder itself or the one above it by,
+/// however it is encoded: nobody could open its page.
+pub fn check_id(field: &'static str, id: &str) -> Result<(), EventError> {
+    check_required(field, id, MAX_CLIENT_ID_CHARS)?;
+    if matches!(id, "." | "..") {
+        let reason = format!("is {id:?}, which no address can end with; send another id");
+        return Err(EventError::new(field, reason));
+    }
+    Ok(())
 }
 
 fn check_optional(

@@ -1,14 +1,14 @@
 //! Whether the process lives and whether it can work, for whatever watches over it.
 
-use std::{
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{Json, extract::State};
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
-use tokio::time::timeout;
+use tokio::{
+    sync::Mutex,
+    time::{Instant, timeout},
+};
 use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
@@ -22,9 +22,17 @@ const CHECK_HOLDS: SignedDuration = SignedDuration::from_mins(1);
 /// What the whole check may take: whoever asks does so every few seconds, and takes silence for "no".
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// When the database was last found to be this version's.
+/// What was found out about the database.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Readiness(Arc<Mutex<Option<Timestamp>>>);
+pub(crate) struct Readiness(Arc<Mutex<Checked>>);
+
+#[derive(Debug, Default)]
+struct Checked {
+    /// When it was last found to be this version's.
+    whole: Option<Timestamp>,
+    /// When the last check began, and whether the database was ready.
+    last: Option<(Instant, bool)>,
+}
 
 impl Readiness {
     async fn check(&self, mainstay: &Mainstay) -> Result<(), Problem> {
@@ -44,11 +52,18 @@ impl Readiness {
         ))
     }
 
-    /// Whether the database can be written, and is this version's.
+    /// Whether the database can be written, and is this version's. One check at a time, which answers all
+    /// who asked before it began: each takes a writer's turn, and those who ask need no key.
     async fn check_database(&self, mainstay: &Mainstay) -> bool {
-        let now = mainstay.now();
-        let checked = *self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let holds = checked.is_some_and(|at| now.duration_since(at).abs() < CHECK_HOLDS);
+        let asked = Instant::now();
+        let mut checked = self.0.lock().await;
+        if let Some((began, ready)) = checked.last
+            && began >= asked
+        {
+            return ready;
+        }
+        let (began, now) = (Instant::now(), mainstay.now());
+        let holds = checked.whole.is_some_and(|at| now.duration_since(at).abs() < CHECK_HOLDS);
         let result = async {
             mainstay.store().check_writable().await?;
             if !holds {
@@ -56,12 +71,14 @@ impl Readiness {
             }
             Ok::<(), mainstay_store::StoreError>(())
         };
-        if let Err(error) = result.await {
+        let result = result.await;
+        checked.last = Some((began, result.is_ok()));
+        if let Err(error) = result {
             tracing::error!(%error, "not ready");
             return false;
         }
         if !holds {
-            *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(now);
+            checked.whole = Some(now);
         }
         true
     }

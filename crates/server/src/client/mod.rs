@@ -8,7 +8,7 @@ mod staff;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::{MAX_CLIENT_ID_CHARS, check_json, check_line, normalize_id},
+    engagement::{MAX_CLIENT_ID_CHARS, check_id, check_json, check_line, normalize_id},
     id::{ClientId, OrganizationId},
 };
 use mainstay_store::{Client, ClientPatch, Profile, Scope, StoreError, new_id};
@@ -83,7 +83,7 @@ impl Mainstay {
             ));
         }
         let external_id = &*normalize_id(external_id);
-        check_line("client_id", external_id, MAX_CLIENT_ID_CHARS)?;
+        check_id("client_id", external_id)?;
         check_patch(&patch)?;
         let now = self.now();
         let client = Client {

@@ -16,8 +16,6 @@ use tokio::time::timeout;
 use super::Fate;
 use crate::{Error, Mainstay, Result, supervise::Panicked};
 
-/// What storing a group may take, before its connection is taken for lost.
-const STORE_TIMEOUT: Duration = Duration::from_secs(30);
 /// Panics of a group after which it is no event's fault, but of all of them.
 const MAX_PANICS: u32 = 32;
 /// What a sender is told to wait, in seconds.
@@ -95,12 +93,11 @@ impl Mainstay {
             }
             self.store_said(organization, said).await
         });
+        // After that its connection is taken for lost.
+        let seconds = self.store().timeouts().storing_seconds;
         let in_time = async {
-            timeout(STORE_TIMEOUT, storing).await.unwrap_or_else(|_| {
-                tracing::error!(
-                    "the database did not take events in {} s",
-                    STORE_TIMEOUT.as_secs()
-                );
+            timeout(Duration::from_secs(seconds.into()), storing).await.unwrap_or_else(|_| {
+                tracing::error!("the database did not take events in {seconds} s");
                 Err(Error::Unavailable { retry_after_seconds: RETRY_AFTER_SECONDS })
             })
         };

@@ -1,9 +1,9 @@
 //! What waits to be stored: each organization's in its order, and one organization after the other,
-//! so that one which sends much does not keep the others waiting.
+//! so that one which sends much, or whose rows are locked, does not keep the others waiting.
 
 use std::{
     collections::{HashMap, VecDeque},
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use mainstay_core::{engagement::segment::Said, id::OrganizationId};
@@ -14,6 +14,8 @@ use crate::{Result, access::CallerKey};
 
 /// Things that go into one transaction, so that nobody waits long for a large one.
 const MOST_AT_ONCE: usize = 5_000;
+/// Groups of one organization that are being stored at a time.
+pub(super) const MOST_UNDER_WAY: usize = 4;
 
 /// What one request brings.
 pub(super) struct Submission {
@@ -29,6 +31,27 @@ pub(super) struct Submission {
 pub(super) struct Group {
     pub(super) organization: OrganizationId,
     pub(super) submissions: Vec<Submission>,
+    pub(super) turn: Turn,
+}
+
+/// An organization's turn, over when it is dropped.
+pub(super) struct Turn {
+    queue: Arc<Queue>,
+    organization: OrganizationId,
+}
+
+impl Drop for Turn {
+    fn drop(&mut self) {
+        let mut waiting = self.queue.lock();
+        if let Some(count) = waiting.under_way.get_mut(&self.organization) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.under_way.remove(&self.organization);
+            }
+        }
+        drop(waiting);
+        self.queue.changed.notify_one();
+    }
 }
 
 #[derive(Default)]
@@ -42,6 +65,8 @@ struct Waiting {
     of: HashMap<OrganizationId, VecDeque<Submission>>,
     /// Organizations of which something waits, in the order of their turns.
     turns: VecDeque<OrganizationId>,
+    /// How many groups of each are being stored.
+    under_way: HashMap<OrganizationId, usize>,
     closed: bool,
 }
 
@@ -64,7 +89,7 @@ impl Queue {
     }
 
     /// The next group to store; waits for one. `None` when the queue is closed and empty.
-    pub(super) async fn next(&self) -> Option<Group> {
+    pub(super) async fn next(self: &Arc<Self>) -> Option<Group> {
         loop {
             let changed = self.changed.notified();
             tokio::pin!(changed);
@@ -72,12 +97,14 @@ impl Queue {
             changed.as_mut().enable();
             {
                 let mut waiting = self.lock();
-                if let Some(group) = waiting.take() {
+                if let Some((organization, submissions)) = waiting.take() {
                     if !waiting.turns.is_empty() {
                         self.changed.notify_one();
                     }
-                    return Some(group);
+                    let turn = Turn { queue: Arc::clone(self), organization };
+                    return Some(Group { organization, submissions, turn });
                 }
+                // What an organization has no turn for is left to those who are storing for it.
                 if waiting.closed {
                     return None;
                 }
@@ -92,8 +119,12 @@ impl Queue {
 }
 
 impl Waiting {
-    fn take(&mut self) -> Option<Group> {
-        let organization = self.turns.pop_front()?;
+    /// What the next organization that may have a turn has waiting.
+    fn take(&mut self) -> Option<(OrganizationId, Vec<Submission>)> {
+        let may =
+            |organization| self.under_way.get(organization).is_none_or(|it| *it < MOST_UNDER_WAY);
+        let place = self.turns.iter().position(may)?;
+        let organization = self.turns.remove(place)?;
         let own = self.of.get_mut(&organization)?;
         let mut submissions: Vec<Submission> = own.pop_front().into_iter().collect();
         let mut count = submissions.first().map_or(0, |first| first.said.len());
@@ -108,6 +139,7 @@ impl Waiting {
         } else {
             self.turns.push_back(organization);
         }
-        Some(Group { organization, submissions })
+        *self.under_way.entry(organization).or_default() += 1;
+        Some((organization, submissions))
     }
 }

@@ -21,7 +21,7 @@ use super::{
     Fate,
     arrivals::Arrivals,
     gather::Gatherer,
-    queue::{Group, Queue, Submission},
+    queue::{Group, MOST_UNDER_WAY, Queue, Submission},
 };
 use crate::{
     Error, Mainstay, Result,
@@ -40,8 +40,9 @@ const REQUEST_BYTES: usize = 1_024;
 /// What a sender is told to wait when too much is waiting, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 /// Transactions at a time on PostgreSQL, which has more than one writer: while one waits for its
-/// commit, the next are under way.
-const POSTGRES_WRITERS: usize = 4;
+/// commit, the next are under way. One organization has fewer, so that a lock on its rows leaves some to the
+/// others.
+const POSTGRES_WRITERS: usize = MOST_UNDER_WAY + 2;
 /// Events that may come at once whatever the rate: the most that one request brings.
 const LEAST_BURST: NonZeroU32 = NonZeroU32::new(2_500).unwrap();
 /// Seconds' worth of events that may come at once where nobody chose a rate: apps send what they held
@@ -340,7 +341,7 @@ async fn write(mainstay: Mainstay, queue: Arc<Queue>, gatherer: Arc<Gatherer>) {
 async fn store_group(
     mainstay: &Mainstay,
     gatherer: &Gatherer,
-    Group { organization, submissions }: Group,
+    Group { organization, submissions, turn: _turn }: Group,
 ) {
     let mut said = Vec::with_capacity(submissions.iter().map(|one| one.said.len()).sum());
     let mut answers = Vec::with_capacity(submissions.len());

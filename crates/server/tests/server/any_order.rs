@@ -91,9 +91,10 @@ async fn send(world: &World, key: &str, messages: &[Value]) {
     assert!(refused.iter().all(accounts_only), "{answer}");
 }
 
-/// All that follows from the messages, by the host app's ids.
-async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<String, String> {
-    let run = ScoreRun { as_of: NOW, client: None, dry_run: false };
+/// All that follows from the messages by now, by the host app's ids.
+pub(crate) async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<String, String> {
+    let now = mainstay.now();
+    let run = ScoreRun { as_of: now, client: None, dry_run: false };
     let mut scores = BTreeMap::new();
     let keep = |chunk: Vec<mainstay::score::ClientScore>| {
         for one in chunk {
@@ -109,7 +110,7 @@ async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<String, Strin
     for client in tx.clients(None, 100).await.unwrap() {
         let name = &client.external_id;
         let range =
-            (NOW - SignedDuration::from_hours(24 * 100), NOW + SignedDuration::from_hours(48));
+            (now - SignedDuration::from_hours(24 * 100), now + SignedDuration::from_hours(48));
         let events = tx.client_events(client.id, range, None, 1_000).await.unwrap();
         let events: Vec<String> = events
             .into_iter()
@@ -129,8 +130,12 @@ async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<String, Strin
         }
     }
     for person in USERS.iter().chain(&VISITORS).chain(&["l0", "l1"]) {
-        let mut waiting = tx.take_waiting(&[person], NOW).await.unwrap();
+        let mut waiting = tx.take_waiting(&[person], now).await.unwrap();
         waiting.sort_by(|a, b| a.message_id.cmp(&b.message_id));
+        for event in &mut waiting {
+            // Other messages arrive at other times.
+            event.received_at = now;
+        }
         all.insert(format!("waiting {person}"), format!("{waiting:?}"));
     }
     tx.rollback().await.unwrap();

@@ -21,4 +21,5 @@ mod one_score;
 mod openapi;
 mod order;
 mod playbooks;
+mod stuck;
 mod web;

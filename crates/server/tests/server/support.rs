@@ -209,6 +209,29 @@ impl World {
         self.store.close().await;
     }
 
+    /// Opens the database once more, as another process does.
+    pub(crate) async fn reopened(&self) -> Store {
+        let url = match &self.place {
+            Place::Postgres { server, name } => {
+                let (host, _) = server.rsplit_once('/').unwrap();
+                format!("{host}/{name}")
+            }
+            Place::Sqlite { .. } => format!("sqlite:{}", self.store.file().unwrap().display()),
+        };
+        Store::open(&url).await.unwrap()
+    }
+
+    /// How many wait for a lock on the world's PostgreSQL.
+    pub(crate) async fn waiting_for_locks(&self) -> i64 {
+        let Place::Postgres { server, name } = &self.place else { panic!("only on PostgreSQL") };
+        let mut connection = PgConnection::connect(server).await.unwrap();
+        let count = "SELECT COUNT(*) FROM pg_locks l JOIN pg_stat_activity a USING (pid) \
+                     WHERE NOT l.granted AND a.datname = $1";
+        let count = sqlx::query_scalar(count).bind(name).fetch_one(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+        count
+    }
+
     /// Runs statements on the world's PostgreSQL as the owner of its tables.
     pub(crate) async fn run_as_owner(&self, sql: &str) {
         let Place::Postgres { server, name } = &self.place else { panic!("only on PostgreSQL") };

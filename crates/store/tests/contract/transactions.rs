@@ -1,7 +1,7 @@
 //! Transactions: all or nothing, and no false yes.
 
 use mainstay_core::engagement::EventType;
-use mainstay_store::{ClientPatch, NewMember, Role, Scope, StoreError};
+use mainstay_store::{ClientPatch, NewMember, Role, Scope, StoreError, Timeouts};
 
 use crate::{
     fixtures::{client, event, fresh, now, organization, store_in},
@@ -107,6 +107,12 @@ on_both_databases!(a_closed_store_answers_with_an_error, async |store| {
     assert!(other.begin(Scope::System).await.is_err());
     assert!(other.read(Scope::System).await.is_err());
     store.check_writable().await.unwrap();
+});
+
+on_both_databases!(a_store_has_the_time_limits_that_it_was_given, async |store| {
+    let given = Timeouts { storing_seconds: 1, ..Timeouts::default() };
+    assert_eq!(store.with_timeouts(given).timeouts(), given);
+    assert_eq!(store.timeouts(), Timeouts::default());
 });
 
 on_both_databases!(a_tenant_query_without_a_tenant_is_a_mistake_in_the_code, async |store| {

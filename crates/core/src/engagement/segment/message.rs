@@ -6,7 +6,7 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::Text;
 use crate::engagement::{
-    EventError, MAX_CLIENT_ID_CHARS, MAX_DURATION_SECONDS, check_required, json::field_at_fault,
+    EventError, MAX_CLIENT_ID_CHARS, MAX_DURATION_SECONDS, check_id, json::field_at_fault,
     normalize_id, parse_timestamp, unreadable,
 };
 
@@ -164,7 +164,7 @@ impl<'a> SegmentMessage<'a> {
     pub(super) fn user(&self) -> Result<Cow<'_, str>, EventError> {
         match self.named_user() {
             Some(user) => {
-                check_required("userId", &user, MAX_CLIENT_ID_CHARS)?;
+                check_id("userId", &user)?;
                 Ok(user)
             }
             None if self.visitor().is_some() => Err(EventError::new(

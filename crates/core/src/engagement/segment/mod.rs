@@ -12,8 +12,8 @@ pub use text::Text;
 
 use super::{
     Event, EventError, EventType, IncomingEvent, MAX_CLIENT_ID_CHARS, MAX_MESSAGE_ID_CHARS,
-    ProfileChange, ProfileField, ProfilePatch, check_line, check_required, normalize_id, told_at,
-    validate,
+    ProfileChange, ProfileField, ProfilePatch, check_id, check_line, check_required, normalize_id,
+    told_at, validate,
 };
 
 /// Largest message, in bytes of JSON: 32 KiB.
@@ -187,7 +187,7 @@ impl SegmentMessage<'_> {
             }
             ClientsAre::Users => match (self.named_user(), self.visitor()) {
                 (None, Some(visitor)) => {
-                    check_required("anonymousId", &visitor, MAX_CLIENT_ID_CHARS)?;
+                    check_id("anonymousId", &visitor)?;
                     (visitor.to_string(), Some(visitor.into_owned()), true)
                 }
                 _ => (self.user()?.into_owned(), None, false),
@@ -229,7 +229,7 @@ impl SegmentMessage<'_> {
         }
         Ok(match visitor {
             Some(visitor) => {
-                check_required("anonymousId", &visitor, MAX_CLIENT_ID_CHARS)?;
+                check_id("anonymousId", &visitor)?;
                 Said::Joined { person: visitor, client: change }
             }
             None => Said::Told(change),
@@ -238,7 +238,7 @@ impl SegmentMessage<'_> {
 
     fn grouped(mut self, reading: &Reading<'_>) -> Result<Said, EventError> {
         let group = self.group_id.as_deref().map(normalize_id).unwrap_or_default().into_owned();
-        check_required("groupId", &group, MAX_CLIENT_ID_CHARS)?;
+        check_id("groupId", &group)?;
         let told = traits::patch(std::mem::take(&mut self.traits));
         let user = self.named_user().map(std::borrow::Cow::into_owned);
         if reading.clients_are == ClientsAre::Users {
@@ -254,7 +254,7 @@ impl SegmentMessage<'_> {
         let client = self.change(group, told, reading)?;
         Ok(match user {
             Some(person) => {
-                check_required("userId", &person, MAX_CLIENT_ID_CHARS)?;
+                check_id("userId", &person)?;
                 Said::Joined { person, client }
             }
             None => Said::Told(client),
@@ -264,6 +264,7 @@ impl SegmentMessage<'_> {
     fn aliased(self, reading: &Reading<'_>) -> Result<Said, EventError> {
         let client_id = self.user()?.into_owned();
         let previous = self.previous_id.as_deref().map(normalize_id).unwrap_or_default();
+        // Not check_id: a client that is known by such an id is given another one this way.
         check_required("previousId", &previous, MAX_CLIENT_ID_CHARS)?;
         if reading.clients_are == ClientsAre::Groups {
             return Err(EventError::new(

@@ -1,6 +1,7 @@
 //! Whatever is sent, the answer is a problem that names the field, and never a fault of the server.
 
 mod any_json;
+mod dots;
 mod one_line;
 mod paths;
 mod settings;

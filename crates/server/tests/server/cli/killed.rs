@@ -7,7 +7,7 @@ use std::sync::{
 
 use serde_json::{Value, json};
 
-use super::sandbox::{Sandbox, Served};
+use super::sandbox::Sandbox;
 
 const ROUNDS: u64 = 20;
 const SENDERS: u64 = 4;
@@ -121,97 +121,4 @@ fn nothing_acknowledged_is_missing_after_kill_9_on_sqlite() {
 #[ignore = "needs PostgreSQL: ./check starts one"]
 fn nothing_acknowledged_is_missing_after_kill_9_on_postgres() {
     nothing_acknowledged_is_missing(&Sandbox::postgres());
-}
-
-/// What is known of an organization over HTTP, by the host app's ids.
-async fn known(url: &str, key: &str) -> Vec<Value> {
-    let http = reqwest::Client::new();
-    let get = async |path: String| -> Value {
-        let answer = http.get(format!("{url}{path}")).bearer_auth(key).send().await.unwrap();
-        answer.json().await.unwrap()
-    };
-    let clients = get("/api/v1/clients?limit=500".to_owned()).await;
-    let mut known = vec![clients.clone()];
-    for client in clients["clients"].as_array().unwrap() {
-        let id = client["client_id"].as_str().unwrap();
-        let from = "from=2026-03-01T00:00:00Z&to=2026-06-01T00:00:00Z&limit=500";
-        let mut events = get(format!("/api/v1/clients/{id}/events?{from}")).await;
-        for event in events["events"].as_array_mut().unwrap() {
-            event.as_object_mut().unwrap().remove("received_at");
-        }
-        known.push(events);
-    }
-    known
-}
-
-/// Sends a message until it is acknowledged. With `kill`, the server is killed while it is on its way
-/// the first time, and started again.
-fn deliver(sandbox: &Sandbox, served: Served, key: &str, message: &Value, kill: bool) -> Served {
-    let runtime = tokio::runtime::Runtime::new().unwrap();
-    let send = |url: String| {
-        let body = json!({"batch": [message]}).to_string();
-        let request = reqwest::Client::new().post(format!("{url}/v1/batch")).bearer_auth(key);
-        async move { request.body(body).send().await.map(|answer| answer.status().as_u16()) }
-    };
-    let mut served = served;
-    if kill {
-        let on_its_way = runtime.spawn(send(served.url.clone()));
-        served.stop("KILL");
-        // Acknowledged or not: a sender that heard nothing sends it again.
-        let _ = runtime.block_on(on_its_way);
-        served = sandbox.serve("serve --listen 127.0.0.1:0");
-    }
-    assert_eq!(runtime.block_on(send(served.url.clone())).unwrap(), 200, "{message}");
-    served
-}
-
-fn any_order_and_any_kill_says_the_same(sandbox: &Sandbox) {
-    let keys = |slug: &str, clients_are: &str, served: &Served| {
-        let created = sandbox.done(&format!("org create {slug} --json")).json();
-        let key = created["secret_key"].as_str().unwrap().to_owned();
-        let request = reqwest::Client::new()
-            .patch(format!("{}/api/v1/organization", served.url))
-            .bearer_auth(&key)
-            .json(&json!({"clients_are": clients_are}));
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        assert_eq!(runtime.block_on(request.send()).unwrap().status(), 200);
-        key
-    };
-    for clients_are in ["users", "groups"] {
-        let mut random = fastrand::Rng::with_seed(41);
-        let mut messages = Vec::new();
-        while messages.len() < 14 {
-            messages = crate::any_order::stream(&mut random);
-            // How far a clock is off follows from when a message arrives.
-            messages.retain(|message| message.get("sentAt").is_none());
-        }
-        let mut served = sandbox.serve("serve --listen 127.0.0.1:0");
-        let calm = keys(&format!("calm-{clients_are}"), clients_are, &served);
-        let rough = keys(&format!("rough-{clients_are}"), clients_are, &served);
-        for message in &messages {
-            served = deliver(sandbox, served, &calm, message, false);
-        }
-        random.shuffle(&mut messages);
-        for message in &messages {
-            served = deliver(sandbox, served, &rough, message, true);
-        }
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let expected = runtime.block_on(known(&served.url, &calm));
-        let found = runtime.block_on(known(&served.url, &rough));
-        assert!(expected.len() > 2, "too little was said: {expected:?}");
-        assert_eq!(expected, found, "{clients_are}: {messages:#?}");
-        served.stop("TERM");
-        sandbox.done(&format!("verify --org rough-{clients_are}"));
-    }
-}
-
-#[test]
-fn any_order_of_messages_with_kill_9_between_them_says_the_same_on_sqlite() {
-    any_order_and_any_kill_says_the_same(&Sandbox::sqlite());
-}
-
-#[test]
-#[ignore = "needs PostgreSQL: ./check starts one"]
-fn any_order_of_messages_with_kill_9_between_them_says_the_same_on_postgres() {
-    any_order_and_any_kill_says_the_same(&Sandbox::postgres());
 }

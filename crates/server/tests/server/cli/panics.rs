@@ -3,8 +3,13 @@
 use std::{fs::File, process::Stdio};
 
 use serde_json::json;
+use tokio::time::timeout;
 
 use super::sandbox::{Sandbox, Served};
+use crate::web::{
+    browser::{Browser, PASSWORD},
+    live::{PATIENCE, Stream},
+};
 
 fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
@@ -66,6 +71,61 @@ fn a_loop_that_panics_is_named_until_it_runs_again_and_the_others_go_on() {
         assert!(ended.err.contains(&format!("a panic injected at {name}")), "{ended:?}");
         assert!(ended.err.contains("supervise.rs"), "the place of the panic: {ended:?}");
     }
+}
+
+#[test]
+fn live_updates_that_panic_are_named_until_they_tell_what_was_missed_and_the_others_go_on() {
+    let sandbox = Sandbox::sqlite();
+    let keys = sandbox.done("org create acme --json").json();
+    let text = |field: &str| keys[field].as_str().unwrap().to_owned();
+    let (key, link) = (text("write_key"), text("setup_link"));
+    let (_, link) = link.split_once(":8080").unwrap();
+    let mut command = sandbox.command(["serve", "--listen", "127.0.0.1:0"]);
+    // Twice: it is not running for three seconds.
+    command.env("MAINSTAY_TEST_PANICS", "live updates=2");
+    let served = Sandbox::serving(command);
+    run(async {
+        let owner = Browser::at(&served.url);
+        let form = [("name", "Ada"), ("email", "ada@example.com"), ("password", PASSWORD)];
+        owner.post(link, &form).await.leads_to();
+        // Nobody listens, so that it does not have to run.
+        assert_eq!(get(&served, "/readyz").await.0, 200);
+        let mut stream = Stream::of(owner.request("GET", "/live/stream")).await;
+        let (status, text) = timeout(PATIENCE, async {
+            loop {
+                let answer = get(&served, "/readyz").await;
+                if answer.0 != 200 {
+                    return answer;
+                }
+            }
+        })
+        .await
+        .expect("it panics");
+        assert_eq!(status, 503);
+        assert!(text.contains("not running: live updates;"), "{text}");
+        assert_eq!(get(&served, "/healthz").await.0, 200);
+        // What does not go through it is told meanwhile.
+        assert_eq!(
+            send(&served, &key, json!({"client_id": "ada", "event": "login"})).await,
+            Some(200)
+        );
+        assert_eq!(stream.next("event").await["clients"], json!(["ada"]));
+        assert_ne!(get(&served, "/readyz").await.0, 200);
+        assert_eq!(stream.next("standings").await["clients"], json!(["ada"]));
+        assert_eq!(get(&served, "/readyz").await.0, 200);
+        // And of whoever listens next.
+        drop(stream);
+        let mut stream = Stream::of(owner.request("GET", "/live/stream")).await;
+        assert_eq!(
+            send(&served, &key, json!({"client_id": "zoe", "event": "login"})).await,
+            Some(200)
+        );
+        let told = stream.next("standings").await;
+        assert!(told["clients"].as_array().unwrap().contains(&json!("zoe")), "{told}");
+    });
+    let ended = served.stop("TERM");
+    assert_eq!(ended.code, 0, "{ended:?}");
+    assert_eq!(ended.err.matches("a panic injected at live updates").count(), 4, "{ended:?}");
 }
 
 #[test]

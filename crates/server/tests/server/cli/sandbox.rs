@@ -126,12 +126,19 @@ impl Sandbox {
         match &self.postgres {
             Some(_) => raw_postgres(&self.postgres_url(), sql),
             None => block_on(async {
-                let url = format!("sqlite:{}", self.path("mainstay.db").display());
-                let mut connection = SqliteConnection::connect(&url).await.unwrap();
+                let mut connection = SqliteConnection::connect(&self.database_url()).await.unwrap();
                 let sql = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
                 assert!(connection.execute(sql).await.unwrap().rows_affected() > 0);
                 connection.close().await.unwrap();
             }),
+        }
+    }
+
+    /// The URL of this one's own database.
+    pub(crate) fn database_url(&self) -> String {
+        match &self.postgres {
+            Some(_) => self.postgres_url(),
+            None => format!("sqlite:{}", self.path("mainstay.db").display()),
         }
     }
 

@@ -1,5 +1,8 @@
 //! What those who run it rely on.
 
+use std::fs;
+
+use mainstay_store::Scope;
 use serde_json::json;
 
 use crate::support::World;
@@ -19,6 +22,29 @@ on_both_databases!(it_says_whether_it_lives_and_whether_it_can_work, async |worl
     let problem = answer.problem(answer.status.as_u16());
     assert!(!problem["detail"].as_str().unwrap().contains("sqlx"), "{problem}");
 });
+
+#[tokio::test]
+async fn all_who_ask_at_once_whether_it_can_work_are_answered_by_few_checks() {
+    let world = World::sqlite().await;
+    let readyz = || world.request("GET", "/readyz").send();
+    assert_eq!(readyz().await.unwrap().status(), 200);
+    // The first check waits for its turn to write.
+    let holding = world.store.begin(Scope::Service(world.acme.id)).await.unwrap();
+    let asking: Vec<_> = (0..50).map(|_| tokio::spawn(readyz())).collect();
+    for _ in 0..50 {
+        // Meanwhile the others come.
+        world.send(world.request("GET", "/healthz")).await.json(200);
+    }
+    let log = format!("{}-wal", world.store.file().unwrap().display());
+    let before = fs::metadata(&log).unwrap().len();
+    holding.rollback().await.unwrap();
+    for asked in asking {
+        assert_eq!(asked.await.unwrap().unwrap().status(), 200);
+    }
+    let pages = (fs::metadata(&log).unwrap().len() - before) / 4096;
+    assert!((1..=5).contains(&pages), "{pages} pages were written");
+    world.close().await;
+}
 
 #[tokio::test]
 async fn every_answer_is_only_data() {

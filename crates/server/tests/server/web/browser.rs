@@ -83,7 +83,12 @@ impl Browser {
     }
 
     pub(crate) fn at(url: &str) -> Self {
-        let http = reqwest::Client::builder().redirect(Policy::none()).build().unwrap();
+        Self::resolving(url, reqwest::Client::builder())
+    }
+
+    /// One that finds hosts as `http` says.
+    pub(crate) fn resolving(url: &str, http: reqwest::ClientBuilder) -> Self {
+        let http = http.redirect(Policy::none()).build().unwrap();
         Self { http, url: url.to_owned(), cookies: Mutex::default() }
     }
 
@@ -130,8 +135,7 @@ impl Browser {
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
     ) -> Answer {
-        let method = Method::from_bytes(method.as_bytes()).unwrap();
-        let mut request = self.http.request(method, format!("{}{path}", self.url));
+        let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
@@ -139,10 +143,6 @@ impl Browser {
             let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(form).finish();
             request =
                 request.header("content-type", "application/x-www-form-urlencoded").body(body);
-        }
-        let kept = self.kept();
-        if !kept.is_empty() {
-            request = request.header("cookie", kept);
         }
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
@@ -153,6 +153,14 @@ impl Browser {
             text = with_each_tag_on_one_line(&text);
         }
         Answer { status, headers, text }
+    }
+
+    /// A request with its cookies that is yet to be sent.
+    pub(crate) fn request(&self, method: &str, path: &str) -> reqwest::RequestBuilder {
+        let method = Method::from_bytes(method.as_bytes()).unwrap();
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let kept = self.kept();
+        if kept.is_empty() { request } else { request.header("cookie", kept) }
     }
 
     /// All cookies, as they are sent.

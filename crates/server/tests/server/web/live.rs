@@ -10,10 +10,10 @@ use super::browser::Browser;
 use crate::support::World;
 
 /// Longer than a test ever waits for news, unless none come.
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 /// An open stream, read event by event.
-pub(super) struct Stream {
+pub(crate) struct Stream {
     response: reqwest::Response,
     read: String,
 }
@@ -24,8 +24,11 @@ impl Stream {
     }
 
     async fn open_at(world: &World, browser: &Browser, path: &str) -> Self {
-        let request = world.request("GET", path).header("cookie", browser.kept());
-        let response = request.send().await.unwrap();
+        Self::of(world.request("GET", path).header("cookie", browser.kept())).await
+    }
+
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Self {
+        let response = timeout(PATIENCE, request.send()).await.expect("no answer came").unwrap();
         assert_eq!(response.status(), 200);
         assert_eq!(response.headers()["content-type"], "text/event-stream");
         let mut stream = Self { response, read: String::new() };
@@ -47,12 +50,12 @@ impl Stream {
     }
 
     /// Waits until it ends.
-    async fn ends(&mut self) {
+    pub(super) async fn ends(&mut self) {
         while self.block().await.is_some() {}
     }
 
     /// The data of the next event of a name.
-    pub(super) async fn next(&mut self, name: &str) -> Value {
+    pub(crate) async fn next(&mut self, name: &str) -> Value {
         loop {
             let block = self.block().await.expect("the stream ended");
             if block.starts_with(&format!("event: {name}\n")) {

@@ -49,27 +49,35 @@ pub struct Store {
     pub(crate) keyring: Arc<Keyring>,
 }
 
-/// What PostgreSQL lets a transaction take before it ends it: a process that stopped, or a statement that
-/// nobody waits for any more, must not keep others waiting. Whole seconds, at least one.
+/// What a transaction may take before it is ended: a process that stopped, or a statement that nobody waits
+/// for any more, must not keep others waiting. Whole seconds, at least one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timeouts {
-    /// A transaction that writes may do nothing for so long.
+    /// On PostgreSQL, a transaction that writes may do nothing for so long.
     pub idle_writing_seconds: u32,
-    /// One that only reads.
+    /// On PostgreSQL, one that only reads.
     pub idle_reading_seconds: u32,
-    /// One statement.
+    /// One statement on PostgreSQL.
     pub statement_seconds: u32,
+    /// Storing a group of events on either database, its wait for whoever holds that included. Whoever
+    /// stores them sees to it.
+    pub storing_seconds: u32,
 }
 
 impl Default for Timeouts {
     fn default() -> Self {
-        Self { idle_writing_seconds: 30, idle_reading_seconds: 300, statement_seconds: 300 }
+        Self {
+            idle_writing_seconds: 30,
+            idle_reading_seconds: 300,
+            statement_seconds: 300,
+            storing_seconds: 30,
+        }
     }
 }
 
 impl Timeouts {
     fn postgres_settings(self, writes: bool) -> String {
-        let Self { idle_writing_seconds, idle_reading_seconds, statement_seconds } = self;
+        let Self { idle_writing_seconds, idle_reading_seconds, statement_seconds, .. } = self;
         let idle = if writes { idle_writing_seconds } else { idle_reading_seconds };
         let lock = if writes { LOCK_TIMEOUT } else { "0" };
         format!(
@@ -222,6 +230,11 @@ impl Store {
         Self { timeouts, ..self.clone() }
     }
 
+    /// The time limits of its transactions.
+    pub const fn timeouts(&self) -> Timeouts {
+        self.timeouts
+    }
+
     /// Starts a writing transaction.
     ///
     /// # Errors
@@ -306,13 +319,22 @@ impl Store {
         matches!(self.pools, Pools::Postgres { .. })
     }
 
-    /// Checks that the database can be written, without writing anything: takes what a writer needs and
-    /// gives it back.
+    /// Checks that the database can be written, without changing anything in it.
     ///
     /// # Errors
     /// When it cannot be written.
     pub async fn check_writable(&self) -> Result<()> {
-        self.begin(Scope::System).await?.rollback().await
+        let mut tx = self.begin(Scope::System).await?;
+        let Connection::Sqlite(connection) = &mut tx.connection else {
+            return tx.rollback().await;
+        };
+        // Whether the disk has room shows only where something is written: a number that nobody uses, as it
+        // is.
+        let number: i64 =
+            sqlx::query_scalar("PRAGMA user_version").fetch_one(&mut **connection).await?;
+        let same = sqlx::AssertSqlSafe(format!("PRAGMA user_version = {number}"));
+        sqlx::raw_sql(same).execute(&mut **connection).await?;
+        tx.commit().await
     }
 
     /// Closes every connection; SQLite folds its write-ahead log into the file.
