@@ -8,6 +8,7 @@ use std::{
     time::Duration,
 };
 
+use mainstay::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -27,12 +28,12 @@ fn serve_on_a_small_disk(sandbox: &Sandbox) -> (Served, PathBuf) {
     let disk = sandbox.path("disk");
     fs::create_dir(&disk).unwrap();
     let database = format!("sqlite:{}", disk.join("mainstay.db").display());
-    let server = sandbox.command(["serve", "--listen", "127.0.0.1:0", "--database", &database]);
+    let plain = sandbox.command(["serve", "--listen", "127.0.0.1:0", "--database", &database]);
     let mut command = Command::new("unshare");
     command.args(["--map-root-user", "--mount", "sh", "-c", ON_A_SMALL_DISK, "sh"]);
-    command.arg(server.get_program()).args(server.get_args());
-    command.current_dir(server.get_current_dir().unwrap());
-    for (name, value) in server.get_envs() {
+    command.arg(plain.get_program()).args(plain.get_args());
+    command.current_dir(plain.get_current_dir().unwrap());
+    for (name, value) in plain.get_envs() {
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
@@ -72,7 +73,7 @@ impl Sender {
         self.sent += 1;
         let event = json!({
             "client_id": format!("client-{}", self.sent % 10), "event": "login",
-            "message_id": self.sent.to_string(), "timestamp": jiff::Timestamp::now(),
+            "message_id": self.sent.to_string(), "timestamp": SystemClock.now(),
             "data": {"text": "x".repeat(2_000)},
         });
         let request = self.http.post(format!("{}/api/v1/events", self.url));
@@ -86,7 +87,8 @@ impl Sender {
                 self.acknowledged.push(event);
             }
             _ => {
-                assert_eq!((status, &answer.headers()["retry-after"]), (503, &"1".parse().unwrap()))
+                assert_eq!(status, 503);
+                assert_eq!(answer.headers()["retry-after"], "1");
             }
         }
         status

@@ -4,7 +4,7 @@
 use std::{collections::BTreeMap, ops::Range, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp, Unit};
-use mainstay::{Mainstay, ManualClock};
+use mainstay::{Clock as _, Mainstay, ManualClock, SystemClock};
 use mainstay_core::id::OrganizationId;
 use mainstay_store::Store;
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ impl Message {
         let (timestamp, sent_at) = match self.clock {
             SenderClock::Silent => (self.at, None),
             SenderClock::Off(off) => {
-                (self.at + seconds(off), Some(Timestamp::now() + seconds(off)))
+                (self.at + seconds(off), Some(SystemClock.now() + seconds(off)))
             }
             SenderClock::SentBefore => (self.at, Some(self.at - seconds(3_600))),
         };
@@ -210,7 +210,7 @@ fn seeds() -> Range<u64> {
 }
 
 fn any_order_and_any_kill_says_the_same(sandbox: Sandbox) {
-    let now = Timestamp::now();
+    let now = SystemClock.now();
     let mut sender = Sender::new(sandbox);
     let mut stories = Vec::new();
     for seed in seeds() {
