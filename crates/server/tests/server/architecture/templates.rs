@@ -95,8 +95,8 @@ fn parts(template: &str) -> Vec<Part<'_>> {
             (Kind::Note, end_of_tag(template, at))
         } else if rest.starts_with("</") {
             (Kind::End, end_of_tag(template, at))
-        } else if rest.starts_with('<') {
-            let (name, to) = (first_word(&rest[1..]), end_of_tag(template, at));
+        } else if let Some(tag) = rest.strip_prefix('<') {
+            let (name, to) = (first_word(tag), end_of_tag(template, at));
             if VOID.contains(&name) || template[..to].ends_with("/>") {
                 (Kind::Single(name), to)
             } else if AS_IT_IS.contains(&name) {
