@@ -6,7 +6,7 @@ use libfuzzer_sys::fuzz_target;
 use mainstay_core::engagement::{
     MAX_CLIENT_ID_CHARS, MAX_MESSAGE_ID_CHARS, MAX_NAME_CHARS,
     cloud_event::CloudEvent,
-    segment::{ClientsAre, Reading, Said, SegmentMessage},
+    segment::{ClientIdentity, Reading, Said, SegmentMessage},
 };
 
 const RECEIVED: Timestamp = Timestamp::constant(1_779_278_400, 0);
@@ -21,7 +21,7 @@ fn keeps_limits(said: &Said) {
 }
 
 fuzz_target!(|text: &str| {
-    for clients_are in ClientsAre::ALL {
+    for clients_are in ClientIdentity::ALL {
         let reading = Reading {
             clients_are,
             received_at: RECEIVED,

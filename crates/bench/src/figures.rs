@@ -3,7 +3,7 @@
 use std::{fmt, time::Duration};
 
 /// Writes a line of the report.
-pub(crate) fn say(line: impl fmt::Display) {
+pub(crate) fn print_line(line: impl fmt::Display) {
     #[expect(clippy::print_stdout, reason = "a benchmark is its report")]
     {
         println!("{line}");

@@ -8,7 +8,9 @@ use mainstay_core::{
     id::OrganizationId,
     time::local_day,
 };
-use mainstay_store::{NewOrganization, RollUp, Scope, Seen, StorableEvent, Store, new_id};
+use mainstay_store::{
+    ClientSighting, NewOrganization, RollUp, Scope, StorableEvent, Store, new_id,
+};
 
 use crate::Result;
 
@@ -116,8 +118,8 @@ pub(crate) async fn create_clients(
     let first_at = Events::new(shape, now).at;
     let names: Vec<String> = (0..shape.clients).map(|number| format!("client-{number}")).collect();
     for names in names.chunks(10_000) {
-        let seen: Vec<Seen<'_>> =
-            names.iter().map(|name| Seen { external_id: name, first_at }).collect();
+        let seen: Vec<ClientSighting<'_>> =
+            names.iter().map(|name| ClientSighting { external_id: name, first_at }).collect();
         let mut tx = store.begin(Scope::Service(organization)).await?;
         tx.resolve_clients(&seen, now).await?;
         tx.commit().await?;
@@ -133,9 +135,9 @@ pub(crate) async fn store_batch(
     now: Timestamp,
 ) -> Result<()> {
     let mut tx = store.begin(Scope::Service(organization)).await?;
-    let seen: Vec<Seen<'_>> = events
+    let seen: Vec<ClientSighting<'_>> = events
         .iter()
-        .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
+        .map(|event| ClientSighting { external_id: &event.client_id, first_at: event.occurred_at })
         .collect();
     let resolved = tx.resolve_clients(&seen, now).await?;
     let storable: Vec<StorableEvent<'_>> = events
@@ -147,7 +149,7 @@ pub(crate) async fn store_batch(
             event,
         })
         .collect();
-    tx.store_events(&storable, RollUp::AtOnce).await?;
+    tx.store_events(&storable, RollUp::Immediately).await?;
     tx.commit().await?;
     Ok(())
 }

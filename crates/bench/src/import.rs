@@ -11,7 +11,7 @@ use mainstay_store::Store;
 
 use crate::{
     Result,
-    figures::{Stopwatch, median, rate, say, thousands},
+    figures::{Stopwatch, median, print_line, rate, thousands},
 };
 
 /// Imports the file into a new SQLite database, several times; the ceiling is reading it alone.
@@ -47,12 +47,12 @@ pub(crate) async fn run(file: &Path, runs: usize) -> Result<()> {
         }
     }
     let (import, read) = (median(imports), median(reads));
-    say(format_args!(
+    print_line(format_args!(
         "import into SQLite: {rows} rows, median of {runs}: {:.2} s, {}",
         import.as_secs_f64(),
         thousands(rate(rows, import))
     ));
-    say(format_args!(
+    print_line(format_args!(
         "ceiling, only reading the file: {:.2} s; storing takes the other {:.2} s",
         read.as_secs_f64(),
         import.saturating_sub(read).as_secs_f64()

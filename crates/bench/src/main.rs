@@ -19,7 +19,7 @@ use clap::{Parser, Subcommand};
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
-/// What every benchmark may end with.
+/// Result of every benchmark.
 pub(crate) type Result<T> = std::result::Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 #[derive(Parser)]
@@ -35,7 +35,7 @@ enum Benchmark {
     Import {
         /// CSV or NDJSON, plain or gzip.
         file: PathBuf,
-        /// How often.
+        /// Number of occurrences.
         #[arg(long, default_value_t = 5)]
         runs: usize,
     },
@@ -77,7 +77,7 @@ enum Benchmark {
         /// An empty database; a new SQLite file when absent.
         #[arg(long)]
         database: Option<String>,
-        /// How often.
+        /// Number of occurrences.
         #[arg(long, default_value_t = 50)]
         rounds: u64,
     },
@@ -112,7 +112,7 @@ enum Benchmark {
     ScoreFilled {
         /// Its URL.
         database: String,
-        /// How often.
+        /// Number of occurrences.
         runs: usize,
     },
 }

@@ -21,7 +21,7 @@ use tokio::net::TcpListener;
 
 use crate::{
     Result,
-    figures::{Stopwatch, median, say},
+    figures::{Stopwatch, median, print_line},
     generate::{Shape, create_clients, organization},
 };
 
@@ -62,18 +62,18 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
     store.migrate().await?;
     let now = SystemClock.now();
     let mainstay = Mainstay::new(store.clone(), Arc::new(SystemClock));
-    let ours = organization(&store, now).await?;
+    let organization_id = organization(&store, now).await?;
     let shape = Shape { clients, events: 1, days: 30 };
-    create_clients(&store, ours, &shape, now).await?;
+    create_clients(&store, organization_id, &shape, now).await?;
     let watch = Stopwatch::start();
-    fill(&store, ours, now).await?;
-    say(format_args!(
+    fill(&store, organization_id, now).await?;
+    print_line(format_args!(
         "filled: {clients} clients with {WEEKS} weekly scores in {:.0} s",
         watch.elapsed().as_secs_f64()
     ));
 
-    let member = mainstay.add_member(ours, EMAIL, None, Role::Owner).await?;
-    mainstay.set_password(ours, member.id, PASSWORD).await?;
+    let member = mainstay.add_member(organization_id, EMAIL, None, Role::Owner).await?;
+    mainstay.set_password(organization_id, member.id, PASSWORD).await?;
     let (writer, _) = EventWriter::start(&mainstay, Rates::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
@@ -88,7 +88,7 @@ pub(crate) async fn run(clients: u64, requests: usize) -> Result<()> {
 
     let watch = Stopwatch::start();
     browser.get(ALL).await?;
-    say(format_args!(
+    print_line(format_args!(
         "first request of all, which reads the clients into memory: {:.0} ms",
         watch.elapsed().as_secs_f64() * 1_000.0
     ));
@@ -115,19 +115,19 @@ impl Browser {
             format!("email={}&password={}", EMAIL.replace('@', "%40"), PASSWORD.replace(' ', "+"));
         let request = http.post(format!("{url}/sign-in")).body(form);
         let request = request.header("content-type", "application/x-www-form-urlencoded");
-        let answer = request.send().await?;
-        let cookie = answer.headers().get("set-cookie").ok_or("signing in gave no cookie")?;
+        let response = request.send().await?;
+        let cookie = response.headers().get("set-cookie").ok_or("signing in gave no cookie")?;
         let cookie = cookie.to_str()?.split(';').next().unwrap_or_default().to_owned();
         Ok(Self { http, url: url.to_owned(), cookie })
     }
 
     async fn get(&self, path: &str) -> Result<String> {
         let request = self.http.get(format!("{}{path}", self.url)).header("cookie", &self.cookie);
-        let answer = request.send().await?;
-        if answer.status() != 200 {
-            return Err(format!("{path} answered {}", answer.status()).into());
+        let response = request.send().await?;
+        if response.status() != 200 {
+            return Err(format!("{path} answered {}", response.status()).into());
         }
-        Ok(answer.text().await?)
+        Ok(response.text().await?)
     }
 
     async fn measure(&self, name: &str, path: &str, requests: usize) -> Result<()> {
@@ -140,7 +140,7 @@ impl Browser {
         times.sort_unstable();
         let late = times[(times.len() * 99 / 100).min(times.len() - 1)];
         let millis = |time: Duration| time.as_secs_f64() * 1_000.0;
-        say(format_args!(
+        print_line(format_args!(
             "{name}: p50 {:.1} ms, p99 {:.1} ms",
             millis(median(times)),
             millis(late)
@@ -162,14 +162,14 @@ impl Browser {
 }
 
 /// Gives every client a score a week, and some an open alert.
-async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()> {
+async fn fill(store: &Store, organization_id: OrganizationId, now: Timestamp) -> Result<()> {
     let model = ScoreModel::standard();
-    let scope = Scope::Service(ours);
+    let scope = Scope::Service(organization_id);
     let mut random = fastrand::Rng::with_seed(1);
     let clients: Vec<ClientId> = store
         .read(scope)
         .await?
-        .standings(ClientRange::ALL, i64::MAX)
+        .list_standings(ClientRange::ALL, i64::MAX)
         .await?
         .into_iter()
         .map(|standing| standing.client)
@@ -190,7 +190,7 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
                         overall: *before,
                     };
                     *before = overall;
-                    (*client, made_up(as_of, overall, previous, &model, &mut random))
+                    (*client, sample_score(as_of, overall, previous, &model, &mut random))
                 })
                 .collect();
             let mut tx = store.begin(scope).await?;
@@ -217,7 +217,7 @@ async fn fill(store: &Store, ours: OrganizationId, now: Timestamp) -> Result<()>
     Ok(())
 }
 
-fn made_up(
+fn sample_score(
     as_of: Timestamp,
     overall: i64,
     previous: Previous,

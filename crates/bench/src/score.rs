@@ -7,7 +7,7 @@ use mainstay_store::{Scope, Store};
 
 use crate::{
     Result, ceiling,
-    figures::{Stopwatch, median, peak_memory_mib, rate, say, thousands},
+    figures::{Stopwatch, median, peak_memory_mib, print_line, rate, thousands},
     generate::{Events, Shape, organization, store_batch},
 };
 
@@ -42,7 +42,7 @@ pub(crate) async fn run(
             let rows = Shape { events: shape.clients, ..shape.clone() };
             let events = Events::new(&rows, SystemClock.now());
             let bare = ceiling::sqlite(&folder.path().join("ceiling.db"), events, BATCH).await?;
-            say(format_args!(
+            print_line(format_args!(
                 "ceiling, {} rows of a bare table stored and nothing computed: {:.2} s",
                 shape.clients,
                 bare.as_secs_f64()
@@ -50,7 +50,7 @@ pub(crate) async fn run(
         }
     }
     if let [short, long] = medians[..] {
-        say(format_args!(
+        print_line(format_args!(
             "a history {longer} times longer takes {:.2} times as long",
             long.as_secs_f64() / short.as_secs_f64()
         ));
@@ -72,7 +72,7 @@ async fn fill(url: &str, shape: &Shape) -> Result<()> {
         }
         store_batch(&store, organization, batch, now).await?;
     }
-    say(format_args!(
+    print_line(format_args!(
         "filled: {} events of {} clients over {} days in {:.0} s ({})",
         shape.events,
         shape.clients,
@@ -95,14 +95,14 @@ fn score_in_own_process(url: &str, runs: usize) -> Result<Duration> {
     }
     let report = String::from_utf8(output.stdout)?;
     let (report, micros) = report.trim_end().rsplit_once('\n').ok_or("no figures came back")?;
-    say(report);
+    print_line(report);
     Ok(Duration::from_micros(micros.parse()?))
 }
 
 /// Scores a filled database and says how long that took and how much memory.
 pub(crate) async fn run_filled(url: &str, runs: usize) -> Result<()> {
     let store = Store::open(url).await?;
-    let found = store.read(Scope::System).await?.organizations().await?;
+    let found = store.read(Scope::System).await?.list_organizations().await?;
     let organization = found.first().ok_or("the database has no organization")?.id;
     let mainstay = Mainstay::new(store, Arc::new(SystemClock));
     let mut times = Vec::new();
@@ -114,7 +114,7 @@ pub(crate) async fn run_filled(url: &str, runs: usize) -> Result<()> {
         let scores = ScoreRun { as_of, client: None, dry_run: false };
         clients = mainstay.score_organization(organization, &scores, drop).await?;
         if run == 0 {
-            say(format_args!(
+            print_line(format_args!(
                 "  first run, with folding the history: {:.2} s",
                 watch.elapsed().as_secs_f64()
             ));
@@ -124,11 +124,11 @@ pub(crate) async fn run_filled(url: &str, runs: usize) -> Result<()> {
     }
     let time = median(times);
     let memory = peak_memory_mib().map_or(String::new(), |mib| format!(", peak memory {mib} MiB"));
-    say(format_args!(
+    print_line(format_args!(
         "  {clients} clients scored and stored, median of {runs}: {:.2} s, {}{memory}",
         time.as_secs_f64(),
         thousands(rate(clients, time))
     ));
-    say(time.as_micros());
+    print_line(time.as_micros());
     Ok(())
 }

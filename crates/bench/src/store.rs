@@ -6,7 +6,7 @@ use mainstay_store::Store;
 
 use crate::{
     Result, ceiling,
-    figures::{Stopwatch, rate, say, thousands},
+    figures::{Stopwatch, print_line, rate, thousands},
     generate::{Events, Shape, create_clients, organization, store_batch},
 };
 
@@ -23,7 +23,7 @@ pub(crate) async fn run(database: Option<String>, shape: &Shape, batch: usize) -
     let what = if store.is_postgres() { "PostgreSQL" } else { "SQLite (WAL, synchronous=FULL)" };
     store.close().await;
     let stored = rate(shape.events, time);
-    say(format_args!(
+    print_line(format_args!(
         "{what}: {} events of {} clients, {batch} a transaction: {:.1} s, {}",
         shape.events,
         shape.clients,
@@ -35,14 +35,16 @@ pub(crate) async fn run(database: Option<String>, shape: &Shape, batch: usize) -
         Some(url) if url.starts_with("postgres") => {
             let (time, durable) = ceiling::postgres(url, events, batch).await?;
             if !durable {
-                say("fsync is off on this PostgreSQL: these figures are not of durable storage");
+                print_line(
+                    "fsync is off on this PostgreSQL: these figures are not of durable storage",
+                );
             }
             time
         }
         _ => ceiling::sqlite(&folder.path().join("ceiling.db"), events, batch).await?,
     };
     let bare = rate(shape.events, bare);
-    say(format_args!(
+    print_line(format_args!(
         "ceiling, one bare table: {}; Mainstay reaches {:.0} % of it",
         thousands(bare),
         stored / bare * 100.0
@@ -74,7 +76,7 @@ async fn fill(
         store_batch(store, organization, made, now).await?;
         time += watch.elapsed();
         if done - last.0 >= report_every {
-            say(format_args!(
+            print_line(format_args!(
                 "  {done}: {}",
                 thousands(rate(done - last.0, time.saturating_sub(last.1)))
             ));

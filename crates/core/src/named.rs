@@ -4,7 +4,7 @@
 pub struct UnknownName {
     /// What was expected, for example "alert type".
     pub what: &'static str,
-    /// What was found.
+    /// The unknown text.
     pub text: String,
     /// Every name that would do, separated by commas.
     pub allowed: String,

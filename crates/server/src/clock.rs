@@ -1,4 +1,4 @@
-//! The clock as a value, so that a test can move it.
+//! The clock, as an abstraction that tests can control.
 
 use std::{
     sync::{LazyLock, Mutex, MutexGuard, PoisonError},
@@ -7,13 +7,13 @@ use std::{
 
 use jiff::{Timestamp, ToSpan};
 
-/// Tells the time.
+/// A source of time.
 pub trait Clock: Send + Sync + 'static {
-    /// The instant it is.
+    /// The current time.
     fn now(&self) -> Timestamp;
 
-    /// How long the process has been counting: it never goes back, and does not move when somebody sets the
-    /// clock. For whatever measures how long something takes.
+    /// Monotonic time since the process started, for measuring durations: setting the clock does
+    /// not affect it.
     fn monotonic(&self) -> Duration;
 }
 
@@ -21,8 +21,8 @@ pub trait Clock: Send + Sync + 'static {
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
 
-/// When the process began to count.
-static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+/// The start of monotonic time.
+static START: LazyLock<Instant> = LazyLock::new(Instant::now);
 
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
@@ -34,45 +34,45 @@ impl Clock for SystemClock {
     }
 
     fn monotonic(&self) -> Duration {
-        BEGAN.elapsed()
+        START.elapsed()
     }
 }
 
-/// A clock that stands until it is moved.
+/// A clock that only moves when told to.
 #[derive(Debug)]
-pub struct ManualClock(Mutex<Standing>);
+pub struct ManualClock(Mutex<ManualTime>);
 
 #[derive(Clone, Copy, Debug)]
-struct Standing {
+struct ManualTime {
     now: Timestamp,
     monotonic: Duration,
 }
 
 impl ManualClock {
-    /// A clock that stands at an instant.
+    /// A clock at an instant.
     pub const fn new(at: Timestamp) -> Self {
-        Self(Mutex::new(Standing { now: at, monotonic: Duration::ZERO }))
+        Self(Mutex::new(ManualTime { now: at, monotonic: Duration::ZERO }))
     }
 
-    /// Moves it to an instant: so much time passes. Back, none does.
+    /// Moves it to an instant: monotonic time advances, unless it moves back.
     pub fn set(&self, at: Timestamp) {
         let mut standing = self.lock();
         let passed = Duration::try_from(at.duration_since(standing.now)).unwrap_or_default();
-        *standing = Standing { now: at, monotonic: standing.monotonic + passed };
+        *standing = ManualTime { now: at, monotonic: standing.monotonic + passed };
     }
 
-    /// Sets it to an instant, as somebody sets a clock: no time passes.
+    /// Sets it to an instant: monotonic time does not advance.
     pub fn jump(&self, at: Timestamp) {
         self.lock().now = at;
     }
 
-    /// Moves it on by so many hours.
+    /// Advances it by a number of hours.
     pub fn advance_hours(&self, hours: i64) {
         let now = self.lock().now;
         self.set(now.saturating_add(hours.hours()).unwrap_or(now));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Standing> {
+    fn lock(&self) -> MutexGuard<'_, ManualTime> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in a service. It knows no HTTP; [`crate::api`] turns it into problem details.
+//! Errors of services. They do not depend on HTTP; [`crate::api`] turns them into problem details.
 
 use mainstay_core::{
     alert::ActionError, engagement::EventError, playbook::PlaybookError, score::FeedbackError,
@@ -7,32 +7,32 @@ use mainstay_store::StoreError;
 
 use crate::supervise::Panicked;
 
-/// Why a service did not do what it was asked.
+/// An error of a service.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Something that was sent cannot be used.
+    /// An input is invalid.
     #[error("{field}: {reason}")]
     Invalid {
-        /// The field at fault, by its name in the API.
+        /// The field, by its name in the API.
         field: String,
-        /// What is wrong with it, its limit and what to do.
+        /// What is wrong, the limit and the remedy.
         reason: String,
     },
-    /// There is no such thing, or it is somebody else's.
+    /// It does not exist, or belongs to another organization.
     #[error("there is no {what} {id:?}; {remedy}")]
     NotFound {
-        /// What was looked for.
+        /// The kind of resource.
         what: &'static str,
-        /// By which name.
+        /// The requested id.
         id: String,
-        /// Where to find the ones there are.
+        /// Where to find existing ones.
         remedy: &'static str,
     },
-    /// Whoever asks may not, and who may.
+    /// The caller is not allowed; the message names who is.
     #[error("{0}")]
     Forbidden(String),
-    /// It is there already, or no longer in a state for this.
+    /// It already exists, or its state does not allow this.
     #[error("{}{reason}", field.map(|field| format!("{field}: ")).unwrap_or_default())]
     Conflict {
         /// The field that it is about, by its name in the API, if it is about one.
@@ -40,32 +40,32 @@ pub enum Error {
         /// What is in the way, and what to do.
         reason: String,
     },
-    /// More is waiting to be stored than memory should hold.
+    /// The queue of events is full.
     #[error("too many events are waiting to be stored; send this again in {retry_after_seconds} s")]
     Busy {
         /// How long to wait.
         retry_after_seconds: u64,
     },
-    /// More comes in a second or a day than is allowed.
+    /// A rate limit is exceeded.
     #[error(
-        "this {of} sends more than it may; send this again in {retry_after_seconds} s, or ask whoever \
-         runs this server for a higher quota"
+        "this {sender} is over its rate limit; retry in {retry_after_seconds} s, or ask the operator of \
+         this server for a higher quota"
     )]
     TooFast {
-        /// What sends too fast: a key, a client's token, a client or an organization.
-        of: &'static str,
+        /// The sender over the limit: a key, a client's token, a client or an organization.
+        sender: &'static str,
         /// How long to wait.
         retry_after_seconds: u64,
     },
-    /// The database did not take it; nothing of it is stored.
+    /// The database failed; nothing was stored.
     #[error(
-        "the events could not be stored, and none of them is; send them again in {retry_after_seconds} s"
+        "the events could not be stored, and none of them was; send them again in {retry_after_seconds} s"
     )]
     Unavailable {
         /// How long to wait.
         retry_after_seconds: u64,
     },
-    /// A fault in Mainstay itself.
+    /// An internal error.
     #[error(transparent)]
     Panicked(#[from] Panicked),
     /// The database.
@@ -89,12 +89,12 @@ impl Error {
         Self::Conflict { field: Some(field), reason: reason.into() }
     }
 
-    /// There is no such client.
+    /// The error for an unknown client.
     pub fn no_client(external_id: &str) -> Self {
         Self::NotFound {
             what: "client",
             id: external_id.to_owned(),
-            remedy: "a client comes to be with its first event, or by POST /api/v1/clients",
+            remedy: "a client is created by its first event or by POST /api/v1/clients",
         }
     }
 }
@@ -126,5 +126,5 @@ impl From<ActionError> for Error {
     }
 }
 
-/// What every service answers.
+/// The result of services.
 pub type Result<T> = std::result::Result<T, Error>;

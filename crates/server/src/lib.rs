@@ -1,13 +1,14 @@
 //! Mainstay as a library: the services behind the HTTP server, the command line and the jobs.
 //!
-//! [`Mainstay`] holds an open store and a clock; its methods are the services. They are written
-//! beside what they are about, in folders named like the stages of an event's way:
-//! [`engagement`] → [`score`] → [`insight`] → [`alert`] → [`email`] and [`notification`]; [`job`] makes them
-//! happen, and [`playbook`] what else follows.
+//! [`Mainstay`] holds an open store and a clock; its methods are the services. They are organized
+//! in folders named like the stages of an event's processing:
+//! [`engagement`] → [`score`] → [`insight`] → [`alert`] → [`email`] and [`notification`]; [`job`] schedules
+//! them, and [`playbook`] runs follow-up actions.
 
 pub mod access;
 pub mod alert;
 pub mod api;
+mod background_steps;
 pub mod cli;
 pub mod client;
 pub mod clock;
@@ -16,7 +17,6 @@ pub mod demo;
 pub mod email;
 pub mod engagement;
 pub mod error;
-mod fresh;
 pub mod http;
 pub mod insight;
 pub mod job;
@@ -31,9 +31,9 @@ pub mod portfolio;
 mod private_file;
 pub mod score;
 pub mod secrets;
+mod short_cache;
 pub mod site;
 mod spreadsheet;
-mod steps;
 pub mod supervise;
 mod validate;
 pub mod verify;
@@ -48,13 +48,13 @@ use mainstay_store::{Lease, Scope, Store, Tx};
 pub use clock::{Clock, ManualClock, SystemClock};
 pub use error::{Error, Result};
 
-/// Clients that are worked on at a time: bounds memory, whatever the size of the organization.
+/// Clients per chunk: limits memory, whatever the size of the organization.
 pub(crate) const CHUNK: i64 = 5_000;
 
-/// Keys that are kept in mind; about 150 bytes each.
-const MOST_KEYS: usize = 10_000;
-/// Organizations whose event names are kept in mind.
-const MOST_NAMINGS: usize = 1_000;
+/// Maximum number of cached keys, about 150 bytes each.
+const MAX_CACHED_KEYS: usize = 10_000;
+/// Maximum number of organizations with cached settings.
+const MAX_CACHED_SETTINGS: usize = 1_000;
 
 /// The services of one running Mainstay. Cheap to clone.
 #[derive(Clone)]
@@ -65,35 +65,35 @@ pub struct Mainstay {
     hub: Arc<live::Hub>,
     mail_status: Arc<email::MailStatus>,
     lease: Option<Lease>,
-    known: Arc<Known>,
+    caches: Arc<Caches>,
     supervisor: Arc<supervise::Supervisor>,
     scrubbing: Arc<client::Scrubbing>,
 }
 
-/// What every request asks for, kept for a moment.
+/// Short-lived caches and buffers of all requests.
 #[derive(Debug)]
-struct Known {
-    callers: fresh::Fresh<access::KeyHash, Option<access::Principal>>,
-    namings: fresh::Fresh<OrganizationId, Arc<engagement::Naming>>,
-    returned: alert::Returned,
-    keys: engagement::KeysSeen,
-    samples: fresh::Fresh<OrganizationId, bool>,
+struct Caches {
+    callers: short_cache::ShortCache<access::KeyHash, Option<access::Principal>>,
+    ingest_settings_cache: short_cache::ShortCache<OrganizationId, Arc<engagement::IngestSettings>>,
+    returned_clients: alert::ReturnedClients,
+    keys: engagement::KeyActivityBuffer,
+    samples: short_cache::ShortCache<OrganizationId, bool>,
 }
 
-impl Default for Known {
+impl Default for Caches {
     fn default() -> Self {
         Self {
-            callers: fresh::Fresh::new(MOST_KEYS),
-            namings: fresh::Fresh::new(MOST_NAMINGS),
-            returned: alert::Returned::default(),
-            keys: engagement::KeysSeen::default(),
-            samples: fresh::Fresh::new(MOST_NAMINGS),
+            callers: short_cache::ShortCache::new(MAX_CACHED_KEYS),
+            ingest_settings_cache: short_cache::ShortCache::new(MAX_CACHED_SETTINGS),
+            returned_clients: alert::ReturnedClients::default(),
+            keys: engagement::KeyActivityBuffer::default(),
+            samples: short_cache::ShortCache::new(MAX_CACHED_SETTINGS),
         }
     }
 }
 
 impl Mainstay {
-    /// The services on an open store.
+    /// Creates the services on an open store.
     pub fn new(store: Store, clock: Arc<dyn Clock>) -> Self {
         Self {
             store,
@@ -101,95 +101,97 @@ impl Mainstay {
             boards: Arc::default(),
             hub: Arc::default(),
             mail_status: Arc::default(),
-            known: Arc::default(),
+            caches: Arc::default(),
             scrubbing: Arc::default(),
             lease: None,
             supervisor: Arc::default(),
         }
     }
 
-    /// The store below.
+    /// The store.
     pub const fn store(&self) -> &Store {
         &self.store
     }
 
-    /// The same services as the work of a job's run: what they write is refused once somebody else
-    /// has claimed the run.
+    /// The same services within a job's run: their writes fail once another process has claimed the
+    /// run.
     #[must_use]
-    pub fn under(&self, lease: Lease) -> Self {
+    pub fn with_lease(&self, lease: Lease) -> Self {
         Self { lease: Some(lease), ..self.clone() }
     }
 
-    /// Starts a writing transaction; a job's only while its claim of the run counts.
+    /// Starts a write transaction; within a job, only while its lease is valid.
     pub(crate) async fn begin_writing(&self, scope: Scope) -> Result<Tx> {
         let mut tx = self.store.begin(scope).await?;
         if let Some(lease) = self.lease {
-            tx.hold_lease(lease, job::MOST_IDLE_SECONDS).await?;
+            tx.hold_lease(lease, job::MAX_IDLE_SECONDS).await?;
         }
         Ok(tx)
     }
 
-    /// Keys that were presented a moment ago, and whom they speak for.
-    fn callers(&self) -> &fresh::Fresh<access::KeyHash, Option<access::Principal>> {
-        &self.known.callers
+    /// The cache of authenticated keys.
+    fn callers(&self) -> &short_cache::ShortCache<access::KeyHash, Option<access::Principal>> {
+        &self.caches.callers
     }
 
-    /// What organizations' messages mean, looked up a moment ago.
-    fn namings(&self) -> &fresh::Fresh<OrganizationId, Arc<engagement::Naming>> {
-        &self.known.namings
+    /// The cache of organizations' ingest settings.
+    fn ingest_settings_cache(
+        &self,
+    ) -> &short_cache::ShortCache<OrganizationId, Arc<engagement::IngestSettings>> {
+        &self.caches.ingest_settings_cache
     }
 
     fn scrubbing(&self) -> &client::Scrubbing {
         &self.scrubbing
     }
 
-    /// The clients that something came from a moment ago.
-    fn returned(&self) -> &alert::Returned {
-        &self.known.returned
+    /// The clients with recent events.
+    fn returned_clients(&self) -> &alert::ReturnedClients {
+        &self.caches.returned_clients
     }
 
-    /// Whether an organization is sample data, looked up a moment ago.
+    /// Whether an organization contains sample data, cached.
     pub(crate) async fn is_sample(&self, organization: OrganizationId) -> Result<bool> {
         let now = self.now();
-        if let Some(known) = self.known.samples.get(&organization, now) {
-            return Ok(known);
+        if let Some(sample) = self.caches.samples.get(&organization, now) {
+            return Ok(sample);
         }
         let mut tx = self.store.read(Scope::Service(organization)).await?;
-        let sample = tx.organization().await?.sample;
-        self.known.samples.keep(organization, sample, now);
+        let sample = tx.get_organization().await?.sample;
+        self.caches.samples.insert(organization, sample, now);
         Ok(sample)
     }
 
-    /// With which keys events came a moment ago.
-    fn keys_seen(&self) -> &engagement::KeysSeen {
-        &self.known.keys
+    /// The buffer of key activity.
+    fn key_activity(&self) -> &engagement::KeyActivityBuffer {
+        &self.caches.keys
     }
 
     fn boards(&self) -> &portfolio::Boards {
         &self.boards
     }
 
-    /// What tells pages that are open of what happens.
+    /// The hub of live updates.
     pub fn hub(&self) -> &live::Hub {
         &self.hub
     }
 
-    /// What starts background loops and knows which of them run.
+    /// The supervisor of background loops.
     pub const fn supervisor(&self) -> &Arc<supervise::Supervisor> {
         &self.supervisor
     }
 
-    /// Whether mails can leave, and what keeps them.
+    /// The state of email delivery.
     pub fn mail_status(&self) -> &email::MailStatus {
         &self.mail_status
     }
 
-    /// The instant it is, and the time that has passed, whatever the clock was set to.
+    /// The current time, and monotonic time.
     fn both_clocks(&self) -> (Timestamp, std::time::Duration) {
         (self.now(), self.clock.monotonic())
     }
 
-    /// The instant it is, by this process's clock, to the microsecond.
+    /// The current time of this process's clock, in microseconds.
     pub fn now(&self) -> Timestamp {
         mainstay_core::time::to_micros(self.clock.now())
     }

@@ -1,4 +1,4 @@
-//! Rate limits that count the time that passes, whatever the clock is set to. In memory: whoever waits out a restart has waited.
+//! Rate limits on monotonic time. They are in memory: a restart resets them.
 
 use std::{hash::Hash, ops::Add, sync::Arc, time::Duration};
 
@@ -11,15 +11,15 @@ use governor::{
     state::keyed::HashMapStateStore,
 };
 
-/// Counts by key.
+/// A rate limiter by key.
 pub(crate) type Limiter<K> =
     RateLimiter<K, HashMapStateStore<K>, LimitClock, NoOpMiddleware<LimitInstant>>;
 
-/// The server's clock, as the limiter asks it.
+/// The server's clock for rate limiters.
 #[derive(Clone)]
 pub(crate) struct LimitClock(Arc<dyn Clock>);
 
-/// An instant, as the limiter counts with it.
+/// A monotonic instant for rate limiters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct LimitInstant(Duration);
 
@@ -29,12 +29,12 @@ impl LimitClock {
         Self(mainstay.clock.clone())
     }
 
-    /// A limiter of so many at once and then one each period.
+    /// Creates a rate limiter with a quota.
     pub(crate) fn limiter<K: Hash + Eq + Clone>(&self, quota: Quota) -> Limiter<K> {
         RateLimiter::new(quota, HashMapStateStore::default(), self.clone())
     }
 
-    /// Whole seconds until somebody may try again, at least one.
+    /// Whole seconds until the next attempt, at least one.
     pub(crate) fn seconds_until(&self, until: &NotUntil<LimitInstant>) -> u64 {
         let wait = until.wait_time_from(self.now());
         (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)

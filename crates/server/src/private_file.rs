@@ -1,4 +1,4 @@
-//! Files that only their owner may read, whatever the umask.
+//! Files that are only readable by their owner, whatever the umask.
 
 use std::{
     fs::{self, File, OpenOptions},
@@ -14,7 +14,7 @@ fn options() -> OpenOptions {
     options
 }
 
-/// Creates a file, or empties the one that is there and closes it to others.
+/// Creates a file, or truncates an existing one and restricts its permissions.
 pub(crate) fn create(path: &Path) -> io::Result<File> {
     let file = options().create(true).truncate(true).open(path)?;
     #[cfg(unix)]
@@ -22,10 +22,10 @@ pub(crate) fn create(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
-/// Writes a new file as a whole; false when there is one, which is left alone. Whoever reads it meanwhile
-/// finds none, never a part.
+/// Atomically writes a new file; returns false if it already exists. Concurrent readers never see a
+/// partial file.
 pub(crate) fn write_new(path: &Path, content: &str) -> io::Result<bool> {
-    let written = written_beside(path, content)?;
+    let written = write_temporary(path, content)?;
     // A link fails where renaming would replace what another process has just written.
     let linked = fs::hard_link(&written, path);
     fs::remove_file(&written)?;
@@ -36,25 +36,25 @@ pub(crate) fn write_new(path: &Path, content: &str) -> io::Result<bool> {
     }
 }
 
-/// Replaces a file as a whole.
+/// Atomically replaces a file.
 pub(crate) fn replace(path: &Path, content: &str) -> io::Result<()> {
-    let written = written_beside(path, content)?;
+    let written = write_temporary(path, content)?;
     fs::rename(&written, path)
 }
 
-fn written_beside(path: &Path, content: &str) -> io::Result<PathBuf> {
-    let mut beside = path.as_os_str().to_owned();
-    beside.push(format!(".{}", std::process::id()));
-    let beside = PathBuf::from(beside);
-    let mut file = create(&beside)?;
+fn write_temporary(path: &Path, content: &str) -> io::Result<PathBuf> {
+    let mut temporary = path.as_os_str().to_owned();
+    temporary.push(format!(".{}", std::process::id()));
+    let temporary = PathBuf::from(temporary);
+    let mut file = create(&temporary)?;
     file.write_all(content.as_bytes())?;
     file.sync_all()?;
-    Ok(beside)
+    Ok(temporary)
 }
 
-/// Whether others than the owner may read or write a file: its mode, if so.
+/// The mode of a file, if others than the owner may read or write it.
 #[cfg(unix)]
-pub(crate) fn open_to_others(path: &Path) -> Option<u32> {
+pub(crate) fn mode_open_to_others(path: &Path) -> Option<u32> {
     use std::os::unix::fs::PermissionsExt as _;
     let mode = fs::metadata(path).ok()?.permissions().mode() & 0o777;
     (mode & 0o077 != 0).then_some(mode)
@@ -62,6 +62,6 @@ pub(crate) fn open_to_others(path: &Path) -> Option<u32> {
 
 /// Other systems have no such mode.
 #[cfg(not(unix))]
-pub(crate) fn open_to_others(_path: &Path) -> Option<u32> {
+pub(crate) fn mode_open_to_others(_path: &Path) -> Option<u32> {
     None
 }

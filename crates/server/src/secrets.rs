@@ -1,8 +1,8 @@
-//! The operator's keys, with which secrets in the database are encrypted: where they come from, what
-//! is checked at start, and replacing them.
+//! The operator's keys, which encrypt secrets in the database: their source, the checks at start,
+//! and rotation.
 //!
-//! A key file holds a key a line. The first one encrypts, all of them decrypt: an old key stays as
-//! long as there are backups that need it.
+//! A key file contains one key per line. The first one encrypts, all of them decrypt: keep an old
+//! key as long as backups need it.
 
 use std::{
     fs, io,
@@ -15,9 +15,9 @@ use crate::{Mainstay, private_file};
 
 type Result<T, E = SecretsError> = std::result::Result<T, E>;
 
-/// The key file of a PostgreSQL database, when nobody names another one.
+/// The default key file of a PostgreSQL database.
 const DEFAULT_KEY_FILE: &str = "mainstay.key";
-/// What is added to the name of a SQLite file to name its key file.
+/// The suffix of the key file of a SQLite file.
 const KEY_SUFFIX: &str = ".key";
 const HEADER: &str = "\
 # Keys that Mainstay encrypts the secrets in its database with, a line each: the first one encrypts, all
@@ -27,21 +27,21 @@ const HEADER: &str = "\
 /// How secrets are stored.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SecretSettings {
-    /// Where the keys come from.
+    /// The source of the keys.
     pub source: KeySource,
-    /// Whether the operator said that new secrets are to be stored as they are.
+    /// Whether new secrets are stored in plain text.
     pub plain: bool,
 }
 
 /// Where keys come from.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum KeySource {
-    /// From a file beside the database, which is created with the first start.
+    /// A file next to the database, created at the first start.
     #[default]
     Default,
-    /// From the environment, with blanks between.
+    /// The environment, separated by blanks.
     Text(String),
-    /// From a file that the operator made.
+    /// A file created by the operator.
     File(PathBuf),
 }
 
@@ -55,7 +55,7 @@ impl std::fmt::Debug for KeySource {
     }
 }
 
-/// Why secrets cannot be read or encrypted. Each message says what to do.
+/// An error with encrypted secrets. Each message contains the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum SecretsError {
     /// The key file cannot be read.
@@ -63,39 +63,40 @@ pub enum SecretsError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// What should be a key is none.
+    /// A key is malformed.
     #[error(
-        "{place}: is no key; use 32 bytes in base64, as printed by `mainstay secrets new-key`, or by \
+        "{place}: is not a key; use 32 bytes in base64, as printed by `mainstay secrets new-key`, or by \
          `openssl rand -base64 32`"
     )]
     NoKey {
-        /// Where it stands; never what stands there.
+        /// Where it was found; never its content.
         place: String,
     },
-    /// No key file can be made.
+    /// The key file cannot be created.
     #[error(
-        "key file {}: cannot be written: {error}; set MAINSTAY_KEY_FILE to a file that you made, or \
-         MAINSTAY_KEY to a key, or store secrets as they are with MAINSTAY_SECRETS_AT_REST=plain",
+        "key file {}: cannot be written: {error}; set MAINSTAY_KEY_FILE to a file that you \
+         created, or MAINSTAY_KEY to a key, or store secrets in plain text with \
+         MAINSTAY_SECRETS_AT_REST=plain",
         path.display()
     )]
     Unwritable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The database was used with another key.
+    /// The database needs another key.
     #[error(
-        "the secrets in this database are encrypted with key {key}, which is not in {place}; put the \
-         key file that the database was used with there, or name it with MAINSTAY_KEY_FILE"
+        "the secrets in this database are encrypted with key {key}, which is not in {place}; restore \
+         the database's key file there, or set MAINSTAY_KEY_FILE to its path"
     )]
     OtherKey {
-        /// The id of the key that is missing.
+        /// The id of the missing key.
         key: String,
-        /// Where the keys at hand come from.
+        /// The source of the available keys.
         place: String,
     },
     /// The database.
@@ -104,7 +105,7 @@ pub enum SecretsError {
 }
 
 impl KeySource {
-    /// The file that keys are read from, if they are.
+    /// The key file, if keys come from a file.
     pub fn file(&self, store: &Store) -> Option<PathBuf> {
         match self {
             Self::Text(_) => None,
@@ -120,7 +121,7 @@ impl KeySource {
         }
     }
 
-    /// What messages call it.
+    /// Its description in messages.
     pub fn describe(&self, store: &Store) -> String {
         self.file(store)
             .map_or_else(|| "MAINSTAY_KEY".to_owned(), |path| path.display().to_string())
@@ -148,13 +149,13 @@ fn parse(text: &str, place: &str) -> Result<Vec<SecretKey>> {
     if keys.is_empty() { Err(SecretsError::NoKey { place: place.to_owned() }) } else { Ok(keys) }
 }
 
-/// The store with the keys of its secrets. What was stored as it is until now is encrypted, unless the
-/// operator wants it so.
+/// Opens the store's secrets. Plain-text secrets are encrypted, unless the operator has chosen
+/// plain text.
 ///
 /// # Errors
-/// When a key that the database was used with is missing, and when none can be read or made.
+/// If a required key is missing, or no key can be read or created.
 pub async fn unlock(store: Store, settings: &SecretSettings) -> Result<Store> {
-    let used = store.read(Scope::System).await?.secret_keys().await?;
+    let used = store.read(Scope::System).await?.list_secret_keys().await?;
     let sealed = used.iter().any(|key| key != PLAIN);
     let file = settings.source.file(&store);
     let keys = match (&settings.source, &file) {
@@ -184,14 +185,14 @@ pub async fn unlock(store: Store, settings: &SecretSettings) -> Result<Store> {
     if settings.plain {
         return Ok(store);
     }
-    match reseal(&store, &[PLAIN.to_owned()]).await {
+    match reencrypt(&store, &[PLAIN.to_owned()]).await {
         // Whoever may only read it cannot help that.
         Ok(_) | Err(StoreError::ReadOnly) => Ok(store),
         Err(error) => Err(error.into()),
     }
 }
 
-/// Makes the key file; another process may be first.
+/// Creates the key file; another process may be faster.
 fn create(path: &Path) -> Result<SecretKey> {
     let key = SecretKey::random()?;
     let unwritable = |error| SecretsError::Unwritable { path: path.to_owned(), error };
@@ -201,13 +202,14 @@ fn create(path: &Path) -> Result<SecretKey> {
     first.ok_or_else(|| SecretsError::NoKey { place: path.display().to_string() })
 }
 
-/// Stores what is under these keys under the present one; returns how many secrets, of how many
-/// organizations. An organization is a transaction: what is cut short goes on when it is called again.
-async fn reseal(store: &Store, keys: &[String]) -> Result<(u64, usize), StoreError> {
+/// Re-encrypts secrets of these keys with the current one; returns the number of secrets and
+/// organizations. Each organization is one transaction: an interrupted rotation continues when
+/// called again.
+async fn reencrypt(store: &Store, keys: &[String]) -> Result<(u64, usize), StoreError> {
     let mut organizations = Vec::new();
     let mut tx = store.read(Scope::System).await?;
     for key in keys {
-        organizations.extend(tx.organizations_with_key(key).await?);
+        organizations.extend(tx.list_organizations_with_key(key).await?);
     }
     drop(tx);
     organizations.sort_unstable();
@@ -221,24 +223,24 @@ async fn reseal(store: &Store, keys: &[String]) -> Result<(u64, usize), StoreErr
     Ok((secrets, organizations.len()))
 }
 
-/// What replacing the key came to.
+/// The result of a rotation.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Rotated {
-    /// The key that secrets are encrypted with now; `plain` when they are not.
+pub struct RotationSummary {
+    /// The current key; `plain` for plain text.
     pub key: String,
-    /// How many secrets were stored anew.
+    /// The number of re-encrypted secrets.
     pub secrets: u64,
-    /// Of how many organizations.
+    /// The number of their organizations.
     pub organizations: usize,
 }
 
 impl Mainstay {
-    /// The ids of the keys that secrets in the database are stored under.
+    /// The ids of the keys of stored secrets.
     pub async fn secret_keys(&self) -> Result<Vec<String>> {
-        Ok(self.store().read(Scope::System).await?.secret_keys().await?)
+        Ok(self.store().read(Scope::System).await?.list_secret_keys().await?)
     }
 
-    /// Writes a new key into a key file, before those that are there.
+    /// Adds a new key to a key file, before the existing ones.
     ///
     /// # Errors
     /// When the file cannot be read or written.
@@ -259,18 +261,18 @@ impl Mainstay {
         Ok(())
     }
 
-    /// Stores every secret under the present key. May be cut short and called again.
+    /// Re-encrypts every secret with the current key. Can be interrupted and called again.
     ///
     /// # Errors
-    /// When one cannot be read with the keys at hand.
-    pub async fn rotate_secrets(&self) -> Result<Rotated> {
+    /// If one cannot be decrypted with the available keys.
+    pub async fn rotate_secrets(&self) -> Result<RotationSummary> {
         let keyring = self.store().keyring();
         keyring.reload();
         let key = keyring.current();
         let others: Vec<String> =
             self.secret_keys().await?.into_iter().filter(|other| *other != key).collect();
-        let (secrets, organizations) = reseal(self.store(), &others).await?;
-        Ok(Rotated { key, secrets, organizations })
+        let (secrets, organizations) = reencrypt(self.store(), &others).await?;
+        Ok(RotationSummary { key, secrets, organizations })
     }
 }
 
@@ -286,7 +288,10 @@ mod tests {
             parse(&text, "k").unwrap().iter().map(|key| key.id().to_owned()).collect();
         assert_eq!(ids, [one.id(), two.id()]);
         let wrong = parse(&format!("{}\nhunter2", one.to_text()), "k").unwrap_err().to_string();
-        assert!(wrong.starts_with("k, line 2: is no key") && !wrong.contains("hunter2"), "{wrong}");
+        assert!(
+            wrong.starts_with("k, line 2: is not a key") && !wrong.contains("hunter2"),
+            "{wrong}"
+        );
         assert!(parse("# only this\n", "k").is_err());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-/// Returns a cell that no spreadsheet takes for a formula: one that would be gets an apostrophe in
-/// front, as OWASP advises. Client ids come by a write key, which is public, so anybody can make a
-/// row `=HYPERLINK(…)`. Numbers stay numbers. Programs that need the text as it is ask for JSON.
+/// Escapes a cell that spreadsheets would evaluate as a formula with a leading apostrophe, as OWASP
+/// recommends. Client ids can come with a public write key, so anyone can create a row
+/// `=HYPERLINK(…)`. Numbers stay numbers. Programs that need the original text should use JSON.
 pub(crate) fn safe_cell(text: &str) -> Cow<'_, str> {
     if is_formula(text) { format!("'{text}").into() } else { text.into() }
 }

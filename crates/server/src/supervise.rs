@@ -1,10 +1,10 @@
-//! One place that starts every background loop, knows which of them run, and decides what a panic
-//! ends: one item, one loop for a moment, or the process.
+//! Supervision of background loops: starts them, tracks which are running, and decides whether a
+//! panic ends one item, restarts a loop or ends the process.
 //!
 //! | loop | a panic in one item | a panic in the loop itself |
 //! |---|---|---|
 //! | [`WRITER`] | the event is found and refused, the others are stored | ends the process |
-//! | [`GATHERER`] | the organization waits a minute, the others go on | ends the process |
+//! | [`GATHERER`] | the organization waits a minute, the others continue | ends the process |
 //! | [`JOBS`] | the run fails with the cause and is tried again; a playbook fails for one client only | starts again |
 //! | [`SENDER`] | the email fails with the cause, the others are sent | starts again |
 //! | [`COURIER`] | the attempt fails with the cause and is tried again | starts again |
@@ -12,8 +12,8 @@
 //! | [`ZONE_CHANGES`], [`MERGES`] | the step is tried again, other organizations go on | starts again |
 //! | [`LIVE`], [`REFUSALS`] | – | starts again |
 //!
-//! The process ends where going on would be a lie: nobody would store or roll up what senders believe to
-//! be safe. Whatever runs the server starts it again.
+//! The process ends if continuing would lose data: accepted events would no longer be stored or
+//! rolled up. The service manager restarts the server.
 
 use std::{
     any::Any,
@@ -35,52 +35,52 @@ use tokio::{
 
 /// Stores the events that wait.
 pub const WRITER: &str = "event writer";
-/// Rolls up what was stored a few at a time.
+/// Rolls up activity from small writes.
 pub const GATHERER: &str = "activity gatherer";
-/// Runs what is due.
+/// Runs due jobs.
 pub const JOBS: &str = "jobs";
 /// Sends emails.
 pub const SENDER: &str = "email sender";
 /// Sends notifications to webhooks.
 pub const COURIER: &str = "webhook courier";
-/// Ends the silences of clients that came back.
+/// Ends the silences of returned clients.
 pub const RETURNS: &str = "returned clients";
-/// Goes on with merges of clients.
+/// Runs merges of clients.
 pub const MERGES: &str = "client merges";
 /// Continues time zone changes.
 pub const ZONE_CHANGES: &str = "time zone changes";
-/// Tells open pages what changed.
+/// Publishes changes to open pages.
 pub const LIVE: &str = "live updates";
-/// Keeps refused events for the page of live events.
+/// Saves rejected events for the page of live events.
 pub const REFUSALS: &str = "refused events";
 
-/// How long a loop that panicked waits before it starts again: doubled with each panic.
+/// Backoff before a panicked loop restarts, doubled with each panic.
 const MIN_BACKOFF: Duration = Duration::from_secs(1);
 const MAX_BACKOFF: Duration = Duration::from_mins(1);
-/// A loop that ran for so long before it panicked starts again after the shortest wait.
-const SETTLED: Duration = Duration::from_mins(5);
-/// Names the places that panic in a debug build, for tests of the binary: `PLACE` or `PLACE=TIMES`,
-/// separated by commas. A release build does not look at it.
+/// Uptime after which the backoff is reset.
+const BACKOFF_RESET_AFTER: Duration = Duration::from_mins(5);
+/// Fail points that panic in a debug build, for tests of the binary: `PLACE` or `PLACE=TIMES`,
+/// separated by commas. Ignored in release builds.
 const ENV_PANICS: &str = "MAINSTAY_TEST_PANICS";
 
-/// What follows a panic in a loop outside of its items.
+/// The reaction to a panic in a loop outside its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnPanic {
-    /// The loop starts again after a wait.
+    /// The loop restarts after a backoff.
     Restart,
     /// The process ends with an error.
     EndProcess,
 }
 
-/// The panic that ended an item.
+/// A panic while processing an item.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a fault in Mainstay ({0}); the server's log has its place, please report it")]
+#[error("internal error ({0}); see the server's log, and please report it")]
 pub struct Panicked(pub String);
 
-/// Starts background loops and knows which of them do not run.
+/// Starts background loops and tracks those that are not running.
 #[derive(Debug)]
 pub struct Supervisor {
-    /// Every loop that was started and has not ended as it should, with the panic that stopped it.
+    /// Started loops that have not ended normally, with the panic that stopped them.
     loops: Mutex<BTreeMap<(&'static str, u64), Option<String>>>,
     next: AtomicU64,
     fatal: watch::Sender<Option<String>>,
@@ -112,7 +112,7 @@ impl Default for Supervisor {
 }
 
 impl Supervisor {
-    /// Starts a loop. It ends when `start`'s future returns, which it does only when it was told to stop.
+    /// Starts a loop. It ends when `start`'s future returns, which only happens when it was asked to stop.
     pub fn spawn<F, Running>(
         self: &Arc<Self>,
         name: &'static str,
@@ -129,21 +129,21 @@ impl Supervisor {
         tokio::spawn(async move {
             let mut backoff = MIN_BACKOFF;
             loop {
-                let began = Instant::now();
+                let started_at = Instant::now();
                 lock(&supervisor.loops).insert(key, None);
                 let ended = AssertUnwindSafe(async { start().await }).catch_unwind().await;
                 let Err(panic) = ended else { break };
-                let cause = cause_of(&*panic);
+                let cause = panic_message(&*panic);
                 lock(&supervisor.loops).insert(key, Some(cause.clone()));
                 if on_panic == OnPanic::EndProcess {
                     tracing::error!(background = name, cause, "panicked; the process ends");
                     supervisor.fatal.send_replace(Some(format!("{name} panicked: {cause}")));
                     return;
                 }
-                if began.elapsed() > SETTLED {
+                if started_at.elapsed() > BACKOFF_RESET_AFTER {
                     backoff = MIN_BACKOFF;
                 }
-                tracing::error!(background = name, cause, ?backoff, "panicked; it starts again");
+                tracing::error!(background = name, cause, ?backoff, "panicked; restarting");
                 let mut stopping = supervisor.stopping.subscribe();
                 if timeout(backoff, stopping.wait_for(|stopping| *stopping)).await.is_ok() {
                     break;
@@ -154,7 +154,7 @@ impl Supervisor {
         })
     }
 
-    /// Works on one item, so that a panic ends that item alone.
+    /// Processes one item, so that a panic only affects this item.
     ///
     /// # Errors
     /// [`Panicked`] with the panic's message, which is in the log.
@@ -164,17 +164,13 @@ impl Supervisor {
         work: impl Future<Output = T>,
     ) -> Result<T, Panicked> {
         AssertUnwindSafe(work).catch_unwind().await.map_err(|panic| {
-            let cause = cause_of(&*panic);
-            tracing::error!(
-                item,
-                cause,
-                "panicked; the item is set aside and everything else goes on"
-            );
+            let cause = panic_message(&*panic);
+            tracing::error!(item, cause, "panicked; this item is skipped");
             Panicked(cause)
         })
     }
 
-    /// Starts work that ends by itself. A panic in it is logged and harms nothing else.
+    /// Spawns a task. A panic in it is logged and has no other effect.
     pub fn spawn_item(
         self: &Arc<Self>,
         item: &'static str,
@@ -185,8 +181,8 @@ impl Supervisor {
         tokio::spawn(async move { drop(supervisor.isolate(item, work).await) });
     }
 
-    /// The names of loops that should run and do not, each once.
-    pub fn not_running(&self) -> Vec<&'static str> {
+    /// The names of loops that are not running but should be.
+    pub fn stopped_loops(&self) -> Vec<&'static str> {
         let loops = lock(&self.loops);
         let mut names: Vec<_> =
             loops.iter().filter(|(_, cause)| cause.is_some()).map(|((name, _), _)| *name).collect();
@@ -194,35 +190,35 @@ impl Supervisor {
         names
     }
 
-    /// Waits until a panic is to end the process; answers which.
-    pub async fn fatal(&self) -> String {
+    /// Waits for a panic that must end the process; returns its message.
+    pub async fn wait_for_fatal(&self) -> String {
         let mut fatal = self.fatal.subscribe();
         let cause = fatal.wait_for(Option::is_some).await.ok().and_then(|cause| cause.clone());
         // The sender lives as long as `self`.
         cause.unwrap_or_default()
     }
 
-    /// Loops that wait to start again end instead.
+    /// Stops loops that wait for a restart.
     pub fn stop(&self) {
         self.stopping.send_replace(true);
     }
 
-    /// Has a place panic when it is passed next, so many times: a test's way to be the bug.
+    /// Makes a fail point panic a number of times, for tests.
     pub fn inject_panic(&self, place: &str, times: u32) {
         lock(&self.faults).insert(place.to_owned(), times);
         self.armed.store(true, Ordering::Release);
     }
 
-    /// Whether any place is to panic: whoever has to look up which need not otherwise.
+    /// Whether any fail point is armed.
     pub(crate) fn is_armed(&self) -> bool {
         self.armed.load(Ordering::Acquire)
     }
 
-    /// A place that a test may have panic.
+    /// A fail point.
     ///
     /// # Panics
-    /// When a test wants it.
-    pub(crate) fn pass(&self, place: &str) {
+    /// If it is armed by a test.
+    pub(crate) fn fail_point(&self, place: &str) {
         if !self.is_armed() {
             return;
         }
@@ -234,21 +230,21 @@ impl Supervisor {
     }
 }
 
-/// What a panic said.
-fn cause_of(panic: &(dyn Any + Send)) -> String {
+/// The message of a panic.
+fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_owned()
 }
 
-/// Has every panic logged with its place, once, wherever it is caught.
+/// Installs a hook that logs every panic with its location.
 pub(crate) fn log_panics() {
     std::panic::set_hook(Box::new(|panic| {
         let place = panic.location().map(ToString::to_string).unwrap_or_default();
-        tracing::error!(place, cause = cause_of(panic.payload()), "panicked");
+        tracing::error!(place, cause = panic_message(panic.payload()), "panicked");
     }));
 }
 
-fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

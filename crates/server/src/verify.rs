@@ -1,4 +1,4 @@
-//! Proving that every stored figure follows from the events.
+//! Verification that all stored data matches the events.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -15,46 +15,46 @@ use uuid::Uuid;
 use crate::{
     Error, Mainstay, Result,
     organization::Context,
-    score::{DAYS, Moment},
+    score::{LOOKBACK_DAYS, ScoringContext},
 };
 
-/// Scores that are compared at a time.
+/// Scores per query.
 const PAGE: i64 = 5_000;
-/// Clients whose histories are read at a time.
-const OWN: usize = 1_000;
+/// Clients per query of histories.
+const HISTORY_BATCH: usize = 1_000;
 
-/// What a verification found.
+/// The result of a verification.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct VerifyReport {
     /// Rows of daily activity that agree with the events.
     pub activity_rows: u64,
     /// Folded totals that agree with the daily activity.
     pub totals: u64,
-    /// Stored scores that agree with what is computed from the events again.
+    /// Stored scores that match the recomputed ones.
     pub scores: u64,
-    /// Stored scores that something late has made out of date; the next score run mends them.
+    /// Stored scores that are outdated because of late data; the next score run recomputes them.
     pub awaiting: u64,
-    /// Stored scores of an earlier time zone, which agree with their own inputs; the days they
-    /// counted are no longer kept.
+    /// Stored scores of an earlier time zone, which match their own inputs; the days of that zone
+    /// are no longer stored.
     pub other_zone: u64,
-    /// Everything that does not agree.
+    /// All differences.
     pub differences: Vec<Difference>,
 }
 
-/// How far a verification is.
+/// The progress of a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct VerifyProgress {
     /// Steps done.
     pub done: u64,
     /// Steps in all.
     pub total: u64,
-    /// What is being looked at.
+    /// The current step.
     pub what: &'static str,
 }
 
 impl Mainstay {
-    /// Counts every day's events again, folds them again, and computes every stored score again;
-    /// reports all that differs from what is stored. Changes nothing.
+    /// Recounts every day's events, folds them again, and recomputes every stored score; reports
+    /// all differences. Changes nothing.
     pub async fn verify(
         &self,
         organization: OrganizationId,
@@ -66,15 +66,15 @@ impl Mainstay {
         if context.organization.zone_change_since.is_some() {
             return Err(Error::conflict_in(
                 "time_zone",
-                "activity is being moved to the days of another time zone; verify again when \
-                 that is done (a running server does it)",
+                "a change of time zone is in progress; verify again when it is done (a \
+                 running server completes it)",
             ));
         }
         let mut report = VerifyReport::default();
 
-        let days = tx.days_to_verify().await?;
+        let days = tx.find_days_to_verify().await?;
         let count = days.map_or(0, |(first, last)| days_between(first, last) + 1);
-        let score_days = tx.score_days().await?;
+        let score_days = tx.list_score_days().await?;
         let total = u64::try_from(count).unwrap_or(0) + 1 + score_days.len() as u64;
         let mut done = 0;
         let mut step = |what| {
@@ -95,44 +95,44 @@ impl Mainstay {
         report.differences.extend(differences);
         report.totals = agreed;
 
-        let known = Known::load(&mut tx, &context, self.now()).await?;
+        let staleness = Staleness::load(&mut tx, &context, self.now()).await?;
         for day in score_days {
             step("scores");
             let mut after = None;
             loop {
-                let rows = tx.scores_of_day(day, after, PAGE).await?;
+                let rows = tx.list_scores_of_day(day, after, PAGE).await?;
                 let Some(last) = rows.last() else { break };
                 after = Some(last.client);
-                verify_scores(&mut tx, &context, &known, rows, &mut report).await?;
+                verify_scores(&mut tx, &context, &staleness, rows, &mut report).await?;
             }
         }
         Ok(report)
     }
 }
 
-/// What a verification looks scores up in.
-struct Known {
-    /// Since when clients' scores are out of date.
+/// The known outdated scores.
+struct Staleness {
+    /// Since when clients' scores are outdated.
     stale: BTreeMap<ClientId, Timestamp>,
-    /// When something last came of clients for the time after which late events are not on that list yet.
+    /// The latest data of clients that is not on that list yet.
     arrivals: HashMap<ClientId, Timestamp>,
     scored_until: Option<Timestamp>,
 }
 
-impl Known {
+impl Staleness {
     async fn load(tx: &mut Tx, context: &Context, now: Timestamp) -> Result<Self> {
-        let stale = tx.stale_clients(None, i64::MAX).await?;
+        let stale = tx.list_stale_clients(None, i64::MAX).await?;
         let scored_until = context.organization.scored_until;
         let arrivals = match scored_until {
-            Some(since) if since < now => tx.arrivals((since, now)).await?,
+            Some(since) if since < now => tx.list_arrivals((since, now)).await?,
             _ => HashMap::new(),
         };
         let stale = stale.into_iter().map(|stale| (stale.client, stale.since)).collect();
         Ok(Self { stale, arrivals, scored_until })
     }
 
-    /// Whether a score is known to be out of date.
-    fn awaits(&self, row: &ScoreRow) -> bool {
+    /// Whether a score is known to be outdated.
+    fn is_outdated(&self, row: &ScoreRow) -> bool {
         let inputs = &row.score.inputs;
         let until = inputs.as_of.max(inputs.known_until());
         self.stale.get(&row.client).is_some_and(|since| *since < until)
@@ -141,23 +141,23 @@ impl Known {
     }
 }
 
-/// Compares stored scores, all of one day and in the order of their clients' ids.
+/// Compares stored scores of one day, ordered by client id.
 async fn verify_scores(
     tx: &mut Tx,
     context: &Context,
-    known: &Known,
+    staleness: &Staleness,
     rows: Vec<ScoreRow>,
     report: &mut VerifyReport,
 ) -> Result<()> {
     // Most scores of a day are for the same instant, and are summed up together.
     let mut together: BTreeMap<(Timestamp, i64), Vec<ScoreRow>> = BTreeMap::new();
-    let mut own: Vec<ScoreRow> = Vec::new();
+    let mut individual: Vec<ScoreRow> = Vec::new();
     for row in rows {
         let inputs = &row.score.inputs;
-        if known.awaits(&row) {
+        if staleness.is_outdated(&row) {
             report.awaiting += 1;
-        } else if let Some(difference) = recorded_otherwise(context, &row) {
-            tell(tx, &row, difference, report).await?;
+        } else if let Some(difference) = recorded_mismatch(context, &row) {
+            report_difference(tx, &row, difference, report).await?;
         } else if inputs.zone != context.organization.time_zone {
             let model = context.model_ref(inputs.model);
             let compared = match (row.score.previous, row.score.incomparable) {
@@ -172,27 +172,27 @@ async fn verify_scores(
         } else if inputs.known_at.is_none() && is_start_of_day(inputs.as_of, context) {
             together.entry((inputs.as_of, inputs.model)).or_default().push(row);
         } else {
-            own.push(row);
+            individual.push(row);
         }
     }
     for ((as_of, version), rows) in together {
-        let moment = Moment::with_model(context, as_of, false, version);
-        let chunk = ClientChunk::stretch(rows.iter().map(client_of).collect());
-        let model = (version, &moment.model);
-        let facts = tx.client_facts(&chunk, &moment.range, model).await?;
+        let scoring = ScoringContext::with_model(context, as_of, false, version);
+        let chunk = ClientChunk::from_range(rows.iter().map(client_of).collect());
+        let model = (version, &scoring.model);
+        let facts = tx.list_client_facts(&chunk, &scoring.range, model).await?;
         for (row, facts) in rows.iter().zip(&facts) {
-            if compare(tx, row, &moment.score(facts), report).await? {
+            if compare(tx, row, &scoring.score(facts), report).await? {
                 report.scores += 1;
             }
         }
     }
-    for rows in own.chunks(OWN) {
+    for rows in individual.chunks(HISTORY_BATCH) {
         verify_single_scores(tx, context, rows, report).await?;
     }
     Ok(())
 }
 
-/// Compares scores of one day that are each for an instant of its own.
+/// Compares scores of one day with individual instants.
 async fn verify_single_scores(
     tx: &mut Tx,
     context: &Context,
@@ -201,10 +201,10 @@ async fn verify_single_scores(
 ) -> Result<()> {
     let days = rows.iter().map(|row| row.day);
     let Some((first, last)) = days.clone().min().zip(days.max()) else { return Ok(()) };
-    let chunk = ClientChunk::picked(rows.iter().map(client_of).collect());
+    let chunk = ClientChunk::from_selection(rows.iter().map(client_of).collect());
     // An instant that somebody moved to another day is found by the day that it is stored for.
-    let days = (add_days(first, -DAYS), add_days(last, 1));
-    let histories = tx.client_histories(&chunk, days).await?;
+    let days = (add_days(first, -LOOKBACK_DAYS), add_days(last, 1));
+    let histories = tx.list_client_histories(&chunk, days).await?;
     let mut facts: Vec<ClientFacts> = histories
         .iter()
         .zip(rows)
@@ -225,7 +225,7 @@ async fn verify_single_scores(
     Ok(())
 }
 
-/// Created before anything, so that whichever earlier score is stored is found.
+/// Created at the minimum time, so that any previous score is found.
 fn client_of(row: &ScoreRow) -> (ResolvedClient, String) {
     (ResolvedClient { id: row.client, created_at: Timestamp::UNIX_EPOCH }, String::new())
 }
@@ -234,8 +234,8 @@ fn is_start_of_day(at: Timestamp, context: &Context) -> bool {
     start_of_day(local_day(at, &context.zone), &context.zone) == at
 }
 
-/// What the columns of a score say otherwise than the inputs that are stored with it, or than can be.
-fn recorded_otherwise(context: &Context, row: &ScoreRow) -> Option<(&'static str, String, String)> {
+/// Differences between a score's columns and its stored inputs, or their limits.
+fn recorded_mismatch(context: &Context, row: &ScoreRow) -> Option<(&'static str, String, String)> {
     let inputs = &row.score.inputs;
     if row.recorded.as_of != inputs.as_of {
         return Some(("as_of", inputs.as_of.to_string(), row.recorded.as_of.to_string()));
@@ -253,7 +253,7 @@ fn recorded_otherwise(context: &Context, row: &ScoreRow) -> Option<(&'static str
     })
 }
 
-/// Whether a stored score is what was computed; a difference goes into the report.
+/// Compares a stored score with the recomputed one; reports a difference.
 async fn compare(
     tx: &mut Tx,
     row: &ScoreRow,
@@ -263,14 +263,14 @@ async fn compare(
     match first_difference(&row.score, computed) {
         None => Ok(true),
         Some(difference) => {
-            tell(tx, row, difference, report).await?;
+            report_difference(tx, row, difference, report).await?;
             Ok(false)
         }
     }
 }
 
-/// Puts a difference into the report: the column, what is stored and what it should be.
-async fn tell(
+/// Adds a difference to the report: the column, the stored and the expected value.
+async fn report_difference(
     tx: &mut Tx,
     row: &ScoreRow,
     (column, stored, computed): (&'static str, String, String),
@@ -301,12 +301,15 @@ fn first_difference(stored: &Score, computed: &Score) -> Option<(&'static str, S
             ("change", score.change),
         ]
     };
-    let shown = |value: Option<i64>| value.map_or_else(|| "none".to_owned(), |n| n.to_string());
+    let format_value =
+        |value: Option<i64>| value.map_or_else(|| "none".to_owned(), |n| n.to_string());
     let numbers = number(stored)
         .into_iter()
         .zip(number(computed))
         .find(|((_, stored), (_, computed))| stored != computed)
-        .map(|((column, stored), (_, computed))| (column, shown(stored), shown(computed)));
+        .map(|((column, stored), (_, computed))| {
+            (column, format_value(stored), format_value(computed))
+        });
     let instant = |score: &Score| {
         let as_of = score.previous.map(|previous| previous.as_of).or(score.incomparable);
         as_of.map_or_else(|| "none".to_owned(), |as_of| as_of.to_string())
@@ -324,7 +327,7 @@ fn first_difference(stored: &Score, computed: &Score) -> Option<(&'static str, S
     })
 }
 
-/// The name of a client, for people; only looked up when there is something to say.
+/// A client's external id, for the report.
 async fn external_id(tx: &mut Tx, client: ClientId) -> Result<String> {
     let just_before = ClientId::new(Uuid::from_u128(client.uuid().as_u128().saturating_sub(1)));
     let chunk = tx.client_chunk(Some(just_before), far_future(), 1).await?;

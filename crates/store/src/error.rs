@@ -9,7 +9,7 @@ pub enum StoreError {
     Url {
         /// The URL, without its password.
         url: String,
-        /// What is wrong and what to do.
+        /// The problem and its remedy.
         reason: String,
     },
     /// The database was migrated by a newer version of Mainstay.
@@ -71,7 +71,7 @@ pub enum StoreError {
     Tampered(String),
     /// The id was deleted with the wish that it stays away.
     #[error("the client was deleted and its id is kept out; allow it again first")]
-    KeptOut,
+    IdBlocked,
     /// The operating system gave no randomness.
     #[error("the operating system gives no randomness; try again")]
     Randomness,
@@ -137,7 +137,7 @@ impl StoreError {
     }
 
     /// Turns a unique violation into [`StoreError::Taken`].
-    pub(crate) fn taken(self, what: &'static str) -> Self {
+    pub(crate) fn or_taken(self, what: &'static str) -> Self {
         match &self {
             Self::Database(sqlx::Error::Database(error))
                 if error.kind() == ErrorKind::UniqueViolation =>
@@ -164,7 +164,7 @@ impl From<sqlx::Error> for StoreError {
                 Some("8" | "264" | "520" | "776" | "1032" | "1288" | "1544" | "25006") => {
                     return Self::ReadOnly;
                 }
-                Some(code) if is_passing(code) => return Self::Unavailable(error),
+                Some(code) if is_transient(code) => return Self::Unavailable(error),
                 _ => {}
             }
         }
@@ -174,7 +174,7 @@ impl From<sqlx::Error> for StoreError {
 
 /// Whether a database's code tells of a state that passes, or that the operator has to end: no fault of
 /// the statement.
-fn is_passing(code: &str) -> bool {
+fn is_transient(code: &str) -> bool {
     // SQLite: the last byte is the kind of error, the rest says where. No memory, I/O error, disk full,
     // cannot open.
     let sqlite = code.len() < 5
@@ -190,7 +190,7 @@ fn is_passing(code: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::is_passing;
+    use super::is_transient;
 
     #[test]
     fn codes_of_states_that_pass_are_told_from_faults_of_statements() {
@@ -198,12 +198,12 @@ mod tests {
         for code in
             ["13", "10", "1034", "7", "14", "08006", "53300", "53100", "57P01", "57014", "25P03"]
         {
-            assert!(is_passing(code), "{code}");
+            assert!(is_transient(code), "{code}");
         }
         // Constraint, corrupt, not a database; syntax, unique, insufficient privilege, undefined table.
         for code in ["19", "2067", "11", "26", "42601", "23505", "42501", "42P01", "22003", "10000"]
         {
-            assert!(!is_passing(code), "{code}");
+            assert!(!is_transient(code), "{code}");
         }
     }
 }

@@ -25,9 +25,9 @@ use crate::{
 pub struct NewInsight {
     /// Its id.
     pub id: InsightId,
-    /// Whose it is.
+    /// Owner.
     pub client: ClientId,
-    /// What it says.
+    /// Text.
     pub insight: Insight,
 }
 
@@ -36,17 +36,17 @@ pub struct NewInsight {
 pub struct StoredInsight {
     /// Its id.
     pub id: InsightId,
-    /// Whose it is.
+    /// Owner.
     pub client: ClientId,
-    /// Last local day of the period that it speaks of.
+    /// Last local day of the email's period.
     pub period: Date,
     /// The rule that wrote it.
     pub rule: String,
-    /// What kind it is.
+    /// Kind.
     pub kind: InsightType,
-    /// How prominently it is shown.
+    /// Priority in lists.
     pub priority: Priority,
-    /// What the client made of it.
+    /// Status that the client set.
     pub status: InsightStatus,
     /// A few words.
     pub title: String,
@@ -54,11 +54,11 @@ pub struct StoredInsight {
     pub message: String,
     /// The numbers in it.
     pub figures: Map<String, Value>,
-    /// What it rests on.
+    /// Data behind the insight.
     pub evidence: InsightEvidence,
     /// The instant it was written for.
     pub created_at: Timestamp,
-    /// When it disappears.
+    /// When the insight expires.
     pub valid_until: Timestamp,
     /// Events of its period that came after it was written. Zero as it is read; whoever shows it counts
     /// them.
@@ -68,7 +68,7 @@ pub struct StoredInsight {
 /// An insight as a mail tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PeriodInsight {
-    /// What kind it is.
+    /// Kind.
     pub kind: InsightType,
     /// How prominently it is told.
     pub priority: Priority,
@@ -157,7 +157,7 @@ impl Tx {
     }
 
     /// The clients of a chunk that have insights of a period already.
-    pub async fn clients_with_insights(
+    pub async fn list_clients_with_insights(
         &mut self,
         chunk: &ClientChunk,
         period: Date,
@@ -178,7 +178,7 @@ impl Tx {
 
     /// A client's insights that are valid at `now`, newest first, within a period the more important
     /// ones first and then in the order of the rules. Dismissed ones only on request.
-    pub async fn client_insights(
+    pub async fn list_client_insights(
         &mut self,
         client: ClientId,
         now: Timestamp,
@@ -209,7 +209,7 @@ impl Tx {
 
     /// The insights of a period that clients of a chunk have not dismissed, the more important ones
     /// first and then in the order of the rules.
-    pub async fn period_insights(
+    pub async fn list_period_insights(
         &mut self,
         chunk: &ClientChunk,
         period: Date,
@@ -242,7 +242,7 @@ impl Tx {
     }
 
     /// One insight.
-    pub async fn insight(&mut self, id: InsightId) -> Result<Option<StoredInsight>> {
+    pub async fn find_insight(&mut self, id: InsightId) -> Result<Option<StoredInsight>> {
         let row = fetch_optional!(
             self,
             Row,

@@ -17,14 +17,14 @@ use crate::{
 };
 
 /// Claiming a run, keeping it and ending it are over in milliseconds.
-const MOST_IDLE_IN_CLAIM_SECONDS: i64 = 10;
+const MAX_IDLE_IN_CLAIM_SECONDS: i64 = 10;
 
-/// When a job runs, as an organization changed it.
+/// Schedule of a job that an organization has changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobSchedule {
-    /// Whose.
+    /// Organization.
     pub organization: OrganizationId,
-    /// Which job.
+    /// Name of the job.
     pub job: String,
     /// A cron expression.
     pub cron: String,
@@ -37,7 +37,7 @@ pub struct JobSchedule {
 pub struct NewJobRun {
     /// Its id.
     pub id: JobRunId,
-    /// Which job.
+    /// Name of the job.
     pub job: String,
     /// The instant that it is for; at most one run each.
     pub period: Timestamp,
@@ -45,7 +45,7 @@ pub struct NewJobRun {
     pub scheduled: bool,
 }
 
-/// What is so about a run.
+/// State of a job run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RunState {
     /// It is to be done, or done again.
@@ -71,17 +71,17 @@ pub type RunCounts = BTreeMap<String, i64>;
 pub struct JobRun {
     /// Its id.
     pub id: JobRunId,
-    /// Which job.
+    /// Name of the job.
     pub job: String,
     /// The instant that it is for.
     pub period: Timestamp,
     /// Whether the schedule asked for it, rather than a person.
     pub scheduled: bool,
-    /// What is so about it.
+    /// State.
     pub state: RunState,
     /// How often it was begun.
     pub attempts: i64,
-    /// Not before this.
+    /// Not before this time.
     pub due_at: Timestamp,
     /// The claim that counts.
     pub fence: i64,
@@ -93,26 +93,26 @@ pub struct JobRun {
     pub done: i64,
     /// Of how much; 0 when that is not known.
     pub total: i64,
-    /// What the parts that are done have counted.
+    /// Counts of the completed steps.
     pub counts: RunCounts,
     /// Why the last attempt failed.
     pub error: Option<String>,
-    /// When it was first known to be due.
+    /// When the run was created.
     pub created_at: Timestamp,
-    /// When it was last begun.
+    /// When the last attempt started.
     pub started_at: Option<Timestamp>,
-    /// When it ended.
+    /// End.
     pub finished_at: Option<Timestamp>,
 }
 
 /// The claim of a run: what every transaction of its work presents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Lease {
-    /// Whose run.
+    /// Organization of the run.
     pub organization: OrganizationId,
-    /// Which run.
+    /// ID of the run.
     pub run: JobRunId,
-    /// Which claim of it.
+    /// Fencing token of the claim.
     pub fence: i64,
 }
 
@@ -125,7 +125,7 @@ pub struct RunProgress {
     pub done: i64,
     /// Of how much.
     pub total: i64,
-    /// What the parts that are done have counted.
+    /// Counts of the completed steps.
     pub counts: RunCounts,
 }
 
@@ -138,7 +138,7 @@ pub enum RunEnd {
     Failed {
         /// Why.
         error: String,
-        /// When it is tried again.
+        /// Time of the next attempt.
         again_at: Option<Timestamp>,
     },
     /// It was interrupted, through no fault of its own: anybody may go on at once.
@@ -148,9 +148,9 @@ pub enum RunEnd {
 /// Work of an organization that has a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LastPeriod {
-    /// Whose.
+    /// Organization.
     pub organization: OrganizationId,
-    /// Which job.
+    /// Name of the job.
     pub job: String,
     /// The latest period that the schedule asked for.
     pub period: Timestamp,
@@ -215,7 +215,7 @@ macro_rules! select_runs {
 
 impl Tx {
     /// What organizations changed about when their jobs run. System scope.
-    pub async fn all_job_schedules(&mut self) -> Result<Vec<JobSchedule>> {
+    pub async fn list_all_job_schedules(&mut self) -> Result<Vec<JobSchedule>> {
         let rows = fetch_all!(
             self,
             (Uuid, String, String, Instant),
@@ -224,8 +224,8 @@ impl Tx {
         Ok(rows.into_iter().map(schedule).collect())
     }
 
-    /// What the organization changed about when its jobs run.
-    pub async fn job_schedules(&mut self) -> Result<Vec<JobSchedule>> {
+    /// Returns the job schedules that the organization has changed.
+    pub async fn list_job_schedules(&mut self) -> Result<Vec<JobSchedule>> {
         let rows = fetch_all!(
             self,
             (Uuid, String, String, Instant),
@@ -253,7 +253,7 @@ impl Tx {
 
     /// The latest period of each job that a schedule asked for, up to an instant: a clock that was ahead for
     /// a moment leaves periods that are not there yet. System scope.
-    pub async fn last_job_periods(&mut self, until: Timestamp) -> Result<Vec<LastPeriod>> {
+    pub async fn list_last_job_periods(&mut self, until: Timestamp) -> Result<Vec<LastPeriod>> {
         let rows = fetch_all!(
             self,
             (Uuid, String, Instant),
@@ -272,7 +272,10 @@ impl Tx {
     }
 
     /// The organizations with a run that can be claimed. System scope.
-    pub async fn organizations_with_runs(&mut self, now: Timestamp) -> Result<Vec<OrganizationId>> {
+    pub async fn list_organizations_with_runs(
+        &mut self,
+        now: Timestamp,
+    ) -> Result<Vec<OrganizationId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -311,7 +314,7 @@ impl Tx {
         now: Timestamp,
         lease_until: Timestamp,
     ) -> Result<Option<JobRun>> {
-        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
+        self.end_when_idle(MAX_IDLE_IN_CLAIM_SECONDS).await?;
         self.lock_organization(Lock::ClaimRuns).await?;
         let organization = self.scope.organization_uuid();
         let busy = fetch_optional!(
@@ -352,7 +355,7 @@ impl Tx {
                 Instant(lease_until)
             )?;
             if claimed == 1 {
-                return self.job_run(id.into()).await;
+                return self.find_job_run(id.into()).await;
             }
         }
         Ok(None)
@@ -364,8 +367,8 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else has claimed the run.
-    pub async fn hold_lease(&mut self, lease: Lease, patience_seconds: i64) -> Result<()> {
-        self.end_when_idle(patience_seconds).await?;
+    pub async fn hold_lease(&mut self, lease: Lease, timeout_seconds: i64) -> Result<()> {
+        self.end_when_idle(timeout_seconds).await?;
         let held = execute!(
             self,
             "UPDATE job_runs SET fence = fence \
@@ -396,7 +399,7 @@ impl Tx {
         lease_until: Timestamp,
         progress: &RunProgress,
     ) -> Result<()> {
-        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
+        self.end_when_idle(MAX_IDLE_IN_CLAIM_SECONDS).await?;
         let renewed = execute!(
             self,
             "UPDATE job_runs SET lease_until = $4, step = $5, done = $6, total = $7, counts = $8 \
@@ -417,14 +420,14 @@ impl Tx {
     ///
     /// # Errors
     /// [`StoreError::LeaseLost`] when somebody else has claimed the run.
-    pub async fn end_job_run(
+    pub async fn finish_job_run(
         &mut self,
         lease: Lease,
         end: &RunEnd,
         progress: &RunProgress,
         now: Timestamp,
     ) -> Result<()> {
-        self.end_when_idle(MOST_IDLE_IN_CLAIM_SECONDS).await?;
+        self.end_when_idle(MAX_IDLE_IN_CLAIM_SECONDS).await?;
         let (state, error, due_at) = match end {
             RunEnd::Succeeded => (RunState::Succeeded, None, None),
             RunEnd::Failed { error, again_at: Some(at) } => {
@@ -460,7 +463,7 @@ impl Tx {
     }
 
     /// One run.
-    pub async fn job_run(&mut self, id: JobRunId) -> Result<Option<JobRun>> {
+    pub async fn find_job_run(&mut self, id: JobRunId) -> Result<Option<JobRun>> {
         let row = fetch_optional!(
             self,
             Row,
@@ -472,7 +475,7 @@ impl Tx {
     }
 
     /// The latest runs, of one job or of all, newest first.
-    pub async fn job_runs(&mut self, job: Option<&str>, limit: i64) -> Result<Vec<JobRun>> {
+    pub async fn list_job_runs(&mut self, job: Option<&str>, limit: i64) -> Result<Vec<JobRun>> {
         let rows = fetch_all!(
             self,
             Row,
@@ -485,7 +488,7 @@ impl Tx {
     }
 
     /// Forgets runs that ended before an instant; answers how many.
-    pub async fn forget_job_runs(&mut self, before: Timestamp) -> Result<u64> {
+    pub async fn delete_job_runs(&mut self, before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM job_runs WHERE organization_id = $1 AND finished_at < $2 \

@@ -37,12 +37,12 @@ pub use access::{
 };
 pub use alert::{
     Alert, AlertAction, AlertChange, AlertFilter, LiveEpisode,
-    list::{EndedAlerts, EndedPlace},
+    list::{EndedAlertCursor, EndedAlertFilter},
 };
 pub use client::{
-    Client, ClientChunk, ClientPatch, ResolvedClient, Seen,
-    anonymous::Joined,
-    erasure::{ErasedClient, ErasedNames, KeepOut},
+    Client, ClientChunk, ClientPatch, ClientSighting, ResolvedClient,
+    anonymous::JoinOutcome,
+    erasure::{ErasedClient, ErasedNames, IdBlock},
     membership::{Membership, PersonEvent},
     merge::{Merge, MergeRequest, MergeState, NewMerge},
     note::ClientNote,
@@ -85,15 +85,16 @@ pub use mainstay_core::{
 };
 pub use notification::{
     message::{
-        AttemptEnd, ClaimedMessage, NewWebhookMessage, Told, WebhookAttempt, WebhookMessage,
+        AlertDelivery, AttemptEnd, ClaimedMessage, NewWebhookMessage, WebhookAttempt,
+        WebhookMessage,
     },
     news::{AlertNews, NoticedAlert},
     webhook::{NewWebhook, Webhook, WebhookPatch},
 };
 pub use organization::{EventName, NewOrganization, Organization, OrganizationPatch, StoredModel};
 pub use playbook::{
-    NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Waits,
-    task::{DuePlace, StaffTask, StaffTaskFilter},
+    NewPlaybookRun, PlaybookRun, StoredPlaybook, TriggerSource, WaitReason,
+    task::{DueDateCursor, StaffTask, StaffTaskFilter},
 };
 pub use portfolio::{AlertFlow, ClientRange, PortfolioChanges};
 pub use scope::Scope;
@@ -107,12 +108,12 @@ pub struct Tx {
     writes: bool,
     known: Arc<db::known_clients::KnownClients>,
     keyring: Arc<Keyring>,
-    learned: db::known_clients::Learned,
+    learned: db::known_clients::CacheUpdate,
     changed_standings: Vec<ClientRange>,
     /// The organization as it was read last, with the number of its deletions, while nothing but this
     /// transaction can change it.
     organization: Option<(Organization, i64)>,
 }
 
-/// What every method of the store answers.
+/// Result of every method of the store.
 pub type Result<T> = std::result::Result<T, StoreError>;

@@ -2,7 +2,7 @@ use std::collections::BTreeMap;
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
-    engagement::{EventType, segment::ClientsAre},
+    engagement::{EventType, segment::ClientIdentity},
     id::OrganizationId,
     score::ScoreModel,
     time::time_zone,
@@ -27,11 +27,11 @@ pub struct Organization {
     pub id: OrganizationId,
     /// Its short name in commands and tokens, unique.
     pub slug: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// IANA zone that decides what a day is.
     pub time_zone: String,
-    /// Whether it is made-up sample data.
+    /// Whether this is sample data.
     pub sample: bool,
     /// When it was created.
     pub created_at: Timestamp,
@@ -43,8 +43,8 @@ pub struct Organization {
     pub folded_until: Option<Date>,
     /// Newest instant for which health was checked.
     pub health_checked_until: Option<Timestamp>,
-    /// Whom it calls its clients.
-    pub clients_are: ClientsAre,
+    /// Which identifier identifies a client.
+    pub clients_are: ClientIdentity,
     /// Whether high-value types count that a browser or a client's own token sends.
     pub count_self_told: bool,
     /// Since when what is rolled up is being moved to the days of another time zone; until that is
@@ -52,18 +52,18 @@ pub struct Organization {
     pub zone_change_since: Option<Timestamp>,
 }
 
-/// What it takes to create an organization.
+/// A new organization.
 #[derive(Clone, Debug)]
 pub struct NewOrganization {
     /// Its id.
     pub id: OrganizationId,
     /// Its short name.
     pub slug: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// IANA zone.
     pub time_zone: String,
-    /// Whether it is made-up sample data.
+    /// Whether this is sample data.
     pub sample: bool,
     /// Secret with which its client tokens are signed.
     pub token_secret: String,
@@ -74,12 +74,12 @@ pub struct NewOrganization {
 /// Changes to an organization; `None` leaves a field alone.
 #[derive(Clone, Debug, Default)]
 pub struct OrganizationPatch {
-    /// What people call it.
+    /// Display name.
     pub name: Option<String>,
     /// IANA zone. The caller calls [`Tx::begin_zone_change`] in the same transaction.
     pub time_zone: Option<String>,
-    /// Whom it calls its clients, for messages from now on.
-    pub clients_are: Option<ClientsAre>,
+    /// Which identifier identifies a client, for messages received from now on.
+    pub clients_are: Option<ClientIdentity>,
     /// Whether high-value types count that a browser or a client's own token sends, from now on.
     pub count_self_told: Option<bool>,
 }
@@ -100,7 +100,7 @@ pub struct StoredModel {
 pub struct EventName {
     /// The name that is sent.
     pub name: String,
-    /// What it counts as.
+    /// Event type.
     pub event_type: EventType,
 }
 
@@ -181,7 +181,7 @@ impl Tx {
             Instant(new.created_at),
             ScoreModel::STANDARD_VERSION,
         )
-        .map_err(|error| error.taken("slug"))?;
+        .map_err(|error| error.or_taken("slug"))?;
         execute!(
             self,
             "INSERT INTO score_models (organization_id, version, model, created_at) \
@@ -205,25 +205,25 @@ impl Tx {
     }
 
     /// Every organization, by slug. System scope.
-    pub async fn organizations(&mut self) -> Result<Vec<Organization>> {
+    pub async fn list_organizations(&mut self) -> Result<Vec<Organization>> {
         let rows = fetch_all!(self, OrganizationRow, select_organizations!("ORDER BY slug"))?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// The organization with a slug. System scope.
-    pub async fn organization_by_slug(&mut self, slug: &str) -> Result<Option<Organization>> {
+    pub async fn find_organization_by_slug(&mut self, slug: &str) -> Result<Option<Organization>> {
         let row =
             fetch_optional!(self, OrganizationRow, select_organizations!("WHERE slug = $1"), slug)?;
         row.map(TryInto::try_into).transpose()
     }
 
     /// The organization of this transaction's scope.
-    pub async fn organization(&mut self) -> Result<Organization> {
-        Ok(self.organization_and_deletions().await?.0)
+    pub async fn get_organization(&mut self) -> Result<Organization> {
+        Ok(self.get_organization_and_deletions().await?.0)
     }
 
     /// The organization of this transaction's scope, and how many clients of it were ever deleted.
-    pub(crate) async fn organization_and_deletions(&mut self) -> Result<(Organization, i64)> {
+    pub(crate) async fn get_organization_and_deletions(&mut self) -> Result<(Organization, i64)> {
         if let Some(known) = &self.organization {
             return Ok(known.clone());
         }
@@ -248,7 +248,7 @@ impl Tx {
             // Before the row's lock, as everybody else takes the two.
             self.lock_organization(Lock::SettleEvents).await?;
         }
-        let before = self.organization().await?;
+        let before = self.get_organization().await?;
         execute!(
             self,
             "UPDATE organizations SET name = COALESCE($2, name), \
@@ -258,7 +258,7 @@ impl Tx {
             self.scope.organization_uuid(),
             &patch.name,
             &patch.time_zone,
-            patch.clients_are.map(ClientsAre::as_str),
+            patch.clients_are.map(ClientIdentity::as_str),
             patch.count_self_told,
         )?;
         Ok(before)
@@ -286,7 +286,7 @@ impl Tx {
     }
 
     /// The secret that signs this organization's client tokens.
-    pub async fn client_token_secret(&mut self) -> Result<String> {
+    pub async fn get_client_token_secret(&mut self) -> Result<String> {
         let (secret,) = fetch_one!(
             self,
             (String,),
@@ -324,7 +324,7 @@ impl Tx {
     }
 
     /// The organization's score models, oldest first.
-    pub async fn score_models(&mut self) -> Result<Vec<StoredModel>> {
+    pub async fn list_score_models(&mut self) -> Result<Vec<StoredModel>> {
         let rows = fetch_all!(
             self,
             (i64, Json<ScoreModel>, Instant),
@@ -359,7 +359,7 @@ impl Tx {
             Json(model),
             Instant(now),
         )
-        .map_err(|error| match error.taken("score model version") {
+        .map_err(|error| match error.or_taken("score model version") {
             StoreError::Taken(_) => StoreError::Conflict,
             other => other,
         })?;
@@ -372,8 +372,8 @@ impl Tx {
         Ok(version)
     }
 
-    /// What the organization calls its events, by name.
-    pub async fn event_names(&mut self) -> Result<Vec<EventName>> {
+    /// Returns the organization's event names with their types.
+    pub async fn list_event_names(&mut self) -> Result<Vec<EventName>> {
         let rows = fetch_all!(
             self,
             (String, String),

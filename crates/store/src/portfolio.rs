@@ -26,12 +26,12 @@ use crate::{
 };
 
 /// Changes that are kept for those who read on from the last one they know.
-const KEPT: i64 = 1_000;
+const MAX_CHANGE_VERSIONS: i64 = 1_000;
 /// How many changes are added between two clearings of older ones.
-const CLEARED_EVERY: i64 = 100;
+const CLEANUP_INTERVAL: i64 = 100;
 /// Single clients that one transaction names; it names the stretch from the first to the last when
 /// they are more.
-const MOST_NAMED: usize = 100;
+const MAX_NAMED_CLIENTS: usize = 100;
 /// Days back that a last event is looked for, besides the totals.
 const SEEN_DAYS: i32 = 62;
 
@@ -82,7 +82,7 @@ pub struct AlertFlow {
 
 /// The inputs of a score that the portfolio shows.
 #[derive(Deserialize)]
-struct Shown {
+struct DisplayedInputs {
     events: i64,
     events_before: i64,
     #[serde(default)]
@@ -98,7 +98,7 @@ struct ScoreRow {
     trend: String,
     coverage: i64,
     model_version: i64,
-    inputs: Json<Shown>,
+    inputs: Json<DisplayedInputs>,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -151,7 +151,11 @@ impl ScoreRow {
 
 impl Tx {
     /// How each client of a stretch stands, in the order of their ids; at most so many.
-    pub async fn standings(&mut self, range: ClientRange, limit: i64) -> Result<Vec<Standing>> {
+    pub async fn list_standings(
+        &mut self,
+        range: ClientRange,
+        limit: i64,
+    ) -> Result<Vec<Standing>> {
         let rows = fetch_all!(
             self,
             ClientRow,
@@ -176,9 +180,9 @@ impl Tx {
         &mut self,
         standings: &mut BTreeMap<ClientId, Standing>,
     ) -> Result<()> {
-        let models = self.score_models().await?;
+        let models = self.list_score_models().await?;
         let mut open: BTreeSet<ClientId> = standings.keys().copied().collect();
-        for day in self.score_days().await?.into_iter().rev() {
+        for day in self.list_score_days().await?.into_iter().rev() {
             let (Some(low), Some(high)) = (open.first(), open.last()) else { return Ok(()) };
             let rows = fetch_all!(
                 self,
@@ -233,7 +237,7 @@ impl Tx {
     }
 
     /// What changed since a version: what a transaction changed is known once it is committed.
-    pub async fn portfolio_changes(&mut self, since: Option<i64>) -> Result<PortfolioChanges> {
+    pub async fn list_portfolio_changes(&mut self, since: Option<i64>) -> Result<PortfolioChanges> {
         let organization = self.scope.organization_uuid();
         let (first, last) = fetch_one!(
             self,
@@ -267,7 +271,7 @@ impl Tx {
     }
 
     /// Remembers that clients stand otherwise, to be told when the transaction is committed.
-    pub(crate) fn stands_otherwise(&mut self, range: ClientRange) {
+    pub(crate) fn mark_changed(&mut self, range: ClientRange) {
         if self.changed_standings.last() != Some(&range) {
             self.changed_standings.push(range);
         }
@@ -275,7 +279,7 @@ impl Tx {
 
     /// Tells which clients stand otherwise: the last thing before the commit, so that no other lock is
     /// waited for while this one is held.
-    pub(crate) async fn tell_standings(&mut self) -> Result<()> {
+    pub(crate) async fn flush_changes(&mut self) -> Result<()> {
         let mut changed = std::mem::take(&mut self.changed_standings);
         changed.sort_unstable();
         changed.dedup();
@@ -283,10 +287,10 @@ impl Tx {
         else {
             return Ok(());
         };
-        if changed.len() > MOST_NAMED {
+        if changed.len() > MAX_NAMED_CLIENTS {
             changed = vec![ClientRange { low: first.low, high: last }];
         }
-        self.lock_organization(Lock::TellStandings).await?;
+        self.lock_organization(Lock::FlushPortfolioChanges).await?;
         let organization = self.scope.organization_uuid();
         let (version,) = fetch_one!(
             self,
@@ -307,12 +311,12 @@ impl Tx {
                 range.high.uuid()
             )?;
             // Members may add, and only the service may forget.
-            if version % CLEARED_EVERY == 0 && matches!(self.scope, Scope::Service(_)) {
+            if version % CLEANUP_INTERVAL == 0 && matches!(self.scope, Scope::Service(_)) {
                 execute!(
                     self,
                     "DELETE FROM portfolio_changes WHERE organization_id = $1 AND version <= $2",
                     organization,
-                    version - KEPT
+                    version - MAX_CHANGE_VERSIONS
                 )?;
             }
         }
@@ -321,7 +325,7 @@ impl Tx {
 
     /// The latest score of each of so many weeks that end `today`, of some clients, the oldest week
     /// first.
-    pub async fn weekly_scores<const WEEKS: usize>(
+    pub async fn list_weekly_scores<const WEEKS: usize>(
         &mut self,
         clients: &[ClientId],
         today: Date,
@@ -360,7 +364,7 @@ impl Tx {
     /// When each of some clients was last active, as far as that is less than two months ago or older
     /// than what is told apart by day; others are left out. `folded_until` is the last day that is in
     /// the totals, late events of it too, so that only days after it are looked at.
-    pub async fn last_seen(
+    pub async fn list_last_seen(
         &mut self,
         clients: &[ClientId],
         today: Date,
@@ -413,7 +417,7 @@ impl Tx {
 
     /// How many alerts opened and ended by themselves since an instant. An alert's id begins with the
     /// millisecond in which it opened, so that those that opened are counted in an index.
-    pub async fn alert_flow(&mut self, since: Timestamp) -> Result<AlertFlow> {
+    pub async fn count_alert_flow(&mut self, since: Timestamp) -> Result<AlertFlow> {
         let (opened, ended) = fetch_one!(
             self,
             (i64, i64),
@@ -432,7 +436,7 @@ impl Tx {
     }
 
     /// The clients that a member looks after stand otherwise.
-    pub(crate) async fn owned_stand_otherwise(&mut self, member: MemberId) -> Result<()> {
+    pub(crate) async fn mark_owned_changed(&mut self, member: MemberId) -> Result<()> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -441,7 +445,7 @@ impl Tx {
             member.uuid()
         )?;
         for (client,) in rows {
-            self.stands_otherwise(ClientRange::of(client.into()));
+            self.mark_changed(ClientRange::of(client.into()));
         }
         Ok(())
     }

@@ -12,7 +12,7 @@ use url::Url;
 use crate::Result;
 
 /// What a server answered.
-pub(crate) struct Answer {
+pub(crate) struct Response {
     pub(crate) status: u16,
     /// Whether it says when to come again.
     pub(crate) retry_after: bool,
@@ -42,7 +42,7 @@ impl Connection {
         })
     }
 
-    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<Answer> {
+    pub(crate) async fn post(&mut self, path: &str, body: Bytes) -> Result<Response> {
         let request = Request::post(path)
             .header(header::HOST, &self.host)
             .header(header::AUTHORIZATION, &self.authorization)
@@ -52,6 +52,6 @@ impl Connection {
         let status = response.status().as_u16();
         let retry_after = response.headers().contains_key(header::RETRY_AFTER);
         let body = response.into_body().collect().await?.to_bytes();
-        Ok(Answer { status, retry_after, body })
+        Ok(Response { status, retry_after, body })
     }
 }

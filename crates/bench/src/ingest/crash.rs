@@ -15,26 +15,26 @@ use super::{
     connection::Connection,
     messages::{Request, message_id},
     rows,
-    server::Served,
+    server::ServerProcess,
 };
-use crate::{Result, figures::say};
+use crate::{Result, figures::print_line};
 
 const CONNECTIONS: usize = 8;
 const CLIENTS: u64 = 500;
 /// Most events in one request.
-const MOST_BATCH: u64 = 50;
+const MAX_BATCH: u64 = 50;
 /// How long senders may take to reach the round's number of answers before it counts as stuck.
-const PATIENCE: Duration = Duration::from_mins(1);
+const STARTUP_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// What all senders know.
 #[derive(Default)]
 struct Ledger {
     next: AtomicU64,
-    answers: AtomicU64,
+    responses: AtomicU64,
     enough: Notify,
     acknowledged: Mutex<Vec<(u64, u64)>>,
     /// Requests that got no answer: sent again, as an SDK does.
-    unanswered: Mutex<Vec<Request>>,
+    unconfirmed: Mutex<Vec<Request>>,
 }
 
 /// Kills a server under load so many times; then everything acknowledged must be there, once.
@@ -45,15 +45,15 @@ pub(crate) async fn run(database: Option<&str>, rounds: u64) -> Result<()> {
     let ledger = Arc::new(Ledger::default());
     let mut random = fastrand::Rng::with_seed(rounds);
     for _ in 0..rounds {
-        let served = Served::start(database).await?;
-        ledger.answers.store(0, Ordering::Relaxed);
+        let served = ServerProcess::start(database).await?;
+        ledger.responses.store(0, Ordering::Relaxed);
         // Killed after another number of answers each time, the first ones among them.
         let wanted = random.u64(1..400);
         let mut senders = JoinSet::new();
         for _ in 0..CONNECTIONS {
             senders.spawn(send(served.target.clone(), Arc::clone(&ledger), wanted));
         }
-        tokio::time::timeout(PATIENCE, ledger.enough.notified()).await?;
+        tokio::time::timeout(STARTUP_TIMEOUT, ledger.enough.notified()).await?;
         served.kill().await?;
         while senders.join_next().await.is_some() {}
     }
@@ -66,7 +66,7 @@ pub(crate) async fn run(database: Option<&str>, rounds: u64) -> Result<()> {
         count += 1;
         missing += u64::from(!stored.contains(&message_id(number)));
     }
-    say(format_args!(
+    print_line(format_args!(
         "{rounds} rounds of kill -9: {count} events acknowledged, {missing} of them missing; {rows} \
          stored, {} twice",
         rows - ids
@@ -81,26 +81,26 @@ pub(crate) async fn run(database: Option<&str>, rounds: u64) -> Result<()> {
 async fn send(target: Target, ledger: Arc<Ledger>, wanted: u64) {
     let Ok(mut connection) = Connection::open(&target).await else { return };
     loop {
-        let again = ledger.unanswered.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let request = again.unwrap_or_else(|| {
-            let first = ledger.next.fetch_add(MOST_BATCH, Ordering::Relaxed);
-            Request::of(first, 1 + first / MOST_BATCH % MOST_BATCH, CLIENTS)
+        let retried = ledger.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner).pop();
+        let request = retried.unwrap_or_else(|| {
+            let first = ledger.next.fetch_add(MAX_BATCH, Ordering::Relaxed);
+            Request::of(first, 1 + first / MAX_BATCH % MAX_BATCH, CLIENTS)
         });
         match connection.post(request.path, request.body.clone()).await {
-            Ok(answer) if answer.status == 200 => {
+            Ok(response) if response.status == 200 => {
                 ledger
                     .acknowledged
                     .lock()
                     .unwrap_or_else(PoisonError::into_inner)
                     .push((request.first, request.count));
-                if ledger.answers.fetch_add(1, Ordering::Relaxed) + 1 == wanted {
+                if ledger.responses.fetch_add(1, Ordering::Relaxed) + 1 == wanted {
                     ledger.enough.notify_one();
                 }
             }
-            answer => {
-                let gone = answer.is_err();
-                ledger.unanswered.lock().unwrap_or_else(PoisonError::into_inner).push(request);
-                if gone {
+            response => {
+                let connection_lost = response.is_err();
+                ledger.unconfirmed.lock().unwrap_or_else(PoisonError::into_inner).push(request);
+                if connection_lost {
                     return;
                 }
             }

@@ -14,13 +14,13 @@ use tokio::task::JoinSet;
 use super::{Target, connection::Connection, messages::Request};
 use crate::{
     Result,
-    figures::{rate, say, thousands},
+    figures::{print_line, rate, thousands},
 };
 
 /// Events between two lines of the report.
-const REPORTED_EVERY: u64 = 1_000_000;
+const REPORT_INTERVAL: u64 = 1_000_000;
 /// The longest latency that is told apart, in microseconds.
-const MOST_MICROS: u64 = 120_000_000;
+const MAX_LATENCY_MICROS: u64 = 120_000_000;
 
 /// What is sent.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ pub(crate) struct Load {
     /// The number of the first event, and of the one after the last.
     pub(crate) events: std::ops::Range<u64>,
     /// Requests a second; `None` sends the next one with the answer to the last.
-    pub(crate) requests_a_second: Option<f64>,
+    pub(crate) requests_per_second: Option<f64>,
 }
 
 /// What came of it.
@@ -44,7 +44,7 @@ pub(crate) struct Outcome {
     pub(crate) acknowledged: u64,
     pub(crate) accepted: u64,
     /// Requests that were turned away with a 429 or 503 that says when to come again.
-    pub(crate) turned_away: u64,
+    pub(crate) rejected: u64,
     /// Requests that were answered otherwise, or not at all.
     pub(crate) failed: u64,
     /// How fast each million was stored.
@@ -71,7 +71,7 @@ impl Load {
             latency: histogram()?,
             acknowledged: 0,
             accepted: 0,
-            turned_away: 0,
+            rejected: 0,
             failed: 0,
             millions: Vec::new(),
         };
@@ -80,14 +80,14 @@ impl Load {
         loop {
             tokio::select! {
                 millions = &mut watching, if outcome.millions.is_empty() => outcome.millions = millions,
-                sent = senders.join_next() => {
-                    let Some(sent) = sent else { break };
-                    let sent = sent??;
-                    outcome.latency.add(&sent.latency)?;
-                    outcome.acknowledged += sent.acknowledged;
-                    outcome.accepted += sent.accepted;
-                    outcome.turned_away += sent.turned_away;
-                    outcome.failed += sent.failed;
+                totals = senders.join_next() => {
+                    let Some(totals) = totals else { break };
+                    let totals = totals??;
+                    outcome.latency.add(&totals.latency)?;
+                    outcome.acknowledged += totals.acknowledged;
+                    outcome.accepted += totals.accepted;
+                    outcome.rejected += totals.rejected;
+                    outcome.failed += totals.failed;
                 }
             }
         }
@@ -96,32 +96,42 @@ impl Load {
     }
 }
 
-/// What one connection sent.
-struct Sent {
+/// Totals of one connection.
+struct ConnectionTotals {
     latency: Histogram<u64>,
     acknowledged: u64,
     accepted: u64,
-    turned_away: u64,
+    rejected: u64,
     failed: u64,
 }
 
 fn histogram() -> Result<Histogram<u64>> {
-    Ok(Histogram::new_with_bounds(1, MOST_MICROS, 3)?)
+    Ok(Histogram::new_with_bounds(1, MAX_LATENCY_MICROS, 3)?)
 }
 
-async fn send(load: Load, target: Target, progress: Arc<Progress>, start: Instant) -> Result<Sent> {
+async fn send(
+    load: Load,
+    target: Target,
+    progress: Arc<Progress>,
+    start: Instant,
+) -> Result<ConnectionTotals> {
     let mut connection = Connection::open(&target).await?;
-    let mut sent =
-        Sent { latency: histogram()?, acknowledged: 0, accepted: 0, turned_away: 0, failed: 0 };
+    let mut totals = ConnectionTotals {
+        latency: histogram()?,
+        acknowledged: 0,
+        accepted: 0,
+        rejected: 0,
+        failed: 0,
+    };
     loop {
         let number = progress.next.fetch_add(1, Ordering::Relaxed);
         let first = load.events.start + number * load.batch;
         if first >= load.events.end {
-            return Ok(sent);
+            return Ok(totals);
         }
         let count = load.batch.min(load.events.end - first);
         let request = Request::of(first, count, load.clients);
-        let due = match load.requests_a_second {
+        let due = match load.requests_per_second {
             None => Instant::now(),
             Some(rate) => {
                 #[expect(clippy::cast_precision_loss, reason = "requests of one run")]
@@ -132,21 +142,22 @@ async fn send(load: Load, target: Target, progress: Arc<Progress>, start: Instan
             }
         };
         match connection.post(request.path, request.body).await {
-            Ok(answer)
-                if answer.status == 200 && !answer.body.windows(7).any(|it| it == b"refused") =>
+            Ok(response)
+                if response.status == 200
+                    && !response.body.windows(7).any(|window| window == b"refused") =>
             {
-                let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(MOST_MICROS);
-                sent.latency.saturating_record(micros);
-                sent.accepted += 1;
-                sent.acknowledged += count;
+                let micros = u64::try_from(due.elapsed().as_micros()).unwrap_or(MAX_LATENCY_MICROS);
+                totals.latency.saturating_record(micros);
+                totals.accepted += 1;
+                totals.acknowledged += count;
                 progress.acknowledged.fetch_add(count, Ordering::Relaxed);
             }
-            Ok(answer) if matches!(answer.status, 429 | 503) && answer.retry_after => {
-                sent.turned_away += 1;
+            Ok(response) if matches!(response.status, 429 | 503) && response.retry_after => {
+                totals.rejected += 1;
             }
-            Ok(_) => sent.failed += 1,
+            Ok(_) => totals.failed += 1,
             Err(_) => {
-                sent.failed += 1;
+                totals.failed += 1;
                 connection = Connection::open(&target).await?;
             }
         }
@@ -158,15 +169,15 @@ async fn watch(progress: &Progress, start: Instant, events: u64) -> Vec<f64> {
     let mut millions = Vec::new();
     let mut last = start;
     let mut ticks = tokio::time::interval(Duration::from_millis(50));
-    while (millions.len() as u64 + 1) * REPORTED_EVERY <= events {
+    while (millions.len() as u64 + 1) * REPORT_INTERVAL <= events {
         ticks.tick().await;
-        let done = progress.acknowledged.load(Ordering::Relaxed) / REPORTED_EVERY;
+        let done = progress.acknowledged.load(Ordering::Relaxed) / REPORT_INTERVAL;
         while (millions.len() as u64) < done {
             let now = Instant::now();
-            let speed = rate(REPORTED_EVERY, now - last);
+            let speed = rate(REPORT_INTERVAL, now - last);
             last = now;
             millions.push(speed);
-            say(format_args!("  million {}: {}", millions.len(), thousands(speed)));
+            print_line(format_args!("  million {}: {}", millions.len(), thousands(speed)));
         }
     }
     if millions.is_empty() {

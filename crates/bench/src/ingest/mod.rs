@@ -15,13 +15,13 @@ use mainstay::{Clock as _, SystemClock};
 
 pub(crate) use crash::run as crash;
 use load::{Load, Outcome};
-use server::Served;
+use server::ServerProcess;
 pub(crate) use server::serve;
 pub(crate) use stalled::run as stalled;
 
 use crate::{
     Result, ceiling,
-    figures::{rate, say, thousands},
+    figures::{print_line, rate, thousands},
     generate::{Events, Shape},
 };
 
@@ -30,9 +30,9 @@ const OVERLOAD: f64 = 3.0;
 /// Connections that overload a server: more than the requests that its memory has room for.
 const OVERLOAD_CONNECTIONS: usize = 4_096;
 /// Events after which a server that has just begun is as fast as it gets.
-const WARMING: u64 = 60_000;
+const WARMUP_REQUESTS: u64 = 60_000;
 /// Requests by which it is found out then what it can take.
-const PROBED_REQUESTS: u64 = 5_000;
+const PROBE_REQUESTS: u64 = 5_000;
 
 /// A server and a key to send with.
 #[derive(Clone, Debug)]
@@ -79,7 +79,7 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
     let database = options.database.as_deref().unwrap_or(&own);
     let served = match options.url {
         Some(_) => None,
-        None => Some(Served::start(database).await?),
+        None => Some(ServerProcess::start(database).await?),
     };
     let target = match (&served, &options.url, &options.key) {
         (Some(served), ..) => served.target.clone(),
@@ -93,23 +93,23 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         batch: options.batch.max(1),
         clients: options.clients,
         events: 0..options.events,
-        requests_a_second: requests_a_second(options.rate, options.batch),
+        requests_per_second: requests_per_second(options.rate, options.batch),
     };
     let acknowledged = match options.overload {
         None => {
             let outcome = load.run(&target).await?;
-            tell(&load, &outcome);
+            print_outcome(&load, &outcome);
             outcome.acknowledged
         }
         Some(seconds) => overload(&load, &target, seconds).await?,
     };
-    if let Some(memory) = served.as_ref().and_then(Served::peak_memory_mib) {
-        say(format_args!("the server's peak memory: {memory} MiB"));
+    if let Some(memory) = served.as_ref().and_then(ServerProcess::peak_memory_mib) {
+        print_line(format_args!("the server's peak memory: {memory} MiB"));
     }
     if counted {
         let (rows, ids) = rows::count(database).await?;
         let (rows, new) = (rows, rows - before);
-        say(format_args!(
+        print_line(format_args!(
             "in the database: {new} new events, {acknowledged} were acknowledged{}",
             if new == acknowledged && rows == ids { ": the same, none twice" } else { "" }
         ));
@@ -118,22 +118,22 @@ pub(crate) async fn run(options: &Options) -> Result<()> {
         }
     }
     if options.overload.is_none() {
-        tell_ceiling(options, folder.path()).await?;
+        print_ceiling(options, folder.path()).await?;
     }
     Ok(())
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a rate")]
-fn requests_a_second(events: Option<f64>, batch: u64) -> Option<f64> {
+fn requests_per_second(events: Option<f64>, batch: u64) -> Option<f64> {
     events.map(|events| events / batch.max(1) as f64)
 }
 
-fn tell(load: &Load, outcome: &Outcome) {
-    let (kind, due) = match load.requests_a_second {
+fn print_outcome(load: &Load, outcome: &Outcome) {
+    let (kind, due) = match load.requests_per_second {
         None => ("closed loop".to_owned(), ""),
         Some(rate) => (format!("open loop, {rate:.0} requests/s"), ", from when it was due"),
     };
-    say(format_args!(
+    print_line(format_args!(
         "{} events, {} a request, {} connections, {kind}: {:.1} s, {} events/s",
         outcome.acknowledged,
         load.batch,
@@ -141,24 +141,27 @@ fn tell(load: &Load, outcome: &Outcome) {
         outcome.time.as_secs_f64(),
         thousands(rate(outcome.acknowledged, outcome.time))
     ));
-    tell_latency(outcome, due);
-    if outcome.turned_away + outcome.failed > 0 {
-        say(format_args!(
+    print_latency(outcome, due);
+    if outcome.rejected + outcome.failed > 0 {
+        print_line(format_args!(
             "turned away with Retry-After: {}, failed otherwise: {}",
-            outcome.turned_away, outcome.failed
+            outcome.rejected, outcome.failed
         ));
     }
     if let (Some(first), Some(last)) = (outcome.millions.first(), outcome.millions.last())
         && outcome.millions.len() > 1
     {
-        say(format_args!("the last million at {:.0} % of the first's speed", last / first * 100.0));
+        print_line(format_args!(
+            "the last million at {:.0} % of the first's speed",
+            last / first * 100.0
+        ));
     }
 }
 
-fn tell_latency(outcome: &Outcome, due: &str) {
+fn print_latency(outcome: &Outcome, due: &str) {
     #[expect(clippy::cast_precision_loss, reason = "milliseconds for people to read")]
     let millis = |quantile| outcome.latency.value_at_quantile(quantile) as f64 / 1_000.0;
-    say(format_args!(
+    print_line(format_args!(
         "latency{due}: p50 {:.1} ms, p99 {:.1} ms, p99.9 {:.1} ms, most {:.1} ms",
         millis(0.5),
         millis(0.99),
@@ -167,21 +170,23 @@ fn tell_latency(outcome: &Outcome, due: &str) {
     ));
 }
 
-/// What the database alone stores of the same number of events.
-async fn tell_ceiling(options: &Options, folder: &Path) -> Result<()> {
+/// Measures how fast the database alone stores the same number of events.
+async fn print_ceiling(options: &Options, folder: &Path) -> Result<()> {
     let shape = Shape { clients: options.clients, events: options.events.min(1_000_000), days: 1 };
     let events = Events::new(&shape, SystemClock.now());
     let bare = match options.database.as_deref() {
         Some(url) if url.starts_with("postgres") => {
             let (time, durable) = ceiling::postgres(url, events, 5_000).await?;
             if !durable {
-                say("fsync is off on this PostgreSQL: these figures are not of durable storage");
+                print_line(
+                    "fsync is off on this PostgreSQL: these figures are not of durable storage",
+                );
             }
             time
         }
         _ => ceiling::sqlite(&folder.join("ceiling.db"), events, 5_000).await?,
     };
-    say(format_args!(
+    print_line(format_args!(
         "ceiling, one bare table, 5000 a transaction and nothing else: {}",
         thousands(rate(shape.events, bare))
     ));
@@ -190,12 +195,12 @@ async fn tell_ceiling(options: &Options, folder: &Path) -> Result<()> {
 
 /// Sends three times what the server can take; answers how many events were acknowledged in all.
 async fn overload(load: &Load, target: &Target, seconds: u64) -> Result<u64> {
-    let closed = |events| Load { events, requests_a_second: None, ..load.clone() };
-    let warmed = closed(0..WARMING).run(target).await?;
-    let begin = WARMING + PROBED_REQUESTS * load.batch;
-    let probed = closed(WARMING..begin).run(target).await?;
+    let closed = |events| Load { events, requests_per_second: None, ..load.clone() };
+    let warmed = closed(0..WARMUP_REQUESTS).run(target).await?;
+    let begin = WARMUP_REQUESTS + PROBE_REQUESTS * load.batch;
+    let probed = closed(WARMUP_REQUESTS..begin).run(target).await?;
     let capacity = rate(probed.accepted, probed.time);
-    say(format_args!("it can take {capacity:.0} requests/s; now {OVERLOAD} times that"));
+    print_line(format_args!("it can take {capacity:.0} requests/s; now {OVERLOAD} times that"));
     let requests = capacity * OVERLOAD;
     #[expect(
         clippy::cast_possible_truncation,
@@ -207,19 +212,19 @@ async fn overload(load: &Load, target: &Target, seconds: u64) -> Result<u64> {
     let over = Load {
         connections: OVERLOAD_CONNECTIONS,
         events: begin..begin + events,
-        requests_a_second: Some(requests),
+        requests_per_second: Some(requests),
         ..load.clone()
     };
     let outcome = over.run(target).await?;
-    say(format_args!(
+    print_line(format_args!(
         "for {:.0} s: {} requests taken ({} events/s), {} turned away with Retry-After, {} failed \
          otherwise",
         outcome.time.as_secs_f64(),
         outcome.accepted,
         thousands(rate(outcome.acknowledged, outcome.time)),
-        outcome.turned_away,
+        outcome.rejected,
         outcome.failed
     ));
-    tell_latency(&outcome, " of those taken, from when it was due");
+    print_latency(&outcome, " of those taken, from when it was due");
     Ok(warmed.acknowledged + probed.acknowledged + outcome.acknowledged)
 }

@@ -18,7 +18,7 @@ use tokio::{
 use super::Target;
 use crate::{
     Result,
-    figures::say,
+    figures::print_line,
     generate::organization,
     portfolio::{EMAIL, PASSWORD},
 };
@@ -28,30 +28,30 @@ pub(crate) async fn serve(database: &str) -> Result<()> {
     let store = Store::open(database).await?;
     store.migrate().await?;
     let mainstay = Mainstay::new(store.clone(), Arc::new(SystemClock));
-    let ours = if let Some(found) = mainstay.organizations().await?.first() {
+    let organization_id = if let Some(found) = mainstay.organizations().await?.first() {
         found.id
     } else {
-        let ours = organization(&store, SystemClock.now()).await?;
-        let member = mainstay.add_member(ours, EMAIL, None, Role::Owner).await?;
-        mainstay.set_password(ours, member.id, PASSWORD).await?;
-        ours
+        let organization_id = organization(&store, SystemClock.now()).await?;
+        let member = mainstay.add_member(organization_id, EMAIL, None, Role::Owner).await?;
+        mainstay.set_password(organization_id, member.id, PASSWORD).await?;
+        organization_id
     };
-    let key = mainstay.create_key(ours, KeyKind::Write, None).await?.key;
+    let key = mainstay.create_key(organization_id, KeyKind::Write, None).await?.key;
     let (writer, _) = EventWriter::start(&mainstay, Rates::default());
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     let address = listener.local_addr()?;
-    say(format_args!("http://{address} {key}"));
+    print_line(format_args!("http://{address} {key}"));
     http::serve(listener, mainstay, writer, Site::local(address), Limits::default()).await;
     Ok(())
 }
 
 /// A server in a process of its own; killed when it is dropped.
-pub(crate) struct Served {
+pub(crate) struct ServerProcess {
     pub(crate) target: Target,
     process: Child,
 }
 
-impl Served {
+impl ServerProcess {
     pub(crate) async fn start(database: &str) -> Result<Self> {
         let mut process = Command::new(std::env::current_exe()?)
             .args(["ingest-serve", database])

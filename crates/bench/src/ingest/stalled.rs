@@ -10,12 +10,12 @@ use url::Url;
 use super::{
     Target,
     load::{Load, Outcome},
-    server::Served,
+    server::ServerProcess,
 };
-use crate::{Result, figures::say, portfolio::Browser};
+use crate::{Result, figures::print_line, portfolio::Browser};
 
 /// Connections of each kind.
-const HELD: usize = 200;
+const HELD_CONNECTIONS: usize = 200;
 /// Events of one measurement, one a request.
 const EVENTS: u64 = 4_000;
 /// Requests a second: far from what a server can take, so that what is late is not so by its own load.
@@ -27,7 +27,7 @@ const MAX_RATIO: f64 = 3.0;
 pub(crate) async fn run(rounds: usize) -> Result<()> {
     let folder = tempfile::tempdir()?;
     let database = format!("sqlite:{}", folder.path().join("bench.db").display());
-    let served = Served::start(&database).await?;
+    let served = ServerProcess::start(&database).await?;
     let target = &served.target;
     let cookie = Browser::sign_in(&target.url).await?.cookie;
     let mut first = 0;
@@ -36,16 +36,16 @@ pub(crate) async fn run(rounds: usize) -> Result<()> {
     measure(target, &mut first).await?;
     for round in 1..=rounds.max(1) {
         let idle = measure(target, &mut first).await?;
-        say(format_args!("round {round}, idle: p99 {idle:.2} ms"));
+        print_line(format_args!("round {round}, idle: p99 {idle:.2} ms"));
         for (kind, sent) in kinds(target, &cookie) {
-            let mut held = Vec::with_capacity(HELD);
-            for _ in 0..HELD {
+            let mut held = Vec::with_capacity(HELD_CONNECTIONS);
+            for _ in 0..HELD_CONNECTIONS {
                 held.push(hold(&target.url, &sent).await?);
             }
             let late = measure(target, &mut first).await?;
             worst = worst.max(late / idle);
-            say(format_args!(
-                "round {round}, {HELD} connections, {kind}: p99 {late:.2} ms, {:.2} times",
+            print_line(format_args!(
+                "round {round}, {HELD_CONNECTIONS} connections, {kind}: p99 {late:.2} ms, {:.2} times",
                 late / idle
             ));
             for one in held {
@@ -89,8 +89,8 @@ async fn hold(url: &str, sent: &str) -> Result<tokio::task::JoinHandle<()>> {
     let mut stream = TcpStream::connect(address).await?;
     stream.write_all(sent.as_bytes()).await?;
     Ok(tokio::spawn(async move {
-        let mut answer = [0; 4_096];
-        while stream.read(&mut answer).await.is_ok_and(|read| read > 0) {}
+        let mut response = [0; 4_096];
+        while stream.read(&mut response).await.is_ok_and(|read| read > 0) {}
     }))
 }
 
@@ -101,12 +101,12 @@ async fn measure(target: &Target, first: &mut u64) -> Result<f64> {
         batch: 1,
         clients: 1_000,
         events: *first..*first + EVENTS,
-        requests_a_second: Some(RATE),
+        requests_per_second: Some(RATE),
     };
     *first += EVENTS;
-    let Outcome { latency, turned_away, failed, .. } = load.run(target).await?;
-    if turned_away + failed > 0 {
-        return Err(format!("{turned_away} requests were turned away and {failed} failed").into());
+    let Outcome { latency, rejected, failed, .. } = load.run(target).await?;
+    if rejected + failed > 0 {
+        return Err(format!("{rejected} requests were turned away and {failed} failed").into());
     }
     #[expect(clippy::cast_precision_loss, reason = "milliseconds for people to read")]
     let millis = latency.value_at_quantile(0.99) as f64 / 1_000.0;

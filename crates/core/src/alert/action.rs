@@ -49,7 +49,7 @@ pub enum ActionError {
          a new one, which opens when its condition returns"
     )]
     NotOpen {
-        /// What it is.
+        /// Kind.
         status: AlertStatus,
     },
     /// What the alert is about is over.
@@ -61,7 +61,7 @@ pub enum ActionError {
     /// The end of a snooze lies behind.
     #[error("{until} is not after now ({now}); send a time in the next 90 days")]
     SnoozePast {
-        /// What was asked for.
+        /// The requested value.
         until: Timestamp,
         /// The server's clock.
         now: Timestamp,
@@ -72,7 +72,7 @@ pub enum ActionError {
          keep it quiet until its condition ends"
     )]
     SnoozeTooLong {
-        /// What was asked for.
+        /// The requested value.
         until: Timestamp,
         /// The latest that is allowed.
         latest: Timestamp,
@@ -93,7 +93,11 @@ impl ActionError {
 ///
 /// # Errors
 /// When the alert is not open, or a snooze ends in the past or too far ahead.
-pub fn act(episode: &Episode, action: Action, now: Timestamp) -> Result<NewState, ActionError> {
+pub fn apply_action(
+    episode: &Episode,
+    action: Action,
+    now: Timestamp,
+) -> Result<NewState, ActionError> {
     if action != Action::Reopen && !episode.status.is_open() {
         return Err(ActionError::NotOpen { status: episode.status });
     }

@@ -2,20 +2,20 @@ use jiff::SignedDuration;
 use serde_json::{Map, Value, json};
 
 use super::{
-    AlertType, Family, HealthFacts, ScoreFacts, Severity, sentences,
+    AlertFacts, AlertType, Family, ScoreFacts, Severity, sentences,
     threshold::{
-        CHURN_GAP_FACTOR, CHURN_LEAST_DAYS, INACTIVE_AFTER, SCORE_DROP_CRITICAL,
-        SCORE_DROP_WARNING, TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER,
+        CHURN_GAP_FACTOR, CHURN_MIN_DAYS, INACTIVE_AFTER, SCORE_DROP_CRITICAL, SCORE_DROP_WARNING,
+        TASK_STALLED_AFTER, ZERO_ACTIVITY_AFTER,
     },
 };
 use crate::score::Band;
 
-/// What is wrong with a client.
+/// An alert of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Finding {
-    /// What it is.
+    /// Kind.
     pub kind: AlertType,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
     /// A sentence for staff, with its numbers.
     pub message: String,
@@ -27,31 +27,31 @@ pub struct Finding {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Condition {
     /// It holds: an episode opens, or the one there is goes on.
-    Opens(Finding),
+    Met(Finding),
     /// It holds no longer strongly enough to open an episode, but the one there is goes on.
-    Stays(Finding),
+    StillMet(Finding),
     /// It does not hold.
-    Over,
+    Ended,
 }
 
 impl Condition {
-    /// What is wrong; `None` when nothing is.
+    /// Problem, or `None` if there is none.
     pub const fn finding(&self) -> Option<&Finding> {
         match self {
-            Self::Opens(finding) | Self::Stays(finding) => Some(finding),
-            Self::Over => None,
+            Self::Met(finding) | Self::StillMet(finding) => Some(finding),
+            Self::Ended => None,
         }
     }
 }
 
 /// Every condition of a client, one a family. [`AlertType::Inactivity`] and
 /// [`AlertType::ZeroActivity`] share one, so a silence is always exactly one of the two.
-pub fn conditions(facts: &HealthFacts) -> [(Family, Condition); 5] {
+pub fn conditions(facts: &AlertFacts) -> [(Family, Condition); 5] {
     Family::ALL.map(|family| (family, condition(family, facts)))
 }
 
 /// One condition of a client.
-pub fn condition(family: Family, facts: &HealthFacts) -> Condition {
+pub fn condition(family: Family, facts: &AlertFacts) -> Condition {
     match family {
         Family::Silence => silence(facts),
         Family::TaskStalled => task_stalled(facts),
@@ -68,16 +68,16 @@ fn object(value: Value) -> Map<String, Value> {
     }
 }
 
-fn silence(facts: &HealthFacts) -> Condition {
+fn silence(facts: &AlertFacts) -> Condition {
     let silence = facts.silence();
     let (kind, severity) = if silence >= ZERO_ACTIVITY_AFTER {
         (AlertType::ZeroActivity, Severity::Critical)
     } else if silence >= INACTIVE_AFTER {
         (AlertType::Inactivity, Severity::Warning)
     } else {
-        return Condition::Over;
+        return Condition::Ended;
     };
-    Condition::Opens(Finding {
+    Condition::Met(Finding {
         kind,
         severity,
         message: sentences::silence(facts),
@@ -87,7 +87,7 @@ fn silence(facts: &HealthFacts) -> Condition {
 
 /// In hours up to 3 days, then in days: figures that change with every check would make every check
 /// write every silent client.
-fn silence_figures(facts: &HealthFacts) -> Value {
+fn silence_figures(facts: &AlertFacts) -> Value {
     let silence = facts.silence();
     let mut figures = json!({
         "quiet_since": facts.silent_since(),
@@ -102,13 +102,13 @@ fn silence_figures(facts: &HealthFacts) -> Value {
     figures
 }
 
-fn task_stalled(facts: &HealthFacts) -> Condition {
-    let stalled = facts.untouched_for(TASK_STALLED_AFTER);
+fn task_stalled(facts: &AlertFacts) -> Condition {
+    let stalled = facts.stalled_tasks(TASK_STALLED_AFTER);
     let Some(oldest) = stalled.first() else {
-        return Condition::Over;
+        return Condition::Ended;
     };
     let untouched = facts.as_of.duration_since(oldest.updated_at);
-    Condition::Opens(Finding {
+    Condition::Met(Finding {
         kind: AlertType::TaskStalled,
         severity: Severity::Warning,
         message: sentences::task_stalled(oldest, untouched, stalled.len() - 1),
@@ -132,21 +132,21 @@ fn score_figures(score: &ScoreFacts) -> Map<String, Value> {
     }))
 }
 
-fn score_drop(facts: &HealthFacts) -> Condition {
+fn score_drop(facts: &AlertFacts) -> Condition {
     let Some(score) = &facts.score else {
-        return Condition::Over;
+        return Condition::Ended;
     };
     let Some((previous, change)) = score.previous.zip(score.change) else {
-        return Condition::Over;
+        return Condition::Ended;
     };
     let severity = if change <= -SCORE_DROP_CRITICAL {
         Severity::Critical
     } else if change <= -SCORE_DROP_WARNING {
         Severity::Warning
     } else {
-        return Condition::Over;
+        return Condition::Ended;
     };
-    Condition::Opens(Finding {
+    Condition::Met(Finding {
         kind: AlertType::ScoreDrop,
         severity,
         message: sentences::score_drop(facts, score, &previous),
@@ -156,14 +156,14 @@ fn score_drop(facts: &HealthFacts) -> Condition {
 
 /// Whether the silence is longer than the client's own habits explain; `false` while they are
 /// unknown. Compares elapsed time, so a limit of 12 days is passed one microsecond after 288 hours.
-fn unusually_silent(facts: &HealthFacts) -> bool {
+fn unusually_silent(facts: &AlertFacts) -> bool {
     facts.usual_gap_days.is_some_and(|gap| {
-        let limit_days = (CHURN_GAP_FACTOR * i64::from(gap)).max(CHURN_LEAST_DAYS);
+        let limit_days = (CHURN_GAP_FACTOR * i64::from(gap)).max(CHURN_MIN_DAYS);
         facts.silence() > SignedDuration::from_hours(24 * limit_days)
     })
 }
 
-fn churn_risk(facts: &HealthFacts) -> Condition {
+fn churn_risk(facts: &AlertFacts) -> Condition {
     let falling = facts.score.as_ref().filter(|score| score.at_risk_and_declining());
     let (severity, message, figures) = match (unusually_silent(facts), falling) {
         (true, Some(score)) => {
@@ -177,15 +177,15 @@ fn churn_risk(facts: &HealthFacts) -> Condition {
         (false, Some(score)) => {
             (Severity::Warning, sentences::falling(facts, score), score_figures(score))
         }
-        (false, None) => return Condition::Over,
+        (false, None) => return Condition::Ended,
     };
-    Condition::Opens(Finding { kind: AlertType::ChurnRisk, severity, message, figures })
+    Condition::Met(Finding { kind: AlertType::ChurnRisk, severity, message, figures })
 }
 
-fn needs_attention(facts: &HealthFacts) -> Condition {
+fn needs_attention(facts: &AlertFacts) -> Condition {
     let Some(score) = facts.score.as_ref().filter(|score| score.band == Band::NeedsAttention)
     else {
-        return Condition::Over;
+        return Condition::Ended;
     };
     let entered =
         score.previous.filter(|_| score.previous_band.is_some_and(|band| band >= Band::Good));
@@ -197,5 +197,5 @@ fn needs_attention(facts: &HealthFacts) -> Condition {
     };
     // A week later `previous` has caught up with the fall. The client has not recovered by that, so
     // the episode lasts until the score leaves the band.
-    if entered.is_some() { Condition::Opens(finding) } else { Condition::Stays(finding) }
+    if entered.is_some() { Condition::Met(finding) } else { Condition::StillMet(finding) }
 }

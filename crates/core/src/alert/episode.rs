@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value};
 
 use super::{
-    AlertStatus, AlertType, Change, Condition, Ending, Family, Finding, HealthFacts, Severity,
+    AlertFacts, AlertStatus, AlertType, Change, Condition, Ending, Family, Finding, Severity,
     condition, sentences,
 };
 use crate::id::AlertId;
@@ -10,15 +10,15 @@ use crate::id::AlertId;
 /// One alert from the moment its condition began to the moment it ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Episode {
-    /// Which one.
+    /// ID.
     pub id: AlertId,
     /// What it warns of; within the silence family this can get worse.
     pub kind: AlertType,
     /// How bad it is. Rises and never falls while the episode is open.
     pub severity: Severity,
-    /// What became of it.
+    /// State.
     pub status: AlertStatus,
-    /// When it opened.
+    /// When the alert opened.
     pub opened_at: Timestamp,
     /// Until when it is snoozed; `None` in every other status.
     pub snoozed_until: Option<Timestamp>,
@@ -27,7 +27,7 @@ pub struct Episode {
     pub condition_ended_at: Option<Timestamp>,
     /// How it ended by itself; `None` while it is open, and when a member ended it.
     pub ending: Option<Ending>,
-    /// What staff read.
+    /// Message for staff.
     pub message: String,
     /// The numbers in it.
     pub figures: Map<String, Value>,
@@ -50,28 +50,28 @@ pub enum Transition {
     /// An open one got worse: in severity, and in type when inactivity becomes no activity. It is
     /// active again, whatever a member had made of the lesser one.
     Worsened {
-        /// Which episode.
+        /// ID of the episode.
         id: AlertId,
-        /// What is wrong now.
+        /// Description of the problem.
         finding: Finding,
     },
     /// A snoozed one whose time has come is active again.
-    Woken {
-        /// Which episode.
+    SnoozeEnded {
+        /// ID of the episode.
         id: AlertId,
-        /// What is wrong now.
+        /// Description of the problem.
         finding: Finding,
     },
     /// An open one has new numbers, no better and no worse.
     Refreshed {
-        /// Which episode.
+        /// ID of the episode.
         id: AlertId,
-        /// What is wrong now.
+        /// Description of the problem.
         finding: Finding,
     },
     /// An open one ended by itself.
     Resolved {
-        /// Which episode.
+        /// ID of the episode.
         id: AlertId,
         /// Whether the client had any part in that.
         ending: Ending,
@@ -80,7 +80,7 @@ pub enum Transition {
     },
     /// The condition that a member had ended or dismissed is over: its next return opens anew.
     ConditionEnded {
-        /// Which episode.
+        /// ID of the episode.
         id: AlertId,
     },
 }
@@ -91,31 +91,31 @@ impl Transition {
         match self {
             Self::Opened(_) => None,
             Self::Worsened { id, .. }
-            | Self::Woken { id, .. }
+            | Self::SnoozeEnded { id, .. }
             | Self::Refreshed { id, .. }
             | Self::Resolved { id, .. }
             | Self::ConditionEnded { id } => Some(*id),
         }
     }
 
-    /// What is wrong now; `None` when nothing is any more.
+    /// Current problem, or `None` if it has ended.
     pub const fn finding(&self) -> Option<&Finding> {
         match self {
             Self::Opened(finding)
             | Self::Worsened { finding, .. }
-            | Self::Woken { finding, .. }
+            | Self::SnoozeEnded { finding, .. }
             | Self::Refreshed { finding, .. } => Some(finding),
             Self::Resolved { .. } | Self::ConditionEnded { .. } => None,
         }
     }
 
-    /// What is told to members and webhooks; `None` for housekeeping.
+    /// Notification for members and webhooks. `None` for housekeeping.
     pub const fn change(&self) -> Option<Change> {
         match self {
             Self::Opened(_) => Some(Change::Opened),
             Self::Worsened { .. } => Some(Change::Worsened),
             Self::Resolved { .. } => Some(Change::Resolved),
-            Self::Woken { .. } | Self::Refreshed { .. } | Self::ConditionEnded { .. } => None,
+            Self::SnoozeEnded { .. } | Self::Refreshed { .. } | Self::ConditionEnded { .. } => None,
         }
     }
 }
@@ -153,13 +153,13 @@ impl Episode {
                 self.kind = finding.kind;
                 self.severity = self.severity.max(finding.severity);
                 self.set(NewState { status: AlertStatus::Active, snoozed_until: None });
-                self.tell(finding);
+                self.set_finding(finding);
             }
-            Transition::Woken { finding, .. } => {
+            Transition::SnoozeEnded { finding, .. } => {
                 self.set(NewState { status: AlertStatus::Active, snoozed_until: None });
-                self.tell(finding);
+                self.set_finding(finding);
             }
-            Transition::Refreshed { finding, .. } => self.tell(finding),
+            Transition::Refreshed { finding, .. } => self.set_finding(finding),
             // The message stays what it was: it says what the episode was about. Why it ended
             // belongs to its history.
             Transition::Resolved { ending, .. } => {
@@ -171,13 +171,13 @@ impl Episode {
         }
     }
 
-    /// Carries out what [`act`](super::act) allowed.
+    /// Carries out what [`apply_action`](super::apply_action) allowed.
     pub fn set(&mut self, state: NewState) {
         self.status = state.status;
         self.snoozed_until = state.snoozed_until;
     }
 
-    fn tell(&mut self, finding: Finding) {
+    fn set_finding(&mut self, finding: Finding) {
         self.message = finding.message;
         self.figures = finding.figures;
     }
@@ -189,36 +189,37 @@ impl Episode {
 /// come in the order in which to carry them out: within a family what ends comes before what opens, so
 /// that there is never a moment with two open episodes of a type. Once they are carried out, checking
 /// the same facts again yields none.
-pub fn check(episodes: &[Episode], facts: &HealthFacts) -> Vec<Transition> {
+pub fn check(episodes: &[Episode], facts: &AlertFacts) -> Vec<Transition> {
     Family::ALL.into_iter().flat_map(|family| check_family(family, episodes, facts)).collect()
 }
 
-fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Vec<Transition> {
+fn check_family(family: Family, episodes: &[Episode], facts: &AlertFacts) -> Vec<Transition> {
     let condition = condition(family, facts);
-    let live = || episodes.iter().filter(|one| one.is_live() && one.kind.family() == family);
+    let live =
+        || episodes.iter().filter(|episode| episode.is_live() && episode.kind.family() == family);
     // Two health checks at once can leave an inactivity beside a no activity, which the database
     // cannot forbid. The worse one is the episode.
-    let kept = live()
-        .filter(|one| one.status.is_open())
-        .max_by_key(|one| (one.kind, one.severity))
-        .map(|one| one.id);
+    let kept_open = live()
+        .filter(|episode| episode.status.is_open())
+        .max_by_key(|episode| (episode.kind, episode.severity))
+        .map(|episode| episode.id);
     let mut transitions = Vec::new();
-    let mut taken = false;
+    let mut is_matched = false;
     for episode in live() {
-        let finding = condition.finding().filter(|finding| goes_on(episode, finding, facts));
+        let finding = condition.finding().filter(|finding| still_holds(episode, finding, facts));
         match (finding, episode.status) {
             (None, status) if status.is_open() => {
                 let ending = ending(episode, facts);
                 transitions.push(Transition::Resolved {
                     id: episode.id,
                     ending,
-                    reason: sentences::over(family, ending, facts),
+                    reason: sentences::describe_end(family, ending, facts),
                 });
             }
             (None, _) => transitions.push(Transition::ConditionEnded { id: episode.id }),
             (Some(finding), status) if status.is_open() => {
-                taken = true;
-                if kept == Some(episode.id) {
+                is_matched = true;
+                if kept_open == Some(episode.id) {
                     transitions.extend(update(episode, finding, facts.as_of));
                 } else {
                     transitions.push(Transition::Resolved {
@@ -232,11 +233,11 @@ fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Ve
             (Some(finding), AlertStatus::Resolved) if finding.severity > episode.severity => {
                 transitions.push(Transition::ConditionEnded { id: episode.id });
             }
-            (Some(_), _) => taken = true,
+            (Some(_), _) => is_matched = true,
         }
     }
-    if let Condition::Opens(finding) = condition
-        && !taken
+    if let Condition::Met(finding) = condition
+        && !is_matched
     {
         transitions.push(Transition::Opened(finding));
     }
@@ -244,7 +245,7 @@ fn check_family(family: Family, episodes: &[Episode], facts: &HealthFacts) -> Ve
 }
 
 /// How an episode ends whose condition is over.
-fn ending(episode: &Episode, facts: &HealthFacts) -> Ending {
+fn ending(episode: &Episode, facts: &AlertFacts) -> Ending {
     match episode.kind.family() {
         // These end by nothing but what the client did, or by what is now known of it.
         Family::Silence | Family::TaskStalled => Ending::Recovered,
@@ -255,7 +256,7 @@ fn ending(episode: &Episode, facts: &HealthFacts) -> Ending {
 }
 
 /// Whether what is wrong now is still what the episode is about.
-fn goes_on(episode: &Episode, finding: &Finding, facts: &HealthFacts) -> bool {
+fn still_holds(episode: &Episode, finding: &Finding, facts: &AlertFacts) -> bool {
     match episode.kind.family() {
         // An event after the episode opened ended that silence, even when no check ran until the
         // next one had grown as long. And a late event can turn no activity into mere inactivity:
@@ -274,7 +275,7 @@ fn update(episode: &Episode, finding: &Finding, as_of: Timestamp) -> Option<Tran
     if finding.severity > episode.severity || finding.kind != episode.kind {
         Some(Transition::Worsened { id, finding })
     } else if snooze_over {
-        Some(Transition::Woken { id, finding })
+        Some(Transition::SnoozeEnded { id, finding })
     } else if finding.message != episode.message || finding.figures != episode.figures {
         Some(Transition::Refreshed { id, finding })
     } else {

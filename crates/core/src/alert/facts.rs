@@ -1,13 +1,13 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
-    insight::{Moved, contributions},
+    insight::{ComponentChange, contributions},
     score::{Band, BandFloors, Components, Previous, Score, ScoreModel, Trend},
 };
 
 /// Everything that a client's alerts are judged by.
 #[derive(Clone, Debug)]
-pub struct HealthFacts {
+pub struct AlertFacts {
     /// The instant of the check.
     pub as_of: Timestamp,
     /// The organization's zone, for the dates in sentences; no rule depends on it.
@@ -29,7 +29,7 @@ pub struct HealthFacts {
 pub struct TaskInProgress {
     /// Its title.
     pub title: String,
-    /// When it was last touched.
+    /// When the task last changed.
     pub updated_at: Timestamp,
 }
 
@@ -40,9 +40,9 @@ pub struct ScoreFacts {
     pub as_of: Timestamp,
     /// 0–100.
     pub overall: i64,
-    /// How well that is.
+    /// Band of the score.
     pub band: Band,
-    /// What it is compared with.
+    /// Earlier score to compare with.
     pub previous: Option<Previous>,
     /// The band of `previous`, by the same model.
     pub previous_band: Option<Band>,
@@ -53,7 +53,7 @@ pub struct ScoreFacts {
     /// The bands' edges, for sentences.
     pub bands: BandFloors,
     /// What moved it since `previous`, the largest change first; empty when that is not known.
-    pub moved: Vec<Moved>,
+    pub moved: Vec<ComponentChange>,
 }
 
 impl ScoreFacts {
@@ -66,7 +66,7 @@ impl ScoreFacts {
     ) -> Self {
         Self {
             moved: previous_contributions.map_or_else(Vec::new, |before| {
-                Moved::between(before, &contributions(&score.inputs, model))
+                ComponentChange::between(before, &contributions(&score.inputs, model))
             }),
             ..Self::new(score.inputs.as_of, score.overall, score.previous, model)
         }
@@ -98,7 +98,7 @@ impl ScoreFacts {
     }
 }
 
-impl HealthFacts {
+impl AlertFacts {
     /// Since when nothing has come from the client: its last event, or its creation.
     pub fn silent_since(&self) -> Timestamp {
         self.last_event_at.unwrap_or(self.created_at)
@@ -110,7 +110,7 @@ impl HealthFacts {
     }
 
     /// The tasks untouched for at least `limit`, the longest untouched first.
-    pub(super) fn untouched_for(&self, limit: SignedDuration) -> Vec<&TaskInProgress> {
+    pub(super) fn stalled_tasks(&self, limit: SignedDuration) -> Vec<&TaskInProgress> {
         let mut tasks: Vec<&TaskInProgress> = self
             .tasks_in_progress
             .iter()

@@ -58,7 +58,7 @@ named! {
 }
 
 impl Severity {
-    /// What people call it.
+    /// Display name.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Info => "Info",
@@ -110,7 +110,7 @@ impl Family {
 }
 
 impl AlertType {
-    /// What people call it.
+    /// Display name.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Inactivity => "Inactivity",
@@ -124,7 +124,7 @@ impl AlertType {
 
     /// Whether it rests on what came from the client lately, so that missing data look like it. All do
     /// but a stalled task: that is untouched whatever becomes of the events.
-    pub const fn rests_on_activity(self) -> bool {
+    pub const fn depends_on_activity(self) -> bool {
         !matches!(self, Self::TaskStalled)
     }
 

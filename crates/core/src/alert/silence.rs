@@ -20,15 +20,15 @@ const NEW_NORMAL_AFTER: SignedDuration = SignedDuration::from_hours(24 * 7 * WEE
 pub const MIN_TIME_TO_RETURN: SignedDuration = SignedDuration::from_hours(24);
 
 /// A stretch of time, from its first instant to the one after its last.
-pub type Stretch = (Timestamp, Timestamp);
+pub type TimeRange = (Timestamp, Timestamp);
 
 /// The last hours before an instant, and the same hours of earlier weeks.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SilentHours {
     /// The last six hours.
-    pub now: Stretch,
+    pub now: TimeRange,
     /// The same wall-clock hours of the four latest weeks that do not overlap an ongoing silence.
-    pub before: Vec<Stretch>,
+    pub before: Vec<TimeRange>,
 }
 
 impl SilentHours {
@@ -101,7 +101,7 @@ impl DataFlow {
 
     /// Whether fewer than half of the clients came that did in any of the weeks before: part of the
     /// data is missing.
-    pub fn has_thinned(&self) -> bool {
+    pub fn has_dropped(&self) -> bool {
         self.usual_clients()
             .is_some_and(|usual| usual >= MIN_USUAL_CLIENTS && 2 * self.clients < usual)
     }
@@ -117,7 +117,7 @@ impl DataFlow {
         let weeks = i64::try_from(self.events_before.len()).unwrap_or(i64::MAX);
         let usual: i64 = self.events_before.iter().sum();
         // Hours in which nothing is usual, as at night, say nothing about the rate.
-        usual > 0 && 2 * self.events.saturating_mul(weeks) >= usual && !self.has_thinned()
+        usual > 0 && 2 * self.events.saturating_mul(weeks) >= usual && !self.has_dropped()
     }
 }
 

@@ -13,4 +13,4 @@ pub const SCORE_DROP_CRITICAL: i64 = 30;
 /// Silence of more than this many usual gaps is a risk of churn.
 pub const CHURN_GAP_FACTOR: i64 = 3;
 /// But never one of this many days or fewer.
-pub const CHURN_LEAST_DAYS: i64 = 7;
+pub const CHURN_MIN_DAYS: i64 = 7;

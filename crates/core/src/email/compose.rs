@@ -8,34 +8,34 @@ use crate::{
     engagement::EventType,
     insight::{Insight, InsightType, Period, Rule, words},
     score::{Component, Score, ScoreModel, Trend},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
     time::{days_between, local_day},
 };
 
 /// Things said in one mail at most; the page has all of them.
-const MOST_ITEMS: usize = 6;
+const MAX_ITEMS: usize = 6;
 const DASHBOARD: &str = "Open your dashboard";
-const NO_FIGURE: &str = "Opening this mail changes no figure.";
+const NO_SCORE_EFFECT: &str = "Opening this email does not affect your score.";
 
-/// Whom a mail is for.
+/// Recipient of an email.
 #[derive(Clone, Copy, Debug)]
 pub struct Recipient<'a> {
-    /// Who writes.
+    /// Name of the organization that sends the email.
     pub organization: &'a str,
-    /// What the client is called.
+    /// Display name of the client.
     pub client: &'a str,
     /// The zone that days are told in.
     pub zone: &'a TimeZone,
     /// Since when it wants mails.
     pub since: Timestamp,
-    /// When the mail is written.
+    /// When the email is created.
     pub now: Timestamp,
 }
 
-/// What the weekly mail tells of.
+/// Content of the weekly email.
 #[derive(Clone, Copy, Debug)]
 pub struct WeekInReview<'a> {
-    /// Whom it is for.
+    /// Recipient.
     pub to: Recipient<'a>,
     /// The week.
     pub period: &'a Period,
@@ -43,15 +43,15 @@ pub struct WeekInReview<'a> {
     pub score: &'a Score,
     /// The model that made it.
     pub model: &'a ScoreModel,
-    /// What happened in it.
+    /// Events of the week.
     pub events: &'a BTreeMap<EventType, i64>,
-    /// What there is to say of it, in order.
+    /// Insights of the week, in order.
     pub insights: &'a [Item],
 }
 
 impl Item {
     /// An insight as a mail says it.
-    pub fn of_insight(kind: InsightType, title: &str, message: &str) -> Self {
+    pub fn from_insight(kind: InsightType, title: &str, message: &str) -> Self {
         let label = match kind {
             InsightType::WeeklySummary => "Summary",
             InsightType::Achievement => "Achievement",
@@ -69,9 +69,9 @@ impl Item {
 }
 
 impl Recipient<'_> {
-    fn asked_for(&self) -> String {
-        let since = words::day_of(self.since, self.zone, self.now);
-        format!("You asked for these mails on {since}.")
+    fn opt_in_note(&self) -> String {
+        let since = words::format_local_day(self.since, self.zone, self.now);
+        format!("You subscribed to these emails on {since}.")
     }
 
     fn content(&self, about: String, heading: String, lead: String) -> EmailContent {
@@ -82,7 +82,7 @@ impl Recipient<'_> {
             heading,
             lead,
             button: DASHBOARD.to_owned(),
-            notes: vec![NO_FIGURE.to_owned(), self.asked_for()],
+            notes: vec![NO_SCORE_EFFECT.to_owned(), self.opt_in_note()],
             ..EmailContent::default()
         }
     }
@@ -107,7 +107,7 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
     );
     let count = |kind: EventType| events.get(&kind).copied().unwrap_or(0);
     let stat = |count: i64, one: &str, many: &str| Stat {
-        figure: grouped(count),
+        figure: format_thousands(count),
         label: if count == 1 { one } else { many }.to_owned(),
     };
     let stats = vec![
@@ -127,17 +127,17 @@ pub fn weekly_insights(week: &WeekInReview<'_>) -> (String, EmailContent) {
     let line = score_line(week);
     if line.parts.iter().any(|part| !part.measured) {
         let note =
-            "“Assumed” means that there is no data yet: until there is, the part counts as shown.";
+            "“Assumed” means that there is no data yet. The part counts as shown until there is.";
         content.notes.insert(0, note.to_owned());
     }
     content.score = Some(line);
     content.stats = stats;
-    content.items = week.insights.iter().take(MOST_ITEMS).cloned().collect();
+    content.items = week.insights.iter().take(MAX_ITEMS).cloned().collect();
     (subject, content)
 }
 
 /// What is worth a mail of its own: the first, the 10th, the 50th and so on of what a client makes.
-const CELEBRATED: [i64; 12] =
+const CELEBRATED_COUNTS: [i64; 12] =
     [1, 10, 50, 100, 500, 1_000, 5_000, 10_000, 50_000, 100_000, 500_000, 1_000_000];
 
 /// Something that a client has reached and that is worth a mail of its own.
@@ -154,11 +154,11 @@ pub struct Celebration {
 impl Celebration {
     /// What of a week's insights is worth a mail of its own, at most one: everything else stands in the
     /// weekly mail. A milestone of the score comes first.
-    pub fn of_week<'a>(insights: impl IntoIterator<Item = &'a Insight>) -> Option<Self> {
-        insights.into_iter().filter_map(Self::of_insight).min_by_key(|one| one.kind)
+    pub fn from_insights<'a>(insights: impl IntoIterator<Item = &'a Insight>) -> Option<Self> {
+        insights.into_iter().filter_map(Self::from_insight).min_by_key(|one| one.kind)
     }
 
-    fn of_insight(insight: &Insight) -> Option<Self> {
+    fn from_insight(insight: &Insight) -> Option<Self> {
         let figure = |name: &str| insight.figures.get(name).and_then(Value::as_i64);
         let total = figure("total")?;
         let (kind, noun, before) = match insight.rule {
@@ -174,8 +174,9 @@ impl Celebration {
             }
             _ => return None,
         };
-        let reached = CELEBRATED.iter().rfind(|number| (before + 1..=total).contains(*number))?;
-        let title = format!("{} {noun}", words::ordinal(*reached));
+        let milestone =
+            CELEBRATED_COUNTS.iter().rfind(|number| (before + 1..=total).contains(*number))?;
+        let title = format!("{} {noun}", words::format_ordinal(*milestone));
         Some(Self { kind, title, message: insight.message.clone() })
     }
 
@@ -196,14 +197,15 @@ pub fn momentum_nudge(
 ) -> (String, EmailContent) {
     let today = local_day(to.now, to.zone);
     let (subject, heading, last) = if let Some(at) = last_event {
-        let quiet = counted(i64::from(days_between(local_day(at, to.zone), today)), "day");
-        let last = format!("Your last activity was on {}.", words::moment(at, to.zone, to.now));
+        let quiet = count_noun(i64::from(days_between(local_day(at, to.zone), today)), "day");
+        let last =
+            format!("Your last activity was on {}.", words::format_instant(at, to.zone, to.now));
         (format!("{quiet} without activity"), format!("{quiet} without activity."), last)
     } else {
-        let nothing = "There has been no activity of yours yet.".to_owned();
+        let nothing = "You have had no activity yet.".to_owned();
         ("Your first step".to_owned(), "Your first step is still ahead.".to_owned(), nothing)
     };
-    let lead = format!("{last} Your score stands at {} of 100.", score.overall);
+    let lead = format!("{last} Your score is {} of 100.", score.overall);
     let mut content = to.content("A reminder".to_owned(), heading, lead);
     content.items.extend(step);
     (format!("{subject}: {}", to.organization), content)
@@ -212,8 +214,8 @@ pub fn momentum_nudge(
 /// The mail that asks the owner of an address whether it wants the others.
 pub fn subscription_request(organization: &str, client: &str) -> (String, EmailContent) {
     let lead = format!(
-        "Somebody asked that {organization} sends the weekly summary of {client} to this address. \
-         If that was you, open the page and confirm. If it was not, do nothing: no other mail will come."
+        "Somebody asked {organization} to send the weekly summary of {client} to this address. \
+         If that was you, open the page and confirm. If it was not, do nothing: you will get no other email."
     );
     let content = EmailContent {
         organization: organization.to_owned(),
@@ -232,7 +234,7 @@ fn score_line(week: &WeekInReview<'_>) -> ScoreLine {
     let values = model.components(&score.inputs);
     let change = score.previous.zip(score.change).map(|(previous, points)| Change {
         points,
-        since: words::day_of(previous.as_of, to.zone, to.now),
+        since: words::format_local_day(previous.as_of, to.zone, to.now),
         before: previous.overall,
     });
     let parts = Component::ALL.map(|component| {
@@ -251,11 +253,11 @@ fn score_line(week: &WeekInReview<'_>) -> ScoreLine {
 
 /// `15 to 21 Nov`.
 fn days(period: &Period, now: Timestamp, zone: &TimeZone) -> String {
-    let last = words::day(period.last, local_day(now, zone));
+    let last = words::format_day(period.last, local_day(now, zone));
     if period.first.first_of_month() == period.last.first_of_month() {
         format!("{} to {last}", period.first.day())
     } else {
-        format!("{} to {last}", words::day(period.first, local_day(now, zone)))
+        format!("{} to {last}", words::format_day(period.first, local_day(now, zone)))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::score::{Band, Trend};
 /// All that a mail says, besides its links.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EmailContent {
-    /// Whose mail it is.
+    /// Client of the email.
     pub organization: String,
     /// What it is about, beside the organization: "Your week, 15 to 21 Nov".
     pub about: String,
@@ -21,7 +21,7 @@ pub struct EmailContent {
     /// Figures side by side.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stats: Vec<Stat>,
-    /// What else there is to say.
+    /// Additional notes.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub items: Vec<Item>,
     /// The words on the button.
@@ -36,7 +36,7 @@ pub struct EmailContent {
 pub struct ScoreLine {
     /// 0–100.
     pub overall: i64,
-    /// How well that is.
+    /// Band of the score.
     pub band: Band,
     /// Where it goes.
     pub trend: Trend,
@@ -62,11 +62,11 @@ pub struct Change {
 /// A component of a score.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartLine {
-    /// What it is called.
+    /// Name.
     pub name: String,
     /// 0–100.
     pub points: i64,
-    /// How well that is.
+    /// Band of the score.
     pub band: Band,
     /// Whether it rests on data.
     pub measured: bool,
@@ -84,7 +84,7 @@ pub struct Stat {
 /// One thing to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Item {
-    /// What kind of thing it is.
+    /// Kind.
     pub label: String,
     /// A few words.
     pub title: String,

@@ -2,33 +2,33 @@ use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 
 use super::{EmailSettings, EmailType};
 use crate::{
-    job::jittered,
-    text::counted,
+    job::with_jitter,
+    text::count_noun,
     time::{days_between, local_day},
 };
 
-/// A client is nudged at most once in this time.
-pub const NUDGE_EVERY: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// A client gets at most one mail in this time.
-const APART: SignedDuration = SignedDuration::from_hours(24);
+/// Minimum interval between two nudges of a client.
+pub const NUDGE_INTERVAL: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// Minimum interval between two emails to a client.
+const MIN_INTERVAL: SignedDuration = SignedDuration::from_hours(24);
 /// A weekly mail follows the one before it no sooner. A day less than a week, because a job that is due
 /// at the same hour every week runs some minutes earlier or later.
-const WEEKLY_APART: SignedDuration = SignedDuration::from_hours(6 * 24);
+const MIN_WEEKLY_INTERVAL: SignedDuration = SignedDuration::from_hours(6 * 24);
 const WEEK: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Days after a weekly mail's period in which it can leave: then the next week is over too.
-const WEEKLY_VALID_DAYS: i32 = 7;
+const WEEKLY_TTL_DAYS: i32 = 7;
 /// What a nudge says of a client's silence is out of date after this.
-const NUDGE_VALID: SignedDuration = SignedDuration::from_hours(48);
+const NUDGE_TTL: SignedDuration = SignedDuration::from_hours(48);
 /// Weekly mails that a client may leave without any activity before they pause.
 pub const MAX_UNANSWERED_WEEKLY: usize = 4;
 /// Seconds until a mail is tried again, after the first, the second and so on that failed.
-const WAITS: [i64; 8] = [5, 30, 300, 1_800, 7_200, 21_600, 43_200, 86_400];
+const RETRY_DELAYS_SECONDS: [i64; 8] = [5, 30, 300, 1_800, 7_200, 21_600, 43_200, 86_400];
 /// The longest of these between two trials.
-const MAX_TRIAL_WAIT: usize = 3;
+const MAX_PROBE_INDEX: usize = 3;
 /// What is fetched sooner than this after delivery was fetched by a program that checks mails.
-const TOO_SOON: SignedDuration = SignedDuration::from_secs(10);
-/// Programs that fetch what is in mails before, or without, a person who opens them.
-const PROGRAMS: [&str; 14] = [
+const MIN_HUMAN_DELAY: SignedDuration = SignedDuration::from_secs(10);
+/// User agents of programs that fetch links and images in emails.
+const BOT_AGENTS: [&str; 14] = [
     "bot",
     "crawl",
     "spider",
@@ -47,33 +47,33 @@ const PROGRAMS: [&str; 14] = [
 
 /// How long a mail waits after so many tries that failed, or `None` when that was the last. `jitter`
 /// of 0…1 000 spreads it.
-pub fn next_try(tries: i64, jitter: u16) -> Option<SignedDuration> {
-    let wait = usize::try_from(tries - 1).ok().and_then(|index| WAITS.get(index))?;
-    Some(jittered(*wait, jitter))
+pub fn retry_delay(tries: i64, jitter: u16) -> Option<SignedDuration> {
+    let wait = usize::try_from(tries - 1).ok().and_then(|index| RETRY_DELAYS_SECONDS.get(index))?;
+    Some(with_jitter(*wait, jitter))
 }
 
 /// How long to wait after so many tries that failed by no fault of the mail: there is no last one.
 /// Never longer than half an hour.
-pub fn next_trial(tries: i64, jitter: u16) -> SignedDuration {
-    let index = usize::try_from(tries - 1).unwrap_or(0).min(MAX_TRIAL_WAIT);
-    jittered(WAITS[index], jitter)
+pub fn probe_delay(tries: i64, jitter: u16) -> SignedDuration {
+    let index = usize::try_from(tries - 1).unwrap_or(0).min(MAX_PROBE_INDEX);
+    with_jitter(RETRY_DELAYS_SECONDS[index], jitter)
 }
 
-/// A mail that a client was sent before, or that may have been.
+/// Earlier email to a client, which may not have been sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Earlier {
-    /// What kind it was.
+pub struct EarlierEmail {
+    /// Email type.
     pub kind: EmailType,
-    /// When.
+    /// Time.
     pub at: Timestamp,
 }
 
-/// Whether a mail may go now.
+/// Whether an email may be sent now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Admission {
     /// Yes.
     Now,
-    /// Not before this.
+    /// Not before this time.
     Later(Timestamp),
     /// No, and why.
     Never(String),
@@ -81,39 +81,41 @@ pub enum Admission {
 
 /// What a decision about a mail rests on, besides the organization's settings.
 #[derive(Clone, Copy, Debug)]
-pub struct Candidate<'a> {
+pub struct EmailCandidate<'a> {
     /// Its kind.
     pub kind: EmailType,
-    /// Last local day of the period that it speaks of.
+    /// Last local day of the email's period.
     pub period: Date,
     /// When it was queued.
     pub queued_at: Timestamp,
-    /// What the client was sent before, or may have been.
-    pub earlier: &'a [Earlier],
+    /// Earlier emails to the client, including those that may not have been sent.
+    pub earlier: &'a [EarlierEmail],
 }
 
-/// Decides whether a mail may go now.
+/// Decides whether an email may be sent now.
 ///
 /// A client gets at most one mail in 24 hours, whatever their kinds. The weekly mail counts towards the
 /// most in 7 days, but is not kept back by it: it is what the client asked for. Mails that are out of
 /// date, because no mail server could be reached for long, are not sent at all.
 pub fn admission(
-    mail: &Candidate<'_>,
+    email: &EmailCandidate<'_>,
     settings: &EmailSettings,
     zone: &TimeZone,
     now: Timestamp,
 ) -> Admission {
-    let kind = mail.kind;
+    let kind = email.kind;
     if kind == EmailType::SubscriptionRequest {
         return Admission::Now;
     }
     if !settings.sends(kind) {
         return Admission::Never(format!("{} is switched off", kind.words()));
     }
-    if let Some(reason) = expired(mail, zone, now).or_else(|| over_limit(mail, settings, now)) {
+    if let Some(reason) =
+        expiry_reason(email, zone, now).or_else(|| limit_reason(email, settings, now))
+    {
         return Admission::Never(reason);
     }
-    if let Some(free) = free_at(mail).filter(|free| *free > now) {
+    if let Some(free) = earliest_send_time(email).filter(|free| *free > now) {
         return Admission::Later(free);
     }
     match settings.quiet.and_then(|quiet| quiet.ends_after(now, zone)) {
@@ -122,45 +124,52 @@ pub fn admission(
     }
 }
 
-fn expired(mail: &Candidate<'_>, zone: &TimeZone, now: Timestamp) -> Option<String> {
-    let waited = now.duration_since(mail.queued_at);
-    let reason = match mail.kind {
+fn expiry_reason(email: &EmailCandidate<'_>, zone: &TimeZone, now: Timestamp) -> Option<String> {
+    let queued_for = now.duration_since(email.queued_at);
+    let reason = match email.kind {
         EmailType::WeeklyInsights => {
-            let age = days_between(mail.period, local_day(now, zone));
-            (age > WEEKLY_VALID_DAYS).then_some("it waited until the next week was over")
+            let age = days_between(email.period, local_day(now, zone));
+            (age > WEEKLY_TTL_DAYS).then_some("it was not sent before the next week ended")
         }
-        EmailType::MomentumNudge => {
-            (waited > NUDGE_VALID).then_some("it waited for more than 48 hours and is out of date")
-        }
-        _ => (waited > WEEK).then_some("held up for more than 7 days"),
+        EmailType::MomentumNudge => (queued_for > NUDGE_TTL)
+            .then_some("it waited for more than 48 hours and is out of date"),
+        _ => (queued_for > WEEK).then_some("delayed for more than 7 days"),
     };
     reason.map(str::to_owned)
 }
 
-fn over_limit(mail: &Candidate<'_>, settings: &EmailSettings, now: Timestamp) -> Option<String> {
+fn limit_reason(
+    email: &EmailCandidate<'_>,
+    settings: &EmailSettings,
+    now: Timestamp,
+) -> Option<String> {
     let within = |time: SignedDuration| {
-        mail.earlier.iter().filter(move |earlier| now.duration_since(earlier.at) < time)
+        email.earlier.iter().filter(move |earlier| now.duration_since(earlier.at) < time)
     };
-    let nudged = within(NUDGE_EVERY).any(|earlier| earlier.kind == EmailType::MomentumNudge);
-    if mail.kind == EmailType::MomentumNudge && nudged {
-        return Some("nudged within 14 days already".to_owned());
+    let nudged = within(NUDGE_INTERVAL).any(|earlier| earlier.kind == EmailType::MomentumNudge);
+    if email.kind == EmailType::MomentumNudge && nudged {
+        return Some("already nudged within 14 days".to_owned());
     }
     let week = i64::try_from(within(WEEK).count()).unwrap_or(i64::MAX);
-    let limited = mail.kind != EmailType::WeeklyInsights && week >= settings.most_per_week;
+    let limited = email.kind != EmailType::WeeklyInsights && week >= settings.most_per_week;
     limited.then(|| {
-        let had = counted(week, "mail");
-        format!("had {had} within 7 days, the most that is allowed")
+        let had = count_noun(week, "mail");
+        format!("already got {had} within 7 days, the maximum")
     })
 }
 
-/// When the mails before this one are far enough back.
-fn free_at(mail: &Candidate<'_>) -> Option<Timestamp> {
+/// Returns the time at which earlier emails are old enough.
+fn earliest_send_time(email: &EmailCandidate<'_>) -> Option<Timestamp> {
     let weekly = |kind| kind == EmailType::WeeklyInsights;
-    let after = |earlier: &Earlier| {
-        let apart = if weekly(mail.kind) && weekly(earlier.kind) { WEEKLY_APART } else { APART };
+    let after = |earlier: &EarlierEmail| {
+        let apart = if weekly(email.kind) && weekly(earlier.kind) {
+            MIN_WEEKLY_INTERVAL
+        } else {
+            MIN_INTERVAL
+        };
         earlier.at.checked_add(apart).ok()
     };
-    mail.earlier.iter().filter_map(after).max()
+    email.earlier.iter().filter_map(after).max()
 }
 
 /// Why the weekly mail pauses, if it does: the last four were sent without any activity of the client
@@ -170,11 +179,11 @@ pub fn weekly_pause(
     last_event: Option<Timestamp>,
     since: Timestamp,
 ) -> Option<String> {
-    let answered = last_event.map_or(since, |at| at.max(since));
-    (fourth_last? > answered).then(|| {
+    let last_response = last_event.map_or(since, |at| at.max(since));
+    (fourth_last? > last_response).then(|| {
         format!(
-            "paused: nothing came from the client after {MAX_UNANSWERED_WEEKLY} weekly mails; they go on \
-             when it is active again"
+            "paused: no activity after {MAX_UNANSWERED_WEEKLY} weekly emails; they resume \
+             when the client is active again"
         )
     })
 }
@@ -188,13 +197,13 @@ pub enum SmtpStage {
     Rcpt,
     /// Its content was announced (DATA).
     Data,
-    /// All of it was given.
+    /// After the content.
     Content,
 }
 
-/// Whose fault it is that a mail was not taken.
+/// Cause of a refusal by the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fault {
+pub enum FailureCause {
     /// This one mailbox's: there is none, or it takes nothing any more.
     Mailbox,
     /// The mailbox's where few are refused like this, else the sender's: the server did not say.
@@ -214,25 +223,25 @@ const UNCLEAR_PERCENT: u64 = 5;
 ///
 /// Only what a server says of a recipient can be about its mailbox: no such one (5.1.x), or one that is
 /// closed (5.2.1). A full mailbox (the rest of 5.2.x) is tried again.
-pub fn fault(stage: SmtpStage, code: u16, text: &str) -> Fault {
+pub fn failure_cause(stage: SmtpStage, code: u16, text: &str) -> FailureCause {
     if code < 500 {
-        return Fault::Temporary;
+        return FailureCause::Temporary;
     }
     if stage != SmtpStage::Rcpt {
-        return Fault::Sender;
+        return FailureCause::Sender;
     }
     match enhanced_code(text) {
         // 5.1.7 and 5.1.8 speak of the sender's address.
-        Some((5, 1, detail)) if !matches!(detail, 7 | 8) => Fault::Mailbox,
-        Some((5, 2, 1)) => Fault::Mailbox,
-        Some((5, 2, _)) => Fault::Temporary,
-        None if code == 550 => Fault::Unclear,
-        _ => Fault::Sender,
+        Some((5, 1, detail)) if !matches!(detail, 7 | 8) => FailureCause::Mailbox,
+        Some((5, 2, 1)) => FailureCause::Mailbox,
+        Some((5, 2, _)) => FailureCause::Temporary,
+        None if code == 550 => FailureCause::Unclear,
+        _ => FailureCause::Sender,
     }
 }
 
 /// Whether so many refusals of an unclear fault are too many of a run's mails to be their mailboxes'.
-pub const fn is_senders_fault(unclear: u64, tried: u64) -> bool {
+pub const fn is_sender_fault(unclear: u64, tried: u64) -> bool {
     unclear.saturating_mul(100) >= tried.saturating_mul(UNCLEAR_PERCENT)
 }
 
@@ -247,10 +256,10 @@ fn enhanced_code(text: &str) -> Option<(u16, u16, u16)> {
     (numbers.next().is_none() && matches!(found.0, 2 | 4 | 5)).then_some(found)
 }
 
-/// Whether an open or a click looks like a program's rather than a person's.
-pub fn suspected(sent_at: Option<Timestamp>, at: Timestamp, agent: &str) -> bool {
+/// Whether a program rather than a person opened the email or clicked.
+pub fn is_suspected_bot(sent_at: Option<Timestamp>, at: Timestamp, agent: &str) -> bool {
     let agent = agent.to_lowercase();
-    sent_at.is_none_or(|sent| at.duration_since(sent) < TOO_SOON)
+    sent_at.is_none_or(|sent| at.duration_since(sent) < MIN_HUMAN_DELAY)
         || agent.is_empty()
-        || PROGRAMS.iter().any(|program| agent.contains(program))
+        || BOT_AGENTS.iter().any(|program| agent.contains(program))
 }

@@ -14,8 +14,9 @@ pub use compose::{
 };
 pub use content::{Change, EmailContent, Item, PartLine, ScoreLine, Stat};
 pub use delivery::{
-    Admission, Candidate, Earlier, Fault, MAX_UNANSWERED_WEEKLY, NUDGE_EVERY, SmtpStage, admission,
-    fault, is_senders_fault, next_trial, next_try, suspected, weekly_pause,
+    Admission, EarlierEmail, EmailCandidate, FailureCause, MAX_UNANSWERED_WEEKLY, NUDGE_INTERVAL,
+    SmtpStage, admission, failure_cause, is_sender_fault, is_suspected_bot, probe_delay,
+    retry_delay, weekly_pause,
 };
 pub use settings::{EmailSettings, QuietHours, SettingError};
 pub use text::{EmailLinks, plain_text};
@@ -23,8 +24,8 @@ pub use text::{EmailLinks, plain_text};
 use crate::named::named;
 
 named! {
-    /// What kind of mail it is.
-    EmailType, "e-mail type" {
+    /// Email type.
+    EmailType, "email type" {
         /// How the week was.
         WeeklyInsights = "weekly_insights",
         /// A milestone was reached.
@@ -40,7 +41,7 @@ named! {
 
 named! {
     /// What became of a mail.
-    EmailState, "e-mail state" {
+    EmailState, "email state" {
         /// It waits for its time.
         Queued = "queued",
         /// A mail server is being given it right now.
@@ -59,7 +60,7 @@ named! {
 
 named! {
     /// What an email is for that goes to one person, apart from those that clients subscribe to.
-    TransactionalKind, "kind of transactional e-mail" {
+    TransactionalKind, "kind of transactional email" {
         /// The link by which a member chooses a new password.
         PasswordReset = "password_reset",
         /// The link by which a client comes to its page.
@@ -74,7 +75,7 @@ named! {
 }
 
 named! {
-    /// Whether a client gets mails.
+    /// Whether the client receives emails.
     SubscriptionState, "subscription state" {
         /// It was asked and has not answered.
         Pending = "pending",
@@ -108,7 +109,7 @@ impl EmailType {
         Self::AchievementBadge,
     ];
 
-    /// What people call it.
+    /// Display name.
     pub const fn words(self) -> &'static str {
         match self {
             Self::WeeklyInsights => "Weekly insights",

@@ -8,7 +8,7 @@ const MAX_NAME_CHARS: usize = 100;
 const MAX_POSTAL_CHARS: usize = 200;
 const MAX_URL_BYTES: usize = 2_000;
 /// A mail a day, and the weekly one.
-const MOST_PER_WEEK: i64 = 8;
+const MAX_EMAILS_PER_WEEK: i64 = 8;
 
 /// What an organization decides about the mails to its clients.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -44,7 +44,7 @@ pub struct QuietHours {
 pub struct SettingError {
     /// Its name in the API.
     pub field: &'static str,
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     pub reason: String,
 }
 
@@ -98,7 +98,7 @@ impl EmailSettings {
                 );
             }
         }
-        if !(1..=MOST_PER_WEEK).contains(&self.most_per_week) {
+        if !(1..=MAX_EMAILS_PER_WEEK).contains(&self.most_per_week) {
             return refuse("most_per_week", "is out of range; use 1 to 8");
         }
         if let Some(quiet) = self.quiet {

@@ -1,7 +1,7 @@
 use std::fmt::Write as _;
 
 use super::{EmailContent, ScoreLine};
-use crate::insight::words::signed;
+use crate::insight::words::format_signed;
 
 /// Where a mail leads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct EmailLinks {
 
 impl EmailLinks {
     /// The links of a mail that leads to one place and is not subscribed to.
-    pub const fn only(button: String) -> Self {
+    pub const fn button_only(button: String) -> Self {
         Self { button, unsubscribe: None, pixel: None }
     }
 }
@@ -61,8 +61,13 @@ pub fn plain_text(
 fn score_text(score: &ScoreLine) -> String {
     let mut text = format!("{} of 100, {}", score.overall, score.band.client_words());
     if let Some(change) = &score.change {
-        let _ =
-            write!(text, ", {} since {} ({})", signed(change.points), change.since, change.before);
+        let _ = write!(
+            text,
+            ", {} since {} ({})",
+            format_signed(change.points),
+            change.since,
+            change.before
+        );
     }
     text.push('\n');
     for part in &score.parts {

@@ -56,8 +56,8 @@ impl Rhythm {
     ///
     /// The median, not the mean: one long holiday must not make every later silence look normal.
     pub fn usual_gap_days(&self) -> Option<i32> {
-        const FEWEST_DAYS: usize = 4;
-        if self.days.len() < FEWEST_DAYS {
+        const MIN_RHYTHM_DAYS: usize = 4;
+        if self.days.len() < MIN_RHYTHM_DAYS {
             return None;
         }
         let mut gaps: Vec<i32> = self

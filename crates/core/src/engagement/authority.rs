@@ -4,14 +4,14 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Event, EventError, EventType, ProfileField, ProfilePatch,
-    segment::{ClientsAre, Said},
+    segment::{ClientIdentity, IncomingMessage},
 };
 
 /// How far back a write key may date a person's membership of an account: as long as events wait for the
 /// first one.
 const MAX_MEMBERSHIP_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// Who vouches for a message.
+/// Authority that vouches for a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Authority {
     /// The organization itself: its secret key, a member, the operator.
@@ -23,7 +23,7 @@ pub enum Authority {
 }
 
 impl Authority {
-    /// Reduces a message to what its sender may say. An e-mail address stays unconfirmed unless the
+    /// Reduces a message to what its sender may say. An email address stays unconfirmed unless the
     /// organization vouches for it. Of what a client says of itself, a high-value event is kept as
     /// [`EventType::Custom`] unless `count_self_told`.
     ///
@@ -31,42 +31,46 @@ impl Authority {
     /// Names the field when the sender may not say this at all.
     pub fn limit(
         self,
-        mut said: Said,
-        (clients_are, count_self_told): (ClientsAre, bool),
+        mut message: IncomingMessage,
+        (clients_are, count_self_told): (ClientIdentity, bool),
         received_at: Timestamp,
-    ) -> Result<Said, EventError> {
+    ) -> Result<IncomingMessage, EventError> {
         if self == Self::Organization {
-            return Ok(said);
+            return Ok(message);
         }
-        match &mut said {
-            Said::Did(event) | Said::DidByPerson(event) | Said::DidByPersonOrClient(event) => {
+        match &mut message {
+            IncomingMessage::Event(event)
+            | IncomingMessage::PersonEvent(event)
+            | IncomingMessage::PersonOrClientEvent(event) => {
                 if self == Self::Client {
-                    mark_self_told(event, count_self_told);
+                    mark_self_reported(event, count_self_told);
                 }
             }
-            Said::Told(client) | Said::Grouped { client, .. } => {
-                leave_unconfirmed(&mut client.patch);
+            IncomingMessage::Profile(client) | IncomingMessage::GroupProfile { client, .. } => {
+                move_to_unconfirmed_email(&mut client.patch);
             }
-            Said::Joined { client, .. } => {
-                if clients_are == ClientsAre::Groups {
+            IncomingMessage::Membership { client, .. } => {
+                if clients_are == ClientIdentity::Account {
                     check_membership(client.at, received_at)?;
                 }
-                leave_unconfirmed(&mut client.patch);
+                move_to_unconfirmed_email(&mut client.patch);
             }
-            Said::ToldOfPerson(_) | Said::Alias { .. } | Said::Nothing => {}
+            IncomingMessage::PersonProfile(_)
+            | IncomingMessage::Alias { .. }
+            | IncomingMessage::Ignored => {}
         }
-        Ok(said)
+        Ok(message)
     }
 }
 
-fn mark_self_told(event: &mut Event, counts: bool) {
+fn mark_self_reported(event: &mut Event, counts: bool) {
     event.self_told = true;
     if event.event_type.is_high_value() && !counts {
         event.event_type = EventType::Custom;
     }
 }
 
-fn leave_unconfirmed(patch: &mut ProfilePatch) {
+fn move_to_unconfirmed_email(patch: &mut ProfilePatch) {
     if let Some(email) = patch.fields.remove(&ProfileField::Email) {
         patch.fields.insert(ProfileField::UnconfirmedEmail, email);
     }

@@ -5,8 +5,8 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
-    Event, EventError, EventType, IncomingEvent, MAX_MESSAGE_ID_CHARS, json::field_at_fault,
-    parse_timestamp, segment::Text, unreadable, validate,
+    Event, EventError, EventType, IncomingEvent, MAX_MESSAGE_ID_CHARS, json::find_invalid_field,
+    parse_error, parse_timestamp, segment::Text, validate,
 };
 
 /// A CloudEvent as it was sent; extensions that Mainstay has no use for are skipped.
@@ -40,15 +40,15 @@ impl<'a> CloudEvent<'a> {
     /// Reads one from JSON.
     ///
     /// # Errors
-    /// What is wrong with its shape.
+    /// Problem with the format.
     pub fn read(json: &'a str) -> Result<Self, EventError> {
         if !json.trim_ascii_start().starts_with('{') {
             return Err(EventError::new("event", "is not an object; send a CloudEvent as one"));
         }
         serde_json::from_str(json).map_err(|error| {
             let alone = |json: &str| serde_json::from_str::<CloudEvent<'_>>(json).err();
-            field_at_fault(json, &FIELDS, alone)
-                .unwrap_or_else(|| unreadable(&error, "event", &FIELDS))
+            find_invalid_field(json, &FIELDS, alone)
+                .unwrap_or_else(|| parse_error(&error, "event", &FIELDS))
         })
     }
 

@@ -72,7 +72,7 @@ impl EventType {
 
     /// The type of an event whose name nobody mapped: its own name when that is a type's, else
     /// [`EventType::Custom`].
-    pub fn of_name(name: &str) -> Self {
+    pub fn from_name(name: &str) -> Self {
         name.parse().unwrap_or(Self::Custom)
     }
 }
@@ -107,11 +107,11 @@ pub struct IncomingEvent {
     pub person: Option<String>,
     /// The event's name as the sender wrote it.
     pub name: String,
-    /// What the organization maps that name to; [`EventType::of_name`] when it maps nothing.
+    /// What the organization maps that name to; [`EventType::from_name`] when it maps nothing.
     pub event_type: Option<EventType>,
-    /// When it happened by the client's clock (Segment: `originalTimestamp`, else `timestamp`).
+    /// Time of the event by the client's clock (Segment: `originalTimestamp`, else `timestamp`).
     pub timestamp: Option<Timestamp>,
-    /// When it was sent by the same clock; tells how far that clock is off.
+    /// Time of sending by the client's clock, which shows how far that clock is off.
     pub sent_at: Option<Timestamp>,
     /// The sender's unique id of this message.
     pub message_id: String,
@@ -119,7 +119,7 @@ pub struct IncomingEvent {
     pub session_id: Option<String>,
     /// The page it happened on.
     pub page_path: Option<String>,
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     pub duration_seconds: Option<i64>,
     /// Anything else that the sender tells.
     pub data: Map<String, Value>,
@@ -132,7 +132,7 @@ pub struct Event {
     pub client_id: String,
     /// The host app's id of the person who did it, where that is another one than the client's.
     pub person: Option<String>,
-    /// What it counts as.
+    /// Event type.
     pub event_type: EventType,
     /// The name as it was sent.
     pub name: String,

@@ -8,7 +8,7 @@ use super::EventError;
 
 /// Says what is wrong with a message that is JSON by its grammar and cannot be used all the same. The
 /// field is one of `fields` where the parser names it, else `field`.
-pub fn unreadable(
+pub fn parse_error(
     error: &serde_json::Error,
     field: &'static str,
     fields: &[&'static str],
@@ -40,7 +40,7 @@ pub fn unreadable(
 /// each of them can, such as when one is sent twice.
 ///
 /// Only for a message that was not read the quick way: to keep track of where one is costs a tenth.
-pub(super) fn field_at_fault(
+pub(super) fn find_invalid_field(
     json: &str,
     fields: &[&'static str],
     read_alone: impl Fn(&str) -> Option<serde_json::Error>,
@@ -48,6 +48,6 @@ pub(super) fn field_at_fault(
     let sent: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
     fields.iter().find_map(|field| {
         let alone = format!("{{\"{field}\":{}}}", sent.get(*field)?.get());
-        Some(unreadable(&read_alone(&alone)?, field, fields))
+        Some(parse_error(&read_alone(&alone)?, field, fields))
     })
 }

@@ -16,12 +16,12 @@ pub use authority::Authority;
 pub use event::{Event, EventType, IncomingEvent, UnknownEventType};
 pub use identifier::normalize_id;
 use identifier::normalized_id;
-pub use json::unreadable;
+pub use json::parse_error;
 pub use profile::{
     MAX_TRAITS, MAX_TRAITS_BYTES, Profile, ProfileChange, ProfileField, ProfilePatch, ProfileTimes,
     Stamp,
 };
-use validation::told_at;
+use validation::changed_at;
 pub use validation::{
     EventError, MAX_CLIENT_ID_CHARS, MAX_DATA_BYTES, MAX_DURATION_SECONDS, MAX_MESSAGE_ID_CHARS,
     MAX_NAME_CHARS, MAX_PATH_CHARS, check_id, check_json, check_line, check_required, check_text,

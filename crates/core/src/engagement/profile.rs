@@ -12,16 +12,16 @@ pub const MAX_TRAITS_BYTES: usize = 64 * 1024;
 /// so that an older message which arrives later does not bring it back.
 pub const MAX_TRAITS: usize = 1_000;
 
-/// What the host app tells of a client, a person or a group.
+/// Profile of a client, a person or a group, as the host app reports it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Profile {
-    /// What people call it.
+    /// Display name.
     pub name: Option<String>,
     /// Its address.
     pub email: Option<String>,
     /// The address that a write key told: anybody may have.
     pub unconfirmed_email: Option<String>,
-    /// What it pays for.
+    /// Parts of the component that earn points.
     pub plan: Option<String>,
     /// The account it belongs to (Segment's group).
     pub group_id: Option<String>,
@@ -74,7 +74,7 @@ impl Stamp {
         Self(at.as_microsecond(), message_id.to_owned())
     }
 
-    /// When it was told.
+    /// Time of the change.
     pub fn at(&self) -> Timestamp {
         Timestamp::from_microsecond(self.0).unwrap_or_default()
     }
@@ -120,16 +120,16 @@ impl ProfilePatch {
     }
 }
 
-/// What one message tells of a profile.
+/// Change to a profile from one message.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ProfileChange {
     /// The host app's id of the client, person or group.
     pub client_id: String,
-    /// When it was told; never later than it was received.
+    /// Time of the change; never later than it was received.
     pub at: Timestamp,
     /// The message that told it; of two at the same instant, the greater id counts.
     pub message_id: String,
-    /// What it told.
+    /// Change that it reported.
     pub patch: ProfilePatch,
 }
 
@@ -176,7 +176,7 @@ impl Profile {
     }
 
     /// The address to show: the confirmed one, else what a write key told.
-    pub fn known_email(&self) -> Option<&str> {
+    pub fn displayed_email(&self) -> Option<&str> {
         self.email.as_deref().or(self.unconfirmed_email.as_deref())
     }
 
@@ -187,7 +187,7 @@ impl Profile {
     /// When the traits would exceed [`MAX_TRAITS_BYTES`] or [`MAX_TRAITS`]; then nothing of the message
     /// is taken in. Which message is refused at that limit is the one decision that depends on the
     /// order of arrival.
-    pub fn learn(
+    pub fn apply(
         &mut self,
         change: &ProfileChange,
         times: &mut ProfileTimes,
@@ -200,7 +200,7 @@ impl Profile {
     /// before.
     ///
     /// # Errors
-    /// As [`Profile::learn`].
+    /// As [`Profile::apply`].
     pub fn set(
         &mut self,
         patch: &ProfilePatch,
@@ -222,11 +222,11 @@ impl Profile {
         let (mut changed, mut changed_times) = (self.clone(), times.clone());
         for (field, value) in &patch.fields {
             let stamp = stamp(times.fields.get(field));
-            changed.take_field(*field, value.as_ref(), &stamp, &mut changed_times);
+            changed.merge_field(*field, value.as_ref(), &stamp, &mut changed_times);
         }
         for (name, value) in &patch.traits {
             let stamp = stamp(times.traits.get(name));
-            changed.take_trait(name, Some(value), &stamp, &mut changed_times);
+            changed.merge_trait(name, Some(value), &stamp, &mut changed_times);
         }
         if !patch.traits.is_empty() {
             check_count(changed_times.traits.len())?;
@@ -237,23 +237,23 @@ impl Profile {
     }
 
     /// Takes in all that is known of another profile, as if each message had told it of this one.
-    pub fn join(&mut self, times: &mut ProfileTimes, other: &Self, other_times: &ProfileTimes) {
+    pub fn merge(&mut self, times: &mut ProfileTimes, other: &Self, other_times: &ProfileTimes) {
         let unstamped = Stamp(i64::MIN, String::new());
         for field in ProfileField::ALL {
             let value = other.field(field);
             let stamp = other_times.fields.get(&field);
             if stamp.is_some() || value.is_some() {
-                self.take_field(field, value, stamp.unwrap_or(&unstamped), times);
+                self.merge_field(field, value, stamp.unwrap_or(&unstamped), times);
             }
         }
         let names = other_times.traits.keys().chain(other.traits.keys());
         for name in names {
             let stamp = other_times.traits.get(name).unwrap_or(&unstamped);
-            self.take_trait(name, other.traits.get(name), stamp, times);
+            self.merge_trait(name, other.traits.get(name), stamp, times);
         }
     }
 
-    fn take_field(
+    fn merge_field(
         &mut self,
         field: ProfileField,
         value: Option<&String>,
@@ -269,7 +269,7 @@ impl Profile {
         }
     }
 
-    fn take_trait(
+    fn merge_trait(
         &mut self,
         name: &str,
         value: Option<&Value>,

@@ -31,7 +31,7 @@ const MAX_DEPTH: usize = 64;
 pub struct EventError {
     /// The field at fault, by its name in the API.
     pub field: &'static str,
-    /// What is wrong with it and what to do.
+    /// The problem and its remedy.
     pub reason: String,
 }
 
@@ -73,9 +73,9 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
 
     let received_at = to_micros(received_at);
     let client_timestamp = incoming.timestamp.map(to_micros);
-    let occurred_at = settle(client_timestamp, incoming.sent_at, received_at)?;
+    let occurred_at = resolve_time(client_timestamp, incoming.sent_at, received_at)?;
     Ok(Event {
-        event_type: incoming.event_type.unwrap_or_else(|| EventType::of_name(&incoming.name)),
+        event_type: incoming.event_type.unwrap_or_else(|| EventType::from_name(&incoming.name)),
         client_id,
         person,
         name: incoming.name,
@@ -92,7 +92,7 @@ pub fn validate(incoming: IncomingEvent, received_at: Timestamp) -> Result<Event
 }
 
 /// Settles when something happened, and refuses what cannot be.
-fn settle(
+fn resolve_time(
     timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     received_at: Timestamp,
@@ -103,25 +103,25 @@ fn settle(
     Ok(occurred_at)
 }
 
-/// When something was told of a client: as [`settle`], but never later than it was received, or one
+/// When something was told of a client: as [`resolve_time`], but never later than it was received, or one
 /// message from a clock that is ahead would outdo all that are told until then.
 ///
 /// Of a clock that is ahead by more than is left alone, only the receipt is known, and how far right
 /// clocks may be behind it: what they tell next must count.
-pub(super) fn told_at(
+pub(super) fn changed_at(
     timestamp: Option<Timestamp>,
     sent_at: Option<Timestamp>,
     received_at: Timestamp,
 ) -> Result<Timestamp, EventError> {
-    let told_at = settle(timestamp, sent_at, received_at)?;
+    let changed_at = resolve_time(timestamp, sent_at, received_at)?;
     let received_at = to_micros(received_at);
-    let ahead = told_at.duration_since(received_at).as_secs();
+    let ahead = changed_at.duration_since(received_at).as_secs();
     if ahead > CLOCK_TOLERANCE_SECONDS {
         return Ok(received_at
             .checked_sub(CLOCK_TOLERANCE_SECONDS.seconds())
             .unwrap_or(received_at));
     }
-    Ok(told_at.min(received_at))
+    Ok(changed_at.min(received_at))
 }
 
 /// The client's timestamp; where `sentAt` shows that its clock is off by more than 60 s, Segment's

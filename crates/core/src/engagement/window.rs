@@ -37,7 +37,7 @@ impl Windows {
     /// every other day counts whole, from the daily roll-up.
     ///
     /// At most three days, none when `as_of` is a midnight in a zone without clock changes nearby.
-    pub fn cut_days(&self) -> Vec<Date> {
+    pub fn partial_days(&self) -> Vec<Date> {
         let mut days: Vec<Date> = [self.last_week, self.this_week, self.as_of]
             .into_iter()
             .filter(|edge| start_of_day(self.day_of(*edge), &self.zone) != *edge)

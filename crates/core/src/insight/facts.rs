@@ -22,9 +22,9 @@ pub struct WeekFacts<'a> {
     /// Events in the period, by type.
     pub events: BTreeMap<EventType, i64>,
     /// `content_generated` events ever.
-    pub content: Lifetime,
+    pub content: LifetimeCount,
     /// `visual_created` events ever.
-    pub visuals: Lifetime,
+    pub visuals: LifetimeCount,
     /// Onboarding tasks that are neither completed nor skipped.
     pub pending_tasks: Vec<PendingTask>,
     /// The client's score as of now.
@@ -37,7 +37,7 @@ pub struct WeekFacts<'a> {
 
 /// A lifetime count at both ends of a period.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Lifetime {
+pub struct LifetimeCount {
     /// Events before the period's start.
     pub before: i64,
     /// Events before the period's end.

@@ -8,7 +8,7 @@ use crate::{engagement::EventType, named::named, score::Component};
 pub const VALID_DAYS: i32 = 14;
 
 named! {
-    /// What kind of thing an insight says.
+    /// Type of an insight.
     InsightType, "insight type" {
         /// What else happened in the week.
         WeeklySummary = "weekly_summary",
@@ -38,7 +38,7 @@ named! {
 }
 
 named! {
-    /// What the client did with an insight.
+    /// Status of an insight.
     InsightStatus, "insight status" {
         /// Nothing yet.
         Unread = "unread",
@@ -95,11 +95,11 @@ named! {
 /// One thing told to a client about one period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Insight {
-    /// What wrote it; unique for a client and period.
+    /// Rule that created the insight; unique for a client and period.
     pub rule: Rule,
-    /// What kind it is.
+    /// Kind.
     pub kind: InsightType,
-    /// How prominently it is shown.
+    /// Priority in lists.
     pub priority: Priority,
     /// A few words.
     pub title: String,
@@ -107,7 +107,7 @@ pub struct Insight {
     pub message: String,
     /// The numbers in it, a JSON object without fractions.
     pub figures: Map<String, Value>,
-    /// What it rests on.
+    /// Data behind the insight.
     pub evidence: InsightEvidence,
     /// When it disappears: [`VALID_DAYS`] after it was written.
     pub valid_until: Timestamp,
@@ -116,7 +116,7 @@ pub struct Insight {
 impl Insight {
     /// Whether it says how little came from the client: no activity, or a score that fell. Where the
     /// data of its week are missing, nobody knows.
-    pub fn rests_on_absence(&self) -> bool {
+    pub fn depends_on_absence(&self) -> bool {
         match self.rule {
             Rule::NoActivity => true,
             Rule::ScoreMoved => {

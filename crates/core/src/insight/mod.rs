@@ -13,9 +13,9 @@ mod sentences;
 pub mod words;
 
 pub use crate::named::UnknownName;
-pub use facts::{Lifetime, PendingTask, WeekFacts};
+pub use facts::{LifetimeCount, PendingTask, WeekFacts};
 pub use kind::{Insight, InsightEvidence, InsightStatus, InsightType, Priority, Rule, VALID_DAYS};
-pub use moved::{Moved, contributions};
+pub use moved::{ComponentChange, contributions};
 pub use period::Period;
-pub use rules::{MOST_PENDING_TASKS, NOTABLE_CHANGE_POINTS, weekly_insights};
+pub use rules::{MAX_PENDING_TASKS, NOTABLE_CHANGE_POINTS, weekly_insights};
 pub use sentences::{StepWords, step_words};

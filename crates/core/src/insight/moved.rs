@@ -2,39 +2,41 @@ use std::cmp::Reverse;
 
 use serde::{Deserialize, Serialize};
 
-use super::words::signed_points;
+use super::words::format_signed_points;
 use crate::score::{Component, Components, Evidence, ScoreInputs, ScoreModel};
 
 /// How much one component moved an overall score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Moved {
-    /// Which one.
+pub struct ComponentChange {
+    /// ID.
     pub component: Component,
     /// Change of its contribution to the overall, in hundredths of a point.
     pub hundredths: i64,
 }
 
-impl Moved {
+impl ComponentChange {
     /// What moved a score from one set of contributions to another: the components that changed,
     /// the largest change first. Their sum is the exact change of the overall before rounding.
     pub fn between(before: &Components<i64>, after: &Components<i64>) -> Vec<Self> {
-        let mut moved: Vec<Self> = Component::ALL
+        let mut changes: Vec<Self> = Component::ALL
             .into_iter()
             .map(|component| Self {
                 component,
                 hundredths: after.get(component) - before.get(component),
             })
-            .filter(|moved| moved.hundredths != 0)
+            .filter(|changes| changes.hundredths != 0)
             .collect();
-        moved.sort_by_key(|moved| Reverse(moved.hundredths.abs()));
-        moved
+        changes.sort_by_key(|changes| Reverse(changes.hundredths.abs()));
+        changes
     }
 
     /// `engagement −17.00, momentum −9.00`.
-    pub(crate) fn words(moved: &[Self]) -> String {
-        moved
+    pub(crate) fn words(changes: &[Self]) -> String {
+        changes
             .iter()
-            .map(|moved| format!("{} {}", moved.component, signed_points(moved.hundredths)))
+            .map(|changes| {
+                format!("{} {}", changes.component, format_signed_points(changes.hundredths))
+            })
             .collect::<Vec<_>>()
             .join(", ")
     }

@@ -40,15 +40,15 @@ impl Period {
     }
 
     /// `from 15 to 21 Nov`, beginning no earlier than `from`.
-    pub(super) fn words_from(&self, from: Date) -> String {
+    pub(super) fn describe_from(&self, from: Date) -> String {
         let first = from.max(self.first);
-        let last = words::day(self.last, self.last);
+        let last = words::format_day(self.last, self.last);
         if first >= self.last {
             format!("on {last}")
         } else if first.first_of_month() == self.last.first_of_month() {
             format!("from {} to {last}", first.day())
         } else {
-            format!("from {} to {last}", words::day(first, self.last))
+            format!("from {} to {last}", words::format_day(first, self.last))
         }
     }
 }

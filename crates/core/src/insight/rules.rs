@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use serde_json::{Map, Value, json};
 
 use super::{
-    Insight, InsightEvidence, InsightType, Moved, Priority, Rule, VALID_DAYS, WeekFacts,
+    ComponentChange, Insight, InsightEvidence, InsightType, Priority, Rule, VALID_DAYS, WeekFacts,
     contributions,
     sentences::{self, Kind},
 };
@@ -17,7 +17,7 @@ use crate::{
 /// A change of the score by this many points, up or down, is worth an insight.
 pub const NOTABLE_CHANGE_POINTS: i64 = 10;
 /// With no more onboarding tasks than this left, the client is told which.
-pub const MOST_PENDING_TASKS: usize = 3;
+pub const MAX_PENDING_TASKS: usize = 3;
 
 impl WeekFacts<'_> {
     pub(super) fn count(&self, kind: EventType) -> i64 {
@@ -26,21 +26,21 @@ impl WeekFacts<'_> {
 
     /// Events of the types that have no rule of their own, the most frequent type first.
     fn other_events(&self) -> Vec<(EventType, i64)> {
-        let mut others: Vec<(EventType, i64)> = self
+        let mut other_types: Vec<(EventType, i64)> = self
             .events
             .iter()
             .map(|(kind, count)| (*kind, *count))
             .filter(|(kind, count)| *count > 0 && !kind.is_high_value())
             .collect();
-        others.sort_by_key(|(kind, count)| (Reverse(*count), *kind));
-        others
+        other_types.sort_by_key(|(kind, count)| (Reverse(*count), *kind));
+        other_types
     }
 
     fn insight(
         &self,
         (rule, kind, priority): (Rule, InsightType, Priority),
         (title, message): (String, String),
-        rests_on: RestsOn,
+        basis: InsightBasis,
         figures: Value,
     ) -> Insight {
         Insight {
@@ -53,10 +53,10 @@ impl WeekFacts<'_> {
             evidence: InsightEvidence {
                 first: self.period.first,
                 last: self.period.last,
-                events: rests_on.events,
+                events: basis.events,
                 counted: Some(self.events.values().sum()),
-                components: rests_on.components,
-                tasks: rests_on.tasks,
+                components: basis.components,
+                tasks: basis.tasks,
             },
             valid_until: self
                 .as_of
@@ -69,13 +69,13 @@ impl WeekFacts<'_> {
 
 /// The part of the evidence that differs between insights of one period.
 #[derive(Default)]
-struct RestsOn {
+struct InsightBasis {
     events: Vec<EventType>,
     components: Vec<Component>,
     tasks: bool,
 }
 
-impl RestsOn {
+impl InsightBasis {
     fn events(events: impl Into<Vec<EventType>>) -> Self {
         Self { events: events.into(), ..Self::default() }
     }
@@ -116,7 +116,7 @@ fn no_activity(facts: &WeekFacts<'_>) -> Option<Insight> {
     Some(facts.insight(
         (Rule::NoActivity, InsightType::Recommendation, Priority::High),
         sentences::no_activity(facts, from),
-        RestsOn::events(EventType::ALL),
+        InsightBasis::events(EventType::ALL),
         json!({ "events": 0, "since": from, "last_event_at": facts.score.inputs.last }),
     ))
 }
@@ -126,26 +126,31 @@ fn score_moved(facts: &WeekFacts<'_>) -> Option<Insight> {
     if change.abs() < NOTABLE_CHANGE_POINTS {
         return None;
     }
-    let moved = facts.previous_contributions.as_ref().map_or_else(Vec::new, |before| {
-        Moved::between(before, &contributions(&facts.score.inputs, facts.model))
+    let component_changes = facts.previous_contributions.as_ref().map_or_else(Vec::new, |before| {
+        ComponentChange::between(before, &contributions(&facts.score.inputs, facts.model))
     });
     // Good news can wait its turn; bad news is why the client should look today.
     let priority = if change < 0 { Priority::High } else { Priority::Normal };
-    Some(facts.insight(
-        (Rule::ScoreMoved, InsightType::TrendAlert, priority),
-        sentences::score_moved(facts, &previous, change, &moved),
-        RestsOn {
-            components: moved.iter().map(|moved| moved.component).collect(),
-            ..RestsOn::default()
-        },
-        json!({
-            "overall": facts.score.overall,
-            "previous": previous.overall,
-            "previous_as_of": previous.as_of,
-            "change": change,
-            "moved": moved,
-        }),
-    ))
+    Some(
+        facts.insight(
+            (Rule::ScoreMoved, InsightType::TrendAlert, priority),
+            sentences::score_moved(facts, &previous, change, &component_changes),
+            InsightBasis {
+                components: component_changes
+                    .iter()
+                    .map(|component_changes| component_changes.component)
+                    .collect(),
+                ..InsightBasis::default()
+            },
+            json!({
+                "overall": facts.score.overall,
+                "previous": previous.overall,
+                "previous_as_of": previous.as_of,
+                "change": change,
+                "moved": component_changes,
+            }),
+        ),
+    )
 }
 
 fn best_next_step(facts: &WeekFacts<'_>) -> Option<Insight> {
@@ -155,10 +160,10 @@ fn best_next_step(facts: &WeekFacts<'_>) -> Option<Insight> {
     Some(facts.insight(
         (Rule::BestNextStep, InsightType::Recommendation, Priority::Normal),
         sentences::best_next_step(facts, &step),
-        RestsOn {
+        InsightBasis {
             components: vec![step.component],
             tasks: step.action == Action::CompleteTask,
-            ..RestsOn::default()
+            ..InsightBasis::default()
         },
         json!({ "action": step.action, "times": step.times }),
     ))
@@ -182,10 +187,10 @@ fn milestone(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
     Some(facts.insight(
         (rule, InsightType::Milestone, Priority::Normal),
         sentences::milestone(facts, kind, crossed),
-        RestsOn {
+        InsightBasis {
             events: vec![kind.event()],
             components: vec![Component::Progress],
-            ..RestsOn::default()
+            ..InsightBasis::default()
         },
         json!({
             "at": crossed.at,
@@ -202,27 +207,27 @@ fn tasks_completed(facts: &WeekFacts<'_>) -> Option<Insight> {
         facts.insight(
             (Rule::TasksCompleted, InsightType::Milestone, Priority::Normal),
             sentences::tasks_completed(facts, count),
-            RestsOn::events([EventType::TaskCompleted]),
+            InsightBasis::events([EventType::TaskCompleted]),
             json!({ "count": count, "pending": facts.pending_tasks.len() }),
         )
     })
 }
 
 fn content_generated(facts: &WeekFacts<'_>) -> Option<Insight> {
-    made(facts, Rule::ContentGenerated, Kind::Content)
+    amount_made(facts, Rule::ContentGenerated, Kind::Content)
 }
 
 fn visuals_created(facts: &WeekFacts<'_>) -> Option<Insight> {
-    made(facts, Rule::VisualsCreated, Kind::Visual)
+    amount_made(facts, Rule::VisualsCreated, Kind::Visual)
 }
 
-fn made(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
+fn amount_made(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
     let count = facts.count(kind.event());
     (count > 0).then(|| {
         facts.insight(
             (rule, InsightType::Achievement, Priority::Normal),
-            sentences::made(facts, kind, count),
-            RestsOn::events([kind.event()]),
+            sentences::amount_made(facts, kind, count),
+            InsightBasis::events([kind.event()]),
             json!({ "count": count, "total": kind.lifetime(facts).at_end }),
         )
     })
@@ -230,26 +235,30 @@ fn made(facts: &WeekFacts<'_>, rule: Rule, kind: Kind) -> Option<Insight> {
 
 fn tasks_pending(facts: &WeekFacts<'_>) -> Option<Insight> {
     let count = facts.pending_tasks.len();
-    (1..=MOST_PENDING_TASKS).contains(&count).then(|| {
+    (1..=MAX_PENDING_TASKS).contains(&count).then(|| {
         facts.insight(
             (Rule::TasksPending, InsightType::Tip, Priority::Normal),
             sentences::tasks_pending(facts),
-            RestsOn { tasks: true, components: vec![Component::Activation], ..RestsOn::default() },
+            InsightBasis {
+                tasks: true,
+                components: vec![Component::Activation],
+                ..InsightBasis::default()
+            },
             json!({ "count": count }),
         )
     })
 }
 
 fn other_activity(facts: &WeekFacts<'_>) -> Option<Insight> {
-    let others = facts.other_events();
-    let count: i64 = others.iter().map(|(_, count)| count).sum();
+    let other_types = facts.other_events();
+    let count: i64 = other_types.iter().map(|(_, count)| count).sum();
     (count > 0).then(|| {
         let by_type: Map<String, Value> =
-            others.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+            other_types.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
         facts.insight(
             (Rule::OtherActivity, InsightType::WeeklySummary, Priority::Low),
-            sentences::other_activity(facts, count, &others),
-            RestsOn::events(others.iter().map(|(kind, _)| *kind).collect::<Vec<_>>()),
+            sentences::other_activity(facts, count, &other_types),
+            InsightBasis::events(other_types.iter().map(|(kind, _)| *kind).collect::<Vec<_>>()),
             json!({ "count": count, "by_type": by_type }),
         )
     })

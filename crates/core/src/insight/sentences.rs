@@ -3,13 +3,13 @@
 use jiff::civil::Date;
 
 use super::{
-    Lifetime, Moved, PendingTask, WeekFacts,
-    words::{day, day_of, listed, ordinal},
+    ComponentChange, LifetimeCount, PendingTask, WeekFacts,
+    words::{format_day, format_local_day, format_ordinal, join_with_and},
 };
 use crate::{
     engagement::EventType,
     score::{Action, Improvement, Milestone, Previous, ScoreInputs, ScoreModel},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
     time::days_between,
 };
 
@@ -28,7 +28,7 @@ impl Kind {
         }
     }
 
-    pub(super) const fn lifetime(self, facts: &WeekFacts<'_>) -> Lifetime {
+    pub(super) const fn lifetime(self, facts: &WeekFacts<'_>) -> LifetimeCount {
         match self {
             Self::Content => facts.content,
             Self::Visual => facts.visuals,
@@ -57,11 +57,11 @@ impl Kind {
     }
 
     /// `no content`, `1 piece of content`, `2 pieces of content`.
-    fn counted(self, count: i64) -> String {
+    fn count_noun(self, count: i64) -> String {
         match (self, count) {
             (Self::Content, 0) => "no content".to_owned(),
             (Self::Visual, 0) => "no visuals".to_owned(),
-            _ => counted(count, self.noun()),
+            _ => count_noun(count, self.noun()),
         }
     }
 
@@ -81,8 +81,8 @@ impl Kind {
             |step| {
                 format!(
                     " The next milestone is the {}: {} more.",
-                    ordinal(step.at),
-                    grouped(step.at - count)
+                    format_ordinal(step.at),
+                    format_thousands(step.at - count)
                 )
             },
         )
@@ -90,20 +90,20 @@ impl Kind {
 }
 
 fn period(facts: &WeekFacts<'_>) -> String {
-    facts.period.words_from(facts.period.first)
+    facts.period.describe_from(facts.period.first)
 }
 
 pub(super) fn no_activity(facts: &WeekFacts<'_>, from: Date) -> (String, String) {
     let days = i64::from(days_between(from, facts.period.last)) + 1;
     let last = facts.score.inputs.last.map_or_else(String::new, |last| {
-        format!("; your last was on {}", day_of(last, facts.zone, facts.as_of))
+        format!("; your last was on {}", format_local_day(last, facts.zone, facts.as_of))
     });
     // A client that came back after the period needs no telling to.
     let back = facts.score.inputs.last.is_some_and(|last| last >= facts.period.end);
     let advice = if back { "" } else { " One visit makes a day active." };
     (
-        format!("No activity for {}", counted(days, "day")),
-        format!("You had no activity {}{last}.{advice}", facts.period.words_from(from)),
+        format!("No activity for {}", count_noun(days, "day")),
+        format!("You had no activity {}{last}.{advice}", facts.period.describe_from(from)),
     )
 }
 
@@ -111,20 +111,20 @@ pub(super) fn score_moved(
     facts: &WeekFacts<'_>,
     previous: &Previous,
     change: i64,
-    moved: &[Moved],
+    component_changes: &[ComponentChange],
 ) -> (String, String) {
     let verb = if change < 0 { "fell" } else { "rose" };
-    let parts = if moved.is_empty() {
+    let parts = if component_changes.is_empty() {
         String::new()
     } else {
-        format!(" In points: {}.", Moved::words(moved))
+        format!(" In points: {}.", ComponentChange::words(component_changes))
     };
     (
         format!("Your score {verb} {} points, to {}", change.abs(), facts.score.overall),
         format!(
             "It was {} on {}.{parts} Open the score to see the events behind each part.",
             previous.overall,
-            day_of(previous.as_of, facts.zone, facts.as_of),
+            format_local_day(previous.as_of, facts.zone, facts.as_of),
         ),
     )
 }
@@ -156,7 +156,7 @@ pub fn step_words(
             format!(
                 "You have done {} of {}.",
                 inputs.settled,
-                counted(inputs.tasks, "onboarding task")
+                count_noun(inputs.tasks, "onboarding task")
             ),
         ),
         Action::ViewLaunchKit => (
@@ -165,7 +165,7 @@ pub fn step_words(
         ),
         Action::BeActive if inputs.active_today() => (
             "Visit once more".to_owned(),
-            format!("You had {} in the last 7 days.", counted(inputs.events, "event")),
+            format!("You had {} in the last 7 days.", count_noun(inputs.events, "event")),
         ),
         Action::BeActive => (
             "Visit on one more day".to_owned(),
@@ -186,15 +186,15 @@ fn make_more(kind: Kind, count: i64, step: &Improvement, model: &ScoreModel) -> 
     let then = count + step.times;
     let [verb, ..] = kind.verbs();
     let title = if step.times == 1 {
-        format!("{verb} your {} {}", ordinal(then), kind.noun())
+        format!("{verb} your {} {}", format_ordinal(then), kind.noun())
     } else {
         format!("{verb} {} more {}", step.times, kind.plural())
     };
     let yet = if count == 0 { " yet" } else { "" };
-    let have = format!("You have {}{yet}", kind.counted(count));
+    let have = format!("You have {}{yet}", kind.count_noun(count));
     let reaches = kind.milestones(model).iter().any(|step| step.at == then);
     let fact = if reaches {
-        format!("{have}; the {} reaches a milestone.", ordinal(then))
+        format!("{have}; the {} reaches a milestone.", format_ordinal(then))
     } else {
         format!("{have}.")
     };
@@ -209,14 +209,14 @@ pub(super) fn milestone(
     let lifetime = kind.lifetime(facts);
     let today = facts.period.last;
     (
-        format!("Milestone: {} {}", ordinal(crossed.at), kind.noun()),
+        format!("Milestone: {} {}", format_ordinal(crossed.at), kind.noun()),
         format!(
             "You had {} before {} and {} at the end of {}. The {} gives {} of 100 progress points.{}",
-            kind.counted(lifetime.before),
-            day(facts.period.first, today),
-            grouped(lifetime.at_end),
-            day(facts.period.last, today),
-            ordinal(crossed.at),
+            kind.count_noun(lifetime.before),
+            format_day(facts.period.first, today),
+            format_thousands(lifetime.at_end),
+            format_day(facts.period.last, today),
+            format_ordinal(crossed.at),
             crossed.points,
             kind.next_milestone(lifetime.at_end, facts.model),
         ),
@@ -230,21 +230,21 @@ pub(super) fn tasks_completed(facts: &WeekFacts<'_>, count: i64) -> (String, Str
         more => format!(" {more} onboarding tasks are left."),
     };
     (
-        format!("{} done", counted(count, "task")),
-        format!("You finished {} {}.{left}", counted(count, "task"), period(facts)),
+        format!("{} done", count_noun(count, "task")),
+        format!("You finished {} {}.{left}", count_noun(count, "task"), period(facts)),
     )
 }
 
-pub(super) fn made(facts: &WeekFacts<'_>, kind: Kind, count: i64) -> (String, String) {
+pub(super) fn amount_made(facts: &WeekFacts<'_>, kind: Kind, count: i64) -> (String, String) {
     let [_, participle, past] = kind.verbs();
     let total = kind.lifetime(facts).at_end;
-    let what = counted(count, kind.noun());
+    let what = count_noun(count, kind.noun());
     (
         format!("{what} {participle}"),
         format!(
             "You {past} {what} {}, {} in all.{}",
             period(facts),
-            grouped(total),
+            format_thousands(total),
             kind.next_milestone(total, facts.model),
         ),
     )
@@ -254,32 +254,32 @@ pub(super) fn tasks_pending(facts: &WeekFacts<'_>) -> (String, String) {
     let tasks = &facts.pending_tasks;
     let titles: Vec<String> = tasks.iter().map(|task| format!("“{}”", task.title)).collect();
     let since = tasks.iter().map(|task| task.open_since).min().unwrap_or(facts.as_of);
-    let since = day_of(since, facts.zone, facts.as_of);
+    let since = format_local_day(since, facts.zone, facts.as_of);
     let message = if tasks.len() == 1 {
         format!(
             "{} has been open since {since}. Finish it to complete your onboarding.",
-            listed(&titles)
+            join_with_and(&titles)
         )
     } else {
         format!(
             "{} are open, the oldest since {since}. Finish them to complete your onboarding.",
-            listed(&titles)
+            join_with_and(&titles)
         )
     };
     let count = i64::try_from(tasks.len()).unwrap_or(i64::MAX);
-    (format!("{} left", counted(count, "onboarding task")), message)
+    (format!("{} left", count_noun(count, "onboarding task")), message)
 }
 
 pub(super) fn other_activity(
     facts: &WeekFacts<'_>,
     count: i64,
-    others: &[(EventType, i64)],
+    other_types: &[(EventType, i64)],
 ) -> (String, String) {
     let parts: Vec<String> =
-        others.iter().map(|(kind, count)| counted(*count, noun(*kind))).collect();
+        other_types.iter().map(|(kind, count)| count_noun(*count, noun(*kind))).collect();
     (
-        format!("Other activity: {}", counted(count, "event")),
-        format!("You had {} {}.", listed(&parts), period(facts)),
+        format!("Other activity: {}", count_noun(count, "event")),
+        format!("You had {} {}.", join_with_and(&parts), period(facts)),
     )
 }
 

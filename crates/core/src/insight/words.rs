@@ -3,26 +3,26 @@
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
 
 use crate::{
-    text::{grouped, points},
+    text::{format_points, format_thousands},
     time::{days_between, local_day},
 };
 
 /// `+6`, `−3`, `0`.
-pub fn signed(number: i64) -> String {
-    with_plus(number, grouped(number))
+pub fn format_signed(number: i64) -> String {
+    format_with_plus(number, format_thousands(number))
 }
 
 /// Hundredths of a point with their sign: `+4.50`, `−17.00`.
-pub fn signed_points(hundredths: i64) -> String {
-    with_plus(hundredths, points(hundredths))
+pub fn format_signed_points(hundredths: i64) -> String {
+    format_with_plus(hundredths, format_points(hundredths))
 }
 
-fn with_plus(number: i64, text: String) -> String {
+fn format_with_plus(number: i64, text: String) -> String {
     if number > 0 { format!("+{text}") } else { text }
 }
 
 /// `1st`, `2nd`, `11th`.
-pub fn ordinal(number: i64) -> String {
+pub fn format_ordinal(number: i64) -> String {
     let ending = match (number % 10, number % 100) {
         (_, 11..=13) => "th",
         (1, _) => "st",
@@ -30,11 +30,11 @@ pub fn ordinal(number: i64) -> String {
         (3, _) => "rd",
         _ => "th",
     };
-    format!("{}{ending}", grouped(number))
+    format!("{}{ending}", format_thousands(number))
 }
 
 /// `a`, `a and b`, `a, b and c`.
-pub fn listed(items: &[String]) -> String {
+pub fn join_with_and(items: &[String]) -> String {
     match items {
         [] => String::new(),
         [only] => only.clone(),
@@ -43,17 +43,17 @@ pub fn listed(items: &[String]) -> String {
 }
 
 /// `15 Nov`, read around `today`.
-pub fn day(day: Date, today: Date) -> String {
+pub fn format_day(day: Date, today: Date) -> String {
     day.strftime(if needs_year(day, today) { "%-d %b %Y" } else { "%-d %b" }).to_string()
 }
 
 /// The local day of an instant: `15 Nov`.
-pub fn day_of(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
-    day(local_day(at, zone), local_day(now, zone))
+pub fn format_local_day(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+    format_day(local_day(at, zone), local_day(now, zone))
 }
 
 /// `Tue 17 Nov, 08:14` in local time.
-pub fn moment(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
+pub fn format_instant(at: Timestamp, zone: &TimeZone, now: Timestamp) -> String {
     let local = zone.to_datetime(at);
     let pattern = if needs_year(local.date(), local_day(now, zone)) {
         "%a %-d %b %Y, %H:%M"

@@ -8,8 +8,8 @@ mod retry;
 mod schedule;
 
 pub use due::due;
-pub(crate) use retry::jittered;
-pub use retry::{MOST_ATTEMPTS, retry_after};
+pub(crate) use retry::with_jitter;
+pub use retry::{MAX_ATTEMPTS, retry_after};
 pub use schedule::{Schedule, ScheduleError};
 
 use crate::named::named;
@@ -18,7 +18,7 @@ named! {
     /// What runs by itself. In this order where several are due: a week's figures come before a
     /// day's.
     Job, "job" {
-        /// Scores, insights and e-mails, in this order.
+        /// Scores, insights and emails, in this order.
         Weekly = "weekly",
         /// Scores, a health check, an end to insights that have expired, and what members are told of it.
         Daily = "daily",
@@ -46,7 +46,7 @@ named! {
 }
 
 impl Job {
-    /// When it runs unless the organization says otherwise, in its time zone.
+    /// Default schedule, in the organization's time zone.
     pub const fn default_cron(self) -> &'static str {
         match self {
             Self::Weekly => "0 0 * * 0",
@@ -55,7 +55,7 @@ impl Job {
         }
     }
 
-    /// What it does, in this order.
+    /// Actions, in order.
     pub const fn steps(self) -> &'static [Step] {
         match self {
             Self::Weekly => &[Step::Scores, Step::Insights, Step::Emails],
@@ -64,10 +64,10 @@ impl Job {
         }
     }
 
-    /// What it does, in a sentence.
-    pub const fn about(self) -> &'static str {
+    /// Describes the job in a sentence.
+    pub const fn description(self) -> &'static str {
         match self {
-            Self::Weekly => "Computes scores, writes insights and the weekly e-mails.",
+            Self::Weekly => "Computes scores, writes insights and the weekly emails.",
             Self::Daily => {
                 "Computes scores, checks health, removes expired insights and writes digests."
             }
@@ -82,7 +82,7 @@ impl Step {
         match self {
             Self::Scores => "score",
             Self::Insights => "new insight",
-            Self::Emails => "e-mail",
+            Self::Emails => "email",
             Self::Health => "alert change",
             Self::CleanInsights => "expired insight",
             Self::Digest => "digest",

@@ -13,12 +13,12 @@ use jiff::{
 /// Longest expression, in bytes: one that names every minute is as long.
 const MAX_BYTES: usize = 200;
 /// No clock change has repeated more than a day.
-const LONGEST_FOLD: SignedDuration = SignedDuration::from_hours(25);
+const MAX_FOLD: SignedDuration = SignedDuration::from_hours(25);
 /// Days on which an expression runs that are looked at to tell whether they share a weekday. Days of a
 /// month fall on another weekday within a few months.
-const DAYS_LOOKED_AT: usize = 10;
+const MAX_DAYS_AHEAD: usize = 10;
 /// Times looked at before giving up: more than a minute-wise expression has in two such days.
-const MOST_LOOKS: usize = 4_000;
+const MAX_LOOKUPS: usize = 4_000;
 
 /// A cron expression: minute, hour, day of month, month, day of week; a field of seconds may come
 /// first.
@@ -82,7 +82,7 @@ impl Schedule {
         &self.text
     }
 
-    /// What it says, in words.
+    /// Text of the reply.
     pub fn describe(&self) -> String {
         self.cron.describe()
     }
@@ -91,14 +91,14 @@ impl Schedule {
     pub fn weekday(&self) -> Option<Weekday> {
         let mut at = DateTime::constant(2024, 1, 1, 0, 0, 0, 0);
         let mut only = None;
-        for _ in 0..DAYS_LOOKED_AT {
-            let Ok(found) = self.cron.find_next_occurrence(&at, true) else { break };
-            let weekday = found.date().weekday();
+        for _ in 0..MAX_DAYS_AHEAD {
+            let Ok(occurrence) = self.cron.find_next_occurrence(&at, true) else { break };
+            let weekday = occurrence.date().weekday();
             if only.is_some_and(|only| only != weekday) {
                 return None;
             }
             only = Some(weekday);
-            let Ok(tomorrow) = found.date().tomorrow() else { break };
+            let Ok(tomorrow) = occurrence.date().tomorrow() else { break };
             at = tomorrow.to_datetime(jiff::civil::Time::midnight());
         }
         only
@@ -107,12 +107,12 @@ impl Schedule {
     /// The latest of its instants up to `now`, which may be one itself.
     pub fn latest(&self, now: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         if self.every_hour {
-            let found = self.cron.find_previous_occurrence(&now.to_zoned(zone.clone()), true);
-            return found.ok().map(|at| whole_second(at.timestamp()));
+            let occurrence = self.cron.find_previous_occurrence(&now.to_zoned(zone.clone()), true);
+            return occurrence.ok().map(|at| whole_second(at.timestamp()));
         }
         let mut local = last_local(now, zone);
         let mut inclusive = true;
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKUPS {
             local = self.cron.find_previous_occurrence(&local, inclusive).ok()?;
             let at = instant(local, zone)?;
             if at <= now {
@@ -126,12 +126,12 @@ impl Schedule {
     /// The first of its instants after `after`.
     pub fn next(&self, after: Timestamp, zone: &TimeZone) -> Option<Timestamp> {
         if self.every_hour {
-            let found = self.cron.find_next_occurrence(&after.to_zoned(zone.clone()), false);
-            return found.ok().map(|at| at.timestamp());
+            let occurrence = self.cron.find_next_occurrence(&after.to_zoned(zone.clone()), false);
+            return occurrence.ok().map(|at| at.timestamp());
         }
         let mut local = zone.to_datetime(after);
         let mut inclusive = true;
-        for _ in 0..MOST_LOOKS {
+        for _ in 0..MAX_LOOKUPS {
             local = self.cron.find_next_occurrence(&local, inclusive).ok()?;
             let at = instant(local, zone)?;
             if at > after {
@@ -174,7 +174,7 @@ fn instant(local: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 fn last_local(now: Timestamp, zone: &TimeZone) -> DateTime {
     let local = zone.to_datetime(now);
     let change = zone.preceding(now).next().map(|change| change.timestamp());
-    let lately = change.filter(|change| now.duration_since(*change) <= LONGEST_FOLD);
-    let before = lately.and_then(|at| at.checked_sub(SignedDuration::from_secs(1)).ok());
+    let recent_change = change.filter(|change| now.duration_since(*change) <= MAX_FOLD);
+    let before = recent_change.and_then(|at| at.checked_sub(SignedDuration::from_secs(1)).ok());
     before.map_or(local, |before| local.max(zone.to_datetime(before)))
 }

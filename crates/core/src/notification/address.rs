@@ -58,7 +58,7 @@ pub struct AddressRangeError(String);
 
 /// Where messages may go.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Outgoing {
+pub struct OutgoingPolicy {
     allowed: Vec<AddressRange>,
 }
 
@@ -97,9 +97,9 @@ impl fmt::Display for AddressRange {
     }
 }
 
-impl Outgoing {
+impl OutgoingPolicy {
     /// The public addresses, and these besides.
-    pub const fn allowing(allowed: Vec<AddressRange>) -> Self {
+    pub const fn with_allowed(allowed: Vec<AddressRange>) -> Self {
         Self { allowed }
     }
 

@@ -5,32 +5,32 @@ use crate::{
     email::{EmailContent, Item, Stat},
     id::MemberId,
     insight::words,
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 
 /// Alerts that a digest names; the page has all of them.
-const MOST_ITEMS: usize = 10;
+const MAX_ITEMS: usize = 10;
 
-/// What happened to an alert on the day of a digest.
+/// Change of an alert on the day of a digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DigestAlert {
-    /// What its client is called.
+    /// Display name of the client.
     pub client: String,
-    /// Who looks after the client.
+    /// Owner of the client.
     pub owner: Option<MemberId>,
     /// The last that became of it that day.
     pub change: Change,
-    /// What it warns of.
+    /// Alert type.
     pub kind: AlertType,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What it says, or why it ended.
+    /// Message, or the reason why the alert ended.
     pub message: String,
 }
 
-/// Whom a digest is for, and of what.
+/// Recipient and scope of a digest.
 #[derive(Clone, Copy, Debug)]
-pub struct DigestFor<'a> {
+pub struct DigestContext<'a> {
     /// The member.
     pub member: MemberId,
     /// The organization's name.
@@ -46,14 +46,14 @@ pub struct DigestFor<'a> {
 pub struct Digest {
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
 }
 
 impl Digest {
     /// The digest of a day's alerts; `None` when there is nothing to tell. The member's own clients
     /// come first, and of these what opened or got worse before what ended.
-    pub fn new(to: DigestFor<'_>, alerts: &[DigestAlert]) -> Option<Self> {
+    pub fn new(to: DigestContext<'_>, alerts: &[DigestAlert]) -> Option<Self> {
         if alerts.is_empty() {
             return None;
         }
@@ -66,32 +66,35 @@ impl Digest {
         let parts: Vec<String> = [(opened, "opened"), (worsened, "got worse"), (resolved, "ended")]
             .into_iter()
             .filter(|(count, _)| *count > 0)
-            .map(|(count, what)| format!("{} {what}", counted(count, "alert")))
+            .map(|(count, what)| format!("{} {what}", count_noun(count, "alert")))
             .collect();
         let day = to.day.strftime("%a %-d %b").to_string();
-        let heading = words::listed(&parts);
+        let heading = words::join_with_and(&parts);
         let mut ordered: Vec<&DigestAlert> = alerts.iter().collect();
         ordered.sort_by_key(|alert| {
             let own = alert.owner == Some(to.member);
             (!own, alert.change == Change::Resolved, std::cmp::Reverse(alert.severity))
         });
         let own = ordered.iter().filter(|alert| alert.owner == Some(to.member)).count();
-        let left = ordered.len().saturating_sub(MOST_ITEMS);
+        let remaining = ordered.len().saturating_sub(MAX_ITEMS);
         let mut notes = vec![
             "You get this because you asked for the daily digest; Settings, Notifications ends it."
                 .to_owned(),
         ];
-        if left > 0 {
-            let left = counted(i64::try_from(left).unwrap_or(i64::MAX), "more alert");
-            notes.insert(0, format!("{left} changed; the page has all of them."));
+        if remaining > 0 {
+            let remaining = count_noun(i64::try_from(remaining).unwrap_or(i64::MAX), "more alert");
+            notes.insert(0, format!("{remaining} changed; the page has all of them."));
         }
-        let stat = |figure, label: &str| Stat { figure: grouped(figure), label: label.to_owned() };
+        let stat = |figure, label: &str| Stat {
+            figure: format_thousands(figure),
+            label: label.to_owned(),
+        };
         let content = EmailContent {
             organization: to.organization.to_owned(),
             about: format!("Alerts since {day}"),
             preview: heading.clone(),
             heading: format!("{heading}."),
-            lead: whose(own, alerts.len()),
+            lead: describe_owners(own, alerts.len()),
             score: None,
             stats: vec![
                 stat(opened, "opened"),
@@ -99,7 +102,7 @@ impl Digest {
                 stat(resolved, "ended"),
                 stat(to.open, "open now"),
             ],
-            items: ordered.into_iter().take(MOST_ITEMS).map(item).collect(),
+            items: ordered.into_iter().take(MAX_ITEMS).map(item).collect(),
             button: "Open the alerts".to_owned(),
             notes,
         };
@@ -107,7 +110,7 @@ impl Digest {
     }
 }
 
-fn whose(own: usize, all: usize) -> String {
+fn describe_owners(own: usize, all: usize) -> String {
     match (own, all) {
         (0, _) => "None of them is of a client that you look after.".to_owned(),
         (own, all) if own == all => "All of them are of clients that you look after.".to_owned(),

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use super::NoticeType;
+use super::NotificationType;
 use crate::{
     alert::{AlertStatus, AlertType, Severity},
     id::{AlertId, MemberId},
@@ -10,92 +10,92 @@ use crate::{
 
 /// What is told, in the shape that Standard Webhooks recommends: `type`, `timestamp` and `data`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Notice {
-    /// What happened.
+pub struct Notification {
+    /// Type of event.
     #[serde(flatten)]
     pub event: Event,
-    /// When it happened, not when it is sent.
+    /// Time of the event, not of the delivery.
     pub timestamp: Timestamp,
 }
 
-/// What happened.
+/// Type of event.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "type", content = "data")]
 pub enum Event {
     /// An alert opened.
     #[serde(rename = "alert.opened")]
-    AlertOpened(AlertNotice),
+    AlertOpened(AlertNotification),
     /// An alert became more severe.
     #[serde(rename = "alert.worsened")]
-    AlertWorsened(AlertNotice),
+    AlertWorsened(AlertNotification),
     /// An alert ended.
     #[serde(rename = "alert.resolved")]
-    AlertResolved(AlertNotice),
+    AlertResolved(AlertNotification),
     /// Many clients got worse at once.
     #[serde(rename = "organization.fall")]
-    OrganizationFall(ManyAlerts),
+    OrganizationFall(AlertSummary),
     /// The alerts of many clients ended at once.
     #[serde(rename = "organization.recovery")]
-    OrganizationRecovery(ManyAlerts),
+    OrganizationRecovery(AlertSummary),
     /// No client at all sends events.
     #[serde(rename = "data.silent")]
-    DataSilent(SilenceNotice),
+    DataSilent(SilenceNotification),
     /// Events come again.
     #[serde(rename = "data.resumed")]
-    DataResumed(SilenceNotice),
+    DataResumed(SilenceNotification),
     /// A playbook says so.
     #[serde(rename = "playbook.called")]
-    PlaybookCalled(PlaybookNotice),
+    PlaybookCalled(PlaybookNotification),
     /// Nothing: whether notices arrive is to be seen.
     #[serde(rename = "webhook.test")]
-    WebhookTest(TestNotice),
+    WebhookTest(TestNotification),
 }
 
 /// An alert as it was at that moment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AlertNotice {
+pub struct AlertNotification {
     /// The organization's short name.
     pub organization: String,
-    /// Which alert.
+    /// ID of the alert.
     pub alert_id: AlertId,
     /// The host app's id of its client.
     pub client_id: String,
-    /// What the client is called.
+    /// Display name of the client.
     pub client_name: Option<String>,
     /// The member who looks after the client.
-    pub owner: Option<OwnerName>,
-    /// What it warns of.
+    pub owner: Option<AlertOwner>,
+    /// Alert type.
     pub alert_type: AlertType,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What became of it.
+    /// State.
     pub status: AlertStatus,
     /// What is wrong, in a sentence; of an alert that ended, why it ended.
     pub message: String,
     /// The numbers in the alert's sentence.
     #[serde(default)]
     pub figures: Map<String, Value>,
-    /// When it opened.
+    /// When the alert opened.
     pub opened_at: Timestamp,
 }
 
 /// A member who looks after a client.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct OwnerName {
+pub struct AlertOwner {
     /// Its id.
     pub id: MemberId,
-    /// What it is called.
+    /// Name.
     pub name: String,
 }
 
-/// What happened to many clients in one health check.
+/// Alerts of many clients from one health check, in one notification.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ManyAlerts {
+pub struct AlertSummary {
     /// The organization's short name.
     pub organization: String,
     /// How many clients it is.
     pub clients: i64,
-    /// How many clients there are.
+    /// Number of clients.
     pub clients_in_all: i64,
     /// How many changes of alerts it stands for.
     pub alerts: i64,
@@ -104,13 +104,13 @@ pub struct ManyAlerts {
     pub by_type: Vec<TypeCount>,
     /// A few of them, the worst first.
     #[serde(default)]
-    pub worst: Vec<AlertNotice>,
+    pub worst: Vec<AlertNotification>,
 }
 
 /// How many alerts of a type and severity.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TypeCount {
-    /// What they warn of.
+    /// Alert type.
     pub alert_type: AlertType,
     /// How bad they are.
     pub severity: Severity,
@@ -120,7 +120,7 @@ pub struct TypeCount {
 
 /// A silence of the data.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SilenceNotice {
+pub struct SilenceNotification {
     /// The organization's short name.
     pub organization: String,
     /// When the last event before it happened; of a key, the end of that hour.
@@ -134,14 +134,14 @@ pub struct SilenceNotice {
     pub write_key: Option<String>,
 }
 
-impl SilenceNotice {
+impl SilenceNotification {
     /// What is missing, in a sentence with the instant of the last event as it is shown.
     pub fn sentence(&self, last_event: &str) -> String {
         let organization = &self.organization;
         match (self.clients, &self.write_key) {
             (Some((clients, usual)), _) => format!(
                 "Only {} of {organization} came on the last day; at least {usual} usually do.",
-                crate::text::counted(clients, "client"),
+                crate::text::count_noun(clients, "client"),
             ),
             (None, Some(key)) => format!(
                 "No event of {organization} has come with the key {key}… since {last_event}."
@@ -155,43 +155,43 @@ impl SilenceNotice {
 
 /// What a playbook has to say.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PlaybookNotice {
+pub struct PlaybookNotification {
     /// The organization's short name.
     pub organization: String,
-    /// Which playbook.
+    /// ID of the playbook.
     pub playbook: String,
     /// The host app's id of the client that it is about.
     pub client_id: String,
-    /// What the client is called.
+    /// Display name of the client.
     pub client_name: Option<String>,
     /// Why it runs, in a sentence.
     pub reason: String,
     /// The alert that made it run, if one did.
-    pub alert: Option<AlertNotice>,
+    pub alert: Option<AlertNotification>,
 }
 
 /// A test.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TestNotice {
+pub struct TestNotification {
     /// The organization's short name.
     pub organization: String,
-    /// What the endpoint is called.
+    /// Name of the endpoint.
     pub endpoint: String,
 }
 
 impl Event {
     /// Its name in the catalogue.
-    pub const fn kind(&self) -> NoticeType {
+    pub const fn kind(&self) -> NotificationType {
         match self {
-            Self::AlertOpened(_) => NoticeType::AlertOpened,
-            Self::AlertWorsened(_) => NoticeType::AlertWorsened,
-            Self::AlertResolved(_) => NoticeType::AlertResolved,
-            Self::OrganizationFall(_) => NoticeType::OrganizationFall,
-            Self::OrganizationRecovery(_) => NoticeType::OrganizationRecovery,
-            Self::DataSilent(_) => NoticeType::DataSilent,
-            Self::DataResumed(_) => NoticeType::DataResumed,
-            Self::PlaybookCalled(_) => NoticeType::PlaybookCalled,
-            Self::WebhookTest(_) => NoticeType::WebhookTest,
+            Self::AlertOpened(_) => NotificationType::AlertOpened,
+            Self::AlertWorsened(_) => NotificationType::AlertWorsened,
+            Self::AlertResolved(_) => NotificationType::AlertResolved,
+            Self::OrganizationFall(_) => NotificationType::OrganizationFall,
+            Self::OrganizationRecovery(_) => NotificationType::OrganizationRecovery,
+            Self::DataSilent(_) => NotificationType::DataSilent,
+            Self::DataResumed(_) => NotificationType::DataResumed,
+            Self::PlaybookCalled(_) => NotificationType::PlaybookCalled,
+            Self::WebhookTest(_) => NotificationType::WebhookTest,
         }
     }
 
@@ -225,20 +225,20 @@ impl Event {
     }
 }
 
-impl AlertNotice {
-    /// What people call its client.
-    pub fn called(&self) -> &str {
-        called(self.client_name.as_deref(), &self.client_id)
+impl AlertNotification {
+    /// Display name of the client.
+    pub fn display_name(&self) -> &str {
+        display_name(self.client_name.as_deref(), &self.client_id)
     }
 }
 
-impl PlaybookNotice {
-    /// What people call its client.
-    pub fn called(&self) -> &str {
-        called(self.client_name.as_deref(), &self.client_id)
+impl PlaybookNotification {
+    /// Display name of the client.
+    pub fn display_name(&self) -> &str {
+        display_name(self.client_name.as_deref(), &self.client_id)
     }
 }
 
-fn called<'a>(name: Option<&'a str>, id: &'a str) -> &'a str {
+fn display_name<'a>(name: Option<&'a str>, id: &'a str) -> &'a str {
     name.filter(|name| !name.trim().is_empty()).unwrap_or(id)
 }

@@ -13,9 +13,9 @@ const MANY_CLIENTS: i64 = 100;
 /// Above this share of all clients, in percent, more than a few are the organization's affair.
 const SHARE_PERCENT: i64 = 5;
 
-/// How news is told to one endpoint.
+/// How news is grouped for one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Gathered {
+pub enum NotificationGroup {
     /// By itself.
     One(News),
     /// Together with others that went the same way.
@@ -29,44 +29,44 @@ pub enum Gathered {
 
 /// What is left to tell when all of it is told at once: of each alert the last change, as one that is
 /// new if it is, and nothing of an alert that opened and ended since.
-pub fn settled(news: &[News]) -> Vec<News> {
+pub fn latest_changes(news: &[News]) -> Vec<News> {
     let mut alerts: BTreeMap<AlertId, (usize, bool, News)> = BTreeMap::new();
-    for (place, one) in news.iter().enumerate() {
-        let opened = one.change == Change::Opened;
+    for (index, item) in news.iter().enumerate() {
+        let opened = item.change == Change::Opened;
         alerts
-            .entry(one.alert)
-            .and_modify(|(_, new, last)| (*new, *last) = (*new || opened, *one))
-            .or_insert((place, opened, *one));
+            .entry(item.alert)
+            .and_modify(|(_, new, last)| (*new, *last) = (*new || opened, *item))
+            .or_insert((index, opened, *item));
     }
-    let mut left: Vec<(usize, News)> = alerts
+    let mut latest: Vec<(usize, News)> = alerts
         .into_values()
         .filter(|(_, new, last)| !(*new && last.change == Change::Resolved))
-        .map(|(place, new, last)| {
-            (place, News { change: if new { Change::Opened } else { last.change }, ..last })
+        .map(|(index, new, last)| {
+            (index, News { change: if new { Change::Opened } else { last.change }, ..last })
         })
         .collect();
-    left.sort_by_key(|(place, _)| *place);
-    left.into_iter().map(|(_, news)| news).collect()
+    latest.sort_by_key(|(index, _)| *index);
+    latest.into_iter().map(|(_, news)| news).collect()
 }
 
 /// How settled news is told to an endpoint with a route: what goes there at all, and what of it as one
 /// because it is the organization's affair rather than a client's.
-pub fn gathered(news: &[News], route: &Route, clients_in_all: i64) -> Vec<Gathered> {
-    let mut told = Vec::new();
+pub fn group_news(news: &[News], route: &Route, clients_in_all: i64) -> Vec<NotificationGroup> {
+    let mut groups = Vec::new();
     for over in [false, true] {
-        let same_way: Vec<News> = news
+        let candidates: Vec<News> = news
             .iter()
-            .filter(|one| (one.change == Change::Resolved) == over && route.counts(one))
+            .filter(|item| (item.change == Change::Resolved) == over && route.counts(item))
             .copied()
             .collect();
-        if is_organization_wide(clients_of(&same_way), clients_in_all) {
-            told.push(Gathered::Many { over, news: same_way });
+        if is_organization_wide(clients_of(&candidates), clients_in_all) {
+            groups.push(NotificationGroup::Many { over, news: candidates });
         } else {
-            let wanted = same_way.into_iter().filter(|one| route.takes(one));
-            told.extend(wanted.map(Gathered::One));
+            let accepted = candidates.into_iter().filter(|item| route.accepts(item));
+            groups.extend(accepted.map(NotificationGroup::One));
         }
     }
-    told
+    groups
 }
 
 /// Whether what happens to so many clients at once is told as one.
@@ -75,14 +75,14 @@ pub const fn is_organization_wide(clients: i64, clients_in_all: i64) -> bool {
         || (clients > FEW_CLIENTS && clients * 100 > clients_in_all * SHARE_PERCENT)
 }
 
-/// How many clients news is about.
+/// Returns the number of clients that news is about.
 pub(super) fn clients_of(news: &[News]) -> i64 {
-    let clients: HashSet<ClientId> = news.iter().map(|one| one.client).collect();
+    let clients: HashSet<ClientId> = news.iter().map(|item| item.client).collect();
     i64::try_from(clients.len()).unwrap_or(i64::MAX)
 }
 
-impl Gathered {
-    /// The news that it tells of.
+impl NotificationGroup {
+    /// Returns the news in the group.
     pub fn news(&self) -> &[News] {
         match self {
             Self::One(news) => std::slice::from_ref(news),
@@ -90,7 +90,7 @@ impl Gathered {
         }
     }
 
-    /// How many clients it is about.
+    /// Returns the number of clients in the group.
     pub fn clients(&self) -> i64 {
         clients_of(self.news())
     }
@@ -98,8 +98,8 @@ impl Gathered {
     /// The news by type and severity, the most first.
     pub fn by_type(&self) -> Vec<TypeCount> {
         let mut counts: BTreeMap<(AlertType, Severity), i64> = BTreeMap::new();
-        for one in self.news() {
-            *counts.entry((one.kind, one.severity)).or_default() += 1;
+        for item in self.news() {
+            *counts.entry((item.kind, item.severity)).or_default() += 1;
         }
         let mut counts: Vec<TypeCount> = counts
             .into_iter()
@@ -110,10 +110,10 @@ impl Gathered {
     }
 
     /// So many of the alerts at most, the worst first: those that the notice is to name.
-    pub fn worst(&self, most: usize) -> Vec<News> {
+    pub fn worst(&self, limit: usize) -> Vec<News> {
         let mut worst = self.news().to_vec();
-        worst.sort_by_key(|one| std::cmp::Reverse(one.severity));
-        worst.truncate(most);
+        worst.sort_by_key(|item| std::cmp::Reverse(item.severity));
+        worst.truncate(limit);
         worst
     }
 }

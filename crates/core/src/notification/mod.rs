@@ -1,8 +1,8 @@
 //! What staff are told outside the pages here: what a notice says, where it goes, when it may go and
 //! when it is tried again.
 //!
-//! A health check leaves [`News`] of alerts. [`settled`] takes out of it what has come to nothing,
-//! [`gathered`] makes one of many, and a [`Route`] says what goes to which endpoint.
+//! A health check leaves [`News`] of alerts. [`latest_changes`] leaves out what has come to nothing,
+//! [`group_news`] makes one of many, and a [`Route`] says what goes to which endpoint.
 
 mod address;
 mod digest;
@@ -14,16 +14,16 @@ mod route;
 mod settings;
 mod slack;
 
-pub use address::{AddressRange, AddressRangeError, Outgoing};
-pub use digest::{Digest, DigestAlert, DigestFor};
+pub use address::{AddressRange, AddressRangeError, OutgoingPolicy};
+pub use digest::{Digest, DigestAlert, DigestContext};
 pub use event::{
-    AlertNotice, Event, ManyAlerts, Notice, OwnerName, PlaybookNotice, SilenceNotice, TestNotice,
-    TypeCount,
+    AlertNotification, AlertOwner, AlertSummary, Event, Notification, PlaybookNotification,
+    SilenceNotification, TestNotification, TypeCount,
 };
-pub use gather::{Gathered, gathered, is_organization_wide, settled};
+pub use gather::{NotificationGroup, group_news, is_organization_wide, latest_changes};
 pub use news::News;
 pub use retry::{
-    DISABLED_AFTER, MOST_ATTEMPTS, disables, is_notable_failure, next_attempt, retry_after,
+    DISABLED_AFTER, MAX_ATTEMPTS, is_notable_failure, next_attempt, retry_after, should_disable,
 };
 pub use route::Route;
 pub use settings::{NotificationSettings, Urgency, check_endpoint_name, check_endpoint_url};
@@ -33,7 +33,7 @@ use crate::named::named;
 
 named! {
     /// What a notice tells of: the catalogue of events.
-    NoticeType, "event" {
+    NotificationType, "event" {
         /// An alert opened.
         AlertOpened = "alert.opened",
         /// An open alert became more severe.
@@ -77,7 +77,7 @@ named! {
     }
 }
 
-impl NoticeType {
+impl NotificationType {
     /// The ones that a route may choose. A test goes where it is sent, and a playbook names its
     /// endpoint itself.
     pub const ROUTED: [Self; 7] = [
@@ -90,8 +90,8 @@ impl NoticeType {
         Self::DataResumed,
     ];
 
-    /// When it is sent, in a sentence.
-    pub const fn about(self) -> &'static str {
+    /// Describes when the email is sent.
+    pub const fn description(self) -> &'static str {
         match self {
             Self::AlertOpened => "An alert opened.",
             Self::AlertWorsened => "An open alert became more severe.",
@@ -113,7 +113,7 @@ impl NoticeType {
         }
     }
 
-    /// What people call it.
+    /// Display name.
     pub const fn words(self) -> &'static str {
         match self {
             Self::AlertOpened => "Alert opened",
@@ -130,7 +130,7 @@ impl NoticeType {
 }
 
 impl EndpointKind {
-    /// What people call it.
+    /// Display name.
     pub const fn words(self) -> &'static str {
         match self {
             Self::Webhook => "Webhook",

@@ -5,21 +5,21 @@ use crate::{
     id::{AlertId, ClientId, MemberId},
 };
 
-/// A change of an alert that is not told yet.
+/// A change of an alert that has not been sent yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct News {
     /// Of which alert.
     pub alert: AlertId,
-    /// Whose alert.
+    /// Client of the alert.
     pub client: ClientId,
-    /// Who looks after that client.
+    /// Owner of the client.
     pub owner: Option<MemberId>,
     /// What became of the alert.
     pub change: Change,
-    /// What it warned of by that.
+    /// Alert type after the change.
     pub kind: AlertType,
     /// How bad it was by that.
     pub severity: Severity,
-    /// When.
+    /// Time.
     pub at: Timestamp,
 }

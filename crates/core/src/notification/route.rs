@@ -1,6 +1,6 @@
 use serde::{Deserialize, Serialize};
 
-use super::{News, NoticeType};
+use super::{News, NotificationType};
 use crate::{
     alert::{AlertType, Change, Severity},
     email::SettingError,
@@ -8,14 +8,14 @@ use crate::{
 };
 
 /// More owners than this are all of them.
-const MOST_OWNERS: usize = 100;
+const MAX_OWNERS: usize = 100;
 
 /// Which notices go to an endpoint. Whatever is left empty lets everything through.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Route {
     /// Only these events.
-    pub events: Vec<NoticeType>,
+    pub events: Vec<NotificationType>,
     /// Only alerts that are at least as bad as this.
     pub least_severity: Option<Severity>,
     /// Only alerts of these types.
@@ -32,18 +32,21 @@ impl Route {
     /// # Errors
     /// Naming the first that cannot be used.
     pub fn check(&self) -> Result<(), SettingError> {
-        if let Some(other) = self.events.iter().find(|event| !NoticeType::ROUTED.contains(event)) {
-            let routed: Vec<&str> = NoticeType::ROUTED.iter().map(|known| known.as_str()).collect();
+        if let Some(other) =
+            self.events.iter().find(|event| !NotificationType::ROUTED.contains(event))
+        {
+            let routed: Vec<&str> =
+                NotificationType::ROUTED.iter().map(|known| known.as_str()).collect();
             return Err(SettingError {
                 field: "events",
                 reason: format!("{other} is not routed; choose from {}", routed.join(", ")),
             });
         }
-        if self.owners.len() > MOST_OWNERS {
+        if self.owners.len() > MAX_OWNERS {
             return Err(SettingError {
                 field: "owners",
                 reason: format!(
-                    "{} members are named; name at most {MOST_OWNERS}, or none for all",
+                    "{} members are named; name at most {MAX_OWNERS}, or none for all",
                     self.owners.len()
                 ),
             });
@@ -52,12 +55,12 @@ impl Route {
     }
 
     /// Whether the endpoint wants to hear of an event.
-    pub fn takes_event(&self, event: NoticeType) -> bool {
+    pub fn accepts_event(&self, event: NotificationType) -> bool {
         self.events.is_empty() || self.events.contains(&event)
     }
 
     /// Whether an alert is one of those that the endpoint hears of.
-    pub fn concerns(&self, news: &News) -> bool {
+    pub fn matches(&self, news: &News) -> bool {
         let everybody = self.owners.is_empty() && !self.unowned;
         let owned = match news.owner {
             _ if everybody => true,
@@ -70,22 +73,22 @@ impl Route {
     }
 
     /// Whether one change of an alert goes there by itself.
-    pub fn takes(&self, news: &News) -> bool {
-        self.takes_event(match news.change {
-            Change::Opened => NoticeType::AlertOpened,
-            Change::Worsened => NoticeType::AlertWorsened,
-            Change::Resolved => NoticeType::AlertResolved,
-        }) && self.concerns(news)
+    pub fn accepts(&self, news: &News) -> bool {
+        self.accepts_event(match news.change {
+            Change::Opened => NotificationType::AlertOpened,
+            Change::Worsened => NotificationType::AlertWorsened,
+            Change::Resolved => NotificationType::AlertResolved,
+        }) && self.matches(news)
     }
 
     /// Whether a change of an alert counts towards what goes there as one: whoever chose the single
     /// ones wants that in their place.
     pub fn counts(&self, news: &News) -> bool {
         let many = if news.change == Change::Resolved {
-            NoticeType::OrganizationRecovery
+            NotificationType::OrganizationRecovery
         } else {
-            NoticeType::OrganizationFall
+            NotificationType::OrganizationFall
         };
-        self.takes(news) || (self.takes_event(many) && self.concerns(news))
+        self.accepts(news) || (self.accepts_event(many) && self.matches(news))
     }
 }

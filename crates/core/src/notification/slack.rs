@@ -1,7 +1,7 @@
 use serde_json::{Value, json};
 
-use super::{AlertNotice, Event, ManyAlerts, Notice, SilenceNotice};
-use crate::{insight::words::listed, text::counted};
+use super::{AlertNotification, AlertSummary, Event, Notification, SilenceNotification};
+use crate::{insight::words::join_with_and, text::count_noun};
 
 /// What Slack shows of a block's text at most is 3 000 characters; so many are always shown whole.
 pub const SLACK_TEXT_CHARS: usize = 2_800;
@@ -9,76 +9,89 @@ pub const SLACK_TEXT_CHARS: usize = 2_800;
 /// A notice in the format of Slack's incoming webhooks. `client_page` says where a client's page is,
 /// by the host app's id of it, and `alerts_page` where all alerts are.
 pub fn slack_message(
-    notice: &Notice,
+    notice: &Notification,
     client_page: &dyn Fn(&str) -> String,
     alerts_page: &str,
 ) -> Value {
     let (title, lines) = match &notice.event {
-        Event::AlertOpened(alert) => (of_alert("opened", alert), of_client(alert, client_page)),
-        Event::AlertWorsened(alert) => (of_alert("worsened", alert), of_client(alert, client_page)),
-        Event::AlertResolved(alert) => (of_alert("ended", alert), of_client(alert, client_page)),
-        Event::OrganizationFall(many) => of_many("got worse", many, client_page, alerts_page),
-        Event::OrganizationRecovery(many) => of_many("recovered", many, client_page, alerts_page),
+        Event::AlertOpened(alert) => {
+            (format_alert("opened", alert), format_client(alert, client_page))
+        }
+        Event::AlertWorsened(alert) => {
+            (format_alert("worsened", alert), format_client(alert, client_page))
+        }
+        Event::AlertResolved(alert) => {
+            (format_alert("ended", alert), format_client(alert, client_page))
+        }
+        Event::OrganizationFall(many) => {
+            format_summary("got worse", many, client_page, alerts_page)
+        }
+        Event::OrganizationRecovery(many) => {
+            format_summary("recovered", many, client_page, alerts_page)
+        }
         Event::DataSilent(silence) => (
             "No events arrive".to_owned(),
             vec![format!(
                 "{} Check that the app still sends them; alerts that rest on recent activity are \
                  held until then.",
-                SilenceNotice { organization: escaped(&silence.organization), ..silence.clone() }
-                    .sentence(&at(silence.last_event_at)),
+                SilenceNotification {
+                    organization: escape(&silence.organization),
+                    ..silence.clone()
+                }
+                .sentence(&format_time(silence.last_event_at)),
             )],
         ),
         Event::DataResumed(silence) => (
             "Events arrive again".to_owned(),
             vec![format!(
                 "The last one before the silence of {} was at {}.",
-                escaped(&silence.organization),
-                at(silence.last_event_at),
+                escape(&silence.organization),
+                format_time(silence.last_event_at),
             )],
         ),
         Event::PlaybookCalled(playbook) => (
-            format!("{}: {}", playbook.playbook, playbook.called()),
+            format!("{}: {}", playbook.playbook, playbook.display_name()),
             vec![format!(
                 "{}\n{}",
-                linked(&client_page(&playbook.client_id), playbook.called()),
-                escaped(&playbook.reason)
+                format_link(&client_page(&playbook.client_id), playbook.display_name()),
+                escape(&playbook.reason)
             )],
         ),
         Event::WebhookTest(test) => (
             format!("Test of “{}”", test.endpoint),
-            vec![format!("Notices of {} arrive here.", escaped(&test.organization))],
+            vec![format!("Notices of {} arrive here.", escape(&test.organization))],
         ),
     };
-    let heading = format!("*{}*", escaped(&title));
-    let whole = shortened(&std::iter::once(heading).chain(lines).collect::<Vec<_>>());
+    let heading = format!("*{}*", escape(&title));
+    let full_text = shorten(&std::iter::once(heading).chain(lines).collect::<Vec<_>>());
     json!({
-        "text": escaped(&title),
-        "blocks": [{ "type": "section", "text": { "type": "mrkdwn", "text": whole } }],
+        "text": escape(&title),
+        "blocks": [{ "type": "section", "text": { "type": "mrkdwn", "text": full_text } }],
     })
 }
 
-fn of_alert(change: &str, alert: &AlertNotice) -> String {
-    format!("{} {change}: {}", alert.alert_type.words(), alert.called())
+fn format_alert(change: &str, alert: &AlertNotification) -> String {
+    format!("{} {change}: {}", alert.alert_type.words(), alert.display_name())
 }
 
-fn of_client(alert: &AlertNotice, client_page: &dyn Fn(&str) -> String) -> Vec<String> {
+fn format_client(alert: &AlertNotification, client_page: &dyn Fn(&str) -> String) -> Vec<String> {
     let owner = alert.owner.as_ref().map_or_else(
         || "nobody looks after this client".to_owned(),
-        |owner| format!("looked after by {}", escaped(&owner.name)),
+        |owner| format!("looked after by {}", escape(&owner.name)),
     );
-    vec![line(alert, client_page), format!("{}, {owner}", alert.severity.words())]
+    vec![format_line(alert, client_page), format!("{}, {owner}", alert.severity.words())]
 }
 
-fn of_many(
+fn format_summary(
     what: &str,
-    many: &ManyAlerts,
+    many: &AlertSummary,
     client_page: &dyn Fn(&str) -> String,
     alerts_page: &str,
 ) -> (String, Vec<String>) {
     let title = format!(
         "{} of {} {what} at once",
-        counted(many.clients, "client"),
-        crate::text::grouped(many.clients_in_all)
+        count_noun(many.clients, "client"),
+        crate::text::format_thousands(many.clients_in_all)
     );
     let counts: Vec<String> = many
         .by_type
@@ -86,43 +99,44 @@ fn of_many(
         .map(|count| {
             format!(
                 "{} {} ({})",
-                crate::text::grouped(count.alerts),
+                crate::text::format_thousands(count.alerts),
                 count.alert_type.words().to_lowercase(),
                 count.severity
             )
         })
         .collect();
-    let mut lines = vec![format!("{}: {}", counted(many.alerts, "alert"), listed(&counts))];
-    lines.extend(many.worst.iter().map(|alert| format!("• {}", line(alert, client_page))));
-    lines.push(linked(alerts_page, "All alerts"));
+    let mut lines =
+        vec![format!("{}: {}", count_noun(many.alerts, "alert"), join_with_and(&counts))];
+    lines.extend(many.worst.iter().map(|alert| format!("• {}", format_line(alert, client_page))));
+    lines.push(format_link(alerts_page, "All alerts"));
     (title, lines)
 }
 
-fn line(alert: &AlertNotice, client_page: &dyn Fn(&str) -> String) -> String {
+fn format_line(alert: &AlertNotification, client_page: &dyn Fn(&str) -> String) -> String {
     format!(
         "{}: {}",
-        linked(&client_page(&alert.client_id), alert.called()),
-        escaped(&alert.message)
+        format_link(&client_page(&alert.client_id), alert.display_name()),
+        escape(&alert.message)
     )
 }
 
-fn at(instant: jiff::Timestamp) -> String {
+fn format_time(instant: jiff::Timestamp) -> String {
     // Slack shows the reader's own time, and what follows where it cannot.
     format!("<!date^{}^{{date_short_pretty}}, {{time}}|{instant}>", instant.as_second())
 }
 
-fn linked(url: &str, text: &str) -> String {
+fn format_link(url: &str, text: &str) -> String {
     // What ends a link's address, and what ends its text.
-    format!("<{}|{}>", escaped(url).replace('|', "%7C"), escaped(text))
+    format!("<{}|{}>", escape(url).replace('|', "%7C"), escape(text))
 }
 
 /// Slack's three characters with a meaning.
-fn escaped(text: &str) -> String {
+fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
 /// As many whole lines as Slack shows.
-fn shortened(lines: &[String]) -> String {
+fn shorten(lines: &[String]) -> String {
     let mut text = String::new();
     for line in lines {
         if text.chars().count() + line.chars().count() > SLACK_TEXT_CHARS {

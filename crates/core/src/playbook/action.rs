@@ -1,67 +1,71 @@
 use serde::{Deserialize, Serialize};
 
-use super::{PlaybookError, check_line, task::MAX_TASK_TITLE_CHARS, task::check_text_of_task};
+use super::{PlaybookError, check_line, task::MAX_TASK_TITLE_CHARS, task::check_task_text};
 use crate::id::{EmailId, MemberId, WebhookId};
 
-/// Tasks that one playbook makes at most.
-pub const MOST_TASKS: usize = 3;
-/// Days until a task is due at most: longer is nobody's plan.
-const MOST_DAYS: i32 = 365;
+/// Maximum number of tasks that one playbook creates.
+pub const MAX_TASKS: usize = 3;
+/// Maximum number of days until a task is due.
+const MAX_DUE_DAYS: i32 = 365;
 
-/// Something that a playbook does.
+/// Action of a playbook.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "do", rename_all = "snake_case")]
 pub enum PlaybookAction {
-    /// Makes a task for the client's owner.
+    /// Creates a task for the client's owner.
     Task(PlaybookTask),
     /// Writes the client the mail for those who have fallen silent, as far as it wants mails.
     Nudge,
     /// Sends a notice to a webhook, whatever that hears of otherwise.
     Webhook {
-        /// Which one.
+        /// ID.
         webhook: WebhookId,
     },
 }
 
-/// The task that a playbook makes.
+/// Task that a playbook creates.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PlaybookTask {
-    /// What to do, in a line.
+    /// Title of the task.
     pub title: String,
-    /// More of it.
+    /// Description.
     #[serde(default)]
     pub text: String,
     /// Due at the end of the local day so many days later.
     pub due_in_days: i32,
-    /// Whose it is when nobody looks after the client.
+    /// Member who gets the task if the client has no owner.
     #[serde(default)]
     pub otherwise: Option<MemberId>,
 }
 
-/// What became of an action that leaves no task behind.
+/// Outcome of an action that creates no task.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "did", rename_all = "snake_case")]
-pub enum PlaybookDeed {
-    /// A mail to the client was written.
-    Nudged {
-        /// Which one.
+pub enum ActionOutcome {
+    /// An email to the client was queued.
+    #[serde(rename = "nudged")]
+    EmailQueued {
+        /// ID.
         email: EmailId,
     },
-    /// None was, and why.
-    NotNudged {
-        /// As a clause that follows "because".
+    /// No email was queued.
+    #[serde(rename = "not_nudged")]
+    EmailSkipped {
+        /// Reason, as a clause that follows "because".
         reason: String,
     },
-    /// A notice to a webhook was queued.
-    Called {
-        /// What the webhook was called then.
+    /// A webhook message was queued.
+    #[serde(rename = "called")]
+    WebhookQueued {
+        /// Name of the webhook at that time.
         webhook: String,
     },
     /// None was: the webhook is gone, switched off, or the organization is a sample.
-    NotCalled,
+    #[serde(rename = "not_called")]
+    WebhookSkipped,
     /// A fault in Mainstay ended the run before it had done everything.
     Failed {
-        /// What went wrong.
+        /// The error.
         reason: String,
     },
 }
@@ -83,18 +87,18 @@ pub(super) fn check(actions: &[PlaybookAction]) -> Result<(), PlaybookError> {
             continue;
         };
         tasks += 1;
-        if tasks > MOST_TASKS {
+        if tasks > MAX_TASKS {
             return Err(PlaybookError::new(
                 "actions",
-                format!("has more than {MOST_TASKS} tasks; put what belongs together into one"),
+                format!("has more than {MAX_TASKS} tasks; put what belongs together into one"),
             ));
         }
         check_line(&field("title"), &task.title, MAX_TASK_TITLE_CHARS)?;
-        check_text_of_task(&field("text"), &task.text)?;
-        if !(0..=MOST_DAYS).contains(&task.due_in_days) {
+        check_task_text(&field("text"), &task.text)?;
+        if !(0..=MAX_DUE_DAYS).contains(&task.due_in_days) {
             return Err(PlaybookError::new(
                 field("due_in_days"),
-                format!("is {}; use 0 (the same day) to {MOST_DAYS}", task.due_in_days),
+                format!("is {}; use 0 (the same day) to {MAX_DUE_DAYS}", task.due_in_days),
             ));
         }
     }

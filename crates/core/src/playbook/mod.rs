@@ -14,9 +14,9 @@ mod trigger;
 
 use serde::{Deserialize, Serialize};
 
-pub use action::{MOST_TASKS, PlaybookAction, PlaybookDeed, PlaybookTask};
-pub use noise::{Tally, acts_for_many, is_noisy};
-pub use recovery::{RECOVERY_WITHIN, Setback};
+pub use action::{ActionOutcome, MAX_TASKS, PlaybookAction, PlaybookTask};
+pub use noise::{Tally, is_noisy, needs_approval_for};
+pub use recovery::{RECOVERY_WINDOW, Setback};
 pub use suggestion::suggestions;
 pub use task::{
     MAX_TASK_TEXT_CHARS, MAX_TASK_TITLE_CHARS, StaffTaskState, check_task, due_at, due_day,
@@ -32,11 +32,11 @@ pub const MAX_PLAYBOOK_NAME_CHARS: usize = 100;
 /// A rule of an organization.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Playbook {
-    /// What staff call it.
+    /// Title for staff.
     pub name: String,
-    /// What starts it.
+    /// Trigger.
     pub trigger: Trigger,
-    /// What it does then, in this order.
+    /// Actions, in order.
     pub actions: Vec<PlaybookAction>,
 }
 
@@ -46,7 +46,7 @@ pub struct Playbook {
 pub struct PlaybookError {
     /// The field at fault, by its name in the API.
     pub field: String,
-    /// What is wrong, its limit and what to do.
+    /// The problem, its limit and the remedy.
     pub reason: String,
 }
 
@@ -69,6 +69,6 @@ impl Playbook {
 }
 
 /// Checks a text of one line.
-pub(crate) fn check_line(field: &str, text: &str, most: usize) -> Result<(), PlaybookError> {
-    check_required("text", text, most).map_err(|error| PlaybookError::new(field, error.reason))
+pub(crate) fn check_line(field: &str, text: &str, max_chars: usize) -> Result<(), PlaybookError> {
+    check_required("text", text, max_chars).map_err(|error| PlaybookError::new(field, error.reason))
 }

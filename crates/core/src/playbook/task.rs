@@ -39,7 +39,7 @@ pub fn is_overdue(due: Date, now: Timestamp, zone: &TimeZone) -> bool {
     now >= due_at(due, zone)
 }
 
-pub(super) fn check_text_of_task(field: &str, text: &str) -> Result<(), PlaybookError> {
+pub(super) fn check_task_text(field: &str, text: &str) -> Result<(), PlaybookError> {
     check_text("text", text, MAX_TASK_TEXT_CHARS)
         .map_err(|error| PlaybookError::new(field, error.reason))
 }
@@ -50,5 +50,5 @@ pub(super) fn check_text_of_task(field: &str, text: &str) -> Result<(), Playbook
 /// Naming the field that cannot be used.
 pub fn check_task(title: &str, text: &str) -> Result<(), PlaybookError> {
     super::check_line("title", title, MAX_TASK_TITLE_CHARS)?;
-    check_text_of_task("text", text)
+    check_task_text("text", text)
 }

@@ -6,7 +6,7 @@ use crate::{
     score::Band,
 };
 
-/// What starts a playbook.
+/// Trigger of a playbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "on", rename_all = "snake_case")]
 pub enum Trigger {
@@ -61,18 +61,20 @@ impl Trigger {
     }
 
     /// Whether it is what a health check found: an alert that opens, or one that worsens.
-    pub fn is_met_by(self, transition: &Transition) -> bool {
-        let told = matches!(transition.change(), Some(Change::Opened | Change::Worsened));
+    pub fn matches_transition(self, transition: &Transition) -> bool {
+        let is_news = matches!(transition.change(), Some(Change::Opened | Change::Worsened));
         match (self, transition.finding()) {
             (Self::Alert { kind, at_least }, Some(finding)) => {
-                told && kind.is_none_or(|kind| kind == finding.kind) && finding.severity >= at_least
+                is_news
+                    && kind.is_none_or(|kind| kind == finding.kind)
+                    && finding.severity >= at_least
             }
             _ => false,
         }
     }
 
     /// Whether it is this change of the band.
-    pub fn is_met_by_band(self, change: BandChange) -> bool {
+    pub fn matches_band(self, change: BandChange) -> bool {
         match self {
             Self::Band { from, to } => {
                 to == change.to && from.is_none_or(|from| from == change.from)

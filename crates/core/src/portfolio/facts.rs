@@ -2,7 +2,7 @@ use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
 use jiff::Timestamp;
 
-use super::{AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Sort, Standing};
+use super::{AlertChoice, AlertMatch, Filter, OpenAlert, Order, OwnerChoice, Sort, Standing};
 use crate::{
     alert::{AlertStatus, AlertType, Severity},
     id::MemberId,
@@ -19,7 +19,7 @@ pub(super) struct Facts {
     /// Of the plan's name; which plan it is stands in the standing.
     plan: u64,
     /// The beginning of the name, which is nearly always enough to sort by.
-    pub(super) name: Beginning,
+    pub(super) name: NamePrefix,
     need: i32,
     change: Option<i16>,
     overall: Option<i16>,
@@ -31,7 +31,7 @@ pub(super) struct Facts {
 
 /// The first bytes of a name, which are in the same order as the names as far as they differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Beginning([u8; 16]);
+pub(super) struct NamePrefix([u8; 16]);
 
 /// Kinds of open alerts, a bit for each type with a severity, snoozed or not. A client has at most one
 /// open alert of a type, so as many bits as alerts.
@@ -49,7 +49,7 @@ impl Facts {
                 .map(Timestamp::as_microsecond),
             alerts: standing.alerts.iter().map(|alert| Alerts::of(*alert)).collect(),
             plan: standing.plan.as_deref().map_or(0, hash),
-            name: Beginning::of(name),
+            name: NamePrefix::of(name),
             need: i32::try_from(standing.need()).unwrap_or(i32::MAX),
             change: score.and_then(|score| score.change).map(small),
             overall: score.map(|score| small(score.overall)),
@@ -60,7 +60,7 @@ impl Facts {
         }
     }
 
-    /// What it is sorted by; less comes first.
+    /// Returns the sort key. Smaller keys come first.
     pub(super) fn number(&self, order: Order) -> i64 {
         let last = i64::MAX;
         let (number, missing) = match order.sort {
@@ -74,21 +74,21 @@ impl Facts {
         number.map_or(missing, |number| if order.reversed { -number } else { number })
     }
 
-    fn is_of(&self, owner: OwnerChoice) -> bool {
+    fn is_owned_by(&self, owner: OwnerChoice) -> bool {
         match owner {
             OwnerChoice::Member(member) => self.owner == Some(member),
-            OwnerChoice::Nobody => self.owner.is_none(),
+            OwnerChoice::Unassigned => self.owner.is_none(),
         }
     }
 
     /// How many such open alerts a client of this owner has.
-    pub(super) fn open_alerts(&self, owner: Option<OwnerChoice>, like: Like) -> i64 {
-        let counts = owner.is_none_or(|owner| self.is_of(owner));
+    pub(super) fn open_alerts(&self, owner: Option<OwnerChoice>, like: AlertMask) -> i64 {
+        let counts = owner.is_none_or(|owner| self.is_owned_by(owner));
         if counts { i64::from((self.alerts.0 & like.0.0).count_ones()) } else { 0 }
     }
 }
 
-impl Beginning {
+impl NamePrefix {
     pub(super) fn of(name: &str) -> Self {
         let mut bytes = [0; 16];
         for (byte, of_name) in bytes.iter_mut().zip(name.bytes()) {
@@ -113,10 +113,10 @@ impl FromIterator<Self> for Alerts {
 
 /// All kinds of open alerts that are like something.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Like(Alerts);
+pub(super) struct AlertMask(Alerts);
 
-impl From<AlertLike> for Like {
-    fn from(like: AlertLike) -> Self {
+impl From<AlertMatch> for AlertMask {
+    fn from(like: AlertMatch) -> Self {
         let all = AlertType::ALL.iter().flat_map(|kind| {
             Severity::ALL.iter().flat_map(move |severity| {
                 [AlertStatus::Active, AlertStatus::Snoozed].map(|status| OpenAlert {
@@ -126,34 +126,34 @@ impl From<AlertLike> for Like {
                 })
             })
         });
-        Self(all.filter(|alert| like.fits(*alert)).map(Alerts::of).collect())
+        Self(all.filter(|alert| like.matches(*alert)).map(Alerts::of).collect())
     }
 }
 
-/// Which open alerts are asked for.
+/// Test of a client's open alerts.
 #[derive(Clone, Copy, Debug)]
-enum Asked {
-    Whichever,
-    With(Like),
+enum AlertTest {
+    Any,
+    With(AlertMask),
     Without,
 }
 
 /// A filter, made ready to be held against very many clients.
-pub(super) struct Sieve<'a> {
+pub(super) struct CompiledFilter<'a> {
     filter: &'a Filter,
-    alerts: Asked,
+    alerts: AlertTest,
     plan: Option<(u64, &'a str)>,
     created_since: Option<i64>,
 }
 
-impl<'a> Sieve<'a> {
+impl<'a> CompiledFilter<'a> {
     pub(super) fn new(filter: &'a Filter) -> Self {
         Self {
             filter,
             alerts: match filter.alert {
-                None => Asked::Whichever,
-                Some(AlertChoice::With(like)) => Asked::With(like.into()),
-                Some(AlertChoice::Without) => Asked::Without,
+                None => AlertTest::Any,
+                Some(AlertChoice::With(like)) => AlertTest::With(like.into()),
+                Some(AlertChoice::Without) => AlertTest::Without,
             },
             plan: filter.plan.as_deref().map(|plan| (hash(plan), plan)),
             created_since: filter.created_since.map(Timestamp::as_microsecond),
@@ -161,16 +161,16 @@ impl<'a> Sieve<'a> {
     }
 
     /// Whether a client passes, whatever its text; `plan` looks up which plan it is on.
-    pub(super) fn lets<'e>(&self, facts: &Facts, plan: impl Fn() -> Option<&'e str>) -> bool {
+    pub(super) fn matches<'e>(&self, facts: &Facts, plan: impl Fn() -> Option<&'e str>) -> bool {
         let filter = self.filter;
         filter.band.is_none_or(|band| facts.band == Some(band))
             && filter.trend.is_none_or(|trend| facts.trend == Some(trend))
             && match self.alerts {
-                Asked::Whichever => true,
-                Asked::With(like) => facts.alerts.0 & like.0.0 != 0,
-                Asked::Without => facts.alerts == Alerts::default(),
+                AlertTest::Any => true,
+                AlertTest::With(like) => facts.alerts.0 & like.0.0 != 0,
+                AlertTest::Without => facts.alerts == Alerts::default(),
             }
-            && filter.owner.is_none_or(|owner| facts.is_of(owner))
+            && filter.owner.is_none_or(|owner| facts.is_owned_by(owner))
             && (!filter.needs_a_person || facts.needs_a_person)
             && self.created_since.is_none_or(|since| facts.created_at >= since)
             && self.plan.is_none_or(|(hash, name)| facts.plan == hash && plan() == Some(name))

@@ -7,7 +7,7 @@ use crate::{
     score::{Band, Trend},
 };
 
-/// Which clients to show; everything that is given must hold.
+/// Filter of clients. All conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Filter {
     /// Words that all stand in its name, id or address, in any case.
@@ -22,24 +22,24 @@ pub struct Filter {
     pub owner: Option<OwnerChoice>,
     /// Only on this plan.
     pub plan: Option<String>,
-    /// Only who needs a person.
+    /// Only clients that need a person.
     pub needs_a_person: bool,
-    /// Only who came to be since then.
+    /// Only clients created since then.
     pub created_since: Option<Timestamp>,
 }
 
-/// Which open alerts a client must have.
+/// Filter by open alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AlertChoice {
-    /// One like this.
-    With(AlertLike),
-    /// None at all.
+    /// At least one matching alert.
+    With(AlertMatch),
+    /// No open alert.
     Without,
 }
 
-/// What an open alert must be like; everything that is given must hold.
+/// Conditions on an open alert. All must hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct AlertLike {
+pub struct AlertMatch {
     /// Of this type.
     pub kind: Option<AlertType>,
     /// Of this severity.
@@ -48,20 +48,20 @@ pub struct AlertLike {
     pub snoozed: Option<bool>,
 }
 
-/// Whose clients.
+/// Filter by owner.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OwnerChoice {
-    /// A member's.
+    /// Clients of a member.
     Member(MemberId),
-    /// Nobody's.
-    Nobody,
+    /// Clients without an owner.
+    Unassigned,
 }
 
-impl AlertLike {
+impl AlertMatch {
     /// Whether an alert is like this.
-    pub fn fits(self, alert: OpenAlert) -> bool {
+    pub fn matches(self, alert: OpenAlert) -> bool {
         self.kind.is_none_or(|kind| alert.kind == kind)
             && self.severity.is_none_or(|severity| alert.severity == severity)
-            && self.snoozed.is_none_or(|it| (alert.status == AlertStatus::Snoozed) == it)
+            && self.snoozed.is_none_or(|snoozed| (alert.status == AlertStatus::Snoozed) == snoozed)
     }
 }

@@ -14,8 +14,8 @@ mod summary;
 mod tally;
 mod texts;
 
-pub use filter::{AlertChoice, AlertLike, Filter, OwnerChoice};
-pub use order::{Order, Place, Sort};
+pub use filter::{AlertChoice, AlertMatch, Filter, OwnerChoice};
+pub use order::{Order, PageCursor, Sort};
 pub use page::Page;
 pub use standing::{OpenAlert, Standing, StandingScore};
 pub use summary::Summary;
@@ -63,7 +63,7 @@ impl Entry {
         Self { standing, text }
     }
 
-    /// What it is sorted by in the order by name.
+    /// Returns the sort key of the order by name.
     fn name(&self) -> &str {
         self.text.split('\n').next().unwrap_or_default()
     }
@@ -88,7 +88,7 @@ impl Portfolio {
         self.range(low, high).len()
     }
 
-    /// How many clients there are.
+    /// Number of clients.
     pub const fn len(&self) -> usize {
         self.entries.len()
     }
@@ -111,12 +111,12 @@ impl Portfolio {
     }
 
     /// How many open alerts there are like this, of an owner's clients if one is given.
-    pub fn open_alerts(&self, owner: Option<OwnerChoice>, like: AlertLike) -> i64 {
+    pub fn open_alerts(&self, owner: Option<OwnerChoice>, like: AlertMatch) -> i64 {
         let like = like.into();
         self.facts.iter().map(|facts| facts.open_alerts(owner, like)).sum()
     }
 
-    /// What they come to together.
+    /// Total.
     pub fn summary(&self) -> &Arc<Summary> {
         self.summary.get_or_init(|| Arc::new(Summary::of(self.standings())))
     }

@@ -1,9 +1,9 @@
 use crate::id::ClientId;
 
-/// What clients are sorted by.
+/// Sort key of clients.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// Who needs a person most.
+    /// By need for attention.
     #[default]
     Need,
     /// The lowest score.
@@ -16,7 +16,7 @@ pub enum Sort {
     LastSeen,
 }
 
-/// What clients are sorted by, and whether the other way round.
+/// Sort key of clients and its direction.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Order {
     /// By what.
@@ -27,8 +27,8 @@ pub struct Order {
 
 /// Where a client stands in an order, also when it has moved or gone since.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
-    /// What it is sorted by.
+pub struct PageCursor {
+    /// Sort key.
     pub number: i64,
     /// The same in letters, in the order by name.
     pub text: String,

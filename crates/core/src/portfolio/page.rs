@@ -1,8 +1,8 @@
 use std::cmp::Ordering;
 
 use super::{
-    Filter, Order, Place, Portfolio, Sort, Standing,
-    facts::{Beginning, Facts, Sieve},
+    Filter, Order, PageCursor, Portfolio, Sort, Standing,
+    facts::{CompiledFilter, Facts, NamePrefix},
 };
 
 /// A page of clients.
@@ -15,9 +15,9 @@ pub struct Page<'a> {
     /// How many come before this page.
     pub before: usize,
     /// Where the first of them stands, if a page comes before it.
-    pub previous: Option<Place>,
+    pub previous: Option<PageCursor>,
     /// Where the last of them stands, if a page comes after it.
-    pub next: Option<Place>,
+    pub next: Option<PageCursor>,
 }
 
 /// Where a client stands in an order, by its position in the portfolio. Clients that are alike are in
@@ -25,55 +25,55 @@ pub struct Page<'a> {
 #[derive(Clone, Copy, Debug)]
 struct Key {
     number: i64,
-    name: Beginning,
+    name: NamePrefix,
     position: usize,
 }
 
-/// Which page of an order.
+/// Direction of paging.
 #[derive(Clone, Copy, Debug)]
-enum From {
+enum Direction {
     After,
     Before,
     Start,
 }
 
-/// The first so many of all that are offered.
-struct First<C> {
-    most: usize,
-    kept: Vec<Key>,
-    /// None after this one is among them.
+/// The first `limit` keys of all that are pushed.
+struct TopKeys<C> {
+    limit: usize,
+    keys: Vec<Key>,
+    /// No later key belongs to the result.
     last: Option<Key>,
     compare: C,
 }
 
-impl<C: Fn(&Key, &Key) -> Ordering> First<C> {
-    fn new(most: usize, compare: C) -> Self {
-        Self { most, kept: Vec::with_capacity(most * 2), last: None, compare }
+impl<C: Fn(&Key, &Key) -> Ordering> TopKeys<C> {
+    fn new(limit: usize, compare: C) -> Self {
+        Self { limit, keys: Vec::with_capacity(limit * 2), last: None, compare }
     }
 
-    fn offer(&mut self, key: Key) {
+    fn push(&mut self, key: Key) {
         if self.last.is_some_and(|last| (self.compare)(&key, &last).is_gt()) {
             return;
         }
-        self.kept.push(key);
+        self.keys.push(key);
         // Now and then, so that each client costs one comparison and not a place in a sorted list.
-        if self.kept.len() >= self.most * 2 {
-            self.cut();
+        if self.keys.len() >= self.limit * 2 {
+            self.truncate_keys();
         }
     }
 
-    fn cut(&mut self) {
-        if let Some(end) = self.most.checked_sub(1).filter(|_| self.kept.len() > self.most) {
-            let (_, last, _) = self.kept.select_nth_unstable_by(end, &self.compare);
+    fn truncate_keys(&mut self) {
+        if let Some(end) = self.limit.checked_sub(1).filter(|_| self.keys.len() > self.limit) {
+            let (_, last, _) = self.keys.select_nth_unstable_by(end, &self.compare);
             self.last = Some(*last);
         }
-        self.kept.truncate(self.most);
+        self.keys.truncate(self.limit);
     }
 
     fn in_order(mut self) -> Vec<Key> {
-        self.cut();
-        self.kept.sort_unstable_by(&self.compare);
-        self.kept
+        self.truncate_keys();
+        self.keys.sort_unstable_by(&self.compare);
+        self.keys
     }
 }
 
@@ -91,18 +91,18 @@ impl Portfolio {
         &self,
         filter: &Filter,
         order: Order,
-        (after, before): (Option<&Place>, Option<&Place>),
+        (after, before): (Option<&PageCursor>, Option<&PageCursor>),
         size: usize,
     ) -> Page<'_> {
         let (from, place) = match (after, before) {
-            (Some(after), _) => (From::After, Some(after)),
-            (None, Some(before)) => (From::Before, Some(before)),
-            (None, None) => (From::Start, None),
+            (Some(after), _) => (Direction::After, Some(after)),
+            (None, Some(before)) => (Direction::Before, Some(before)),
+            (None, None) => (Direction::Start, None),
         };
         let mark = place.map(|place| self.mark(place));
-        let mut first = First::new(size, |a: &Key, b: &Key| match from {
-            From::Before => self.compare(order, b, a),
-            From::After | From::Start => self.compare(order, a, b),
+        let mut first = TopKeys::new(size, |a: &Key, b: &Key| match from {
+            Direction::Before => self.compare(order, b, a),
+            Direction::After | Direction::Start => self.compare(order, a, b),
         });
         let (mut total, mut on) = (0, 0);
         for (position, facts) in self.matching(filter) {
@@ -110,23 +110,23 @@ impl Portfolio {
             let key = Key { number: facts.number(order), name: facts.name, position };
             let to = mark.as_ref().map(|mark| self.compare_to(order, &key, mark));
             let is_on = match from {
-                From::After => to == Some(Ordering::Greater),
-                From::Before => to == Some(Ordering::Less),
-                From::Start => true,
+                Direction::After => to == Some(Ordering::Greater),
+                Direction::Before => to == Some(Ordering::Less),
+                Direction::Start => true,
             };
             if is_on {
                 on += 1;
-                first.offer(key);
+                first.push(key);
             }
         }
         let mut keys = first.in_order();
-        let (others, left) = (total - on, on - keys.len());
+        let (outside, remaining) = (total - on, on - keys.len());
         let (before, beyond) = match from {
-            From::Before => {
+            Direction::Before => {
                 keys.reverse();
-                (left, others)
+                (remaining, outside)
             }
-            From::After | From::Start => (others, left),
+            Direction::After | Direction::Start => (outside, remaining),
         };
         Page {
             total,
@@ -137,17 +137,17 @@ impl Portfolio {
         }
     }
 
-    /// Whom a filter lets through, by position.
+    /// Returns the clients that match a filter, by position.
     fn matching<'a>(&'a self, filter: &'a Filter) -> impl Iterator<Item = (usize, &'a Facts)> {
-        let sieve = Sieve::new(filter);
+        let sieve = CompiledFilter::new(filter);
         let text = filter.text.to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
-        let found = (!words.is_empty()).then(|| self.texts().find(&words));
-        let all = if found.is_some() { 0..0 } else { 0..self.facts.len() };
-        all.chain(found.into_iter().flatten())
+        let matches = (!words.is_empty()).then(|| self.texts().find(&words));
+        let all = if matches.is_some() { 0..0 } else { 0..self.facts.len() };
+        all.chain(matches.into_iter().flatten())
             .map(|position| (position, &self.facts[position]))
             .filter(move |(position, facts)| {
-                sieve.lets(facts, || self.entries[*position].standing.plan.as_deref())
+                sieve.matches(facts, || self.entries[*position].standing.plan.as_deref())
             })
     }
 
@@ -159,7 +159,7 @@ impl Portfolio {
         a.number.cmp(&b.number).then_with(by_name).then_with(|| a.position.cmp(&b.position))
     }
 
-    fn compare_to(&self, order: Order, key: &Key, mark: &Mark<'_>) -> Ordering {
+    fn compare_to(&self, order: Order, key: &Key, mark: &CursorMark<'_>) -> Ordering {
         let by_name = || {
             let full = || self.entries[key.position].name().cmp(&mark.place.text);
             by_name(order, || key.name.cmp(&mark.name).then_with(full))
@@ -171,26 +171,27 @@ impl Portfolio {
         key.number.cmp(&mark.place.number).then_with(by_name).then_with(by_client)
     }
 
-    fn place(&self, order: Order, key: &Key) -> Place {
+    fn place(&self, order: Order, key: &Key) -> PageCursor {
         let entry = &self.entries[key.position];
         let text = if order.sort == Sort::Name { entry.name() } else { "" };
-        Place { number: key.number, text: text.to_owned(), client: entry.standing.client }
+        PageCursor { number: key.number, text: text.to_owned(), client: entry.standing.client }
     }
 
-    fn mark<'a>(&self, place: &'a Place) -> Mark<'a> {
-        let found = self.entries.binary_search_by_key(&place.client, |entry| entry.standing.client);
-        let (position, is_there) = match found {
+    fn mark<'a>(&self, place: &'a PageCursor) -> CursorMark<'a> {
+        let matches =
+            self.entries.binary_search_by_key(&place.client, |entry| entry.standing.client);
+        let (position, is_there) = match matches {
             Ok(position) => (position, true),
             Err(position) => (position, false),
         };
-        Mark { place, name: Beginning::of(&place.text), position, is_there }
+        CursorMark { place, name: NamePrefix::of(&place.text), position, is_there }
     }
 }
 
 /// A place, with where its client is or would be.
-struct Mark<'a> {
-    place: &'a Place,
-    name: Beginning,
+struct CursorMark<'a> {
+    place: &'a PageCursor,
+    name: NamePrefix,
     position: usize,
     is_there: bool,
 }

@@ -13,13 +13,13 @@ pub struct Standing {
     pub client: ClientId,
     /// The host app's id.
     pub external_id: String,
-    /// What people call it.
+    /// Display name.
     pub name: Option<String>,
     /// Its address.
     pub email: Option<String>,
-    /// What it pays for.
+    /// Parts of the component that earn points.
     pub plan: Option<String>,
-    /// Who of the staff looks after it.
+    /// Member who owns the client.
     pub owner: Option<MemberId>,
     /// Since when it exists.
     pub created_at: Timestamp,
@@ -40,7 +40,7 @@ pub struct StandingScore {
     pub change: Option<i64>,
     /// Where it is going.
     pub trend: Trend,
-    /// How well that is.
+    /// Band of the score.
     pub band: Band,
     /// Percent of the weight that rests on measured data.
     pub coverage: i64,
@@ -86,18 +86,18 @@ impl From<&Score> for StandingScore {
 /// An open alert.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OpenAlert {
-    /// What it warns of.
+    /// Alert type.
     pub kind: AlertType,
-    /// How bad it is.
+    /// Severity.
     pub severity: Severity,
-    /// What members made of it.
+    /// Actions of members.
     pub status: AlertStatus,
 }
 
 /// How much need a client without an awake alert is in, and the room below each severity for the fall
 /// and the score.
-const FALL: i64 = 1_000;
-const SEVERITY: i64 = 1_000 * FALL;
+const FALL_WEIGHT: i64 = 1_000;
+const SEVERITY_WEIGHT: i64 = 1_000 * FALL_WEIGHT;
 
 impl Standing {
     /// The worst of its alerts that nobody has put off.
@@ -128,7 +128,7 @@ impl Standing {
         };
         let fall = self.score.as_ref().and_then(|score| score.change).map_or(0, |change| -change);
         let missing = self.score.as_ref().map_or(-1, |score| 100 - score.overall);
-        worst * SEVERITY + fall * FALL + missing
+        worst * SEVERITY_WEIGHT + fall * FALL_WEIGHT + missing
     }
 
     /// The score that its score is compared with.

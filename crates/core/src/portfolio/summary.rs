@@ -6,7 +6,7 @@ use super::Standing;
 use crate::{alert::Severity, score::Band};
 
 /// A score lies between 0 and this.
-const BEST: usize = 100;
+const MAX_SCORE: usize = 100;
 
 /// What an organization's clients come to together.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -108,29 +108,29 @@ impl Summary {
 
 /// How often there is each score.
 struct Histogram {
-    times: [i64; BEST + 1],
+    times: [i64; MAX_SCORE + 1],
     count: i64,
 }
 
 impl Default for Histogram {
     fn default() -> Self {
-        Self { times: [0; BEST + 1], count: 0 }
+        Self { times: [0; MAX_SCORE + 1], count: 0 }
     }
 }
 
 impl Histogram {
     fn add(&mut self, score: i64) {
-        let score = usize::try_from(score).unwrap_or(0).min(BEST);
+        let score = usize::try_from(score).unwrap_or(0).min(MAX_SCORE);
         self.times[score] += 1;
         self.count += 1;
     }
 
     /// The lower of the two in the middle, when there are two.
     fn median(&self) -> Option<i64> {
-        let mut left = (self.count + 1) / 2;
+        let mut remaining = (self.count + 1) / 2;
         (0_i64..).zip(self.times).find_map(|(score, times)| {
-            left -= times;
-            (self.count > 0 && left <= 0).then_some(score)
+            remaining -= times;
+            (self.count > 0 && remaining <= 0).then_some(score)
         })
     }
 }

@@ -35,7 +35,7 @@ impl Tally {
         {
             let owner = match owner {
                 OwnerChoice::Member(member) => Some(member),
-                OwnerChoice::Nobody => None,
+                OwnerChoice::Unassigned => None,
             };
             return Some(self.by_owner.get(&owner).copied().unwrap_or(0));
         }

@@ -5,7 +5,7 @@ use super::{
     ScoreInputs, ScoreModel,
     ratio::{Fraction, round_half_up, share},
 };
-use crate::text::{counted, grouped, points as in_points};
+use crate::text::{count_noun, format_points as in_points, format_thousands};
 
 /// Why a score is what it is, from its inputs and model alone.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -26,7 +26,7 @@ pub struct Evidence {
 /// Why one component has its points.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ComponentEvidence {
-    /// Which one.
+    /// ID.
     pub component: Component,
     /// 0–100.
     pub points: i64,
@@ -40,7 +40,7 @@ pub struct ComponentEvidence {
     pub measured: bool,
     /// The rule that fired, as a sentence with its numbers.
     pub rule: String,
-    /// What the points are made of.
+    /// Parts that make up the points.
     pub parts: Vec<Part>,
 }
 
@@ -72,7 +72,7 @@ struct Shares {
 }
 
 /// A component in words.
-struct Worked {
+struct Explanation {
     measured: bool,
     rule: String,
     parts: Vec<Part>,
@@ -86,15 +86,15 @@ impl Evidence {
         let components: Vec<_> = Component::ALL
             .into_iter()
             .map(|component| {
-                let worked = explain(component, inputs, model);
+                let explanation = explain(component, inputs, model);
                 ComponentEvidence {
                     component,
                     points: values.get(component).points,
                     weight_percent: *shares.weights.get(component),
                     contribution_hundredths: *shares.contributions.get(component),
-                    measured: worked.measured,
-                    rule: worked.rule,
-                    parts: worked.parts,
+                    measured: explanation.measured,
+                    rule: explanation.rule,
+                    parts: explanation.parts,
                 }
             })
             .collect();
@@ -254,7 +254,7 @@ const fn assumed_points(missing: MissingData) -> i64 {
     }
 }
 
-fn assumed_words(missing: MissingData) -> String {
+fn describe_assumed(missing: MissingData) -> String {
     match missing {
         MissingData::Zero => "assumed 0".to_owned(),
         MissingData::Neutral(points) => format!("assumed {points}"),
@@ -266,7 +266,7 @@ fn part(fact: String, points: Fraction, of: i64) -> Part {
     Part { fact, hundredths: round_half_up(points * 100), of }
 }
 
-fn explain(component: Component, inputs: &ScoreInputs, model: &ScoreModel) -> Worked {
+fn explain(component: Component, inputs: &ScoreInputs, model: &ScoreModel) -> Explanation {
     let (exact, measured) = exact_value(component, inputs, model);
     let (rule, parts) = match component {
         Component::Engagement => explain_engagement(inputs, model, exact),
@@ -275,7 +275,7 @@ fn explain(component: Component, inputs: &ScoreInputs, model: &ScoreModel) -> Wo
         Component::Satisfaction => explain_satisfaction(inputs, model, exact),
         Component::Momentum => explain_momentum(inputs, model),
     };
-    Worked { measured, rule, parts }
+    Explanation { measured, rule, parts }
 }
 
 fn explain_engagement(
@@ -291,25 +291,25 @@ fn explain_engagement(
     let cap = if exact > Fraction::from_integer(100) { ", capped at 100" } else { "" };
     let high_value = match inputs.high_value {
         0 => "none".to_owned(),
-        some => grouped(some),
+        some => format_thousands(some),
     };
     let sentence = format!(
         "{} on {} this week, {high_value} of high value{cap}.",
-        counted(inputs.events, "event"),
-        counted(inputs.active_days, "day"),
+        count_noun(inputs.events, "event"),
+        count_noun(inputs.active_days, "day"),
     );
     let parts = vec![
         part(format!("active on {} of 7 days", inputs.active_days), days, rule.active_day_points),
         part(
             format!(
                 "{} of {}",
-                grouped(inputs.events.min(rule.events_full)),
-                counted(rule.events_full, "event")
+                format_thousands(inputs.events.min(rule.events_full)),
+                count_noun(rule.events_full, "event")
             ),
             events,
             rule.event_points,
         ),
-        part(some_or_no(inputs.high_value, "high-value event"), bonus, rule.high_value_points),
+        part(count_or_no(inputs.high_value, "high-value event"), bonus, rule.high_value_points),
     ];
     (sentence, parts)
 }
@@ -318,7 +318,7 @@ fn explain_activation(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<
     let rule = &model.activation;
     if inputs.tasks == 0 {
         return (
-            format!("No onboarding tasks yet: {}.", assumed_words(rule.without_tasks)),
+            format!("No onboarding tasks yet: {}.", describe_assumed(rule.without_tasks)),
             Vec::new(),
         );
     }
@@ -330,8 +330,8 @@ fn explain_activation(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<
     };
     let done = format!(
         "{} of {} completed or skipped",
-        grouped(inputs.settled),
-        counted(inputs.tasks, "onboarding task")
+        format_thousands(inputs.settled),
+        count_noun(inputs.tasks, "onboarding task")
     );
     (
         format!("{done}, {kit_words}."),
@@ -353,20 +353,24 @@ fn explain_progress(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<Pa
             milestones.iter().map(move |step| {
                 let reached = if count >= step.at { step.points } else { 0 };
                 part(
-                    format!("{} of {}", grouped(count.min(step.at)), counted(step.at, noun)),
+                    format!(
+                        "{} of {}",
+                        format_thousands(count.min(step.at)),
+                        count_noun(step.at, noun)
+                    ),
                     Fraction::from_integer(reached),
                     step.points,
                 )
             })
         })
         .collect();
-    let made = |count, noun, none: &str| {
-        if count == 0 { none.to_owned() } else { counted(count, noun) }
+    let describe_made = |count, noun, none: &str| {
+        if count == 0 { none.to_owned() } else { count_noun(count, noun) }
     };
     let sentence = format!(
         "{} and {} made so far.",
-        made(inputs.content, "piece of content", "No content"),
-        made(inputs.visuals, "visual", "no visuals"),
+        describe_made(inputs.content, "piece of content", "No content"),
+        describe_made(inputs.visuals, "visual", "no visuals"),
     );
     (sentence, parts)
 }
@@ -382,15 +386,15 @@ fn explain_satisfaction(
             format!(
                 "No feedback in {}: {}.",
                 last_days(rule.days),
-                assumed_words(rule.without_feedback)
+                describe_assumed(rule.without_feedback)
             ),
             Vec::new(),
         );
     }
-    let ratings = format!("{} in {}", counted(inputs.ratings, "rating"), last_days(rule.days));
+    let ratings = format!("{} in {}", count_noun(inputs.ratings, "rating"), last_days(rule.days));
     let mean = part(format!("mean of {ratings}"), exact, 100);
     let sentence = if inputs.ratings == 1 {
-        format!("{ratings}: {} of 100.", grouped(inputs.rating_sum))
+        format!("{ratings}: {} of 100.", format_thousands(inputs.rating_sum))
     } else {
         format!("{ratings}, on average {} of 100.", in_points(mean.hundredths))
     };
@@ -402,27 +406,29 @@ fn explain_momentum(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<Pa
     let (sentence, fact) = match (this_week, last_week) {
         (0, 0) => ("No event this week or last week.".to_owned(), "no event to compare".to_owned()),
         (_, 0) => (
-            format!("{} this week, none last week.", counted(this_week, "event")),
+            format!("{} this week, none last week.", count_noun(this_week, "event")),
             "events after a week without any".to_owned(),
         ),
         _ => {
             let change = hundredfold_change(this_week, last_week);
             let step = momentum_step(change, last_week, model);
-            let percent = shown_percent(change, last_week, model);
+            let percent = displayed_percent(change, last_week, model);
             let sentence = format!(
                 "{} this week, {} last week: {}.",
-                some_or_no(this_week, "event"),
-                grouped(last_week),
-                if change == 0 { "no change".to_owned() } else { signed(percent) },
+                count_or_no(this_week, "event"),
+                format_thousands(last_week),
+                if change == 0 { "no change".to_owned() } else { format_signed(percent) },
             );
             let fact = match (step, model.momentum.steps.last()) {
-                (Some(step), _) => format!("a change of {} or more", signed(step.at_least_percent)),
+                (Some(step), _) => {
+                    format!("a change of {} or more", format_signed(step.at_least_percent))
+                }
                 (None, Some(lowest)) => {
-                    format!("a change below {}", signed(lowest.at_least_percent))
+                    format!("a change below {}", format_signed(lowest.at_least_percent))
                 }
                 (None, None) => "the model has no steps".to_owned(),
             };
-            (capitalised(&sentence), fact)
+            (capitalize(&sentence), fact)
         }
     };
     let points = Fraction::from_integer(momentum(inputs, model));
@@ -431,7 +437,7 @@ fn explain_momentum(inputs: &ScoreInputs, model: &ScoreModel) -> (String, Vec<Pa
 
 /// The change in whole percent, rounded half up; rounded down where half up would show a step that
 /// the change has not reached (+49.9 % earns the points of +20 %, so it must not read "+50 %").
-fn shown_percent(change: i128, last_week: i64, model: &ScoreModel) -> i64 {
+fn displayed_percent(change: i128, last_week: i64, model: &ScoreModel) -> i64 {
     let last = i128::from(last_week);
     let rounded = (2 * change + last).div_euclid(2 * last);
     let step = |change| momentum_step(change, last_week, model);
@@ -441,12 +447,12 @@ fn shown_percent(change: i128, last_week: i64, model: &ScoreModel) -> i64 {
 }
 
 /// `+20 %`, `0 %`, `−20 %`.
-fn signed(percent: i64) -> String {
-    format!("{}{} %", if percent > 0 { "+" } else { "" }, grouped(percent))
+fn format_signed(percent: i64) -> String {
+    format!("{}{} %", if percent > 0 { "+" } else { "" }, format_thousands(percent))
 }
 
-fn some_or_no(count: i64, noun: &str) -> String {
-    if count == 0 { format!("no {noun}") } else { counted(count, noun) }
+fn count_or_no(count: i64, noun: &str) -> String {
+    if count == 0 { format!("no {noun}") } else { count_noun(count, noun) }
 }
 
 /// `the last day`, `the last 90 days`.
@@ -454,11 +460,11 @@ fn last_days(days: i32) -> String {
     if days == 1 {
         "the last day".to_owned()
     } else {
-        format!("the last {}", counted(days.into(), "day"))
+        format!("the last {}", count_noun(days.into(), "day"))
     }
 }
 
-fn capitalised(text: &str) -> String {
+fn capitalize(text: &str) -> String {
     let mut chars = text.chars();
     chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }

@@ -31,7 +31,7 @@ pub enum FeedbackError {
     Rating {
         /// The scale.
         kind: FeedbackKind,
-        /// What was sent.
+        /// Body of the request.
         rating: i64,
         /// The scale's lowest value.
         min: i64,
@@ -79,7 +79,7 @@ impl FeedbackKind {
     ///
     /// # Errors
     /// When the rating is outside the scale.
-    pub const fn normalise(self, rating: i64) -> Result<i64, FeedbackError> {
+    pub const fn normalize(self, rating: i64) -> Result<i64, FeedbackError> {
         let (min, max) = self.range();
         if rating < min || rating > max {
             return Err(FeedbackError::Rating { kind: self, rating, min, max });

@@ -47,7 +47,7 @@ impl Action {
 /// What an action is worth, found by computing the score again as if it had been done.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Improvement {
-    /// What to do.
+    /// Description of the task.
     pub action: Action,
     /// How many times.
     pub times: i64,
@@ -58,7 +58,7 @@ pub struct Improvement {
 }
 
 /// Longest series of one action that is still called a small step.
-const MOST_TIMES: i64 = 5;
+const MAX_TIMES: i64 = 5;
 
 /// Every action that would raise a score, the one worth most for the least work first: by gain
 /// for each time it has to be done, then by fewer times, then in the order of [`Action`].
@@ -79,28 +79,28 @@ pub fn improvements_now(
     now: (&ScoreInputs, &ScoreModel),
 ) -> Vec<Improvement> {
     let before = Evidence::of(shown.0, shown.1);
-    let mut found: Vec<Improvement> = Action::ALL
+    let mut improvements: Vec<Improvement> = Action::ALL
         .into_iter()
         .filter_map(|action| {
             let (inputs, model) = if action.is_event() { now } else { shown };
-            sizes(action, inputs, model)
+            list_sizes(action, inputs, model)
                 .into_iter()
-                .filter_map(|times| worth(action, times, inputs, model, &before))
+                .filter_map(|times| estimate_gain(action, times, inputs, model, &before))
                 .max_by(|a, b| {
                     let (left, right) = (a.gain_hundredths * b.times, b.gain_hundredths * a.times);
                     left.cmp(&right).then(b.times.cmp(&a.times))
                 })
         })
         .collect();
-    found.sort_by(|a, b| {
+    improvements.sort_by(|a, b| {
         let (left, right) = (a.gain_hundredths * b.times, b.gain_hundredths * a.times);
         right.cmp(&left).then(a.times.cmp(&b.times))
     });
-    found
+    improvements
 }
 
 /// Once, or as often as the next milestone takes.
-fn sizes(action: Action, inputs: &ScoreInputs, model: &ScoreModel) -> Vec<i64> {
+fn list_sizes(action: Action, inputs: &ScoreInputs, model: &ScoreModel) -> Vec<i64> {
     let next = |milestones: &[super::Milestone], count: i64| {
         milestones.iter().map(|step| step.at - count).find(|missing| *missing > 0)
     };
@@ -109,19 +109,19 @@ fn sizes(action: Action, inputs: &ScoreInputs, model: &ScoreModel) -> Vec<i64> {
         Action::CreateVisual => next(&model.progress.visuals, inputs.visuals),
         Action::CompleteTask | Action::ViewLaunchKit | Action::BeActive => None,
     };
-    let mut sizes = vec![1];
-    sizes.extend(milestone.filter(|times| (2..=MOST_TIMES).contains(times)));
-    sizes
+    let mut list_sizes = vec![1];
+    list_sizes.extend(milestone.filter(|times| (2..=MAX_TIMES).contains(times)));
+    list_sizes
 }
 
-fn worth(
+fn estimate_gain(
     action: Action,
     times: i64,
     inputs: &ScoreInputs,
     model: &ScoreModel,
     now: &Evidence,
 ) -> Option<Improvement> {
-    let then = Evidence::of(&after(action, times, inputs)?, model);
+    let then = Evidence::of(&inputs_after(action, times, inputs)?, model);
     let gain_hundredths = then.total_hundredths - now.total_hundredths;
     if gain_hundredths <= 0 {
         return None;
@@ -130,8 +130,8 @@ fn worth(
         .components
         .iter()
         .zip(&then.components)
-        .max_by_key(|(before, after)| {
-            after.contribution_hundredths - before.contribution_hundredths
+        .max_by_key(|(before, inputs_after)| {
+            inputs_after.contribution_hundredths - before.contribution_hundredths
         })
         .map(|(before, _)| before.component)?;
     Some(Improvement { action, times, gain_hundredths, component })
@@ -141,7 +141,7 @@ fn worth(
 ///
 /// Nothing else is assumed to happen with it: completing a task is no `task_completed` event, since
 /// neither API nor page makes one of it.
-fn after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs> {
+fn inputs_after(action: Action, times: i64, inputs: &ScoreInputs) -> Option<ScoreInputs> {
     let mut inputs = inputs.clone();
     match action {
         // Without tasks the kit earns nothing: activation stays assumed.

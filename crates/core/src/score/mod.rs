@@ -23,5 +23,5 @@ pub use model::{
     MomentumStep, ProgressRule, SatisfactionRule, ScoreModel, Weights,
 };
 pub use trend::{
-    Band, Comparison, EarlierScore, Previous, PreviousCutoffs, Score, Trend, shown_as_of,
+    Band, Comparison, EarlierScore, Previous, PreviousCutoffs, Score, Trend, displayed_as_of,
 };

@@ -12,7 +12,7 @@ use crate::engagement::{MAX_NAME_CHARS, check_required};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ScoreModel {
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// Each component's share of the overall, in percent; they sum to 100.
     pub weights: Weights,
@@ -65,7 +65,7 @@ pub struct ActivationRule {
     pub task_points: i64,
     /// Points once the launch kit is viewed or completed.
     pub launch_kit_points: i64,
-    /// What stands in when the client has no onboarding tasks.
+    /// Rule for clients without onboarding tasks.
     pub without_tasks: MissingData,
 }
 
@@ -95,7 +95,7 @@ pub struct Milestone {
 pub struct SatisfactionRule {
     /// How many calendar days back a rating counts.
     pub days: i32,
-    /// What stands in when there is no rating.
+    /// Rule for clients without a rating.
     pub without_feedback: MissingData,
 }
 
@@ -202,7 +202,7 @@ impl Default for BandFloors {
 pub struct ModelError {
     /// Path of the field at fault.
     pub field: &'static str,
-    /// What is wrong and what to do.
+    /// The problem and its remedy.
     pub reason: String,
 }
 

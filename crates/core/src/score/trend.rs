@@ -125,7 +125,7 @@ pub enum Comparison {
 impl EarlierScore {
     /// The score as `model` would have made it, so that a change is the client's and not the model's.
     /// `version` is the number of `model`, and `made_by` the model that the score was made with.
-    pub fn compared_by(
+    pub fn compare_using(
         &self,
         (version, model): (i64, &ScoreModel),
         made_by: &ScoreModel,
@@ -149,7 +149,7 @@ impl From<Option<Previous>> for Comparison {
     }
 }
 
-/// Which stored scores are old enough to be a `previous`.
+/// Latest times at which a stored score counts as `previous`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PreviousCutoffs {
     /// First choice: the latest score at or before this instant, seven calendar days back.
@@ -191,7 +191,7 @@ pub struct Score {
     pub components: Components<i64>,
     /// Percent of the weight that rests on measured data.
     pub coverage: i64,
-    /// What it is compared with, by the same model.
+    /// Earlier score by the same model.
     pub previous: Option<Previous>,
     /// The earlier score that it would be compared with, were it not made by a model that counts
     /// feedback over other days.
@@ -200,7 +200,7 @@ pub struct Score {
     pub change: Option<i64>,
     /// Where it is going.
     pub trend: Trend,
-    /// How well that is.
+    /// Band of the score.
     pub band: Band,
 }
 
@@ -237,7 +237,11 @@ impl Score {
 /// the beginning of the local day of `now`, whichever is later. So a score moves when something happens
 /// and when a day ends, and at no other time. Events at or after `now` have not happened yet; the answer
 /// is never after `now`.
-pub fn shown_as_of(last_event_at: Option<Timestamp>, now: Timestamp, zone: &TimeZone) -> Timestamp {
+pub fn displayed_as_of(
+    last_event_at: Option<Timestamp>,
+    now: Timestamp,
+    zone: &TimeZone,
+) -> Timestamp {
     let now = to_micros(now);
     let midnight = start_of_day(local_day(now, zone), zone);
     let after_last = last_event_at

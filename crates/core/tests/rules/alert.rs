@@ -3,12 +3,12 @@
 use jiff::{SignedDuration, Timestamp, ToSpan, tz::TimeZone};
 use mainstay_core::{
     alert::{
-        Action, ActionError, AlertStatus, AlertType, Change, Condition, Ending, Episode, Family,
-        Finding, HealthFacts, MAX_SNOOZE, ScoreFacts, Severity, TaskInProgress, Transition, act,
-        check, condition,
+        Action, ActionError, AlertFacts, AlertStatus, AlertType, Change, Condition, Ending,
+        Episode, Family, Finding, MAX_SNOOZE, ScoreFacts, Severity, TaskInProgress, Transition,
+        apply_action, check, condition,
     },
     id::AlertId,
-    insight::Moved,
+    insight::ComponentChange,
     score::{Component, Previous, ScoreModel},
 };
 use proptest::prelude::*;
@@ -24,8 +24,8 @@ fn start() -> Timestamp {
 }
 
 /// A client that was here a minute ago and has nothing wrong with it.
-fn well(as_of: Timestamp) -> HealthFacts {
-    HealthFacts {
+fn well(as_of: Timestamp) -> AlertFacts {
+    AlertFacts {
         as_of,
         zone: TimeZone::get("Europe/Copenhagen").expect("a zone of the test"),
         created_at: "2026-03-03T09:21:00Z".parse().expect("a timestamp of the test"),
@@ -36,8 +36,8 @@ fn well(as_of: Timestamp) -> HealthFacts {
     }
 }
 
-fn silent_for(silence: SignedDuration) -> HealthFacts {
-    HealthFacts { last_event_at: Some(start() - silence), ..well(start()) }
+fn silent_for(silence: SignedDuration) -> AlertFacts {
+    AlertFacts { last_event_at: Some(start() - silence), ..well(start()) }
 }
 
 fn task(title: &str, updated_at: Timestamp) -> TaskInProgress {
@@ -50,21 +50,21 @@ fn score(as_of: Timestamp, overall: i64, previous: Option<i64>) -> ScoreFacts {
     ScoreFacts::new(as_of, overall, previous, &ScoreModel::standard())
 }
 
-fn scored(overall: i64, previous: Option<i64>) -> HealthFacts {
-    HealthFacts { score: Some(score(start(), overall, previous)), ..well(start()) }
+fn scored(overall: i64, previous: Option<i64>) -> AlertFacts {
+    AlertFacts { score: Some(score(start(), overall, previous)), ..well(start()) }
 }
 
-fn verdict(family: Family, facts: &HealthFacts) -> Option<(AlertType, Severity)> {
+fn verdict(family: Family, facts: &AlertFacts) -> Option<(AlertType, Severity)> {
     match condition(family, facts) {
-        Condition::Opens(finding) => Some((finding.kind, finding.severity)),
-        Condition::Stays(_) | Condition::Over => None,
+        Condition::Met(finding) => Some((finding.kind, finding.severity)),
+        Condition::StillMet(_) | Condition::Ended => None,
     }
 }
 
 /// Everything that keeps a client's alerts between two checks, and the clock.
 struct Desk {
     now: Timestamp,
-    facts: HealthFacts,
+    facts: AlertFacts,
     episodes: Vec<Episode>,
 }
 
@@ -152,7 +152,7 @@ impl Desk {
         let now = self.now;
         let one =
             self.episodes.iter_mut().rfind(|one| one.status.is_open()).expect("an open episode");
-        let state = act(one, action, now).expect("an allowed action");
+        let state = apply_action(one, action, now).expect("an allowed action");
         one.set(state);
         self
     }
@@ -197,7 +197,7 @@ mod thresholds {
         for (silence, expected) in cases {
             assert_eq!(verdict(Family::Silence, &silent_for(silence)), expected, "{silence:?}");
             let never =
-                HealthFacts { created_at: start() - silence, last_event_at: None, ..well(start()) };
+                AlertFacts { created_at: start() - silence, last_event_at: None, ..well(start()) };
             assert_eq!(verdict(Family::Silence, &never), expected, "created {silence:?} ago");
         }
     }
@@ -207,7 +207,7 @@ mod thresholds {
         let zone = TimeZone::get("Europe/Copenhagen").unwrap();
         let last: Timestamp = "2026-10-24T10:00:00+02:00".parse().unwrap();
         let by_wall_clock: Timestamp = "2026-10-26T10:00:00+01:00".parse().unwrap();
-        let facts = |as_of| HealthFacts {
+        let facts = |as_of| AlertFacts {
             as_of,
             zone: zone.clone(),
             last_event_at: Some(last),
@@ -225,7 +225,7 @@ mod thresholds {
             (HOUR * 72, Some(STALLED)),
         ];
         for (untouched, expected) in cases {
-            let facts = HealthFacts {
+            let facts = AlertFacts {
                 tasks_in_progress: vec![
                     task("fresh", start() - HOUR),
                     task("old", start() - untouched),
@@ -259,7 +259,7 @@ mod thresholds {
     fn silence_is_a_churn_risk_beyond_three_usual_gaps_and_seven_days() {
         let cases = [(1, 7), (2, 7), (3, 9), (4, 12), (30, 90)];
         for (gap, limit) in cases {
-            let facts = |silence| HealthFacts { usual_gap_days: Some(gap), ..silent_for(silence) };
+            let facts = |silence| AlertFacts { usual_gap_days: Some(gap), ..silent_for(silence) };
             let verdict = |silence| verdict(Family::ChurnRisk, &facts(silence));
             assert_eq!(verdict(DAY * limit - MICROSECOND), None, "gap {gap}");
             assert_eq!(verdict(DAY * limit), None, "gap {gap}, exactly at its limit");
@@ -287,7 +287,7 @@ mod thresholds {
             assert_eq!(verdict(Family::ChurnRisk, &facts), expected, "{previous} → {overall}");
         }
         assert_eq!(verdict(Family::ChurnRisk, &scored(10, None)), None);
-        let both = |silence| HealthFacts {
+        let both = |silence| AlertFacts {
             usual_gap_days: Some(4),
             score: scored(39, Some(44)).score,
             ..silent_for(silence)
@@ -317,9 +317,9 @@ mod thresholds {
         ];
         for (overall, previous, expected) in cases {
             let is = match condition(Family::NeedsAttention, &scored(overall, previous)) {
-                Condition::Opens(_) => Is::Opens,
-                Condition::Stays(_) => Is::Stays,
-                Condition::Over => Is::Over,
+                Condition::Met(_) => Is::Opens,
+                Condition::StillMet(_) => Is::Stays,
+                Condition::Ended => Is::Over,
             };
             assert_eq!(is, expected, "{previous:?} → {overall}");
         }
@@ -330,7 +330,7 @@ mod thresholds {
         let mut model = ScoreModel::standard();
         model.bands.good = 70;
         let previous = Some(Previous { as_of: start() - DAY * 7, overall: 70 });
-        let facts = HealthFacts {
+        let facts = AlertFacts {
             score: Some(ScoreFacts::new(start(), 69, previous, &model)),
             ..well(start())
         };
@@ -341,7 +341,7 @@ mod thresholds {
     #[test]
     fn everything_but_a_stalled_task_rests_on_what_came_lately() {
         for kind in AlertType::ALL {
-            assert_eq!(kind.rests_on_activity(), *kind != AlertType::TaskStalled, "{kind}");
+            assert_eq!(kind.depends_on_activity(), *kind != AlertType::TaskStalled, "{kind}");
         }
     }
 }
@@ -375,12 +375,12 @@ mod data {
 
     #[test]
     fn fewer_than_half_the_clients_of_the_weakest_week_are_a_part_of_the_data() {
-        assert!(flow(100, 28).has_thinned());
-        assert!(!flow(100, 29).has_thinned(), "half of 58");
+        assert!(flow(100, 28).has_dropped());
+        assert!(!flow(100, 29).has_dropped(), "half of 58");
         let small = DataFlow { clients_before: vec![4, 4, 4, 4], ..flow(100, 0) };
-        assert!(!small.has_thinned(), "four clients may all be away");
+        assert!(!small.has_dropped(), "four clients may all be away");
         let young = DataFlow { clients_before: vec![60, 60, 60, 0], ..flow(100, 0) };
-        assert!(!young.has_thinned(), "the fourth week is not known");
+        assert!(!young.has_dropped(), "the fourth week is not known");
     }
 
     #[test]
@@ -543,9 +543,9 @@ mod silence {
     #[test]
     fn two_checks_at_once_may_leave_two_silences_and_the_worse_one_stays() {
         let facts = silent_for(DAY * 4);
-        let early = HealthFacts { as_of: start() - DAY * 2, ..facts.clone() };
-        let open = |id, facts: &HealthFacts| {
-            let Condition::Opens(finding) = condition(Family::Silence, facts) else {
+        let early = AlertFacts { as_of: start() - DAY * 2, ..facts.clone() };
+        let open = |id, facts: &AlertFacts| {
+            let Condition::Met(finding) = condition(Family::Silence, facts) else {
                 unreachable!("both are silent")
             };
             Episode::open(AlertId::new(Uuid::from_u128(id)), finding, facts.as_of)
@@ -808,7 +808,7 @@ mod members {
         desk.pass(DAY - MICROSECOND).event().check();
         assert_eq!(desk.last().status, AlertStatus::Snoozed);
         let transitions = desk.pass(MICROSECOND).check_fully();
-        assert!(matches!(transitions.as_slice(), [Transition::Woken { .. }]));
+        assert!(matches!(transitions.as_slice(), [Transition::SnoozeEnded { .. }]));
         assert_eq!(transitions[0].change(), None);
         assert_eq!((desk.last().status, desk.last().snoozed_until), (AlertStatus::Active, None));
     }
@@ -860,7 +860,7 @@ mod members {
         ];
         for (action, expected) in actions {
             for status in AlertStatus::ALL {
-                let result = act(&episode(*status), action, start());
+                let result = apply_action(&episode(*status), action, start());
                 if status.is_open() {
                     assert_eq!(result.unwrap().status, expected, "{action:?} on {status}");
                 } else {
@@ -873,24 +873,24 @@ mod members {
     #[test]
     fn acknowledging_twice_changes_nothing() {
         let mut once = episode(AlertStatus::Active);
-        once.set(act(&once, Action::Acknowledge, start()).unwrap());
+        once.set(apply_action(&once, Action::Acknowledge, start()).unwrap());
         let mut twice = once.clone();
-        twice.set(act(&twice, Action::Acknowledge, start() + HOUR).unwrap());
+        twice.set(apply_action(&twice, Action::Acknowledge, start() + HOUR).unwrap());
         assert_eq!(once, twice);
     }
 
     #[test]
     fn acknowledging_a_snoozed_alert_ends_the_snooze() {
         let mut one = episode(AlertStatus::Active);
-        one.set(act(&one, Action::Snooze { until: start() + DAY }, start()).unwrap());
-        one.set(act(&one, Action::Acknowledge, start()).unwrap());
+        one.set(apply_action(&one, Action::Snooze { until: start() + DAY }, start()).unwrap());
+        one.set(apply_action(&one, Action::Acknowledge, start()).unwrap());
         assert_eq!((one.status, one.snoozed_until), (AlertStatus::Acknowledged, None));
     }
 
     #[test]
     fn a_snooze_ends_after_now_and_within_90_days() {
         let one = episode(AlertStatus::Active);
-        let snooze = |until| act(&one, Action::Snooze { until }, start());
+        let snooze = |until| apply_action(&one, Action::Snooze { until }, start());
         assert!(matches!(snooze(start()), Err(ActionError::SnoozePast { .. })));
         assert!(matches!(snooze(start() - HOUR), Err(ActionError::SnoozePast { .. })));
         assert!(snooze(start() + MICROSECOND).is_ok());
@@ -909,7 +909,7 @@ mod members {
             desk.pass(DAY * 4).check();
             let before = desk.last().clone();
             desk.act(action);
-            let state = act(desk.last(), Action::Reopen, desk.now).unwrap();
+            let state = apply_action(desk.last(), Action::Reopen, desk.now).unwrap();
             desk.episodes[0].set(state);
             assert_eq!(*desk.last(), before, "{action:?}");
             assert_eq!(desk.check(), [], "{action:?}");
@@ -918,7 +918,10 @@ mod members {
         desk.pass(DAY * 4).check();
         desk.act(Action::Dismiss);
         desk.event().check();
-        assert_eq!(act(desk.last(), Action::Reopen, desk.now), Err(ActionError::ConditionEnded));
+        assert_eq!(
+            apply_action(desk.last(), Action::Reopen, desk.now),
+            Err(ActionError::ConditionEnded)
+        );
     }
 
     #[test]
@@ -926,7 +929,7 @@ mod members {
         let mut desk = Desk::new();
         desk.pass(DAY * 4).check();
         desk.act(Action::Snooze { until: desk.now + DAY });
-        let woken = act(desk.last(), Action::Reopen, desk.now).unwrap();
+        let woken = apply_action(desk.last(), Action::Reopen, desk.now).unwrap();
         assert_eq!((woken.status, woken.snoozed_until), (AlertStatus::Active, None));
     }
 
@@ -934,10 +937,10 @@ mod members {
     fn a_refusal_says_what_the_alert_is_and_what_to_do() {
         let one = episode(AlertStatus::Active);
         let refusals = [
-            act(&episode(AlertStatus::Resolved), Action::Resolve, start()),
-            act(&episode(AlertStatus::Dismissed), Action::Dismiss, start()),
-            act(&one, Action::Snooze { until: start() - HOUR }, start()),
-            act(&one, Action::Snooze { until: start() + DAY * 91 }, start()),
+            apply_action(&episode(AlertStatus::Resolved), Action::Resolve, start()),
+            apply_action(&episode(AlertStatus::Dismissed), Action::Dismiss, start()),
+            apply_action(&one, Action::Snooze { until: start() - HOUR }, start()),
+            apply_action(&one, Action::Snooze { until: start() + DAY * 91 }, start()),
         ]
         .map(|result| {
             let refusal = result.unwrap_err();
@@ -983,35 +986,34 @@ fn names_are_read_as_they_are_written_and_a_wrong_one_is_answered_with_the_right
 }
 
 /// A client that is silent for so long, with its usual gap known.
-fn quiet(usual_gap_days: i32, silence: SignedDuration) -> HealthFacts {
-    HealthFacts { usual_gap_days: Some(usual_gap_days), ..silent_for(silence) }
+fn quiet(usual_gap_days: i32, silence: SignedDuration) -> AlertFacts {
+    AlertFacts { usual_gap_days: Some(usual_gap_days), ..silent_for(silence) }
 }
 
 /// A client that was created so long ago and never came.
-fn never_here(silence: SignedDuration) -> HealthFacts {
-    HealthFacts { created_at: start() - silence, last_event_at: None, ..well(start()) }
+fn never_here(silence: SignedDuration) -> AlertFacts {
+    AlertFacts { created_at: start() - silence, last_event_at: None, ..well(start()) }
 }
 
 /// A client whose score fell, with what moved it.
-fn fallen(overall: i64, previous: i64) -> HealthFacts {
+fn fallen(overall: i64, previous: i64) -> AlertFacts {
     let moved = [(Component::Engagement, -1700), (Component::Momentum, -900)]
-        .map(|(component, hundredths)| Moved { component, hundredths })
+        .map(|(component, hundredths)| ComponentChange { component, hundredths })
         .to_vec();
     let score = ScoreFacts { moved, ..score(start(), overall, Some(previous)) };
-    HealthFacts { score: Some(score), ..well(start()) }
+    AlertFacts { score: Some(score), ..well(start()) }
 }
 
 /// A client with tasks in progress that were touched so many days ago.
-fn untouched(days: &[i32]) -> HealthFacts {
+fn untouched(days: &[i32]) -> AlertFacts {
     let tasks_in_progress =
         days.iter().map(|days| task("Import catalogue", start() - DAY * *days)).collect();
-    HealthFacts { tasks_in_progress, ..well(start()) }
+    AlertFacts { tasks_in_progress, ..well(start()) }
 }
 
 #[test]
 fn an_alert_names_its_numbers() {
-    let quiet_and_falling =
-        HealthFacts { score: fallen(31, 40).score, ..quiet(4, DAY * 23 + HOUR) };
+    let quiet_and_falling = AlertFacts { score: fallen(31, 40).score, ..quiet(4, DAY * 23 + HOUR) };
     let found = [
         ("inactive", Family::Silence, silent_for(HOUR * 51)),
         ("inactive, gap known", Family::Silence, quiet(1, HOUR * 51)),
@@ -1079,7 +1081,7 @@ fn an_alert_names_its_numbers() {
 
 #[test]
 fn an_alert_that_ends_by_itself_says_why() {
-    let back = HealthFacts { last_event_at: Some(start() - HOUR), ..well(start()) };
+    let back = AlertFacts { last_event_at: Some(start() - HOUR), ..well(start()) };
     let ended = [
         ("active again", AlertType::ZeroActivity, back),
         ("created later than thought", AlertType::Inactivity, never_here(HOUR)),
@@ -1191,7 +1193,7 @@ proptest! {
                         let now = desk.now;
                         let one = &mut desk.episodes[index % count];
                         let open = one.status.is_open();
-                        let result = act(one, action, now);
+                        let result = apply_action(one, action, now);
                         let possible = open || (action == Action::Reopen && one.is_live());
                         prop_assert!(possible || result.is_err());
                         if let Ok(state) = result {

@@ -1,9 +1,10 @@
 use jiff::{SignedDuration, Timestamp, civil::Date, tz::TimeZone};
 use mainstay_core::{
     email::{
-        Admission, Candidate, Celebration, Earlier, EmailContent, EmailLinks, EmailSettings,
-        EmailType, Fault, QuietHours, Recipient, ScoreLine, SmtpStage, admission, fault,
-        is_senders_fault, next_trial, next_try, plain_text, suspected, weekly_pause,
+        Admission, Celebration, EarlierEmail, EmailCandidate, EmailContent, EmailLinks,
+        EmailSettings, EmailType, FailureCause, QuietHours, Recipient, ScoreLine, SmtpStage,
+        admission, failure_cause, is_sender_fault, is_suspected_bot, plain_text, probe_delay,
+        retry_delay, weekly_pause,
     },
     score::{Band, Trend},
     time::time_zone,
@@ -17,14 +18,17 @@ fn now() -> Timestamp {
     at("2026-05-20T12:00:00Z")
 }
 
-fn hours_ago(hours: i64, kind: EmailType) -> Earlier {
-    Earlier { kind, at: now().checked_sub(SignedDuration::from_hours(hours)).expect("in range") }
+fn hours_ago(hours: i64, kind: EmailType) -> EarlierEmail {
+    EarlierEmail {
+        kind,
+        at: now().checked_sub(SignedDuration::from_hours(hours)).expect("in range"),
+    }
 }
 
 /// What is decided about a mail that was queued just now.
-fn decided(kind: EmailType, earlier: &[Earlier], settings: &EmailSettings) -> Admission {
+fn decided(kind: EmailType, earlier: &[EarlierEmail], settings: &EmailSettings) -> Admission {
     let period = Date::constant(2026, 5, 19);
-    let mail = Candidate { kind, period, queued_at: now(), earlier };
+    let mail = EmailCandidate { kind, period, queued_at: now(), earlier };
     admission(&mail, settings, &TimeZone::UTC, now())
 }
 
@@ -32,24 +36,24 @@ fn decided(kind: EmailType, earlier: &[Earlier], settings: &EmailSettings) -> Ad
 fn decided_after(hours: i64, kind: EmailType) -> Admission {
     let queued_at = hours_ago(hours, kind).at;
     let period = queued_at.to_zoned(TimeZone::UTC).date().yesterday().expect("a day before");
-    let mail = Candidate { kind, period, queued_at, earlier: &[] };
+    let mail = EmailCandidate { kind, period, queued_at, earlier: &[] };
     admission(&mail, &EmailSettings::default(), &TimeZone::UTC, now())
 }
 
 #[test]
 fn a_mail_is_tried_again_from_seconds_to_a_day_and_then_given_up() {
-    let waits: Vec<i64> = (1..=8).map(|tries| next_try(tries, 500).unwrap().as_secs()).collect();
+    let waits: Vec<i64> = (1..=8).map(|tries| retry_delay(tries, 500).unwrap().as_secs()).collect();
     assert_eq!(waits, [5, 30, 300, 1_800, 7_200, 21_600, 43_200, 86_400]);
-    assert_eq!(next_try(9, 500), None);
-    assert_eq!(next_try(1, 0).unwrap().as_millis(), 4_000);
-    assert_eq!(next_try(1, 1_000).unwrap().as_millis(), 6_000);
+    assert_eq!(retry_delay(9, 500), None);
+    assert_eq!(retry_delay(1, 0).unwrap().as_millis(), 4_000);
+    assert_eq!(retry_delay(1, 1_000).unwrap().as_millis(), 6_000);
 }
 
 #[test]
 fn a_trial_is_made_again_and_again_within_half_an_hour() {
-    let waits: Vec<i64> = (1..=9).map(|tries| next_trial(tries, 500).as_secs()).collect();
+    let waits: Vec<i64> = (1..=9).map(|tries| probe_delay(tries, 500).as_secs()).collect();
     assert_eq!(waits, [5, 30, 300, 1_800, 1_800, 1_800, 1_800, 1_800, 1_800]);
-    assert_eq!(next_trial(0, 500).as_secs(), 5);
+    assert_eq!(probe_delay(0, 500).as_secs(), 5);
 }
 
 #[test]
@@ -118,7 +122,7 @@ fn weekly_mails_pause_after_four_without_any_activity() {
 
 #[test]
 fn only_a_mailboxs_own_refusal_is_its_fault() {
-    use Fault::{Mailbox, Sender, Temporary, Unclear};
+    use FailureCause::{Mailbox, Sender, Temporary, Unclear};
     let rcpt = [
         (550, "5.1.1 no such user here", Mailbox),
         (550, "5.1.0 unknown", Mailbox),
@@ -155,22 +159,22 @@ fn only_a_mailboxs_own_refusal_is_its_fault() {
         (452, "full", Temporary),
     ];
     for (code, text, expected) in rcpt {
-        assert_eq!(fault(SmtpStage::Rcpt, code, text), expected, "RCPT {code} {text}");
+        assert_eq!(failure_cause(SmtpStage::Rcpt, code, text), expected, "RCPT {code} {text}");
         let elsewhere = if code < 500 { Temporary } else { Sender };
         for stage in [SmtpStage::MailFrom, SmtpStage::Data, SmtpStage::Content] {
-            assert_eq!(fault(stage, code, text), elsewhere, "{stage:?} {code} {text}");
+            assert_eq!(failure_cause(stage, code, text), elsewhere, "{stage:?} {code} {text}");
         }
     }
 }
 
 #[test]
 fn refusals_without_a_reason_are_the_senders_from_five_of_a_hundred_on() {
-    assert!(is_senders_fault(1, 1));
-    assert!(is_senders_fault(1, 20));
-    assert!(!is_senders_fault(1, 21));
-    assert!(is_senders_fault(5, 100));
-    assert!(!is_senders_fault(4, 100));
-    assert!(is_senders_fault(u64::MAX, 3));
+    assert!(is_sender_fault(1, 1));
+    assert!(is_sender_fault(1, 20));
+    assert!(!is_sender_fault(1, 21));
+    assert!(is_sender_fault(5, 100));
+    assert!(!is_sender_fault(4, 100));
+    assert!(is_sender_fault(u64::MAX, 3));
 }
 
 #[test]
@@ -231,11 +235,11 @@ fn what_programs_fetch_is_told_apart() {
     let sent = Some(now());
     let later = at("2026-05-20T13:00:00Z");
     let firefox = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0";
-    assert!(!suspected(sent, later, firefox));
-    assert!(suspected(sent, at("2026-05-20T12:00:09Z"), firefox));
-    assert!(suspected(None, later, firefox));
+    assert!(!is_suspected_bot(sent, later, firefox));
+    assert!(is_suspected_bot(sent, at("2026-05-20T12:00:09Z"), firefox));
+    assert!(is_suspected_bot(None, later, firefox));
     for program in ["", "curl/8.0", "Mozilla/5.0 (via ggpht.com GoogleImageProxy)", "Bingbot/2.0"] {
-        assert!(suspected(sent, later, program), "{program}");
+        assert!(is_suspected_bot(sent, later, program), "{program}");
     }
 }
 
@@ -258,7 +262,7 @@ fn text_says_what_html_says_and_how_to_stop() {
     };
     let expected = "Tidewater\nMilestone\n\n10th content.\n\nYou had 4.\n\n\
                     Open your dashboard:\nhttps://s.example/email/click/x\n\n--\n\
-                    Opening this mail changes no figure.\nYou asked for these mails on 2 May.\n\
+                    Opening this email does not affect your score.\nYou subscribed to these emails on 2 May.\n\
                     Unsubscribe: https://s.example/email/unsubscribe/x\n1 Quay\n";
     assert_eq!(plain_text(&content, Some("1 Quay"), &links), expected);
     // What was kept by an earlier version is read by a later one.
@@ -269,7 +273,7 @@ fn text_says_what_html_says_and_how_to_stop() {
 
 #[test]
 fn an_email_does_not_tell_a_client_that_it_is_at_risk() {
-    let links = EmailLinks::only("https://s.example/client".to_owned());
+    let links = EmailLinks::button_only("https://s.example/client".to_owned());
     for (band, words) in [
         (Band::AtRisk, "22 of 100, getting going"),
         (Band::NeedsAttention, "22 of 100, building up"),

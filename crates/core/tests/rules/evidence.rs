@@ -10,7 +10,7 @@ use mainstay_core::{
         Milestone, MissingData, MomentumRule, MomentumStep, ProgressRule, SatisfactionRule, Score,
         ScoreInputs, ScoreModel, TaskCounts,
     },
-    text::{counted, grouped, points},
+    text::{count_noun, format_points, format_thousands},
     time::time_zone,
 };
 use proptest::{collection::vec, prelude::*, sample::select};
@@ -29,16 +29,16 @@ fn read(inputs: &ScoreInputs, model: &ScoreModel) -> String {
             component.component,
             component.points,
             component.weight_percent,
-            points(component.contribution_hundredths),
+            format_points(component.contribution_hundredths),
             component.rule,
         )
         .expect("a String takes any text");
         for part in &component.parts {
-            writeln!(text, "  - {}: {} of {}", part.fact, points(part.hundredths), part.of)
+            writeln!(text, "  - {}: {} of {}", part.fact, format_points(part.hundredths), part.of)
                 .expect("a String takes any text");
         }
     }
-    let total = points(evidence.total_hundredths);
+    let total = format_points(evidence.total_hundredths);
     write!(text, "{total} → {}, coverage {} %", evidence.overall, evidence.coverage)
         .expect("a String takes any text");
     plain(&text)
@@ -304,7 +304,7 @@ fn numbers_read_as_people_write_them() {
         (i64::MIN, "−9 223 372 036 854 775 808"),
     ];
     for (number, text) in groups {
-        assert_eq!(plain(&grouped(number)), text);
+        assert_eq!(plain(&format_thousands(number)), text);
     }
     let counts = [
         (0, "task", "0 tasks"),
@@ -315,13 +315,13 @@ fn numbers_read_as_people_write_them() {
         (12, "piece of content", "12 pieces of content"),
     ];
     for (count, noun, text) in counts {
-        assert_eq!(counted(count, noun), text);
+        assert_eq!(count_noun(count, noun), text);
     }
-    assert_eq!(grouped(1_000), "1\u{202f}000");
+    assert_eq!(format_thousands(1_000), "1\u{202f}000");
     for (hundredths, text) in
         [(0, "0.00"), (5, "0.05"), (2_857, "28.57"), (-105, "−1.05"), (-5, "−0.05")]
     {
-        assert_eq!(points(hundredths), text);
+        assert_eq!(format_points(hundredths), text);
     }
 }
 

@@ -29,7 +29,7 @@ fn every_rating_of_every_scale_becomes_0_to_100() {
     ];
     for (kind, ratings) in table {
         for (rating, expected) in ratings {
-            assert_eq!(kind.normalise(rating), Ok(expected), "{rating} {kind}");
+            assert_eq!(kind.normalize(rating), Ok(expected), "{rating} {kind}");
         }
     }
 }
@@ -65,12 +65,12 @@ fn a_rating_outside_its_scale_is_refused_with_the_scale() {
         ),
     ];
     for (kind, rating, message) in table {
-        let refused = kind.normalise(rating).expect_err("outside the scale");
+        let refused = kind.normalize(rating).expect_err("outside the scale");
         assert_eq!((refused.field(), refused.to_string().as_str()), ("rating", message));
     }
     for kind in FeedbackKind::ALL {
         for rating in [i64::MIN, i64::MAX] {
-            assert!(matches!(kind.normalise(rating), Err(FeedbackError::Rating { .. })));
+            assert!(matches!(kind.normalize(rating), Err(FeedbackError::Rating { .. })));
         }
     }
 }

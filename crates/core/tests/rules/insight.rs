@@ -8,8 +8,8 @@ use jiff::{
 use mainstay_core::{
     engagement::EventType,
     insight::{
-        Insight, InsightEvidence, InsightStatus, InsightType, Lifetime, Moved, PendingTask, Period,
-        Priority, Rule, WeekFacts, contributions, weekly_insights,
+        ComponentChange, Insight, InsightEvidence, InsightStatus, InsightType, LifetimeCount,
+        PendingTask, Period, Priority, Rule, WeekFacts, contributions, weekly_insights,
     },
     score::{Component, Components, LaunchKit, Previous, Score, ScoreInputs, ScoreModel},
 };
@@ -78,8 +78,8 @@ struct Week {
     as_of: Timestamp,
     created_at: Timestamp,
     events: Vec<(EventType, i64)>,
-    content: Lifetime,
-    visuals: Lifetime,
+    content: LifetimeCount,
+    visuals: LifetimeCount,
     pending_tasks: Vec<PendingTask>,
     inputs: ScoreInputs,
     previous: Option<Previous>,
@@ -93,8 +93,8 @@ impl Week {
             as_of: sunday(),
             created_at: at("2026-10-02T08:00:00Z"),
             events: Vec::new(),
-            content: Lifetime { before: inputs.content, at_end: inputs.content },
-            visuals: Lifetime { before: inputs.visuals, at_end: inputs.visuals },
+            content: LifetimeCount { before: inputs.content, at_end: inputs.content },
+            visuals: LifetimeCount { before: inputs.visuals, at_end: inputs.visuals },
             pending_tasks: Vec::new(),
             inputs,
             previous: None,
@@ -297,11 +297,11 @@ fn a_milestone_is_told_in_the_week_that_crossed_it() {
     ];
     for (before, at_end, crossed) in cases {
         for (rule, content) in [(Rule::ContentMilestone, true), (Rule::VisualMilestone, false)] {
-            let lifetime = Lifetime { before, at_end };
+            let lifetime = LifetimeCount { before, at_end };
             (week.content, week.visuals) = if content {
-                (lifetime, Lifetime::default())
+                (lifetime, LifetimeCount::default())
             } else {
-                (Lifetime::default(), lifetime)
+                (LifetimeCount::default(), lifetime)
             };
             let insight = week.get(rule);
             let told = insight.as_ref().map(|insight| insight.figures["at"].as_i64().unwrap());
@@ -315,7 +315,7 @@ fn a_milestone_is_told_in_the_week_that_crossed_it() {
 fn milestones_are_those_of_the_organizations_model() {
     let mut week = Week::of(steady());
     week.model.progress.content = vec![mainstay_core::score::Milestone { at: 3, points: 1 }];
-    week.content = Lifetime { before: 2, at_end: 3 };
+    week.content = LifetimeCount { before: 2, at_end: 3 };
     let insight = week.get(Rule::ContentMilestone).unwrap();
     assert_eq!(insight.title, "Milestone: 3rd piece of content");
     week.model.progress.content.clear();
@@ -386,8 +386,8 @@ fn a_perfect_score_needs_no_next_step() {
 fn insights_come_by_priority_and_are_valid_for_fourteen_local_days() {
     let mut week = Week::of(steady());
     week.events = EventType::ALL.into_iter().zip(1..).collect();
-    week.content = Lifetime { before: 4, at_end: 6 };
-    week.visuals = Lifetime { before: 0, at_end: 4 };
+    week.content = LifetimeCount { before: 4, at_end: 6 };
+    week.visuals = LifetimeCount { before: 0, at_end: 4 };
     week.pending_tasks = pending(&["Connect your shop"]);
     week.previous = Some(previous(90));
     let every_rule_but_no_activity: Vec<Rule> =
@@ -480,8 +480,8 @@ fn a_busy_week_in_words() {
         (EventType::PageView, 1_204),
         (EventType::Custom, 1),
     ];
-    week.content = Lifetime { before: 4, at_end: 6 };
-    week.visuals = Lifetime { before: 3, at_end: 4 };
+    week.content = LifetimeCount { before: 4, at_end: 6 };
+    week.visuals = LifetimeCount { before: 3, at_end: 4 };
     week.pending_tasks = pending(&["Connect your shop"]);
     week.previous = Some(previous(56));
     let before = ScoreInputs { events: 8, active_days: 2, high_value: 0, ..steady() };
@@ -518,8 +518,8 @@ fn a_busy_week_in_words() {
 fn a_week_of_last_tasks_and_last_milestones_in_words() {
     let mut week = Week::of(ScoreInputs { content: 10, visuals: 10, settled: 2, ..busy() });
     week.events = vec![(EventType::TaskCompleted, 2), (EventType::FeedbackGiven, 1)];
-    week.content = Lifetime { before: 2, at_end: 10 };
-    week.visuals = Lifetime { before: 0, at_end: 1 };
+    week.content = LifetimeCount { before: 2, at_end: 10 };
+    week.visuals = LifetimeCount { before: 0, at_end: 1 };
     week.pending_tasks = pending(&["Connect your shop", "Invite a colleague", "Read the guide"]);
     insta::assert_snapshot!(told(&week), @r#"
     [normal recommendation] Finish an onboarding task
@@ -653,8 +653,9 @@ fn the_best_next_step_in_words() {
     "#);
 }
 
-fn any_lifetime() -> impl Strategy<Value = Lifetime> {
-    (0_i64..20, 0_i64..20).prop_map(|(before, more)| Lifetime { before, at_end: before + more })
+fn any_lifetime() -> impl Strategy<Value = LifetimeCount> {
+    (0_i64..20, 0_i64..20)
+        .prop_map(|(before, more)| LifetimeCount { before, at_end: before + more })
 }
 
 proptest! {
@@ -699,12 +700,12 @@ proptest! {
             let parts = contributions(inputs, &model);
             Component::ALL.into_iter().map(|component| *parts.get(component)).sum::<i64>()
         };
-        let moved = Moved::between(&contributions(&then, &model), &contributions(&now, &model));
+        let changes = ComponentChange::between(&contributions(&then, &model), &contributions(&now, &model));
         prop_assert_eq!(
-            moved.iter().map(|moved| moved.hundredths).sum::<i64>(),
+            changes.iter().map(|changes| changes.hundredths).sum::<i64>(),
             total(&now) - total(&then)
         );
-        let sizes = moved.iter().map(|moved| std::cmp::Reverse(moved.hundredths.abs()));
+        let sizes = changes.iter().map(|changes| std::cmp::Reverse(changes.hundredths.abs()));
         prop_assert!(sizes.is_sorted());
     }
 }

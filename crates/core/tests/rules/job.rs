@@ -1,6 +1,6 @@
 use jiff::{SignedDuration, Timestamp, civil::Weekday, tz::TimeZone};
 use mainstay_core::{
-    job::{Job, MOST_ATTEMPTS, Schedule, due, retry_after},
+    job::{Job, MAX_ATTEMPTS, Schedule, due, retry_after},
     time::time_zone,
 };
 use proptest::prelude::*;
@@ -131,9 +131,9 @@ fn an_expression_that_cannot_be_used_is_refused_with_what_to_write() {
 #[test]
 fn waits_between_attempts_grow_and_end() {
     let waits: Vec<i64> =
-        (1..MOST_ATTEMPTS).map(|n| retry_after(n, 500).unwrap().as_secs()).collect();
+        (1..MAX_ATTEMPTS).map(|n| retry_after(n, 500).unwrap().as_secs()).collect();
     assert_eq!(waits, [10, 60, 300, 1_200, 3_600]);
-    assert_eq!(retry_after(MOST_ATTEMPTS, 500), None);
+    assert_eq!(retry_after(MAX_ATTEMPTS, 500), None);
     assert_eq!(retry_after(1, 0), Some(SignedDuration::from_secs(8)));
     assert_eq!(retry_after(1, 1_000), Some(SignedDuration::from_secs(12)));
 }

@@ -6,10 +6,11 @@ use mainstay_core::{
     email::QuietHours,
     id::{AlertId, ClientId, MemberId},
     notification::{
-        AddressRange, AlertNotice, Digest, DigestAlert, DigestFor, Event, Gathered, MOST_ATTEMPTS,
-        ManyAlerts, News, Notice, NoticeType, NotificationSettings, Outgoing, Route,
-        SLACK_TEXT_CHARS, TypeCount, Urgency, disables, gathered, is_notable_failure,
-        is_organization_wide, next_attempt, retry_after, settled, slack_message,
+        AddressRange, AlertNotification, AlertSummary, Digest, DigestAlert, DigestContext, Event,
+        MAX_ATTEMPTS, News, Notification, NotificationGroup, NotificationSettings,
+        NotificationType, OutgoingPolicy, Route, SLACK_TEXT_CHARS, TypeCount, Urgency, group_news,
+        is_notable_failure, is_organization_wide, latest_changes, next_attempt, retry_after,
+        should_disable, slack_message,
     },
     time::time_zone,
 };
@@ -45,7 +46,7 @@ fn opened(count: u128) -> Vec<News> {
 fn an_alert_that_opened_and_ended_since_is_not_told() {
     let told = |changes: &[Change]| {
         let all: Vec<News> = changes.iter().map(|change| news(1, *change)).collect();
-        settled(&all).into_iter().map(|one| one.change).collect::<Vec<_>>()
+        latest_changes(&all).into_iter().map(|one| one.change).collect::<Vec<_>>()
     };
     assert_eq!(told(&[Change::Opened, Change::Resolved]), []);
     assert_eq!(told(&[Change::Opened, Change::Worsened, Change::Resolved]), []);
@@ -53,8 +54,8 @@ fn an_alert_that_opened_and_ended_since_is_not_told() {
     assert_eq!(told(&[Change::Worsened, Change::Worsened]), [Change::Worsened]);
     assert_eq!(told(&[Change::Worsened, Change::Resolved]), [Change::Resolved]);
     let worse = News { severity: Severity::Critical, ..news(1, Change::Worsened) };
-    assert_eq!(settled(&[news(1, Change::Opened), worse])[0].severity, Severity::Critical);
-    let order = settled(&[news(2, Change::Opened), news(1, Change::Opened)]);
+    assert_eq!(latest_changes(&[news(1, Change::Opened), worse])[0].severity, Severity::Critical);
+    let order = latest_changes(&[news(2, Change::Opened), news(1, Change::Opened)]);
     assert_eq!(order, [news(2, Change::Opened), news(1, Change::Opened)]);
 }
 
@@ -65,26 +66,26 @@ fn what_happens_to_many_clients_is_told_as_one() {
     assert!(!is_organization_wide(11, 220));
     assert!(is_organization_wide(101, 1_000_000));
     let everything = Route::default();
-    let few = gathered(&opened(10), &everything, 10);
+    let few = group_news(&opened(10), &everything, 10);
     assert_eq!(few.len(), 10);
-    let many = gathered(&opened(1_000), &everything, 1_000);
-    assert_eq!(many, [Gathered::Many { over: false, news: opened(1_000) }]);
+    let many = group_news(&opened(1_000), &everything, 1_000);
+    assert_eq!(many, [NotificationGroup::Many { over: false, news: opened(1_000) }]);
     assert_eq!((many[0].clients(), many[0].by_type()[0].alerts), (1_000, 1_000));
     // Many alerts of a few clients are those clients' own affair.
     let same: Vec<News> = (0..40)
         .map(|number| News { client: opened(1)[0].client, ..news(number, Change::Opened) })
         .collect();
-    assert_eq!(gathered(&same, &everything, 40).len(), 40);
+    assert_eq!(group_news(&same, &everything, 40).len(), 40);
 }
 
 #[test]
 fn those_that_fall_and_those_that_recover_are_told_apart() {
     let mut both = opened(20);
     both.extend((100..103).map(|number| news(number, Change::Resolved)));
-    let told = gathered(&both, &Route::default(), 50);
+    let told = group_news(&both, &Route::default(), 50);
     assert_eq!(told.len(), 4);
-    assert!(matches!(&told[0], Gathered::Many { over: false, news } if news.len() == 20));
-    assert!(matches!(&told[1], Gathered::One(one) if one.change == Change::Resolved));
+    assert!(matches!(&told[0], NotificationGroup::Many { over: false, news } if news.len() == 20));
+    assert!(matches!(&told[1], NotificationGroup::One(one) if one.change == Change::Resolved));
 }
 
 #[test]
@@ -94,27 +95,27 @@ fn a_route_lets_through_what_it_names() {
     let owned = News { owner: Some(grace), ..news(1, Change::Opened) };
     let plain = news(1, Change::Opened);
     let everything = Route::default();
-    assert!([critical, owned, plain].iter().all(|one| everything.takes(one)));
+    assert!([critical, owned, plain].iter().all(|one| everything.accepts(one)));
     let least = Route { least_severity: Some(Severity::Critical), ..Route::default() };
-    assert!(least.takes(&critical) && !least.takes(&plain));
+    assert!(least.accepts(&critical) && !least.accepts(&plain));
     let kinds = Route { alert_types: vec![AlertType::ScoreDrop], ..Route::default() };
-    assert!(!kinds.takes(&plain));
+    assert!(!kinds.accepts(&plain));
     let of_grace = Route { owners: vec![grace], ..Route::default() };
-    assert!(of_grace.takes(&owned) && !of_grace.takes(&plain));
+    assert!(of_grace.accepts(&owned) && !of_grace.accepts(&plain));
     let both = Route { unowned: true, ..of_grace };
-    assert!(both.takes(&owned) && both.takes(&plain));
+    assert!(both.accepts(&owned) && both.accepts(&plain));
     let nobody = Route { unowned: true, ..Route::default() };
-    assert!(!nobody.takes(&owned) && nobody.takes(&plain));
-    let events = Route { events: vec![NoticeType::AlertResolved], ..Route::default() };
-    assert!(!events.takes(&plain) && events.takes(&news(1, Change::Resolved)));
-    assert_eq!(gathered(&opened(500), &events, 500), []);
+    assert!(!nobody.accepts(&owned) && nobody.accepts(&plain));
+    let events = Route { events: vec![NotificationType::AlertResolved], ..Route::default() };
+    assert!(!events.accepts(&plain) && events.accepts(&news(1, Change::Resolved)));
+    assert_eq!(group_news(&opened(500), &events, 500), []);
     // Whoever wants to hear of single alerts hears of many as one; who only wants that gets no single.
-    let single = Route { events: vec![NoticeType::AlertOpened], ..Route::default() };
-    assert_eq!(gathered(&opened(500), &single, 500).len(), 1);
-    let falls = Route { events: vec![NoticeType::OrganizationFall], ..Route::default() };
-    assert_eq!(gathered(&opened(500), &falls, 500).len(), 1);
-    assert_eq!(gathered(&opened(5), &falls, 5), []);
-    let wrong = Route { events: vec![NoticeType::WebhookTest], ..Route::default() };
+    let single = Route { events: vec![NotificationType::AlertOpened], ..Route::default() };
+    assert_eq!(group_news(&opened(500), &single, 500).len(), 1);
+    let falls = Route { events: vec![NotificationType::OrganizationFall], ..Route::default() };
+    assert_eq!(group_news(&opened(500), &falls, 500).len(), 1);
+    assert_eq!(group_news(&opened(5), &falls, 5), []);
+    let wrong = Route { events: vec![NotificationType::WebhookTest], ..Route::default() };
     assert_eq!(wrong.check().expect_err("no route").field, "events");
 }
 
@@ -123,7 +124,7 @@ fn a_message_is_sent_again_as_standard_webhooks_recommends() {
     let waits: Vec<i64> =
         (1..).map_while(|tries| next_attempt(tries, 500)).map(|wait| wait.as_secs()).collect();
     assert_eq!(waits, [5, 300, 1_800, 7_200, 18_000, 36_000, 50_400, 72_000, 86_400]);
-    assert_eq!(waits.len() + 1, MOST_ATTEMPTS);
+    assert_eq!(waits.len() + 1, MAX_ATTEMPTS);
     assert_eq!(next_attempt(1, 0).expect("again").as_millis(), 4_000);
     assert_eq!(next_attempt(1, 1_000).expect("again").as_millis(), 6_000);
 }
@@ -131,15 +132,17 @@ fn a_message_is_sent_again_as_standard_webhooks_recommends() {
 #[test]
 fn an_endpoint_is_disabled_when_it_is_gone_or_after_days() {
     let since = |hours| now().checked_sub(SignedDuration::from_hours(hours)).expect("in range");
-    assert!(disables(Some(410), false, now(), now()).is_some());
-    assert_eq!(disables(Some(500), true, since(59), now()), None);
-    assert!(disables(Some(500), true, since(60), now()).is_some());
-    assert_eq!(disables(None, false, since(1_000), now()), None, "the message is sent again");
+    assert!(should_disable(Some(410), false, now(), now()).is_some());
+    assert_eq!(should_disable(Some(500), true, since(59), now()), None);
+    assert!(should_disable(Some(500), true, since(60), now()).is_some());
+    assert_eq!(should_disable(None, false, since(1_000), now()), None, "the message is sent again");
     // However the waits are spread, a message that was never taken disables its endpoint.
     let least: SignedDuration = (1..)
         .map_while(|tries| next_attempt(tries, 0))
         .fold(SignedDuration::ZERO, |all, one| all + one);
-    assert!(disables(None, true, now(), now().checked_add(least).expect("in range")).is_some());
+    assert!(
+        should_disable(None, true, now(), now().checked_add(least).expect("in range")).is_some()
+    );
 }
 
 #[test]
@@ -191,13 +194,13 @@ proptest! {
     }
 }
 
-fn permits(outgoing: &Outgoing, address: &str) -> bool {
+fn permits(outgoing: &OutgoingPolicy, address: &str) -> bool {
     outgoing.permits(address.parse::<IpAddr>().expect("an address"))
 }
 
 #[test]
 fn messages_go_to_public_addresses_only() {
-    let public = Outgoing::default();
+    let public = OutgoingPolicy::default();
     for address in [
         "8.8.8.8",
         "93.184.216.34",
@@ -260,21 +263,24 @@ fn messages_go_to_public_addresses_only() {
 fn an_operator_allows_ranges_besides() {
     let ranges =
         ["10.1.0.0/16", "fd00::/8", "192.168.1.5"].map(|text| text.parse().expect("a range"));
-    let outgoing = Outgoing::allowing(ranges.to_vec());
+    let outgoing = OutgoingPolicy::with_allowed(ranges.to_vec());
     for address in ["10.1.2.3", "::ffff:10.1.2.3", "fd12::1", "192.168.1.5", "8.8.8.8"] {
         assert!(permits(&outgoing, address), "{address}");
     }
     for address in ["10.2.0.1", "192.168.1.6", "fc00::1", "127.0.0.1"] {
         assert!(!permits(&outgoing, address), "{address}");
     }
-    assert!(permits(&Outgoing::allowing(vec!["0.0.0.0/0".parse().expect("a range")]), "127.0.0.1"));
+    assert!(permits(
+        &OutgoingPolicy::with_allowed(vec!["0.0.0.0/0".parse().expect("a range")]),
+        "127.0.0.1"
+    ));
     for wrong in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "example.com", "10.0.0.0/x"] {
         assert!(wrong.parse::<AddressRange>().is_err(), "{wrong}");
     }
 }
 
-fn alert(client: &str) -> AlertNotice {
-    AlertNotice {
+fn alert(client: &str) -> AlertNotification {
+    AlertNotification {
         organization: "acme".to_owned(),
         alert_id: AlertId::new(Uuid::nil()),
         client_id: client.to_owned(),
@@ -291,7 +297,7 @@ fn alert(client: &str) -> AlertNotice {
 
 #[test]
 fn a_notice_reads_type_timestamp_and_data() {
-    let notice = Notice { event: Event::AlertOpened(alert("ada")), timestamp: now() };
+    let notice = Notification { event: Event::AlertOpened(alert("ada")), timestamp: now() };
     let written = json!(notice);
     let mut keys: Vec<&String> = written.as_object().expect("an object").keys().collect();
     keys.sort();
@@ -299,8 +305,8 @@ fn a_notice_reads_type_timestamp_and_data() {
     assert_eq!(written["type"], "alert.opened");
     assert_eq!(written["timestamp"], "2026-05-20T12:00:00Z");
     assert_eq!(written["data"]["client_id"], "ada");
-    assert_eq!(serde_json::from_value::<Notice>(written).expect("a notice"), notice);
-    assert_eq!(notice.event.kind(), NoticeType::AlertOpened);
+    assert_eq!(serde_json::from_value::<Notification>(written).expect("a notice"), notice);
+    assert_eq!(notice.event.kind(), NotificationType::AlertOpened);
     assert_eq!(notice.event.severity(), Some(Severity::Critical));
 }
 
@@ -308,15 +314,15 @@ fn a_notice_reads_type_timestamp_and_data() {
 fn slack_gets_links_and_nothing_that_it_would_take_for_its_own() {
     let page = |id: &str| format!("https://s.example/clients/{id}");
     let sent = |event| {
-        slack_message(&Notice { event, timestamp: now() }, &page, "https://s.example/alerts")
+        slack_message(&Notification { event, timestamp: now() }, &page, "https://s.example/alerts")
     };
     let one = sent(Event::AlertWorsened(alert("<!channel> & co")));
     assert_eq!(one["text"], "No activity worsened: &lt;!channel&gt; &amp; co");
     let text = one["blocks"][0]["text"]["text"].as_str().expect("a text");
     assert!(text.contains("Quiet for 4 days &amp; &lt;more&gt;."), "{text}");
     assert!(!text.contains("<!"), "{text}");
-    let worst = AlertNotice { message: "x".repeat(2_000), ..alert("ada") };
-    let many = ManyAlerts {
+    let worst = AlertNotification { message: "x".repeat(2_000), ..alert("ada") };
+    let many = AlertSummary {
         organization: "acme".to_owned(),
         clients: 412,
         clients_in_all: 1_000,
@@ -338,7 +344,7 @@ fn slack_gets_links_and_nothing_that_it_would_take_for_its_own() {
 #[test]
 fn a_digest_names_ones_own_clients_first_and_none_is_written_of_nothing() {
     let grace = MemberId::new(Uuid::from_u128(7));
-    let to = DigestFor {
+    let to = DigestContext {
         member: grace,
         organization: "Acme",
         day: "2026-05-19".parse().expect("a day"),

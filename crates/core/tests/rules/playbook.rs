@@ -1,11 +1,11 @@
 use jiff::{SignedDuration, Timestamp, civil::date, tz::TimeZone};
 use mainstay_core::{
     alert::{
-        AlertType, Ending, Finding, HealthFacts, ScoreFacts, Severity, TaskInProgress, Transition,
+        AlertFacts, AlertType, Ending, Finding, ScoreFacts, Severity, TaskInProgress, Transition,
     },
     id::AlertId,
     playbook::{
-        BandChange, MOST_TASKS, Playbook, PlaybookAction, PlaybookTask, RECOVERY_WITHIN, Setback,
+        BandChange, MAX_TASKS, Playbook, PlaybookAction, PlaybookTask, RECOVERY_WINDOW, Setback,
         Tally, Trigger, due_at, due_day, is_noisy, is_overdue, suggestions,
     },
     score::{Band, ScoreModel},
@@ -40,7 +40,7 @@ fn an_alert_that_opens_or_worsens_far_enough_starts_a_playbook_and_nothing_else_
         (opened(ScoreDrop, Info), false),
         (opened(ChurnRisk, Critical), false),
         (Transition::Worsened { id: id(), finding: finding(ScoreDrop, Critical) }, true),
-        (Transition::Woken { id: id(), finding: finding(ScoreDrop, Critical) }, false),
+        (Transition::SnoozeEnded { id: id(), finding: finding(ScoreDrop, Critical) }, false),
         (Transition::Refreshed { id: id(), finding: finding(ScoreDrop, Critical) }, false),
         (
             Transition::Resolved { id: id(), ending: Ending::Recovered, reason: String::new() },
@@ -48,12 +48,12 @@ fn an_alert_that_opens_or_worsens_far_enough_starts_a_playbook_and_nothing_else_
         ),
         (Transition::ConditionEnded { id: id() }, false),
     ] {
-        assert_eq!(trigger.is_met_by(&transition), expected, "{transition:?}");
+        assert_eq!(trigger.matches_transition(&transition), expected, "{transition:?}");
         let told = matches!(transition, Transition::Opened(_) | Transition::Worsened { .. });
-        assert_eq!(any.is_met_by(&transition), told, "{transition:?}");
+        assert_eq!(any.matches_transition(&transition), told, "{transition:?}");
     }
     let fall = BandChange { from: Band::Good, to: Band::AtRisk };
-    assert!(!any.is_met_by_band(fall));
+    assert!(!any.matches_band(fall));
 }
 
 #[test]
@@ -61,16 +61,16 @@ fn a_band_is_entered_from_the_one_that_is_named_or_from_any() {
     let change = |from, to| BandChange::between(from, to).expect("two bands");
     let any = Trigger::Band { from: None, to: Band::AtRisk };
     let named = Trigger::Band { from: Some(Band::Good), to: Band::AtRisk };
-    assert!(any.is_met_by_band(change(Band::NeedsAttention, Band::AtRisk)));
-    assert!(any.is_met_by_band(change(Band::Good, Band::AtRisk)));
-    assert!(!any.is_met_by_band(change(Band::AtRisk, Band::Good)));
-    assert!(!named.is_met_by_band(change(Band::NeedsAttention, Band::AtRisk)));
-    assert!(named.is_met_by_band(change(Band::Good, Band::AtRisk)));
+    assert!(any.matches_band(change(Band::NeedsAttention, Band::AtRisk)));
+    assert!(any.matches_band(change(Band::Good, Band::AtRisk)));
+    assert!(!any.matches_band(change(Band::AtRisk, Band::Good)));
+    assert!(!named.matches_band(change(Band::NeedsAttention, Band::AtRisk)));
+    assert!(named.matches_band(change(Band::Good, Band::AtRisk)));
     assert_eq!(BandChange::between(Band::Good, Band::Good), None);
     assert!(change(Band::Good, Band::AtRisk).is_fall());
     assert!(!change(Band::AtRisk, Band::Good).is_fall());
     let opened = Transition::Opened(finding(AlertType::NeedsAttention, Severity::Critical));
-    assert!(!any.is_met_by(&opened));
+    assert!(!any.matches_transition(&opened));
 }
 
 #[test]
@@ -101,8 +101,8 @@ fn a_task_is_due_until_the_end_of_the_local_day_also_when_clocks_change() {
 }
 
 /// A client that does well, unless it is said otherwise.
-fn facts(as_of: Timestamp, overall: Option<i64>) -> HealthFacts {
-    HealthFacts {
+fn facts(as_of: Timestamp, overall: Option<i64>) -> AlertFacts {
+    AlertFacts {
         as_of,
         zone: TimeZone::UTC,
         created_at: at("2026-01-01T00:00:00Z"),
@@ -125,8 +125,8 @@ fn alert(kind: AlertType, score: Option<(i64, Option<i64>)>) -> Setback {
 #[test]
 fn who_was_silent_has_recovered_with_the_next_event_until_fourteen_days_are_over() {
     let silent = alert(AlertType::ZeroActivity, None);
-    let end = opened() + RECOVERY_WITHIN;
-    let came = |event: Timestamp, as_of| HealthFacts {
+    let end = opened() + RECOVERY_WINDOW;
+    let came = |event: Timestamp, as_of| AlertFacts {
         last_event_at: Some(event),
         ..facts(as_of, Some(90))
     };
@@ -161,7 +161,7 @@ fn a_score_has_recovered_in_a_better_band_or_with_half_of_what_it_had_lost() {
     let fell = Setback::Fall { into: Band::AtRisk, at: opened() };
     assert!(!fell.has_recovered(&facts(later, Some(39))));
     assert!(fell.has_recovered(&facts(later, Some(40))));
-    assert!(!fell.has_recovered(&facts(opened() + RECOVERY_WITHIN + MICROSECOND, Some(40))));
+    assert!(!fell.has_recovered(&facts(opened() + RECOVERY_WINDOW + MICROSECOND, Some(40))));
     assert!(!fell.has_recovered(&facts(later, None)));
 }
 
@@ -172,7 +172,7 @@ fn who_was_stuck_has_recovered_when_nothing_is_stalled_any_more() {
     let stalled =
         TaskInProgress { title: "Connect".to_owned(), updated_at: at("2026-04-20T00:00:00Z") };
     assert!(stuck.has_recovered(&facts(later, None)));
-    let facts = HealthFacts { tasks_in_progress: vec![stalled], ..facts(later, None) };
+    let facts = AlertFacts { tasks_in_progress: vec![stalled], ..facts(later, None) };
     assert!(!stuck.has_recovered(&facts));
 }
 
@@ -202,7 +202,7 @@ fn a_playbook_that_cannot_be_used_says_which_field_and_why() {
         (Playbook { name: "é".repeat(101), ..good() }, "name", "the limit is 100"),
         (Playbook { trigger: same, ..good() }, "trigger.from", "two different bands"),
         (with(vec![]), "actions", "at least one"),
-        (with(vec![task("a", 1); MOST_TASKS + 1]), "actions", "more than 3 tasks"),
+        (with(vec![task("a", 1); MAX_TASKS + 1]), "actions", "more than 3 tasks"),
         (with(vec![task("", 1)]), "actions[0].title", "1 to 200 characters"),
         (with(vec![task("a", 1), task("b", -1)]), "actions[1].due_in_days", "0 (the same day)"),
         (with(vec![task("a", 366)]), "actions[0].due_in_days", "365"),

@@ -7,8 +7,8 @@ use mainstay_core::{
     alert::{AlertStatus, AlertType, Severity},
     id::{ClientId, MemberId},
     portfolio::{
-        AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Place, Portfolio, Sort,
-        Standing, StandingScore,
+        AlertChoice, AlertMatch, Filter, OpenAlert, Order, OwnerChoice, PageCursor, Portfolio,
+        Sort, Standing, StandingScore,
     },
     score::{Band, Trend},
 };
@@ -108,11 +108,11 @@ prop_compose! {
              option::of(select(Severity::ALL.to_vec())),
              option::of(any::<bool>()))
                 .prop_map(|(kind, severity, snoozed)| {
-                    AlertChoice::With(AlertLike { kind, severity, snoozed })
+                    AlertChoice::With(AlertMatch { kind, severity, snoozed })
                 }),
         ]),
         owner in option::weighted(0.2, prop_oneof![
-            Just(OwnerChoice::Nobody),
+            Just(OwnerChoice::Unassigned),
             (1..3_u128).prop_map(|one| OwnerChoice::Member(member(one))),
         ]),
         plan in option::weighted(0.2, select(vec!["free", "pro", "other"])),
@@ -147,12 +147,12 @@ fn is_let_through(filter: &Filter, standing: &Standing) -> bool {
         && (!filter.needs_a_person || standing.needs_a_person())
         && filter.created_since.is_none_or(|since| standing.created_at >= since)
         && filter.owner.is_none_or(|owner| match owner {
-            OwnerChoice::Nobody => standing.owner.is_none(),
+            OwnerChoice::Unassigned => standing.owner.is_none(),
             OwnerChoice::Member(member) => standing.owner == Some(member),
         })
         && filter.alert.is_none_or(|alert| match alert {
             AlertChoice::Without => standing.alerts.is_empty(),
-            AlertChoice::With(like) => standing.alerts.iter().any(|alert| like.fits(*alert)),
+            AlertChoice::With(like) => standing.alerts.iter().any(|alert| like.matches(*alert)),
         })
 }
 
@@ -196,7 +196,7 @@ proptest! {
         prop_assert_eq!(portfolio.counts(std::slice::from_ref(&filter)), [expected.len()]);
 
         // On from page to page to the end, and back again.
-        let mut place: Option<Place> = None;
+        let mut place: Option<PageCursor> = None;
         let mut seen = 0;
         loop {
             let page = portfolio.page(&filter, order, (place.as_ref(), None), size);
@@ -254,7 +254,7 @@ proptest! {
         let expected: usize = all
             .iter()
             .filter(|standing| is_let_through(&owned, standing))
-            .map(|standing| standing.alerts.iter().filter(|alert| like.fits(**alert)).count())
+            .map(|standing| standing.alerts.iter().filter(|alert| like.matches(**alert)).count())
             .sum();
         prop_assert_eq!(portfolio.open_alerts(filter.owner, like), i64::try_from(expected).unwrap());
     }

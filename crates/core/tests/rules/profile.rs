@@ -27,7 +27,7 @@ fn change(
 fn learned<'a>(changes: impl IntoIterator<Item = &'a ProfileChange>) -> (Profile, ProfileTimes) {
     let (mut profile, mut times) = (Profile::default(), ProfileTimes::default());
     for change in changes {
-        profile.learn(change, &mut times).expect("within the limits");
+        profile.apply(change, &mut times).expect("within the limits");
     }
     (profile, times)
 }
@@ -55,7 +55,7 @@ fn what_is_set_now_counts_whatever_was_told_before() {
     profile.set(&patch, at("2026-05-20T12:00:00Z"), &mut times).unwrap();
     assert_eq!(profile, Profile::default());
     let later = change(31, "a", &[(ProfileField::Plan, Some("free"))], json!({}));
-    profile.learn(&later, &mut times).unwrap();
+    profile.apply(&later, &mut times).unwrap();
     assert_eq!(profile.plan.as_deref(), Some("free"), "and what is told later counts again");
 }
 
@@ -68,12 +68,12 @@ fn more_than_may_be_kept_is_refused_whole() {
     ]);
     let before = (profile.clone(), times.clone());
     let more = change(3, "c", &[(ProfileField::Plan, Some("pro"))], json!({"c": text(30_000)}));
-    let refused = profile.learn(&more, &mut times).unwrap_err();
+    let refused = profile.apply(&more, &mut times).unwrap_err();
     assert_eq!(refused.field, "traits");
     assert!(refused.reason.contains("65536") && refused.reason.contains("null"), "{refused}");
     assert_eq!((&profile, &times), (&before.0, &before.1), "nothing of it is kept");
-    profile.learn(&change(4, "d", &[], json!({"a": null})), &mut times).unwrap();
-    profile.learn(&more, &mut times).unwrap();
+    profile.apply(&change(4, "d", &[], json!({"a": null})), &mut times).unwrap();
+    profile.apply(&more, &mut times).unwrap();
 
     let many: Value = (0..=MAX_TRAITS).map(|number| (format!("t{number}"), json!(1))).collect();
     let refused = change(5, "e", &[], many).check().unwrap_err();
@@ -121,7 +121,7 @@ proptest! {
         let cut = split.index(changes.len() + 1);
         let (mut profile, mut times) = learned(&changes[..cut]);
         let (other, other_times) = learned(&changes[cut..]);
-        profile.join(&mut times, &other, &other_times);
+        profile.merge(&mut times, &other, &other_times);
         prop_assert_eq!(&(profile, times), &expected);
     }
 }

@@ -4,7 +4,7 @@ use jiff::{Timestamp, ToSpan};
 use mainstay_core::{
     score::{
         ActivationRule, Band, Comparison, Component, EarlierScore, LaunchKit, MissingData,
-        Previous, PreviousCutoffs, Score, ScoreInputs, ScoreModel, Trend, shown_as_of,
+        Previous, PreviousCutoffs, Score, ScoreInputs, ScoreModel, Trend, displayed_as_of,
     },
     time::time_zone,
 };
@@ -539,14 +539,14 @@ fn both_sides_of_a_change_are_made_by_the_same_model() {
     let made = Score::compute(inputs.clone(), &generous, None);
     assert_eq!(made.overall, 28);
     let earlier = made_by_another(inputs.clone(), made.overall);
-    let compared = earlier.compared_by((2, &standard), &generous);
+    let compared = earlier.compare_using((2, &standard), &generous);
     assert_eq!(compared, Comparison::With(Previous { as_of: inputs.as_of, overall: 8 }));
     let later = Score::compute(inputs.clone(), &standard, compared);
     assert_eq!((later.change, later.trend), (Some(0), Trend::Stable));
     // By its own model it stays what was stored, inputs or not.
     let bare = EarlierScore { inputs: None, ..earlier };
     let own = Comparison::With(Previous { as_of: inputs.as_of, overall: 28 });
-    assert_eq!(bare.compared_by((1, &generous), &generous), own);
+    assert_eq!(bare.compare_using((1, &generous), &generous), own);
 }
 
 #[test]
@@ -557,15 +557,15 @@ fn a_score_whose_inputs_count_other_feedback_is_compared_with_nothing() {
     let rated = ScoreInputs { ratings: 2, rating_sum: 150, ..nobody() };
     let earlier = made_by_another(rated.clone(), 20);
     let impossible = Comparison::Impossible(rated.as_of);
-    assert_eq!(earlier.compared_by((2, &shorter), &standard), impossible);
+    assert_eq!(earlier.compare_using((2, &shorter), &standard), impossible);
     let later = Score::compute(rated.clone(), &shorter, impossible);
     assert_eq!((later.previous, later.change, later.trend), (None, None, Trend::Stable));
     assert_eq!(later.incomparable, Some(rated.as_of));
     // No rating in 90 days is none in 30, but none in 30 says nothing of 90.
     let unrated = made_by_another(nobody(), 8);
-    assert!(matches!(unrated.compared_by((2, &shorter), &standard), Comparison::With(_)));
+    assert!(matches!(unrated.compare_using((2, &shorter), &standard), Comparison::With(_)));
     assert_eq!(
-        unrated.compared_by((2, &standard), &shorter),
+        unrated.compare_using((2, &standard), &shorter),
         Comparison::Impossible(nobody().as_of)
     );
 }
@@ -573,7 +573,8 @@ fn a_score_whose_inputs_count_other_feedback_is_compared_with_nothing() {
 #[test]
 fn a_score_is_shown_as_of_the_last_event_or_the_last_midnight() {
     let berlin = time_zone("Europe/Berlin").expect("a zone of the test");
-    let shown = |last: Option<&str>, now| shown_as_of(last.map(at), at(now), &berlin).to_string();
+    let shown =
+        |last: Option<&str>, now| displayed_as_of(last.map(at), at(now), &berlin).to_string();
     let midnight = "2026-05-19T22:00:00Z";
     assert_eq!(shown(None, "2026-05-20T10:00:00Z"), midnight);
     assert_eq!(shown(Some("2026-05-18T10:00:00Z"), "2026-05-20T10:00:00Z"), midnight);
@@ -587,6 +588,6 @@ fn a_score_is_shown_as_of_the_last_event_or_the_last_midnight() {
     assert_eq!(shown(Some("2026-05-19T21:59:59Z"), midnight), midnight);
     // A day without a midnight begins when it begins.
     let santiago = time_zone("America/Santiago").expect("a zone of the test");
-    let begins = shown_as_of(None, at("2026-09-06T12:00:00Z"), &santiago);
+    let begins = displayed_as_of(None, at("2026-09-06T12:00:00Z"), &santiago);
     assert_eq!(begins, at("2026-09-06T04:00:00Z"));
 }

@@ -2,7 +2,7 @@
 
 use mainstay_core::engagement::{
     EventError, EventType, ProfileField,
-    segment::{Call, ClientsAre, Reading, Said, SegmentMessage},
+    segment::{Call, ClientIdentity, IncomingMessage, MessageContext, SegmentMessage},
 };
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -11,30 +11,35 @@ use super::score::at;
 
 const RECEIVED: &str = "2026-05-20T12:00:00Z";
 
-fn reading(clients_are: ClientsAre) -> Reading<'static> {
-    Reading { clients_are, received_at: at(RECEIVED), sent_at: None, fallback_id: "fallback" }
+fn reading(clients_are: ClientIdentity) -> MessageContext<'static> {
+    MessageContext {
+        clients_are,
+        received_at: at(RECEIVED),
+        sent_at: None,
+        fallback_id: "fallback",
+    }
 }
 
-fn said_of(text: &str, clients_are: ClientsAre) -> Result<Said, EventError> {
+fn said_of(text: &str, clients_are: ClientIdentity) -> Result<IncomingMessage, EventError> {
     let mapped = |name: &str| (name == "Report Exported").then_some(EventType::ExportDownloaded);
     SegmentMessage::read(text)?.said(&reading(clients_are), mapped)
 }
 
-fn said(message: &Value) -> Said {
-    said_of(&message.to_string(), ClientsAre::Users).expect("a message nothing is wrong with")
+fn said(message: &Value) -> IncomingMessage {
+    said_of(&message.to_string(), ClientIdentity::User).expect("a message nothing is wrong with")
 }
 
-fn said_of_accounts(message: &Value) -> Said {
-    said_of(&message.to_string(), ClientsAre::Groups).expect("a message nothing is wrong with")
+fn said_of_accounts(message: &Value) -> IncomingMessage {
+    said_of(&message.to_string(), ClientIdentity::Account).expect("a message nothing is wrong with")
 }
 
 fn refusal(message: &Value) -> String {
-    said_of(&message.to_string(), ClientsAre::Users).expect_err("must be refused").to_string()
+    said_of(&message.to_string(), ClientIdentity::User).expect_err("must be refused").to_string()
 }
 
 #[test]
 fn a_track_call_is_an_event_of_its_user() {
-    let Said::Did(event) = said(&json!({
+    let IncomingMessage::Event(event) = said(&json!({
         "type": "track", "userId": "ada", "anonymousId": "x", "messageId": "m-1",
         "event": "Report Exported", "properties": {"format": "pdf"},
         "context": {"sessionId": 1_758_000, "page": {"path": "/reports"}, "ip": "192.0.2.1"},
@@ -57,10 +62,10 @@ fn what_the_app_says_itself_counts_where_a_servers_sdk_adds_the_time_of_the_call
         "type": "track", "userId": "ada", "event": "login", "channel": "server",
         "originalTimestamp": "2026-05-20T11:59:00Z", "timestamp": "2026-05-01T09:00:00Z",
     });
-    let Said::Did(event) = said(&message) else { panic!("an event") };
+    let IncomingMessage::Event(event) = said(&message) else { panic!("an event") };
     assert_eq!(event.occurred_at, at("2026-05-01T09:00:00Z"));
     message["timestamp"] = Value::Null;
-    let Said::Did(event) = said(&message) else { panic!("an event") };
+    let IncomingMessage::Event(event) = said(&message) else { panic!("an event") };
     assert_eq!(event.occurred_at, at("2026-05-20T11:59:00Z"));
 }
 
@@ -70,10 +75,12 @@ fn a_clock_that_is_off_is_corrected_by_when_the_batch_was_sent() {
         "type": "track", "userId": "ada", "event": "login", "timestamp": "2026-05-20T09:00:00Z",
     })
     .to_string();
-    let reading =
-        Reading { sent_at: Some(at("2026-05-20T10:00:00Z")), ..reading(ClientsAre::Users) };
+    let reading = MessageContext {
+        sent_at: Some(at("2026-05-20T10:00:00Z")),
+        ..reading(ClientIdentity::User)
+    };
     let said = SegmentMessage::read(&message).and_then(|it| it.said(&reading, |_| None));
-    let Ok(Said::Did(event)) = said else { panic!("an event") };
+    let Ok(IncomingMessage::Event(event)) = said else { panic!("an event") };
     assert_eq!(event.occurred_at, at("2026-05-20T11:00:00Z"));
     assert_eq!(event.client_timestamp, Some(at("2026-05-20T09:00:00Z")));
     assert_eq!(event.message_id, "fallback");
@@ -91,7 +98,7 @@ fn pages_and_screens_are_looked_at_whatever_they_are_called() {
         (json!({"type": "screen", "userId": "a", "name": "login"}), "login", None),
         (json!({"type": "page", "userId": "a", "properties": []}), "page_view", None),
     ] {
-        let Said::Did(event) = said(&message) else { panic!("an event") };
+        let IncomingMessage::Event(event) = said(&message) else { panic!("an event") };
         assert_eq!((&*event.name, event.event_type), (name, EventType::PageView));
         assert_eq!(event.page_path.as_deref(), path);
     }
@@ -113,7 +120,7 @@ fn identify_tells_name_address_plan_and_the_rest() {
             json!({"type": "identify", "userId": 42, "traits": traits}),
             json!({"type": "identify", "userId": 42, "context": {"traits": traits}}),
         ] {
-            let Said::Told(told) = said(&message) else { panic!("a profile") };
+            let IncomingMessage::Profile(told) = said(&message) else { panic!("a profile") };
             assert_eq!((&*told.client_id, told.at), ("42", at(RECEIVED)));
             assert_eq!(told.patch.set(ProfileField::Name), Some(name));
             assert_eq!(told.patch.set(ProfileField::Email), Some("ada@example.com"));
@@ -128,45 +135,51 @@ fn a_group_is_a_users_account_or_the_client_itself() {
     let group = json!({
         "type": "group", "userId": "ada", "groupId": "acme", "traits": {"name": "Acme"},
     });
-    let Said::Grouped { client, group: told } = said(&group) else { panic!("a group") };
+    let IncomingMessage::GroupProfile { client, group: told } = said(&group) else {
+        panic!("a group")
+    };
     let of_client = client.patch.set(ProfileField::Group);
     assert_eq!((&*client.client_id, of_client), ("ada", Some("acme")));
     assert_eq!(client.patch.set(ProfileField::Name), None, "the name is the account's");
     assert_eq!((&*told.client_id, told.patch.set(ProfileField::Name)), ("acme", Some("Acme")));
-    let Said::Joined { person, client } = said_of_accounts(&group) else { panic!("an account") };
+    let IncomingMessage::Membership { person, client } = said_of_accounts(&group) else {
+        panic!("an account")
+    };
     assert_eq!((&*person, &*client.client_id), ("ada", "acme"));
     assert_eq!(client.patch.set(ProfileField::Name), Some("Acme"));
     let bare = json!({"type": "group", "userId": "ada", "groupId": "acme"});
-    assert!(matches!(said(&bare), Said::Told(_)));
+    assert!(matches!(said(&bare), IncomingMessage::Profile(_)));
 }
 
 #[test]
 fn where_clients_are_accounts_an_event_is_of_the_account() {
     let mut track = json!({"type": "track", "userId": "ada", "event": "login"});
-    let Said::DidByPerson(event) = said_of_accounts(&track) else { panic!("a user's") };
+    let IncomingMessage::PersonEvent(event) = said_of_accounts(&track) else { panic!("a user's") };
     assert_eq!(event.client_id, "ada");
     track["context"] = json!({"groupId": "acme"});
-    let Said::Did(event) = said_of_accounts(&track) else { panic!("an account's") };
+    let IncomingMessage::Event(event) = said_of_accounts(&track) else { panic!("an account's") };
     assert_eq!((&*event.client_id, event.person.as_deref()), ("acme", Some("ada")));
     let identify = json!({"type": "identify", "userId": "ada", "traits": {"name": "Ada"}});
-    let Said::ToldOfPerson(told) = said_of_accounts(&identify) else { panic!("a person") };
+    let IncomingMessage::PersonProfile(told) = said_of_accounts(&identify) else {
+        panic!("a person")
+    };
     assert_eq!((&*told.client_id, told.patch.set(ProfileField::Name)), ("ada", Some("Ada")));
 }
 
 #[test]
 fn an_alias_names_both_ids() {
     let alias = json!({"type": "alias", "previousId": "lead", "userId": "ada"});
-    let expected = Said::Alias {
+    let expected = IncomingMessage::Alias {
         previous: "lead".to_owned(),
         client_id: "ada".to_owned(),
         at: at(RECEIVED),
         message_id: "ada".to_owned(),
     };
     assert_eq!(said(&alias), expected);
-    let refused = said_of(&alias.to_string(), ClientsAre::Groups).unwrap_err().to_string();
+    let refused = said_of(&alias.to_string(), ClientIdentity::Account).unwrap_err().to_string();
     assert!(refused.contains("call group"), "people are no clients: {refused}");
     let same = json!({"type": "alias", "previousId": "ada", "userId": "ada"});
-    assert_eq!(said(&same), Said::Nothing);
+    assert_eq!(said(&same), IncomingMessage::Ignored);
 }
 
 #[test]
@@ -200,12 +213,14 @@ fn each_refusal_names_the_field_by_segments_name() {
 #[test]
 fn a_visitors_event_is_of_whom_the_visitor_turns_out_to_be() {
     let track = json!({"type": "track", "anonymousId": "v-1", "event": "login"});
-    let Said::DidByPerson(event) = said(&track) else { panic!("a visitor's") };
+    let IncomingMessage::PersonEvent(event) = said(&track) else { panic!("a visitor's") };
     assert_eq!((&*event.client_id, event.person.as_deref()), ("v-1", Some("v-1")));
     let identify = json!({"type": "identify", "userId": "ada", "anonymousId": "v-1"});
-    let Said::Joined { person, client } = said(&identify) else { panic!("both ids") };
+    let IncomingMessage::Membership { person, client } = said(&identify) else {
+        panic!("both ids")
+    };
     assert_eq!((&*person, &*client.client_id), ("v-1", "ada"));
-    let refused = said_of(&track.to_string(), ClientsAre::Groups).unwrap_err().to_string();
+    let refused = said_of(&track.to_string(), ClientIdentity::Account).unwrap_err().to_string();
     assert!(refused.contains("send the user's id too"), "{refused}");
 }
 
@@ -214,7 +229,7 @@ fn a_null_clears_and_other_fields_are_left_alone() {
     let identify = json!({
         "type": "identify", "userId": "ada", "traits": {"email": null, "phone": null, "plan": "pro"},
     });
-    let Said::Told(told) = said(&identify) else { panic!("a profile") };
+    let IncomingMessage::Profile(told) = said(&identify) else { panic!("a profile") };
     assert_eq!(told.patch.fields.get(&ProfileField::Email), Some(&None));
     assert_eq!(told.patch.fields.get(&ProfileField::Name), None);
     assert_eq!(told.patch.traits.get("phone"), Some(&Value::Null));
@@ -230,7 +245,7 @@ fn ids_that_look_alike_are_one_and_whole_numbers_are_ids() {
         (json!(18_446_744_073_709_551_615_u64), "18446744073709551615"),
     ] {
         let track = json!({"type": "track", "userId": user, "event": "x"});
-        let Said::Did(event) = said(&track) else { panic!("an event") };
+        let IncomingMessage::Event(event) = said(&track) else { panic!("an event") };
         assert_eq!(event.client_id, id, "{track}");
     }
 }
@@ -252,7 +267,7 @@ fn a_sent_at_that_is_no_time_is_ignored() {
             "type": "track", "userId": "ada", "event": "x", "timestamp": "2026-05-20T11:00:00Z",
             "sentAt": sent_at,
         });
-        let Said::Did(event) = said(&track) else { panic!("an event: {track}") };
+        let IncomingMessage::Event(event) = said(&track) else { panic!("an event: {track}") };
         assert_eq!(event.occurred_at, at("2026-05-20T11:00:00Z"), "{track}");
     }
 }
@@ -268,7 +283,7 @@ fn what_is_told_of_a_profile_is_never_later_than_its_receipt() {
         let message = json!({
             "type": "identify", "userId": "ada", "timestamp": timestamp, "sentAt": sent_at,
         });
-        let Said::Told(told) = said(&message) else { panic!("a profile") };
+        let IncomingMessage::Profile(told) = said(&message) else { panic!("a profile") };
         assert_eq!(told.at, at(expected), "{message}");
     }
 }
@@ -290,27 +305,29 @@ fn a_message_that_no_parser_could_keep_is_refused_by_the_field_at_fault() {
             "number out of range",
         ),
     ] {
-        let error = said_of(json, ClientsAre::Users).unwrap_err();
+        let error = said_of(json, ClientIdentity::User).unwrap_err();
         assert_eq!(error.field, field, "{json}: {error}");
         assert!(error.reason.contains(words), "{json}: {error}");
     }
     let twice = r#"{"type":"track","userId":"a","event":"b","properties":{"a":1,"a":2}}"#;
-    let Ok(Said::Did(event)) = said_of(twice, ClientsAre::Users) else { panic!("an event") };
+    let Ok(IncomingMessage::Event(event)) = said_of(twice, ClientIdentity::User) else {
+        panic!("an event")
+    };
     assert_eq!(Value::Object(event.data), json!({"a": 2}), "of a property, the last one counts");
 }
 
 #[test]
 fn a_message_says_which_call_it_is_or_the_path_does() {
     let unnamed = json!({"userId": "ada", "event": "login"}).to_string();
-    let read = SegmentMessage::read(&unnamed).map(|message| message.called(Call::Track));
-    let said = read.and_then(|message| message.said(&reading(ClientsAre::Users), |_| None));
-    assert!(matches!(said, Ok(Said::Did(_))), "{said:?}");
+    let read = SegmentMessage::read(&unnamed).map(|message| message.with_call(Call::Track));
+    let said = read.and_then(|message| message.said(&reading(ClientIdentity::User), |_| None));
+    assert!(matches!(said, Ok(IncomingMessage::Event(_))), "{said:?}");
 }
 
 proptest! {
     #[test]
     fn no_text_makes_the_reader_panic(text in "[\\[\\]{}\",:a-zA-Z0-9\\\\ ]{0,200}") {
-        let _ = said_of(&text, ClientsAre::Users);
+        let _ = said_of(&text, ClientIdentity::User);
     }
 
     #[test]
@@ -329,7 +346,7 @@ proptest! {
             "previousId": "p",
         });
         message[field] = value;
-        for clients_are in ClientsAre::ALL {
+        for clients_are in ClientIdentity::ALL {
             let _ = said_of(&message.to_string(), clients_are);
         }
     }

@@ -358,7 +358,7 @@ fn a_window_cuts_the_days_in_which_its_edges_lie() {
     ];
     for (zone, as_of, expected, why) in table {
         let expected: Vec<_> = expected.iter().map(|text| day(text)).collect();
-        assert_eq!(windows(as_of, zone).cut_days(), expected, "{zone}, {why}");
+        assert_eq!(windows(as_of, zone).partial_days(), expected, "{zone}, {why}");
     }
 }
 
@@ -494,12 +494,12 @@ proptest! {
         prop_assert_eq!(windows.last_week, days_before(as_of, 14, &tz));
     }
 
-    /// What `cut_days` is for: every other day lies on one side of each edge.
+    /// What `partial_days` is for: every other day lies on one side of each edge.
     #[test]
     fn a_day_that_is_not_cut_lies_whole_inside_or_outside(as_of in instants(), zone in zones()) {
         let tz = time_zone(zone).expect("a zone of the test");
         let windows = Windows::at(as_of, tz.clone());
-        let cut = windows.cut_days();
+        let cut = windows.partial_days();
         prop_assert!(cut.len() <= 3);
         prop_assert!(cut.is_sorted());
         for offset in -16..=1 {
@@ -519,7 +519,7 @@ proptest! {
         let tz = time_zone(zone).expect("a zone of the test");
         let windows = Windows::at(start_of_day(add_days(date(2000, 1, 1), offset), &tz), tz);
         let missing = ["America/Santiago", "Asia/Beirut", "America/Havana", "Pacific/Apia"];
-        prop_assert!(windows.cut_days().is_empty() || missing.contains(&zone));
+        prop_assert!(windows.partial_days().is_empty() || missing.contains(&zone));
     }
 
     #[test]

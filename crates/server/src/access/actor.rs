@@ -6,10 +6,10 @@ use mainstay_store::Scope;
 
 use crate::{Error, Result};
 
-/// Who manages an organization's members and keys.
+/// The actor of a change to members or keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Actor {
-    /// Whoever runs the server, by the command line.
+    /// The operator, on the command line.
     Operator(OrganizationId),
     /// A secret key.
     SecretKey(OrganizationId),
@@ -25,7 +25,7 @@ impl Actor {
         }
     }
 
-    /// On whose behalf the database is asked.
+    /// The scope of the database queries.
     pub const fn scope(self) -> Scope {
         match self {
             Self::Operator(id) | Self::SecretKey(id) => Scope::Service(id),
@@ -33,8 +33,8 @@ impl Actor {
         }
     }
 
-    /// The role whose limits it has. An admin makes secret keys, so that one that was more than an admin
-    /// would make an admin an owner.
+    /// The role whose limits apply. Admins can create secret keys, so a key with more rights would
+    /// turn an admin into an owner.
     const fn role(self) -> Role {
         match self {
             Self::Operator(_) => Role::Owner,
@@ -43,28 +43,30 @@ impl Actor {
         }
     }
 
-    /// Refuses to manage somebody whom only somebody above may manage.
+    /// Checks that the actor may manage members of a role.
     ///
     /// # Errors
-    /// [`Error::Forbidden`] that says who may.
+    /// [`Error::Forbidden`], naming who may.
     pub(crate) fn check_may_manage(self, other: Role) -> Result<()> {
         if self.role().may_manage(other) {
             return Ok(());
         }
-        tracing::warn!(by = %self, role = %other, "refused: this role is above the one that asks");
+        tracing::warn!(by = %self, role = %other, "refused: the role is higher than the caller's");
         Err(Error::Forbidden(match (self, other) {
             (Self::SecretKey(_), _) => {
-                "a secret key may not add, change or remove an owner, nor make \
-                                        its keys and links; an owner may, or the operator by: \
+                "a secret key cannot add, change or remove an owner, nor create an owner's keys \
+                                        and links; do it as an owner, or on the server with: \
                                         mainstay member, mainstay key"
                     .to_owned()
             }
             (_, Role::Owner) => {
-                "only an owner may add, change or remove an owner, or make its keys \
-                                 and links; ask an owner to do it"
+                "only an owner can add, change or remove an owner, or create an owner's keys and \
+                                 links; ask an owner"
                     .to_owned()
             }
-            _ => format!("the role {} manages no members; ask an owner or an admin", self.role()),
+            _ => {
+                format!("the role {} cannot manage members; ask an owner or an admin", self.role())
+            }
         }))
     }
 }
@@ -75,7 +77,7 @@ impl From<OrganizationId> for Actor {
     }
 }
 
-/// For the log: ids, which tell nobody else who it is.
+/// For the log: ids only, which identify nobody to outsiders.
 impl std::fmt::Display for Actor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

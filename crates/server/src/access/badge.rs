@@ -1,6 +1,6 @@
-//! Badge tokens: what a page of the host app's shows a member's alert badge with. They are signed like
-//! clients' tokens, name the member, live for an hour at most and open nothing else, so that no key of a
-//! member's stands in a page.
+//! Badge tokens, with which a page of the host app shows a member's alert badge. They are signed
+//! like clients' tokens, name the member, live for at most an hour and grant nothing else, so that
+//! no member's key is part of a page.
 
 use jiff::Timestamp;
 use mainstay_core::id::{MemberId, OrganizationId};
@@ -8,21 +8,21 @@ use mainstay_store::{Role, Scope};
 use uuid::Uuid;
 
 use super::{
-    client_token::{self, Claims, MAX_BADGE_TTL, Use},
+    client_token::{self, Claims, MAX_BADGE_TTL, TokenUse},
     member::find_member,
 };
 use crate::{Error, Mainstay, Result};
 
-/// A badge token that was just made.
+/// A newly created badge token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct BadgeToken {
     /// Its text.
     pub token: String,
-    /// Until when it is good.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
-/// A member whose badge is shown.
+/// The member whose badge is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Badge {
     /// The organization.
@@ -39,10 +39,10 @@ impl Badge {
 }
 
 impl Mainstay {
-    /// Makes a token with which a page shows a member's alert badge.
+    /// Creates a token with which a page shows a member's alert badge.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when it is to live for no time or longer than an hour.
+    /// [`Error::NotFound`], or if its lifetime is outside one second to one hour.
     pub async fn create_badge_token(
         &self,
         organization: OrganizationId,
@@ -59,22 +59,21 @@ impl Mainstay {
         }
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         find_member(&mut tx, member).await?;
-        let aud = tx.organization().await?.slug;
-        let secret = tx.client_token_secret().await?;
+        let aud = tx.get_organization().await?.slug;
+        let secret = tx.get_client_token_secret().await?;
         let exp = self.now().as_second() + seconds;
-        let claims = Claims::ours(member.to_string(), aud, exp, Use::Badge, self.now());
+        let claims = Claims::issue(member.to_string(), aud, exp, TokenUse::Badge, self.now());
         let expires_at = Timestamp::from_second(exp).unwrap_or(Timestamp::MAX);
         Ok(BadgeToken { token: client_token::sign(&claims, &secret), expires_at })
     }
 
-    /// The member whose badge a token shows, if it is a badge token that is in force and the member is
-    /// still there.
+    /// The member of a badge token, if the token is valid and the member still exists.
     pub async fn badge_reader(&self, token: &str) -> Result<Option<Badge>> {
-        let verified = self.verify_client_token(token, &[Use::Badge]).await?;
+        let verified = self.verify_client_token(token, &[TokenUse::Badge]).await?;
         let Some((organization, claims)) = verified else { return Ok(None) };
         let Ok(member) = claims.sub.parse::<Uuid>() else { return Ok(None) };
         let mut tx = self.store().read(Scope::Service(organization.id)).await?;
-        let members = tx.members().await?;
+        let members = tx.list_members().await?;
         let found = members.into_iter().find(|one| one.id == MemberId::new(member));
         Ok(found.map(|member| Badge { organization: organization.id, role: member.role }))
     }

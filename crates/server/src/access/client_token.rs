@@ -1,10 +1,10 @@
-//! Client tokens: JWTs that a host app signs for its own clients, so that a browser can ask for one
+//! Client tokens: JWTs that a host app signs for its own clients, so that a browser can read one
 //! client's data without a key.
 //!
 //! HS256; `sub` is the client's `external_id`, `aud` the organization's slug, `exp` at most 24 h
-//! ahead, signed with the organization's own token secret. `nbf` counts where it is given, and `iat`
-//! tells tokens that were signed before a client was signed out from those after. Our own links and sessions of clients are
-//! tokens of the same kind that say so, and are good for nothing else.
+//! ahead, signed with the organization's own token secret. `nbf` is checked if present, and `iat`
+//! distinguishes tokens signed before a client was signed out from later ones. Mainstay's own links
+//! and sessions of clients are marked tokens of the same kind and valid for nothing else.
 
 use jiff::{SignedDuration, Timestamp};
 use jsonwebtoken::{
@@ -18,16 +18,16 @@ use ring::hmac;
 use serde::{Deserialize, Deserializer, Serialize, de::Error as _};
 use signature::{Signer, Verifier};
 
-/// Longest life of a client token, in seconds: a day.
-pub(super) const MAX_LIFE_SECONDS: i64 = 24 * 60 * 60;
-/// Longest life of a link, in seconds: it is sent by mail and opened days later.
-const MAX_LINK_LIFE_SECONDS: i64 = 30 * MAX_LIFE_SECONDS;
+/// Maximum lifetime of a client token, in seconds: one day.
+pub(super) const MAX_TOKEN_TTL_SECONDS: i64 = 24 * 60 * 60;
+/// Maximum lifetime of a link, in seconds: it is sent by email and opened days later.
+const MAX_LINK_TTL_SECONDS: i64 = 30 * MAX_TOKEN_TTL_SECONDS;
 /// How long a badge token lives when nobody says otherwise, and at most.
 pub const MAX_BADGE_TTL: SignedDuration = SignedDuration::from_hours(1);
-/// The host app's clock may be this far behind or ahead, in seconds.
+/// Tolerated clock skew of the host app, in seconds.
 const CLOCK_SKEW_SECONDS: i64 = 60;
 
-/// What a client token says.
+/// The claims of a client token.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClientClaims {
     /// The client's `external_id`.
@@ -38,22 +38,22 @@ pub struct ClientClaims {
     pub exp: i64,
 }
 
-/// What a token is good for.
+/// The purpose of a token.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(super) enum Use {
-    /// A host app's: asks the API and lets the client in.
+pub(super) enum TokenUse {
+    /// The host app's: grants access to the API and signs the client in.
     #[default]
     Token,
-    /// Ours, in a link: lets the client in.
+    /// Mainstay's, in a link: signs the client in.
     Link,
-    /// Ours, in a cookie: shows the client's pages.
+    /// Mainstay's, in a cookie: the session for the client's pages.
     Session,
-    /// Ours, in a page of the host app's: shows a member's alert badge.
+    /// Mainstay's, in a page of the host app: shows a member's alert badge.
     Badge,
 }
 
-/// What any of these tokens says.
+/// The claims of any of these tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Claims {
     pub(super) sub: String,
@@ -65,11 +65,11 @@ pub(super) struct Claims {
     /// When it was signed, in seconds since 1970.
     #[serde(default, deserialize_with = "seconds", skip_serializing_if = "Option::is_none")]
     pub(super) iat: Option<i64>,
-    /// Only ours say it.
+    /// Only in Mainstay's own tokens.
     #[serde(default, rename = "mainstay_use")]
-    pub(super) used_as: Use,
-    /// When ours were signed, in microseconds since 1970: whoever signs out and comes in again within a
-    /// second comes in.
+    pub(super) token_use: TokenUse,
+    /// When Mainstay's own tokens were signed, in microseconds since 1970, so that a client can
+    /// sign out and in again within the same second.
     #[serde(default, rename = "mainstay_at", skip_serializing_if = "Option::is_none")]
     pub(super) signed_at: Option<i64>,
 }
@@ -86,25 +86,33 @@ fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D:
 }
 
 impl Claims {
-    /// What we sign for a client ourselves.
-    pub(super) fn ours(sub: String, aud: String, exp: i64, used_as: Use, now: Timestamp) -> Self {
+    /// The claims of Mainstay's own token for a client.
+    pub(super) fn issue(
+        sub: String,
+        aud: String,
+        exp: i64,
+        token_use: TokenUse,
+        now: Timestamp,
+    ) -> Self {
         let signed_at = Some(now.as_microsecond());
-        Self { sub, aud, exp, nbf: None, iat: Some(now.as_second()), used_as, signed_at }
+        Self { sub, aud, exp, nbf: None, iat: Some(now.as_second()), token_use, signed_at }
     }
 
-    /// Whether it was signed before what let its client in was ended.
-    pub(super) fn has_ended(&self, lockout: &ClientLockout) -> bool {
-        let from = match self.used_as {
-            Use::Session => lockout.sessions_from,
-            Use::Token | Use::Link => lockout.tokens_from,
+    /// Whether it was signed before the client's access was revoked.
+    pub(super) fn is_revoked_by(&self, lockout: &ClientLockout) -> bool {
+        let from = match self.token_use {
+            TokenUse::Session => lockout.sessions_from,
+            TokenUse::Token | TokenUse::Link => lockout.tokens_from,
             // A member's; it lives an hour.
-            Use::Badge => None,
+            TokenUse::Badge => None,
         };
         let Some(from) = from else { return false };
-        match (self.used_as, self.signed_at, self.iat) {
-            (Use::Token, _, Some(iat)) => iat < from.as_second(),
+        match (self.token_use, self.signed_at, self.iat) {
+            (TokenUse::Token, _, Some(iat)) => iat < from.as_second(),
             // It does not say when it was signed: at most a day before it expires.
-            (Use::Token, _, None) => self.exp <= from.as_second().saturating_add(MAX_LIFE_SECONDS),
+            (TokenUse::Token, _, None) => {
+                self.exp <= from.as_second().saturating_add(MAX_TOKEN_TTL_SECONDS)
+            }
             (_, Some(signed_at), _) => signed_at <= from.as_microsecond(),
             (_, None, _) => true,
         }
@@ -128,12 +136,12 @@ pub(super) fn sign(claims: &impl Serialize, secret: &str) -> String {
     .expect("claims serialize")
 }
 
-/// Which organization a token claims to be for; nothing is verified yet.
+/// The organization that a token claims to be for, unverified.
 pub(super) fn audience_of(token: &str) -> Option<String> {
     jsonwebtoken::dangerous::insecure_decode_claims::<Claims>(token).ok().map(|claims| claims.aud)
 }
 
-/// What a token says, if its signature, audience and time are right.
+/// The claims of a token, if its signature, audience and time are valid.
 pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> Option<Claims> {
     install_provider();
     let mut validation = Validation::new(Algorithm::HS256);
@@ -144,12 +152,12 @@ pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> O
     let key = DecodingKey::from_secret(secret.as_bytes());
     let claims = jsonwebtoken::decode::<Claims>(token, &key, &validation).ok()?.claims;
     let now = now.as_second();
-    let (longest, skew) = match claims.used_as {
-        Use::Token => (MAX_LIFE_SECONDS, CLOCK_SKEW_SECONDS),
+    let (longest, skew) = match claims.token_use {
+        TokenUse::Token => (MAX_TOKEN_TTL_SECONDS, CLOCK_SKEW_SECONDS),
         // Signed by our own clock.
-        Use::Link => (MAX_LINK_LIFE_SECONDS, 0),
-        Use::Session => (MAX_LIFE_SECONDS, 0),
-        Use::Badge => (MAX_BADGE_TTL.as_secs(), 0),
+        TokenUse::Link => (MAX_LINK_TTL_SECONDS, 0),
+        TokenUse::Session => (MAX_TOKEN_TTL_SECONDS, 0),
+        TokenUse::Badge => (MAX_BADGE_TTL.as_secs(), 0),
     };
     let alive = claims.exp > now.saturating_sub(skew)
         && claims.nbf.is_none_or(|nbf| nbf <= now.saturating_add(CLOCK_SKEW_SECONDS));
@@ -160,7 +168,7 @@ pub(super) fn verify(token: &str, slug: &str, secret: &str, now: Timestamp) -> O
     (alive && short && named).then_some(claims)
 }
 
-/// HS256 by `ring` and nothing else: a token cannot ask for another algorithm.
+/// HS256 by `ring` only: a token cannot choose another algorithm.
 fn install_provider() {
     static PROVIDER: CryptoProvider = CryptoProvider {
         signer_factory: |algorithm, key| match algorithm {

@@ -7,12 +7,12 @@ use mainstay_store::{ApiKey, KeyKind, KeySource, NewApiKey, Scope, Tx, new_id};
 use super::{Actor, hash_of, normal_email, prefix_of, random_secret};
 use crate::{Error, Mainstay, Result};
 
-/// Characters of a key that are kept in the clear to tell keys apart: the kind and four more.
+/// Characters of a key that are stored in plain text to identify it: the kind and four more.
 const PREFIX_CHARS: usize = 8;
-/// How long a member's token works: it stands for a person, and nobody looks after it.
+/// Lifetime of a member's token: it acts for a person and is not monitored.
 const MEMBER_TOKEN_TTL: SignedDuration = SignedDuration::from_hours(365 * 24);
 
-/// The keys of a new organization, shown this once.
+/// The keys of a new organization, shown only once.
 #[derive(Clone, Debug)]
 pub struct NewKeys {
     /// `msk_…`.
@@ -21,7 +21,7 @@ pub struct NewKeys {
     pub write_key: String,
 }
 
-/// A key that was just made, shown this once.
+/// A newly created key, shown only once.
 #[derive(Clone, Debug)]
 pub struct CreatedKey {
     /// Its id, to revoke it by.
@@ -32,7 +32,7 @@ pub struct CreatedKey {
     pub kind: KeyKind,
     /// Where it is used, for a write key.
     pub source: Option<KeySource>,
-    /// Until when it opens anything; for ever when absent.
+    /// When it expires; never if absent.
     pub expires_at: Option<Timestamp>,
 }
 
@@ -63,8 +63,7 @@ pub(crate) async fn create_first_keys(tx: &mut Tx, now: Timestamp) -> Result<New
 }
 
 impl Mainstay {
-    /// Makes a key. A member's key needs the member's address, the others have none. A write key is for
-    /// servers.
+    /// Creates a key. Only a member's key needs the member's address. A write key is for servers.
     ///
     /// # Errors
     /// When the member is missing, unknown or superfluous, or outranks the caller.
@@ -77,7 +76,7 @@ impl Mainstay {
         self.create_key_for(by, kind, member_email, None).await
     }
 
-    /// The same, with where a write key is used; the other kinds have no source.
+    /// The same, with the source of a write key; other kinds have none.
     ///
     /// # Errors
     /// When the member or the source is missing, unknown or superfluous, or the member outranks the caller.
@@ -94,7 +93,7 @@ impl Mainstay {
             (_, Some(_)) => {
                 return Err(Error::invalid(
                     "source",
-                    format!("does not go with a {kind} key; leave it out"),
+                    format!("is not allowed for a {kind} key; omit it"),
                 ));
             }
         };
@@ -103,7 +102,7 @@ impl Mainstay {
         let member = match (kind, member_email) {
             (KeyKind::Member, Some(email)) => {
                 let email = normal_email(email);
-                let members = tx.members().await?;
+                let members = tx.list_members().await?;
                 let found = members.into_iter().find(|member| member.email == email);
                 let member = found.ok_or(Error::NotFound {
                     what: "member",
@@ -116,13 +115,13 @@ impl Mainstay {
             (KeyKind::Member, None) => {
                 return Err(Error::invalid(
                     "member",
-                    "is missing; a member key needs a member's e-mail address",
+                    "is missing; a member key needs a member's email address",
                 ));
             }
             (_, Some(_)) => {
                 return Err(Error::invalid(
                     "member",
-                    format!("does not go with a {kind} key; leave it out"),
+                    format!("is not allowed for a {kind} key; omit it"),
                 ));
             }
             (_, None) => None,
@@ -130,7 +129,7 @@ impl Mainstay {
         let created = create_key(&mut tx, kind, member, source, self.now()).await?;
         tx.commit().await?;
         let (organization, key) = (by.organization(), created.id);
-        tracing::info!(%organization, %by, %key, %kind, ?member, "a key was made");
+        tracing::info!(%organization, %by, %key, %kind, ?member, "key created");
         Ok(created)
     }
 
@@ -139,12 +138,12 @@ impl Mainstay {
         self.keys_in(Scope::Service(organization)).await
     }
 
-    /// The same as somebody sees them.
+    /// The same, within a scope.
     pub async fn keys_in(&self, scope: Scope) -> Result<Vec<ApiKey>> {
-        Ok(self.store().read(scope).await?.api_keys().await?)
+        Ok(self.store().read(scope).await?.list_api_keys().await?)
     }
 
-    /// Makes a key open nothing any more, from the next request on.
+    /// Revokes a key, effective from the next request.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such open key; [`Error::Forbidden`] when it belongs to
@@ -152,7 +151,7 @@ impl Mainstay {
     pub async fn revoke_key(&self, by: impl Into<Actor>, key: ApiKeyId) -> Result<()> {
         let by = by.into();
         let mut tx = self.store().begin(by.scope()).await?;
-        let found = tx.api_keys().await?.into_iter().find(|one| one.id == key);
+        let found = tx.list_api_keys().await?.into_iter().find(|one| one.id == key);
         if let Some(member) = found.and_then(|found| found.member) {
             by.check_may_manage(super::member::find_member(&mut tx, member).await?.role)?;
         }
@@ -160,12 +159,12 @@ impl Mainstay {
             return Err(Error::NotFound {
                 what: "open key",
                 id: key.to_string(),
-                remedy: "GET /api/v1/keys lists them with their ids",
+                remedy: "GET /api/v1/keys lists all keys",
             });
         }
         tx.commit().await?;
         self.callers().clear();
-        tracing::info!(organization = %by.organization(), %by, %key, "a key was revoked");
+        tracing::info!(organization = %by.organization(), %by, %key, "key revoked");
         Ok(())
     }
 }

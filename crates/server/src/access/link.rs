@@ -1,6 +1,6 @@
-//! One-time links: for the first owner, for new members, for those who forgot their password. Each is
-//! random, of which only the hash is stored, expires, and is used once – by a POST, since mail
-//! programs and messengers open every link they see.
+//! One-time links: for the first owner, for new members, for password resets. Each is random and
+//! only stored as a hash, expires, and is used once, by a POST, because mail programs and
+//! messengers open every link they see.
 
 use jiff::{SignedDuration, Timestamp, Zoned};
 use mainstay_core::{
@@ -14,28 +14,28 @@ use mainstay_store::{
 
 use super::{
     Actor, check_email, hash_of,
-    member::{find_member, taken},
+    member::{already_a_member, find_member},
     normal_email, random_secret, session,
 };
 use crate::{Error, Mainstay, Result, site::Site, validate::check_name};
 
-/// How long links work that somebody passes on by hand.
-const PASSED_ON: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// How long a link for a new password works, which opens an account that is in use.
-const RESET: SignedDuration = SignedDuration::from_hours(24);
-/// How long one may take to choose among organizations.
-const CHOOSING: SignedDuration = SignedDuration::from_mins(5);
-/// How long a link is remembered after it expired, to say so rather than that there is none.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// Lifetime of links that are passed on by hand.
+const LINK_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// Lifetime of a password reset link, which grants access to an account in use.
+const RESET_LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
+/// Time limit for choosing one of several organizations.
+const CHOICE_TTL: SignedDuration = SignedDuration::from_mins(5);
+/// How long an expired link is kept, to report it as expired instead of unknown.
+const EXPIRED_LINK_RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
-/// A one-time link, shown this once.
+/// A one-time link, shown only once.
 #[derive(Clone, Debug)]
 pub struct OneTimeLink {
-    /// Where it leads.
+    /// The URL.
     pub url: String,
-    /// What of it lets somebody in.
+    /// The secret in the URL.
     pub(crate) secret: String,
-    /// Until when it works.
+    /// When it expires.
     pub expires_at: Timestamp,
 }
 
@@ -43,30 +43,30 @@ fn path_of(secret: &str) -> String {
     format!("/sign-in/link/{secret}")
 }
 
-/// A one-time link that somebody opened.
+/// The state of an opened one-time link.
 #[derive(Clone, Debug)]
 pub enum OpenedLink {
-    /// It can be used.
+    /// It is valid.
     Usable {
-        /// What for.
+        /// Its purpose.
         kind: LinkKind,
-        /// Where it leads to.
+        /// The organization.
         organization: Box<Organization>,
-        /// Whom it lets in; nobody yet for the link that makes the first owner.
+        /// The member; none for the link that creates the first owner.
         member: Option<Member>,
     },
-    /// It was used, at a time of the organization's.
+    /// It was used, at a time in the organization's zone.
     Used(Zoned),
     /// It has expired.
     Expired(Zoned),
-    /// There is none such, or what it was for is gone.
+    /// It is unknown, or its member no longer exists.
     Unknown,
 }
 
-/// What somebody fills in to use a link.
+/// The form for using a link.
 #[derive(Clone, Debug, Default)]
 pub struct LinkForm {
-    /// What people are to call it; as it is when empty.
+    /// The display name; unchanged if empty.
     pub name: String,
     /// The first owner's address.
     pub email: String,
@@ -78,12 +78,12 @@ async fn create(
     tx: &mut Tx,
     kind: LinkKind,
     member: Option<MemberId>,
-    life: SignedDuration,
+    ttl: SignedDuration,
     now: Timestamp,
 ) -> Result<(String, Timestamp)> {
     let secret = random_secret();
-    let expires_at = now.checked_add(life).unwrap_or(now);
-    tx.forget_sign_in_links(session::ago(now, REMEMBERED)).await?;
+    let expires_at = now.checked_add(ttl).unwrap_or(now);
+    tx.delete_expired_sign_in_links(session::ago(now, EXPIRED_LINK_RETENTION)).await?;
     // The newest link is the one that counts; an older one may be in wrong hands. Not so of those for a
     // new password: anybody can ask for one, and must not end by that what the member has in its mailbox.
     if let Some(member) = member.filter(|_| kind != LinkKind::Reset) {
@@ -94,34 +94,34 @@ async fn create(
     Ok((secret, expires_at))
 }
 
-/// Deletes every link that a member could still use: a new password ends what was made before it.
-pub(super) async fn end_links(tx: &mut Tx, member: MemberId) -> Result<()> {
+/// Deletes all unused links of a member: a new password invalidates them.
+pub(super) async fn delete_links(tx: &mut Tx, member: MemberId) -> Result<()> {
     for kind in [LinkKind::Invitation, LinkKind::Choice, LinkKind::Reset] {
         tx.delete_sign_in_links_of(member, kind).await?;
     }
     Ok(())
 }
 
-/// What stands for a right password until one of several organizations is chosen.
+/// A token that stands for a correct password until one of several organizations is chosen.
 pub(super) async fn create_choice(tx: &mut Tx, member: MemberId, now: Timestamp) -> Result<String> {
-    Ok(create(tx, LinkKind::Choice, Some(member), CHOOSING, now).await?.0)
+    Ok(create(tx, LinkKind::Choice, Some(member), CHOICE_TTL, now).await?.0)
 }
 
 impl Mainstay {
-    /// Makes the link by which the first owner of an organization sets itself up.
+    /// Creates the setup link for the first owner of an organization.
     pub async fn setup_link(
         &self,
         organization: OrganizationId,
         site: &Site,
     ) -> Result<OneTimeLink> {
-        self.one_time_link(organization, LinkKind::Setup, None, PASSED_ON, site).await
+        self.one_time_link(organization, LinkKind::Setup, None, LINK_TTL, site).await
     }
 
-    /// Makes the link by which a new member chooses a password.
+    /// Creates the link with which a new member chooses a password.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such member, [`Error::Forbidden`] when it is above whoever
-    /// asks.
+    /// [`Error::NotFound`] if there is no such member, [`Error::Forbidden`] if its role is higher
+    /// than the caller's.
     pub async fn invitation_link(
         &self,
         by: impl Into<Actor>,
@@ -129,36 +129,36 @@ impl Mainstay {
         site: &Site,
     ) -> Result<OneTimeLink> {
         let kind = LinkKind::Invitation;
-        self.one_time_link(by, kind, Some(member), PASSED_ON, site).await
+        self.one_time_link(by, kind, Some(member), LINK_TTL, site).await
     }
 
-    /// Makes the link by which a member chooses a new password.
+    /// Creates the link with which a member chooses a new password.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such member, [`Error::Forbidden`] when it is above whoever
-    /// asks.
+    /// [`Error::NotFound`] if there is no such member, [`Error::Forbidden`] if its role is higher
+    /// than the caller's.
     pub async fn reset_link(
         &self,
         by: impl Into<Actor>,
         member: MemberId,
         site: &Site,
     ) -> Result<OneTimeLink> {
-        self.one_time_link(by, LinkKind::Reset, Some(member), RESET, site).await
+        self.one_time_link(by, LinkKind::Reset, Some(member), RESET_LINK_TTL, site).await
     }
 
-    /// Mails every member with an address a link for a new password. Without a mail server nothing is
-    /// made: whoever runs the server makes a link by `mainstay member reset`. Tells nobody whether there
-    /// is such a member.
+    /// Emails a password reset link to every member with an address. Without a mail server, no link
+    /// is created: the operator creates one with `mainstay member reset`. Does not reveal whether
+    /// such a member exists.
     pub async fn request_reset(&self, email: &str) -> Result<()> {
         let email = normal_email(email);
         if check_email(&email).is_err() {
             return Ok(());
         }
-        let members = self.store().read(Scope::System).await?.members_with(&email).await?;
+        let members = self.store().read(Scope::System).await?.list_members_with(&email).await?;
         let mailed = self.mail_status().is_configured();
         for (organization, member) in members {
             // Neither the address nor a link: who reads logs is not who may sign in.
-            tracing::info!(%organization, %member, mailed, "a new password was asked for");
+            tracing::info!(%organization, %member, mailed, "password reset requested");
             if mailed {
                 self.queue_password_reset(organization, member).await?;
             }
@@ -171,7 +171,7 @@ impl Mainstay {
         by: impl Into<Actor>,
         kind: LinkKind,
         member: Option<MemberId>,
-        life: SignedDuration,
+        ttl: SignedDuration,
         site: &Site,
     ) -> Result<OneTimeLink> {
         let by = by.into();
@@ -179,16 +179,16 @@ impl Mainstay {
         if let Some(member) = member {
             by.check_may_manage(find_member(&mut tx, member).await?.role)?;
         }
-        let (secret, expires_at) = create(&mut tx, kind, member, life, self.now()).await?;
+        let (secret, expires_at) = create(&mut tx, kind, member, ttl, self.now()).await?;
         tx.commit().await?;
         let (organization, kind) = (by.organization(), kind.as_str());
-        tracing::info!(%organization, %by, kind, ?member, "a one-time link was made");
+        tracing::info!(%organization, %by, kind, ?member, "one-time link created");
         Ok(OneTimeLink { url: site.link(&path_of(&secret)), secret, expires_at })
     }
 
-    /// The unused link of a member that has this secret: what the page shows that its form leads to.
-    /// `None` for anything else.
-    pub(crate) async fn new_link_of(
+    /// The unused link of a member with this secret, for the page that shows it; `None` for
+    /// anything else.
+    pub(crate) async fn unused_link_of(
         &self,
         organization: OrganizationId,
         member: MemberId,
@@ -209,7 +209,7 @@ impl Mainstay {
         }))
     }
 
-    /// What a link is for. Changes nothing.
+    /// The purpose of a link. Changes nothing.
     pub async fn open_link(&self, secret: &str) -> Result<OpenedLink> {
         let mut tx = self.store().read(Scope::System).await?;
         let Some(link) = tx.find_sign_in_link(hash_of(secret)).await? else {
@@ -218,7 +218,7 @@ impl Mainstay {
         drop(tx);
         let SignInLink { organization, kind, member, expires_at, used_at } = link;
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
         if let Some(at) = used_at {
@@ -234,11 +234,11 @@ impl Mainstay {
         Ok(OpenedLink::Usable { kind, organization: Box::new(organization), member })
     }
 
-    /// Uses a link up: sets the password, ends what sessions there were and signs the member in.
-    /// Answers the new session, or what became of the link.
+    /// Redeems a link: sets the password, ends existing sessions and signs the member in. Returns
+    /// the new session, or the state of the link.
     ///
     /// # Errors
-    /// When something that was filled in cannot be used; the link can be used again then.
+    /// If an input is invalid; the link stays valid then.
     pub async fn use_link(
         &self,
         secret: &str,
@@ -275,18 +275,18 @@ impl Mainstay {
             None => create_owner(&mut tx, &email, &name, now).await?,
         };
         tx.set_member_name(member, &name).await?;
-        self.keep_password(&mut tx, member, &hash).await?;
+        self.replace_password(&mut tx, member, &hash).await?;
         let token = session::begin(&mut tx, member, now).await?;
         tx.commit().await?;
         self.callers().clear();
         let (organization, kind) = (organization.id, kind.as_str());
-        tracing::info!(%organization, %member, kind, "signed in by a one-time link");
-        self.hub().sessions_changed();
+        tracing::info!(%organization, %member, kind, "signed in with a one-time link");
+        self.hub().notify_sessions_changed();
         Ok(Ok(token))
     }
 
-    /// Signs in to the organization that was chosen after the password was right for several.
-    /// `None` when that took too long.
+    /// Signs in to the chosen one of several organizations with the same password; `None` if the
+    /// choice took too long.
     pub async fn use_choice(&self, secret: &str) -> Result<Option<String>> {
         let OpenedLink::Usable { kind: LinkKind::Choice, organization, member: Some(member) } =
             self.open_link(secret).await?
@@ -313,7 +313,7 @@ async fn create_owner(tx: &mut Tx, email: &str, name: &str, now: Timestamp) -> R
         role: Role::Owner,
     };
     tx.create_member(&new, now).await.map_err(|error| match error {
-        StoreError::Taken(_) => taken(email),
+        StoreError::Taken(_) => already_a_member(email),
         other => Error::from(other),
     })?;
     Ok(new.id)

@@ -1,4 +1,4 @@
-//! The users of an organization, and who may manage whom.
+//! The members of an organization, and their management.
 
 use mainstay_core::{
     id::{MemberId, OrganizationId},
@@ -31,12 +31,12 @@ impl Mainstay {
         let new = NewMember { id: new_id(now), email: email.clone(), name: name.to_owned(), role };
         let mut tx = self.store().begin(by.scope()).await?;
         tx.create_member(&new, now).await.map_err(|error| match error {
-            StoreError::Taken(_) => taken(&email),
+            StoreError::Taken(_) => already_a_member(&email),
             other => other.into(),
         })?;
         tx.commit().await?;
         let (organization, member) = (by.organization(), new.id);
-        tracing::info!(%organization, %by, %member, %role, "a member was added");
+        tracing::info!(%organization, %by, %member, %role, "member added");
         Ok(Member { id: new.id, email: new.email, name: new.name, role, created_at: now })
     }
 
@@ -45,12 +45,12 @@ impl Mainstay {
         self.members_in(Scope::Service(organization)).await
     }
 
-    /// The same as somebody sees them.
+    /// The same, within a scope.
     pub async fn members_in(&self, scope: Scope) -> Result<Vec<Member>> {
-        Ok(self.store().read(scope).await?.members().await?)
+        Ok(self.store().read(scope).await?.list_members().await?)
     }
 
-    /// Removes a member, its keys and its sessions. The last owner stays: nobody could let it in again.
+    /// Removes a member, its keys and its sessions. The last owner cannot be removed.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`] for a member who outranks the caller, or
@@ -65,12 +65,12 @@ impl Mainstay {
         tx.delete_member(member).await?;
         tx.commit().await?;
         self.callers().clear();
-        self.hub().sessions_changed();
-        tracing::info!(organization = %by.organization(), %by, %member, "a member was removed");
+        self.hub().notify_sessions_changed();
+        tracing::info!(organization = %by.organization(), %by, %member, "member removed");
         Ok(())
     }
 
-    /// Changes what a member may do, and ends its sessions. The last owner stays owner.
+    /// Changes a member's role and ends its sessions. The last owner cannot be demoted.
     ///
     /// # Errors
     /// [`Error::NotFound`], [`Error::Forbidden`] when the old or the new role outranks the
@@ -89,16 +89,16 @@ impl Mainstay {
         tx.delete_sessions_of(member, None).await?;
         tx.commit().await?;
         self.callers().clear();
-        self.hub().sessions_changed();
+        self.hub().notify_sessions_changed();
         let organization = by.organization();
-        tracing::info!(%organization, %by, %member, %role, "a member's role was changed");
+        tracing::info!(%organization, %by, %member, %role, "member role changed");
         Ok(())
     }
 
-    /// Changes what people call a member.
+    /// Changes a member's display name.
     ///
     /// # Errors
-    /// When the name cannot be used or there is no such member.
+    /// If the name is invalid or there is no such member.
     pub async fn rename_member(
         &self,
         organization: OrganizationId,
@@ -113,21 +113,21 @@ impl Mainstay {
         Ok(())
     }
 
-    /// How each member gets in.
+    /// The sign-in state of each member.
     pub async fn member_access(&self, organization: OrganizationId) -> Result<Vec<MemberAccess>> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        Ok(tx.member_access(self.now()).await?)
+        Ok(tx.list_member_access(self.now()).await?)
     }
 }
 
-pub(super) fn taken(email: &str) -> Error {
-    Error::conflict_in("email", format!("{email} is a member of this organization already"))
+pub(super) fn already_a_member(email: &str) -> Error {
+    Error::conflict_in("email", format!("{email} is already a member of this organization"))
 }
 
-/// Refuses to take the only owner away; the caller has locked the roles.
+/// Checks that a member is not the only owner; the caller has locked the roles.
 async fn check_not_last_owner(tx: &mut Tx, member: MemberId) -> Result<()> {
     let owner = find_member(tx, member).await?.role == Role::Owner;
-    let owners = tx.members().await?.iter().filter(|one| one.role == Role::Owner).count();
+    let owners = tx.list_members().await?.iter().filter(|one| one.role == Role::Owner).count();
     if owner && owners == 1 {
         return Err(Error::conflict(
             "this is the organization's only owner; make another member owner first",
@@ -137,10 +137,10 @@ async fn check_not_last_owner(tx: &mut Tx, member: MemberId) -> Result<()> {
 }
 
 pub(super) async fn find_member(tx: &mut Tx, member: MemberId) -> Result<Member> {
-    let members = tx.members().await?;
+    let members = tx.list_members().await?;
     members.into_iter().find(|one| one.id == member).ok_or_else(|| Error::NotFound {
         what: "member",
         id: member.to_string(),
-        remedy: "GET /api/v1/members lists them with their ids",
+        remedy: "GET /api/v1/members lists all members",
     })
 }

@@ -1,4 +1,4 @@
-//! Keys, members and tokens: who is asking.
+//! Authentication: keys, members and tokens.
 
 use std::fmt;
 
@@ -26,54 +26,54 @@ mod sign_in;
 
 pub use actor::Actor;
 pub use badge::{Badge, BadgeToken};
-pub use client_session::{ClientLink, ClientSignedIn, NewClientSession};
+pub use client_session::{ClientLink, NewClientSession, SignedInClient};
 pub use client_token::{ClientClaims, MAX_BADGE_TTL, sign_client_token};
 pub(crate) use key::create_first_keys;
 pub use key::{CreatedKey, NewKeys};
 pub use link::{LinkForm, OneTimeLink, OpenedLink};
 pub(crate) use method::check_method;
 pub use password::{MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS};
-pub use session::SignedIn;
+pub use session::SignedInMember;
 pub(crate) use sign_in::MIN_FAILURES;
-pub use sign_in::{Choice, SignIn};
+pub use sign_in::{OrganizationChoice, SignInOutcome};
 
-/// Bytes of randomness in a key: twice the 128 bits that cannot be guessed.
+/// Bytes of randomness in a key: twice the 128 bits that are considered safe.
 const SECRET_BYTES: usize = 32;
 
-/// The SHA-256 of a key, by which it is known.
+/// The SHA-256 of a key, which identifies it.
 pub(crate) type KeyHash = [u8; 32];
 
-/// Tells keys and tokens apart, for counting what comes with each.
+/// Identifies a key or token, to count its requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct CallerKey(KeyHash);
 
 impl CallerKey {
-    /// Of a key or token as it was presented.
-    pub fn of(credential: &str) -> Self {
+    /// The key of a presented key or token.
+    pub fn from_credential(credential: &str) -> Self {
         Self(hash_of(credential))
     }
 
-    /// What the key is known by.
+    /// The hash of the key.
     pub(crate) const fn hash(&self) -> &KeyHash {
         &self.0
     }
 }
 
-/// Who is asking, and for which organization.
+/// The authenticated caller and its organization.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
-    /// A secret key: everything of its organization.
+    /// A secret key: full access to its organization.
     Secret(OrganizationId),
-    /// A write key: sending events, from servers or from browsers.
+    /// A write key: sends events, from servers or browsers.
     Write(OrganizationId, KeySource),
     /// A member.
     Member(OrganizationId, MemberId, Role),
-    /// A client, by its `external_id`; it may not have sent an event yet.
+    /// A client, by its `external_id`; it may not exist yet.
     Client(OrganizationId, String),
 }
 
-/// For the log: which kind, and ids, which tell nobody else who it is. A client's own id may be an
-/// e-mail address and is left out.
+/// For the log: the kind and ids, which identify nobody to outsiders. A client's own id may be an
+/// e-mail address and is omitted.
 impl fmt::Display for Principal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -106,10 +106,10 @@ impl Principal {
     }
 }
 
-/// Randomness from the operating system as text.
+/// A random string from the operating system.
 ///
 /// # Panics
-/// When the operating system has none, where nothing secret could be made anyway.
+/// If the operating system provides no randomness, in which case no secret could be created anyway.
 pub(crate) fn random_secret() -> String {
     let mut bytes = [0; SECRET_BYTES];
     getrandom::fill(&mut bytes).expect("the operating system gives randomness");
@@ -129,8 +129,8 @@ const fn prefix_of(kind: KeyKind) -> &'static str {
 }
 
 impl Mainstay {
-    /// Finds out who presents a key or a client token. `None` when nobody does that we know. A key that
-    /// another process revoked opens doors here for less than a second more.
+    /// Authenticates a key or a client token; `None` if it is unknown. A key that another process
+    /// revoked stays valid here for less than a second.
     pub async fn authenticate(&self, credential: &str) -> Result<Option<Principal>> {
         let kinds = [KeyKind::Secret, KeyKind::Write, KeyKind::Member];
         if !kinds.into_iter().any(|kind| credential.starts_with(prefix_of(kind))) {
@@ -153,19 +153,19 @@ impl Mainstay {
         });
         if found.is_some() {
             // Not of one that is unknown: anybody could fill the memory with those.
-            self.callers().keep(hash, found.clone(), now);
+            self.callers().insert(hash, found.clone(), now);
         }
         Ok(found)
     }
 
     async fn authenticate_client(&self, token: &str) -> Result<Option<Principal>> {
-        let verified = self.verify_client_token(token, &[client_token::Use::Token]).await?;
+        let verified = self.verify_client_token(token, &[client_token::TokenUse::Token]).await?;
         Ok(verified.map(|(organization, claims)| Principal::Client(organization.id, claims.sub)))
     }
 
-    /// A key, if it is in force and one of the organization's: whoever keeps it in a browser may have been
-    /// given somebody else's there.
-    pub(crate) async fn new_key_of(
+    /// A key, if it is valid and belongs to the organization: a browser may have stored the key of
+    /// another one.
+    pub(crate) async fn valid_key_of(
         &self,
         organization: OrganizationId,
         kept: Option<String>,
@@ -175,24 +175,24 @@ impl Mainstay {
         Ok(principal.filter(|it| it.organization() == organization).map(|_| key))
     }
 
-    /// Replaces the secret that signs an organization's client tokens. Tokens, links and sessions of
-    /// clients that were signed with the old one are worth nothing from then on. Answers the new one,
-    /// which is shown this once.
+    /// Replaces the secret that signs an organization's client tokens. Clients' tokens, links and
+    /// sessions signed with the old secret become invalid. Returns the new one, which is shown only
+    /// once.
     pub async fn replace_client_token_secret(&self, by: impl Into<Actor>) -> Result<String> {
         let by = by.into();
         let secret = random_secret();
         let mut tx = self.store().begin(by.scope()).await?;
         tx.set_client_token_secret(&secret, self.now()).await?;
         tx.commit().await?;
-        tracing::info!(organization = %by.organization(), %by, "the token secret was replaced");
-        self.hub().sessions_changed();
+        tracing::info!(organization = %by.organization(), %by, "token secret replaced");
+        self.hub().notify_sessions_changed();
         Ok(secret)
     }
 
     /// The secret that signs an organization's client tokens.
     pub async fn client_token_secret(&self, organization: &Organization) -> Result<String> {
         let mut tx = self.store().read(Scope::Service(organization.id)).await?;
-        Ok(tx.client_token_secret().await?)
+        Ok(tx.get_client_token_secret().await?)
     }
 }
 
@@ -214,7 +214,7 @@ pub(crate) fn check_email(email: &str) -> Result<()> {
         Err(Error::invalid(
             "email",
             format!(
-                "{email:?} is not an e-mail address; send one like ada@example.com, at most 254 characters"
+                "{email:?} is not an email address; send one like ada@example.com, at most 254 characters"
             ),
         ))
     }

@@ -1,4 +1,4 @@
-//! Passwords: what one must be, and how it is kept.
+//! Passwords: requirements and hashing.
 
 use std::{collections::HashMap, sync::LazyLock};
 
@@ -9,22 +9,22 @@ use zxcvbn::{Score, zxcvbn};
 
 use crate::{Error, Result};
 
-/// Shortest password, in characters. Rules of composition make people choose worse ones, so none is
-/// asked for; but what many people choose is refused.
+/// Minimum length, in characters. Composition rules lead to worse passwords, so there are none;
+/// common passwords are rejected.
 pub const MIN_PASSWORD_CHARS: usize = 12;
-/// Longest password, in characters.
+/// Maximum length, in characters.
 pub const MAX_PASSWORD_CHARS: usize = 128;
 
-/// What OWASP recommends for argon2id at the least: 19 MiB, two passes, one lane.
+/// OWASP's minimum for argon2id: 19 MiB, two passes, one lane.
 const MEMORY_KIB: u32 = 19 * 1024;
 const PASSES: u32 = 2;
 const LANES: u32 = 1;
 
-/// Passwords that are worked on at a time: each takes its memory, and a core.
-static TURNS: Semaphore = Semaphore::const_new(4);
+/// Concurrent hash computations: each takes memory and a core.
+static HASHING_SLOTS: Semaphore = Semaphore::const_new(4);
 
-/// What a password is compared with when there is none, so that it takes as long.
-static NOBODYS: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
+/// The hash to compare with if there is no member, so that it takes the same time.
+static PLACEHOLDER_HASH: LazyLock<String> = LazyLock::new(|| hash_now("nobody has this password"));
 
 fn hasher() -> Argon2<'static> {
     let params = Params::new(MEMORY_KIB, PASSES, LANES, None).expect("the parameters are valid");
@@ -36,10 +36,10 @@ fn hash_now(password: &str) -> String {
     hash.expect("the operating system gives randomness").to_string()
 }
 
-/// Refuses a password that is too short, too long or among the first that somebody would try: those in
-/// lists of common ones, with the usual replacements and additions, keyboard patterns, dates, and what
-/// is known of its member anyway, such as its address.
-pub(super) fn check(password: &str, known: &[&str]) -> Result<()> {
+/// Rejects a password that is too short, too long or easy to guess: common passwords with the usual
+/// replacements and additions, keyboard patterns, dates, and the member's own data, such as its
+/// address.
+pub(super) fn check(password: &str, personal_words: &[&str]) -> Result<()> {
     let chars = password.chars().count();
     if !(MIN_PASSWORD_CHARS..=MAX_PASSWORD_CHARS).contains(&chars) {
         return Err(Error::invalid(
@@ -50,7 +50,7 @@ pub(super) fn check(password: &str, known: &[&str]) -> Result<()> {
             ),
         ));
     }
-    let guesses = zxcvbn(password, known);
+    let guesses = zxcvbn(password, personal_words);
     if guesses.score() >= Score::Three {
         return Ok(());
     }
@@ -62,35 +62,38 @@ pub(super) fn check(password: &str, known: &[&str]) -> Result<()> {
     Err(Error::invalid("password", format!("{why}; use four words that do not belong together")))
 }
 
-/// A password as it is kept, with the salt of another one of the same person if there is one. Then one
-/// computation tells in which of a person's organizations a password is right: how long it takes would
-/// otherwise tell in how many of them an address is known.
-pub(super) async fn hash(password: String, alike: Option<String>) -> String {
-    aside(move || {
-        let salted = alike.as_deref().and_then(|alike| hash_with_salt_of(&password, alike));
+/// Hashes a password, with the salt of another hash of the same person if there is one. One
+/// computation then tells in which of a person's organizations a password is correct; otherwise the
+/// time would reveal in how many of them an address is known.
+pub(super) async fn hash(password: String, salt_source: Option<String>) -> String {
+    run_blocking(move || {
+        let salted = salt_source
+            .as_deref()
+            .and_then(|salt_source| hash_with_salt_of(&password, salt_source));
         salted.unwrap_or_else(|| hash_now(&password))
     })
     .await
 }
 
-/// Which of the passwords that are kept this is. Takes as long when there is none.
-pub(super) async fn verify_each(password: String, kept: Vec<String>) -> Vec<bool> {
-    aside(move || {
-        if kept.is_empty() {
-            let _ = verify_now(&password, &NOBODYS);
+/// Which of the stored hashes match a password. Takes the same time if there are none.
+pub(super) async fn verify_each(password: String, stored_hashes: Vec<String>) -> Vec<bool> {
+    run_blocking(move || {
+        if stored_hashes.is_empty() {
+            let _ = verify_now(&password, &PLACEHOLDER_HASH);
         }
         // The hash of the password with each salt and parameters: one computation each.
         let mut hashes: HashMap<&str, Option<String>> = HashMap::new();
-        let is_right = |kept: &str| verify_now(&password, kept);
-        kept.iter()
-            .map(|kept| match kept.rsplit_once('$') {
+        let is_right = |stored_hash: &str| verify_now(&password, stored_hash);
+        stored_hashes
+            .iter()
+            .map(|stored_hash| match stored_hash.rsplit_once('$') {
                 Some((salted, _)) => {
                     let hash = hashes
                         .entry(salted)
-                        .or_insert_with(|| hash_with_salt_of(&password, kept))
+                        .or_insert_with(|| hash_with_salt_of(&password, stored_hash))
                         .as_ref();
                     // Parameters of an earlier version: computed by those.
-                    hash.map_or_else(|| is_right(kept), |hash| hash == kept)
+                    hash.map_or_else(|| is_right(stored_hash), |hash| hash == stored_hash)
                 }
                 None => false,
             })
@@ -99,31 +102,30 @@ pub(super) async fn verify_each(password: String, kept: Vec<String>) -> Vec<bool
     .await
 }
 
-/// Whether a password is the one that is kept, if any is. Takes as long when none is.
-pub(super) async fn verify(password: String, kept: Option<String>) -> bool {
-    verify_each(password, kept.into_iter().collect()).await == [true]
+/// Whether a password matches the stored hash, if any. Takes the same time if there is none.
+pub(super) async fn verify(password: String, stored_hash: Option<String>) -> bool {
+    verify_each(password, stored_hash.into_iter().collect()).await == [true]
 }
 
-fn verify_now(password: &str, kept: &str) -> bool {
-    hasher().verify_password(password.as_bytes(), kept).is_ok()
+fn verify_now(password: &str, stored_hash: &str) -> bool {
+    hasher().verify_password(password.as_bytes(), stored_hash).is_ok()
 }
 
-/// A password as it would be kept with the salt of one that is; `None` when that one was made with
-/// other parameters.
-fn hash_with_salt_of(password: &str, kept: &str) -> Option<String> {
-    let (salted, _) = kept.rsplit_once('$')?;
+/// Hashes a password with the salt of a stored hash; `None` if that hash has other parameters.
+fn hash_with_salt_of(password: &str, stored_hash: &str) -> Option<String> {
+    let (salted, _) = stored_hash.rsplit_once('$')?;
     let (_, salt) = salted.rsplit_once('$')?;
     let salt = STANDARD_NO_PAD.decode(salt).ok()?;
     let hash = hasher().hash_password_with_salt(password.as_bytes(), &salt).ok()?.to_string();
     (hash.rsplit_once('$')?.0 == salted).then_some(hash)
 }
 
-/// Does slow work on a thread of its own, few at a time.
-async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+/// Runs slow work on a blocking thread, with limited concurrency.
+async fn run_blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
     // It is never closed; and without a turn the work is done all the same.
-    let turn = TURNS.acquire().await.ok();
+    let permit = HASHING_SLOTS.acquire().await.ok();
     let done = task::spawn_blocking(work).await;
-    drop(turn);
+    drop(permit);
     done.unwrap_or_else(|error| std::panic::resume_unwind(error.into_panic()))
 }
 
@@ -133,11 +135,15 @@ mod tests {
 
     #[tokio::test]
     async fn a_password_is_kept_as_argon2id_with_the_recommended_parameters() {
-        let kept = hash("correct horse battery".to_owned(), None).await;
-        assert!(kept.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{kept}");
-        assert_ne!(kept, hash("correct horse battery".to_owned(), None).await, "the salt differs");
-        assert!(verify("correct horse battery".to_owned(), Some(kept.clone())).await);
-        assert!(!verify("correct horse batterz".to_owned(), Some(kept)).await);
+        let stored_hash = hash("correct horse battery".to_owned(), None).await;
+        assert!(stored_hash.starts_with("$argon2id$v=19$m=19456,t=2,p=1$"), "{stored_hash}");
+        assert_ne!(
+            stored_hash,
+            hash("correct horse battery".to_owned(), None).await,
+            "the salt differs"
+        );
+        assert!(verify("correct horse battery".to_owned(), Some(stored_hash.clone())).await);
+        assert!(!verify("correct horse batterz".to_owned(), Some(stored_hash)).await);
     }
 
     #[tokio::test]
@@ -151,14 +157,14 @@ mod tests {
         let first = hash("correct horse battery".to_owned(), None).await;
         let second = hash("quite another word".to_owned(), Some(first.clone())).await;
         let third = hash("correct horse battery".to_owned(), Some(first.clone())).await;
-        let salt = |kept: &str| kept.rsplit_once('$').unwrap().0.to_owned();
+        let salt = |stored_hash: &str| stored_hash.rsplit_once('$').unwrap().0.to_owned();
         assert_eq!((salt(&first), salt(&first)), (salt(&second), salt(&third)));
         // One made with less, as an earlier version might have.
         let params = Params::new(8 * 1024, 1, 1, None).unwrap();
         let weak =
             Argon2::from(params).hash_password(b"correct horse battery").unwrap().to_string();
-        let kept = vec![first, second, third, weak.clone()];
-        let right = verify_each("correct horse battery".to_owned(), kept).await;
+        let stored_hashes = vec![first, second, third, weak.clone()];
+        let right = verify_each("correct horse battery".to_owned(), stored_hashes).await;
         assert_eq!(right, [true, false, true, true]);
         // Its salt goes with its parameters, so that it is not taken over.
         let new = hash("correct horse battery".to_owned(), Some(weak.clone())).await;
@@ -196,8 +202,9 @@ mod tests {
             "Grace.Hopper1",
             "mainstay2026",
         ] {
-            let known = ["grace.hopper@acme.example", "grace.hopper", "Grace Hopper", "mainstay"];
-            let error = check(password, &known).unwrap_err().to_string();
+            let personal_words =
+                ["grace.hopper@acme.example", "grace.hopper", "Grace Hopper", "mainstay"];
+            let error = check(password, &personal_words).unwrap_err().to_string();
             assert!(error.contains("is too easy to guess"), "{password:?}: {error}");
             assert!(!error.contains(password), "{error}");
         }

@@ -1,4 +1,4 @@
-//! Sessions of members: a random token in a cookie, of which only the hash is stored.
+//! Sessions of members: a random token in a cookie, stored only as a hash.
 
 use std::{fmt::Write as _, net::IpAddr};
 
@@ -14,30 +14,30 @@ use mainstay_store::{
 use super::{hash_of, password, random_secret};
 use crate::{Error, Mainstay, Result};
 
-/// A session that is not used ends.
-const IDLE: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// One that is used ends too: a cookie that was stolen must not be good for ever.
-const LONGEST: SignedDuration = SignedDuration::from_hours(90 * 24);
-/// How exactly the last use is known: a write for every page would be one too many.
-const NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
+/// A session ends after this time without use.
+const IDLE_TIMEOUT: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// A used session ends, too: a stolen cookie must not be valid forever.
+const MAX_SESSION_AGE: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// The precision of the last use, which avoids a write per page.
+const TOUCH_INTERVAL: SignedDuration = SignedDuration::from_hours(1);
 
-/// How long a browser keeps a session's cookie, in seconds. The server decides when it ends.
-pub(crate) const COOKIE_SECONDS: i64 = LONGEST.as_secs();
+/// Lifetime of a session's cookie, in seconds. The server decides when the session ends.
+pub(crate) const COOKIE_MAX_AGE_SECONDS: i64 = MAX_SESSION_AGE.as_secs();
 
-/// A member who signed in.
+/// A signed-in member.
 #[derive(Clone, Debug)]
-pub struct SignedIn {
+pub struct SignedInMember {
     /// Whose data.
     pub organization: Organization,
     /// The organization's time zone.
     pub zone: TimeZone,
     /// Who.
     pub member: Member,
-    /// What it may read.
+    /// The scope it may read.
     pub scope: Scope,
-    /// When it last showed by its password that it is the one: by signing in, or since.
+    /// When it last entered its password: at sign-in or later.
     pub confirmed_at: Timestamp,
-    /// Wrong passwords that were tried for it and that it has not confirmed to know of.
+    /// Failed sign-ins that it has not acknowledged yet.
     pub failures: Option<SignInFailures>,
 }
 
@@ -45,16 +45,16 @@ pub(crate) fn ago(now: Timestamp, duration: SignedDuration) -> Timestamp {
     now.checked_sub(duration).unwrap_or(Timestamp::MIN)
 }
 
-/// Begins a session; answers what the browser is to keep.
+/// Begins a session; returns the token for the browser.
 pub(super) async fn begin(tx: &mut Tx, member: MemberId, now: Timestamp) -> Result<String> {
     let token = random_secret();
     // Those that ended by themselves, whoever's they were.
-    tx.forget_sessions(ago(now, IDLE), ago(now, LONGEST)).await?;
+    tx.delete_expired_sessions(ago(now, IDLE_TIMEOUT), ago(now, MAX_SESSION_AGE)).await?;
     tx.create_session(hash_of(&token), member, now).await?;
     Ok(token)
 }
 
-/// What names a session where its member ends it: the hash in hexadecimal.
+/// The public name of a session: its hash, in hexadecimal.
 pub(crate) fn hex(hash: &[u8; 32]) -> String {
     hash.iter().fold(String::with_capacity(64), |mut text, byte| {
         // Writing to a String cannot fail.
@@ -63,7 +63,7 @@ pub(crate) fn hex(hash: &[u8; 32]) -> String {
     })
 }
 
-/// The hash that a session is named by; `None` for anything else.
+/// The hash of a session's public name; `None` for anything else.
 pub(crate) fn parse_hex(text: &str) -> Option<[u8; 32]> {
     let digits = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
     let byte = |at: usize| u8::from_str_radix(text.get(2 * at..2 * at + 2)?, 16).ok();
@@ -77,8 +77,8 @@ impl Mainstay {
         hash_of(token) == *hash
     }
 
-    /// Who has this session, if it is in force. Notes that it was used.
-    pub async fn session(&self, token: &str) -> Result<Option<SignedIn>> {
+    /// The member of a session token, if it is valid. Records its use.
+    pub async fn session(&self, token: &str) -> Result<Option<SignedInMember>> {
         let hash = hash_of(token);
         let mut tx = self.store().read(Scope::System).await?;
         let Some(session) = tx.find_session(hash).await? else { return Ok(None) };
@@ -86,23 +86,23 @@ impl Mainstay {
         let FoundSession { organization, member, created_at, used_at, confirmed_at, failures } =
             session;
         let now = self.now();
-        if used_at <= ago(now, IDLE) || created_at <= ago(now, LONGEST) {
+        if used_at <= ago(now, IDLE_TIMEOUT) || created_at <= ago(now, MAX_SESSION_AGE) {
             return Ok(None);
         }
-        if used_at <= ago(now, NOTED_EVERY) {
+        if used_at <= ago(now, TOUCH_INTERVAL) {
             let mut tx = self.store().begin(Scope::Service(organization)).await?;
             tx.touch_session(hash, now).await?;
             tx.commit().await?;
         }
         let scope = Scope::Member(organization, member.role);
-        let organization = self.store().read(scope).await?.organization().await?;
+        let organization = self.store().read(scope).await?.get_organization().await?;
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
-        Ok(Some(SignedIn { organization, zone, member, scope, confirmed_at, failures }))
+        Ok(Some(SignedInMember { organization, zone, member, scope, confirmed_at, failures }))
     }
 
-    /// Confirms by the member's password that it is the one who uses its session. `false` when the
-    /// password is wrong, which is counted as when signing in.
+    /// Confirms a session with the member's password. Returns `false` if the password is wrong,
+    /// which counts as a failed sign-in.
     pub(crate) async fn confirm_session(
         &self,
         organization: OrganizationId,
@@ -112,22 +112,21 @@ impl Mainstay {
         from: IpAddr,
     ) -> Result<bool> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let kept = tx.password(member).await?;
+        let stored_hash = tx.find_password_hash(member).await?;
         drop(tx);
-        if !password::verify(password.to_owned(), kept).await {
+        if !password::verify(password.to_owned(), stored_hash).await {
             let wrong = self.record_sign_in_failure(organization, member, from).await?;
-            tracing::warn!(%organization, %member, %from, wrong, "a wrong password, to confirm");
+            tracing::warn!(%organization, %member, %from, wrong, "wrong password at a confirmation");
             return Ok(false);
         }
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
         tx.confirm_session(hash_of(token), self.now()).await?;
         tx.commit().await?;
-        tracing::info!(%organization, %member, "confirmed by its password");
+        tracing::info!(%organization, %member, "session confirmed with the password");
         Ok(true)
     }
 
-    /// Whether a session is still in force, and its member may do what it might when it was asked for. To ask
-    /// is no use of it.
+    /// Whether a session is still valid and its member has the same rights. Does not count as use.
     pub(crate) async fn is_session_in_force(
         &self,
         token: &str,
@@ -137,11 +136,12 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::System).await?;
         let Some(found) = tx.find_session(hash_of(token)).await? else { return Ok(false) };
         let now = self.now();
-        let lasts = found.used_at > ago(now, IDLE) && found.created_at > ago(now, LONGEST);
+        let lasts =
+            found.used_at > ago(now, IDLE_TIMEOUT) && found.created_at > ago(now, MAX_SESSION_AGE);
         Ok(lasts && found.member.id == member && found.member.role == role)
     }
 
-    /// Ends a session. One that has ended already is no error.
+    /// Ends a session. An ended session is not an error.
     pub async fn end_session(&self, token: &str) -> Result<()> {
         let hash = hash_of(token);
         let mut tx = self.store().read(Scope::System).await?;
@@ -152,16 +152,16 @@ impl Mainstay {
         tx.commit().await?;
         let (organization, member) = (session.organization, session.member.id);
         tracing::info!(%organization, %member, "signed out");
-        self.hub().sessions_changed();
+        self.hub().notify_sessions_changed();
         Ok(())
     }
 
-    /// A member's sessions that are in force, the one that began last first.
+    /// A member's valid sessions, newest first.
     pub async fn sessions(&self, member: &Member, scope: Scope) -> Result<Vec<MemberSession>> {
         let Some(organization) = scope.organization() else { return Ok(Vec::new()) };
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let mut sessions = tx.sessions_of(member.id).await?;
-        let (idle, oldest) = (ago(self.now(), IDLE), ago(self.now(), LONGEST));
+        let mut sessions = tx.list_sessions_of(member.id).await?;
+        let (idle, oldest) = (ago(self.now(), IDLE_TIMEOUT), ago(self.now(), MAX_SESSION_AGE));
         sessions.retain(|session| session.used_at > idle && session.created_at > oldest);
         Ok(sessions)
     }
@@ -169,7 +169,7 @@ impl Mainstay {
     /// Ends one of a member's own sessions.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it has no such session, or not any more.
+    /// [`Error::NotFound`] if it has no such session.
     pub async fn end_session_of(
         &self,
         member: &Member,
@@ -182,17 +182,17 @@ impl Mainstay {
             return Err(Error::NotFound {
                 what: "session",
                 id: hex(&hash),
-                remedy: "it may have ended already; your profile lists those there are",
+                remedy: "it may have already ended; see the sessions in your profile",
             });
         }
         tx.commit().await?;
-        tracing::info!(%organization, member = %member.id, "a session was ended by its member");
-        self.hub().sessions_changed();
+        tracing::info!(%organization, member = %member.id, "session ended by its member");
+        self.hub().notify_sessions_changed();
         Ok(())
     }
 
-    /// Ends all sessions and tokens of a member, but for the session that it does this from. Answers how
-    /// many sessions.
+    /// Ends all sessions and tokens of a member, except the current session. Returns the number of
+    /// ended sessions.
     pub async fn end_other_sessions(
         &self,
         signed_in: &Member,
@@ -205,8 +205,8 @@ impl Mainstay {
         tx.revoke_member_keys(signed_in.id, self.now()).await?;
         tx.commit().await?;
         self.callers().clear();
-        tracing::info!(%organization, member = %signed_in.id, ended, "all other sessions were ended");
-        self.hub().sessions_changed();
+        tracing::info!(%organization, member = %signed_in.id, ended, "all other sessions ended");
+        self.hub().notify_sessions_changed();
         Ok(ended)
     }
 }

@@ -2,127 +2,131 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    alert::{Action, AlertStatus, Episode, NewState, Severity, act},
+    alert::{Action, AlertStatus, Episode, NewState, Severity, apply_action},
     id::{AlertId, MemberId},
 };
 use mainstay_store::{
-    Alert, AlertAction, AlertChange, AlertFilter, AlertNews, PlaybookRun, Scope, StaffTask, Told,
-    Tx,
+    Alert, AlertAction, AlertChange, AlertDelivery, AlertFilter, AlertNews, PlaybookRun, Scope,
+    StaffTask, Tx,
 };
 
-use crate::{Error, Mainstay, Result, notification::changed_by};
+use crate::{Error, Mainstay, Result, notification::manual_change_news};
 
-/// An alert with what was done with it.
+/// An alert with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertHistory {
     /// The alert.
     pub alert: Alert,
-    /// What was done with it, oldest first.
+    /// Its history, oldest first.
     pub actions: Vec<AlertAction>,
-    /// What else followed from it.
-    pub followed: Followed,
-    /// What was told of it outside, oldest first.
-    pub told: Vec<Told>,
+    /// Its playbook runs and tasks.
+    pub follow_ups: FollowUps,
+    /// Its notifications, oldest first.
+    pub told: Vec<AlertDelivery>,
 }
 
-/// What followed from an alert besides what members did with it.
+/// The playbook runs and tasks of an alert.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Followed {
+pub struct FollowUps {
     /// The playbooks that it started, in that order.
     pub runs: Vec<PlaybookRun>,
-    /// The tasks that it led to, the one that is due first first.
+    /// Its tasks, ordered by due date.
     pub tasks: Vec<StaffTask>,
 }
 
-/// What followed from some alerts.
-pub(super) async fn followed(
+/// Loads the playbook runs and tasks of alerts.
+pub(super) async fn load_follow_ups(
     tx: &mut Tx,
     alerts: &[AlertId],
-) -> Result<HashMap<AlertId, Followed>> {
-    let mut followed: HashMap<AlertId, Followed> = HashMap::new();
-    for (alert, runs) in tx.playbook_runs_of(alerts).await? {
-        followed.entry(alert).or_default().runs = runs;
+) -> Result<HashMap<AlertId, FollowUps>> {
+    let mut follow_ups: HashMap<AlertId, FollowUps> = HashMap::new();
+    for (alert, runs) in tx.list_playbook_runs_of(alerts).await? {
+        follow_ups.entry(alert).or_default().runs = runs;
     }
-    for (alert, tasks) in tx.staff_tasks_of(alerts).await? {
-        followed.entry(alert).or_default().tasks = tasks;
+    for (alert, tasks) in tx.list_staff_tasks_of(alerts).await? {
+        follow_ups.entry(alert).or_default().tasks = tasks;
     }
-    Ok(followed)
+    Ok(follow_ups)
 }
 
 pub(crate) fn no_alert(id: AlertId) -> Error {
     Error::NotFound {
         what: "alert",
         id: id.to_string(),
-        remedy: "GET /api/v1/alerts lists them with their ids",
+        remedy: "GET /api/v1/alerts lists all alerts",
     }
 }
 
-/// An alert that somebody changed, and whether it was open before.
-pub(super) struct Changed {
+/// An alert changed by a member, and whether it was open before.
+pub(super) struct ChangedAlert {
     pub(super) alert: Alert,
     pub(super) was_open: bool,
 }
 
-/// The news of alerts that somebody ended or reopened just now; of the others none.
-pub(super) async fn news_of(
+/// The news of alerts that were just ended or reopened by a member.
+pub(super) async fn alert_news(
     tx: &mut Tx,
     member: Option<MemberId>,
-    changed: &[Changed],
+    changed: &[ChangedAlert],
     note: &str,
     now: Timestamp,
 ) -> Result<Vec<AlertNews>> {
-    let told = |one: &&Changed| one.was_open != one.alert.episode.status.is_open();
-    if !changed.iter().any(|one| told(&one)) {
+    let is_notified = |one: &&ChangedAlert| one.was_open != one.alert.episode.status.is_open();
+    if !changed.iter().any(|one| is_notified(&one)) {
         return Ok(Vec::new());
     }
-    let members = tx.members().await?;
+    let members = tx.list_members().await?;
     let who = members.into_iter().find(|one| Some(one.id) == member);
     let who = who.map_or_else(|| "the API".to_owned(), |member| member.name);
-    Ok(changed.iter().filter(told).map(|one| changed_by(&one.alert, &who, note, now)).collect())
+    Ok(changed
+        .iter()
+        .filter(is_notified)
+        .map(|one| manual_change_news(&one.alert, &who, note, now))
+        .collect())
 }
 
-/// How it is written into an alert's history that a member took back what it had done last.
-pub(super) const UNDO: &str = "undo";
+/// The action in an alert's history for an undo by a member.
+pub(super) const UNDO_ACTION: &str = "undo";
 
-/// The state that an action leads to. An ended alert that is reopened is as it was before somebody ended
-/// it: one that was acknowledged is acknowledged again.
+/// The state after an action. A reopened alert returns to its state before it was ended: an
+/// acknowledged one is acknowledged again.
 pub(super) async fn state_after(
     tx: &mut Tx,
     episode: &Episode,
     action: Action,
     now: Timestamp,
 ) -> Result<NewState> {
-    let state = act(episode, action, now)?;
+    let state = apply_action(episode, action, now)?;
     if action != Action::Reopen || episode.status.is_open() {
         return Ok(state);
     }
     state_before(tx, episode, state).await
 }
 
-/// The state before the last thing that was done with an alert; a snooze is over by that.
+/// The state before the last action on an alert; a snooze is not restored.
 pub(super) async fn state_before(
     tx: &mut Tx,
     episode: &Episode,
     reopened: NewState,
 ) -> Result<NewState> {
-    let mut course = vec![AlertStatus::Active];
-    for action in tx.alert_actions(episode.id).await? {
+    let mut history = vec![AlertStatus::Active];
+    for action in tx.list_alert_actions(episode.id).await? {
         match action.action.as_str() {
-            "opened" | "worsened" | "woken" => course.push(AlertStatus::Active),
-            "acknowledge" => course.push(AlertStatus::Acknowledged),
-            "snooze" => course.push(AlertStatus::Snoozed),
-            "resolve" | "dismiss" => course.push(AlertStatus::Resolved),
-            "reopen" if course.last() != Some(&AlertStatus::Resolved) => {
-                course.push(AlertStatus::Active);
+            "opened" | "worsened" | "woken" => history.push(AlertStatus::Active),
+            "acknowledge" => history.push(AlertStatus::Acknowledged),
+            "snooze" => history.push(AlertStatus::Snoozed),
+            "resolve" | "dismiss" => history.push(AlertStatus::Resolved),
+            "reopen" if history.last() != Some(&AlertStatus::Resolved) => {
+                history.push(AlertStatus::Active);
             }
-            "reopen" | UNDO => {
-                course.pop();
+            "reopen" | UNDO_ACTION => {
+                history.pop();
             }
             _ => {}
         }
     }
-    course.pop();
-    let status = match course.last() {
+    history.pop();
+    let status = match history.last() {
         Some(AlertStatus::Acknowledged) => AlertStatus::Acknowledged,
         _ => AlertStatus::Active,
     };
@@ -130,29 +134,29 @@ pub(super) async fn state_before(
 }
 
 impl Mainstay {
-    /// Tells of alerts that somebody ended or reopened. In a transaction of its own: members may not see
-    /// where it goes. That is after the change, so a failure is no failure of the change; the courier
-    /// tells later what is left.
-    pub(super) async fn tell_changed(&self, scope: Scope, news: &[AlertNews]) {
+    /// Notifies about alerts that a member ended or reopened. In a separate transaction, because
+    /// members may not see webhooks, and after the change, so that a failure does not affect it;
+    /// the courier sends the rest later.
+    pub(super) async fn notify_alert_changes(&self, scope: Scope, news: &[AlertNews]) {
         let Some(organization) = scope.organization().filter(|_| !news.is_empty()) else { return };
-        if let Err(error) = self.tell_news(organization).await {
-            tracing::error!(%organization, %error, "a change of alerts is not told yet");
+        if let Err(error) = self.queue_alert_notifications(organization).await {
+            tracing::error!(%organization, %error, "failed to notify about a change of alerts; will retry");
         }
     }
 
-    /// Alerts, the newest first.
+    /// Alerts, newest first.
     pub async fn alerts(
         &self,
         scope: Scope,
         filter: &AlertFilter,
         limit: i64,
     ) -> Result<Vec<Alert>> {
-        Ok(self.store().read(scope).await?.alerts(filter, limit).await?)
+        Ok(self.store().read(scope).await?.list_alerts(filter, limit).await?)
     }
 
-    /// How many alerts of each severity are open.
+    /// The number of open alerts per severity.
     pub async fn open_alert_counts(&self, scope: Scope) -> Result<Vec<(Severity, i64)>> {
-        Ok(self.store().read(scope).await?.open_alert_counts().await?)
+        Ok(self.store().read(scope).await?.count_open_alerts().await?)
     }
 
     /// One alert and its history.
@@ -161,21 +165,21 @@ impl Mainstay {
     /// [`Error::NotFound`].
     pub async fn alert(&self, scope: Scope, id: AlertId) -> Result<AlertHistory> {
         let mut tx = self.store().read(scope).await?;
-        let alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
-        let actions = tx.alert_actions(id).await?;
-        let followed = followed(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
+        let alert = tx.find_alert(id).await?.ok_or_else(|| no_alert(id))?;
+        let actions = tx.list_alert_actions(id).await?;
+        let follow_ups = load_follow_ups(&mut tx, &[id]).await?.remove(&id).unwrap_or_default();
         drop(tx);
         let told = match scope.organization() {
-            Some(organization) => self.told_of(organization, &[id]).await?.remove(&id),
+            Some(organization) => self.notifications_of(organization, &[id]).await?.remove(&id),
             None => None,
         };
-        Ok(AlertHistory { alert, actions, followed, told: told.unwrap_or_default() })
+        Ok(AlertHistory { alert, actions, follow_ups, told: told.unwrap_or_default() })
     }
 
-    /// Acknowledges, snoozes, resolves, dismisses or reopens an alert, and keeps who did and when.
+    /// Acknowledges, snoozes, resolves, dismisses or reopens an alert, and records author and time.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or why the action does not go with the alert.
+    /// [`Error::NotFound`], or why the action is not possible.
     pub async fn act_on_alert(
         &self,
         scope: Scope,
@@ -188,16 +192,17 @@ impl Mainstay {
         let mut tx = self.store().begin(scope).await?;
         // A health check may be moving this very alert.
         tx.lock_health_check().await?;
-        let mut alert = tx.alert(id).await?.ok_or_else(|| no_alert(id))?;
+        let mut alert = tx.find_alert(id).await?.ok_or_else(|| no_alert(id))?;
         let was_open = alert.episode.status.is_open();
         let state = state_after(&mut tx, &alert.episode, action, now).await?;
         alert.episode.set(state);
         let change = AlertChange { action: action.as_str(), member, note };
         tx.update_alert(&alert.episode, Some(&change), now).await?;
-        let news = news_of(&mut tx, member, &[Changed { alert, was_open }], note, now).await?;
-        tx.keep_alert_news(&news).await?;
+        let news =
+            alert_news(&mut tx, member, &[ChangedAlert { alert, was_open }], note, now).await?;
+        tx.insert_alert_news(&news).await?;
         tx.commit().await?;
-        self.tell_changed(scope, &news).await;
+        self.notify_alert_changes(scope, &news).await;
         self.alert(scope, id).await
     }
 }

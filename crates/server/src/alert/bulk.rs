@@ -2,58 +2,62 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    alert::{Action, act},
+    alert::{Action, apply_action},
     id::{AlertId, ClientId, MemberId, OrganizationId},
 };
-use mainstay_store::{Alert, AlertAction, AlertChange, EndedAlerts, EndedPlace, Scope, Told};
+use mainstay_store::{
+    Alert, AlertAction, AlertChange, AlertDelivery, EndedAlertCursor, EndedAlertFilter, Scope,
+};
 
-use super::alerts::{Changed, Followed, UNDO, followed, news_of, state_after, state_before};
+use super::alerts::{
+    ChangedAlert, FollowUps, UNDO_ACTION, alert_news, load_follow_ups, state_after, state_before,
+};
 use crate::{Error, Mainstay, Result};
 
-/// Alerts that are acted on together at most.
-pub const MAX_AT_ONCE: usize = 200;
+/// Maximum number of alerts per bulk action.
+pub const MAX_BULK_ALERTS: usize = 200;
 
-/// An alert that somebody chose from a list.
+/// An alert selected from a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ChosenAlert {
-    /// Which one.
+    /// The id.
     pub id: AlertId,
-    /// When it had last changed as it was seen.
+    /// When it had last changed when it was displayed.
     pub changed_at: Timestamp,
 }
 
-/// What became of several alerts.
+/// The outcome of a bulk action.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Acted {
-    /// Those that were changed.
+pub struct BulkActionOutcome {
+    /// The changed alerts.
     pub changed: Vec<AlertId>,
-    /// Those that somebody or something else had changed since they were seen; they are left alone.
+    /// Alerts that had changed since they were displayed; they are skipped.
     pub missed: Vec<AlertId>,
-    /// When: what was done at once is undone at once by it, see [`Mainstay::undo_alert_actions`].
+    /// The time, which identifies the action for an undo, see [`Mainstay::undo_alert_actions`].
     pub at: Timestamp,
 }
 
-/// An alert of a list, with what was done with it.
+/// An alert in a list, with its history.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ListedAlert {
-    /// Our id of its client.
+    /// The internal id of its client.
     pub client: ClientId,
     /// The alert.
     pub alert: Alert,
-    /// What was done with it, oldest first.
+    /// Its history, oldest first.
     pub actions: Vec<AlertAction>,
-    /// What else followed from it.
-    pub followed: Followed,
-    /// What was told of it outside, oldest first.
-    pub told: Vec<Told>,
+    /// Its playbook runs and tasks.
+    pub follow_ups: FollowUps,
+    /// Its notifications, oldest first.
+    pub told: Vec<AlertDelivery>,
 }
 
 impl Mainstay {
-    /// Acts on several alerts at once, and keeps who did and when. Whatever changed since it was seen
-    /// is left alone: the other one knew more.
+    /// Applies an action to several alerts, and records author and time. Alerts that have changed
+    /// since they were displayed are skipped.
     ///
     /// # Errors
-    /// When they are too many, or a snooze cannot end then.
+    /// If there are too many, or the end of a snooze is invalid.
     pub async fn act_on_alerts(
         &self,
         scope: Scope,
@@ -61,27 +65,27 @@ impl Mainstay {
         action: Action,
         member: Option<MemberId>,
         note: &str,
-    ) -> Result<Acted> {
-        if chosen.len() > MAX_AT_ONCE {
+    ) -> Result<BulkActionOutcome> {
+        if chosen.len() > MAX_BULK_ALERTS {
             return Err(Error::invalid(
                 "alert",
-                format!("{} are chosen; choose at most {MAX_AT_ONCE} at once", chosen.len()),
+                format!("{} are selected; select at most {MAX_BULK_ALERTS}", chosen.len()),
             ));
         }
         let now = self.now();
-        let mut acted = Acted { changed: Vec::new(), missed: Vec::new(), at: now };
+        let mut outcome = BulkActionOutcome { changed: Vec::new(), missed: Vec::new(), at: now };
         let mut changed = Vec::new();
         let mut tx = self.store().begin(scope).await?;
         tx.lock_health_check().await?;
         for one in chosen {
-            let found = tx.alert(one.id).await?;
+            let found = tx.find_alert(one.id).await?;
             let unchanged = found.filter(|alert| {
                 let open = alert.episode.status.is_open();
                 alert.changed_at == one.changed_at
                     && (open || (action == Action::Reopen && alert.episode.is_live()))
             });
             let Some(mut alert) = unchanged else {
-                acted.missed.push(one.id);
+                outcome.missed.push(one.id);
                 continue;
             };
             let was_open = alert.episode.status.is_open();
@@ -89,77 +93,77 @@ impl Mainstay {
             alert.episode.set(state);
             let change = AlertChange { action: action.as_str(), member, note };
             tx.update_alert(&alert.episode, Some(&change), now).await?;
-            acted.changed.push(one.id);
-            changed.push(Changed { alert, was_open });
+            outcome.changed.push(one.id);
+            changed.push(ChangedAlert { alert, was_open });
         }
-        let news = news_of(&mut tx, member, &changed, note, now).await?;
-        tx.keep_alert_news(&news).await?;
+        let news = alert_news(&mut tx, member, &changed, note, now).await?;
+        tx.insert_alert_news(&news).await?;
         tx.commit().await?;
-        self.tell_changed(scope, &news).await;
-        Ok(acted)
+        self.notify_alert_changes(scope, &news).await;
+        Ok(outcome)
     }
 
-    /// Takes back what a member did at an instant with one alert or several: each is as it was before, as
-    /// long as nothing has changed it since and its condition lasts.
+    /// Undoes a member's action at an instant: each alert returns to its previous state, if it has
+    /// not changed since and its condition lasts.
     ///
     /// # Errors
-    /// When the database fails. What cannot be taken back is named as missed.
+    /// If the database fails. Alerts that cannot be restored are reported as missed.
     pub async fn undo_alert_actions(
         &self,
         scope: Scope,
         member: MemberId,
         at: Timestamp,
-    ) -> Result<Acted> {
+    ) -> Result<BulkActionOutcome> {
         let now = self.now();
-        let mut acted = Acted { changed: Vec::new(), missed: Vec::new(), at: now };
+        let mut outcome = BulkActionOutcome { changed: Vec::new(), missed: Vec::new(), at: now };
         let mut changed = Vec::new();
         let mut tx = self.store().begin(scope).await?;
         tx.lock_health_check().await?;
-        for id in tx.alerts_acted_on(member, at).await? {
-            let found = tx.alert(id).await?;
+        for id in tx.list_alerts_acted_on(member, at).await? {
+            let found = tx.find_alert(id).await?;
             let unchanged = found.filter(|alert| alert.changed_at == at);
             let Some(mut alert) = unchanged else {
-                acted.missed.push(id);
+                outcome.missed.push(id);
                 continue;
             };
-            let Ok(reopened) = act(&alert.episode, Action::Reopen, now) else {
-                acted.missed.push(id);
+            let Ok(reopened) = apply_action(&alert.episode, Action::Reopen, now) else {
+                outcome.missed.push(id);
                 continue;
             };
             let was_open = alert.episode.status.is_open();
             let state = state_before(&mut tx, &alert.episode, reopened).await?;
             alert.episode.set(state);
-            let change = AlertChange { action: UNDO, member: Some(member), note: "" };
+            let change = AlertChange { action: UNDO_ACTION, member: Some(member), note: "" };
             tx.update_alert(&alert.episode, Some(&change), now).await?;
-            acted.changed.push(id);
-            changed.push(Changed { alert, was_open });
+            outcome.changed.push(id);
+            changed.push(ChangedAlert { alert, was_open });
         }
-        let news = news_of(&mut tx, Some(member), &changed, "", now).await?;
-        tx.keep_alert_news(&news).await?;
+        let news = alert_news(&mut tx, Some(member), &changed, "", now).await?;
+        tx.insert_alert_news(&news).await?;
         tx.commit().await?;
-        self.tell_changed(scope, &news).await;
-        Ok(acted)
+        self.notify_alert_changes(scope, &news).await;
+        Ok(outcome)
     }
 
-    /// The open alerts of some clients, the worst of each client first, with what was done with them.
+    /// The open alerts of some clients, worst first per client, with their history.
     pub async fn open_alerts_of(
         &self,
         organization: OrganizationId,
         clients: &[ClientId],
     ) -> Result<HashMap<ClientId, Vec<ListedAlert>>> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let open = tx.open_alerts_of(clients).await?;
+        let open = tx.list_open_alerts_of(clients).await?;
         let ids: Vec<AlertId> = open.values().flatten().map(|alert| alert.episode.id).collect();
-        let mut actions = tx.actions_of(&ids).await?;
-        let mut followed = followed(&mut tx, &ids).await?;
-        let mut told = tx.told_of(&ids).await?;
+        let mut actions = tx.list_actions_of(&ids).await?;
+        let mut follow_ups = load_follow_ups(&mut tx, &ids).await?;
+        let mut told = tx.list_deliveries_of(&ids).await?;
         Ok(open
             .into_iter()
             .map(|(client, alerts)| {
                 let listed = alerts.into_iter().map(|alert| ListedAlert {
                     client,
                     actions: actions.remove(&alert.episode.id).unwrap_or_default(),
-                    followed: followed.remove(&alert.episode.id).unwrap_or_default(),
+                    follow_ups: follow_ups.remove(&alert.episode.id).unwrap_or_default(),
                     told: told.remove(&alert.episode.id).unwrap_or_default(),
                     alert,
                 });
@@ -168,27 +172,27 @@ impl Mainstay {
             .collect())
     }
 
-    /// Ended alerts, the latest end first, and where the list goes on.
+    /// Ended alerts, latest first, and the cursor of the next page.
     pub async fn ended_alerts(
         &self,
         organization: OrganizationId,
-        which: &EndedAlerts,
+        which: &EndedAlertFilter,
         limit: i64,
-    ) -> Result<(Vec<ListedAlert>, Option<EndedPlace>)> {
+    ) -> Result<(Vec<ListedAlert>, Option<EndedAlertCursor>)> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let mut ended = tx.ended_alerts(which, limit + 1).await?;
+        let mut ended = tx.list_ended_alerts(which, limit + 1).await?;
         let more = i64::try_from(ended.len()).is_ok_and(|len| len > limit);
         ended.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
         let last = ended.last().filter(|_| more);
         let next = last.and_then(|(_, alert)| Some((alert.ended_at?, alert.episode.id)));
         let ids: Vec<AlertId> = ended.iter().map(|(_, alert)| alert.episode.id).collect();
-        let mut actions = tx.actions_of(&ids).await?;
-        let mut followed = followed(&mut tx, &ids).await?;
-        let mut told = tx.told_of(&ids).await?;
+        let mut actions = tx.list_actions_of(&ids).await?;
+        let mut follow_ups = load_follow_ups(&mut tx, &ids).await?;
+        let mut told = tx.list_deliveries_of(&ids).await?;
         let listed = ended.into_iter().map(|(client, alert)| ListedAlert {
             client,
             actions: actions.remove(&alert.episode.id).unwrap_or_default(),
-            followed: followed.remove(&alert.episode.id).unwrap_or_default(),
+            follow_ups: follow_ups.remove(&alert.episode.id).unwrap_or_default(),
             told: told.remove(&alert.episode.id).unwrap_or_default(),
             alert,
         });

@@ -1,9 +1,9 @@
-//! Checking clients' health: opening, worsening and resolving momentum alerts.
+//! Health checks of clients: opening, worsening and resolving momentum alerts.
 
 mod alerts;
 mod bulk;
 mod recovery;
-mod returned;
+mod returned_clients;
 mod silence;
 
 use std::collections::HashSet;
@@ -11,7 +11,7 @@ use std::collections::HashSet;
 use jiff::Timestamp;
 use mainstay_core::{
     alert::{
-        AlertType, Change, Episode, Family, HealthFacts, ScoreFacts, Severity, TaskInProgress,
+        AlertFacts, AlertType, Change, Episode, Family, ScoreFacts, Severity, TaskInProgress,
         Transition, check,
     },
     id::{AlertId, OrganizationId},
@@ -22,13 +22,13 @@ use mainstay_store::{
 };
 
 pub(crate) use alerts::no_alert;
-pub use alerts::{AlertHistory, Followed};
-pub use bulk::{Acted, ChosenAlert, ListedAlert, MAX_AT_ONCE};
+pub use alerts::{AlertHistory, FollowUps};
+pub use bulk::{BulkActionOutcome, ChosenAlert, ListedAlert, MAX_BULK_ALERTS};
 use recovery::Setbacks;
-pub(crate) use returned::Returned;
-pub use returned::start;
+pub(crate) use returned_clients::ReturnedClients;
+pub use returned_clients::start;
 pub use silence::MissingData;
-use silence::settle_silences;
+use silence::update_silences;
 pub(crate) use silence::{Activity, Holds, were_data_silent};
 
 use crate::{
@@ -40,30 +40,30 @@ use crate::{
     score::{previous_contributions, shown_facts},
 };
 
-/// How often a check of now is put off behind one that began later and was faster.
+/// Maximum number of retries of a check that was overtaken by a later one.
 const MAX_TRIES: u32 = 20;
 
-/// A change that a health check found and made.
+/// A change by a health check.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HealthChange {
-    /// The alert; of one that only a dry run finds, an id that nothing has.
+    /// The alert; a new id in a dry run.
     pub alert: AlertId,
     /// The client's `external_id`.
     pub client_id: String,
-    /// What the alert is about.
+    /// The type of alert.
     pub kind: AlertType,
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What became of it.
+    /// The change.
     pub change: Change,
-    /// What it says.
+    /// The message.
     pub message: String,
-    /// Whether it is told to nobody, because the data that it rests on are missing.
+    /// Whether it is held because its data is missing.
     pub held: bool,
 }
 
 impl HealthChange {
-    /// An alert that was held, and is told from now on.
+    /// The change for a held alert that is released.
     fn released(client: &ClientFacts, episode: &Episode) -> Self {
         Self {
             alert: episode.id,
@@ -76,8 +76,8 @@ impl HealthChange {
         }
     }
 
-    /// The change as it is kept until it is told outside.
-    fn news_of(&self, at: Timestamp) -> AlertNews {
+    /// The change as news for notifications.
+    fn to_news(&self, at: Timestamp) -> AlertNews {
         AlertNews {
             alert: self.alert,
             change: self.change,
@@ -91,12 +91,11 @@ impl HealthChange {
 }
 
 impl Mainstay {
-    /// Checks every client of an organization, or one, at an instant and moves its alerts on;
-    /// answers what changed. However many checks run at the same time, each change happens once.
+    /// Checks every client of an organization, or one, at an instant and updates its alerts;
+    /// returns the changes. Concurrent checks apply each change only once.
     ///
     /// # Errors
-    /// When `as_of` cannot be used: alerts are episodes in time, so a check cannot go back behind
-    /// the last one, except as a dry run.
+    /// If `as_of` is invalid: a check cannot go back before the last one, except as a dry run.
     pub async fn check_organization_health(
         &self,
         organization: OrganizationId,
@@ -107,7 +106,7 @@ impl Mainstay {
         let changes = self.check_clients(organization, as_of, client, dry_run).await;
         if !dry_run {
             // Also of a check that stopped half-way: what it changed is changed.
-            self.tell_news(organization).await?;
+            self.queue_alert_notifications(organization).await?;
         }
         changes
     }
@@ -126,32 +125,32 @@ impl Mainstay {
             return Err(Error::invalid(
                 "as_of",
                 format!(
-                    "health was checked for {checked} already, and alerts do not go back in time; \
-                     use a later instant, or --dry-run to only look"
+                    "health was already checked for {checked}, and alerts cannot go back in time; \
+                     use a later instant, or --dry-run"
                 ),
             ));
         }
         let mut changes = Vec::new();
-        let mut done: Option<ClientChunk> = None;
-        let mut settled = client.is_some();
+        let mut last_chunk: Option<ClientChunk> = None;
+        let mut silences_updated = client.is_some();
         let mut started = PlaybookCounts::default();
         loop {
             let mut tx = self.begin_writing(scope).await?;
             tx.lock_health_check().await?;
-            let checked = tx.organization().await?.health_checked_until;
+            let checked = tx.get_organization().await?.health_checked_until;
             if !dry_run && checked.is_some_and(|checked| checked > as_of) {
                 // A later check has begun since. It sees to this chunk and the rest of them: what
                 // it found of a client must not be taken back by an older look.
                 return Ok(changes);
             }
-            let chunk = next_chunk(&mut tx, client, as_of, done.as_ref()).await?;
+            let chunk = next_chunk(&mut tx, client, as_of, last_chunk.as_ref()).await?;
             if chunk.clients.is_empty() {
                 return Ok(changes);
             }
             let context = Context::load(&mut tx).await?;
-            if !settled {
-                settle_silences(&mut tx, &context, (as_of, self.now())).await?;
-                settled = true;
+            if !silences_updated {
+                update_silences(&mut tx, &context, (as_of, self.now())).await?;
+                silences_updated = true;
             }
             let holds = Holds::load(&mut tx, as_of).await?;
             let check = Check { context: &context, as_of, dry_run, holds, only: &Family::ALL };
@@ -165,15 +164,15 @@ impl Mainstay {
             } else {
                 tx.commit().await?;
             }
-            done = Some(chunk);
+            last_chunk = Some(chunk);
         }
     }
 
-    /// Checks every client of an organization, or one, as of now; answers that instant with what
-    /// changed.
+    /// Checks every client of an organization, or one, as of now; returns that instant and the
+    /// changes.
     ///
     /// # Errors
-    /// When there is no such client, or other checks keep being faster.
+    /// If there is no such client, or other checks keep overtaking.
     pub async fn check_health_now(
         &self,
         organization: OrganizationId,
@@ -188,7 +187,7 @@ impl Mainstay {
             }
         }
         Err(Error::conflict(
-            "other health checks of this organization are under way; try again when they are done",
+            "another health check of this organization is running; try again when it is done",
         ))
     }
 
@@ -206,14 +205,14 @@ impl Mainstay {
     }
 }
 
-/// What is the same for all clients of a check.
+/// The common parameters of a check.
 struct Check<'a> {
     context: &'a Context,
     as_of: Timestamp,
     dry_run: bool,
-    /// What missing data hold back.
+    /// What is held because of missing data.
     holds: Holds,
-    /// The families whose episodes move on.
+    /// The families of alerts to update.
     only: &'a [Family],
 }
 
@@ -228,20 +227,20 @@ impl Mainstay {
     ) -> Result<()> {
         let &Check { context, as_of, dry_run, ref holds, only } = check_of;
         let facts = shown_facts(tx, context, chunk, as_of, true).await?;
-        let mut tasks = tx.open_tasks(chunk, as_of).await?;
-        let mut episodes = tx.live_episodes(chunk).await?;
+        let mut tasks = tx.list_open_tasks(chunk, as_of).await?;
+        let mut episodes = tx.list_live_episodes(chunk).await?;
         let keys = holds.keys_of(tx, chunk).await?;
         let mut held_alerts = HashSet::new();
         let mut fallen_silent = Vec::new();
         let mut setbacks = Setbacks::default();
-        let mut playbooks = AlertPlaybooks::none();
+        let mut playbooks = AlertPlaybooks::empty();
         if !dry_run {
-            held_alerts = tx.held_alerts(chunk).await?;
+            held_alerts = tx.list_held_alerts(chunk).await?;
             setbacks = Setbacks::load(tx, chunk, as_of).await?;
             playbooks = self.alert_playbooks(tx, chunk, as_of, started).await?;
         }
         let mut news = Vec::new();
-        let told = !dry_run && tx.any_webhook().await?;
+        let notify = !dry_run && tx.has_webhook().await?;
         for client in &facts {
             let tasks = tasks.remove(&client.client).unwrap_or_default();
             let mut episodes = episodes.remove(&client.client).unwrap_or_default();
@@ -256,13 +255,13 @@ impl Mainstay {
             let model = context.model_ref(score.inputs.model);
             let health = health_facts(context, as_of, client, (&score, model), &tasks);
             let activity = Activity::of(&health, keys.get(&client.client).copied());
-            let withholds = |kind| holds.hold(kind, &activity);
+            let withholds = |kind| holds.holds_alert(kind, &activity);
             let nudge = || Nudge::new(client.client, score.clone(), model, &tasks);
             let mut transitions = check(&episodes, &health);
             transitions.retain(|transition| {
                 let kind = kind_of(transition, &episodes);
                 kind.is_some_and(|kind| only.contains(&kind.family()))
-                    && !is_put_off(transition, &held_alerts, withholds)
+                    && !is_deferred(transition, &held_alerts, withholds)
             });
             let band = health.score.as_ref().map(|score| score.band);
             playbooks.release(client.client, &episodes, &transitions, (withholds, band), nudge);
@@ -281,7 +280,7 @@ impl Mainstay {
                 fallen_silent.push(nudge());
             }
             for transition in transitions {
-                let met = playbooks.met_by(&transition);
+                let met = playbooks.matching(&transition);
                 let ended_unseen = matches!(transition, Transition::Resolved { .. })
                     && transition.id().is_some_and(|id| held_alerts.contains(&id));
                 let held = ended_unseen || is_held(&transition, withholds);
@@ -289,38 +288,37 @@ impl Mainstay {
                 // the way of the one that a look into the past finds.
                 let writer = if dry_run { None } else { Some(&mut *tx) };
                 let change =
-                    carry_out(writer, client, &episodes, transition, (as_of, held)).await?;
+                    apply_transition(writer, client, &episodes, transition, (as_of, held)).await?;
                 let Some(change) = change else { continue };
                 playbooks.start(met, client.client, (change.alert, change.held), nudge);
                 if ended_unseen {
-                    tx.forget_held_news(change.alert).await?;
-                } else if told {
-                    news.push(change.news_of(as_of));
+                    tx.delete_held_news(change.alert).await?;
+                } else if notify {
+                    news.push(change.to_news(as_of));
                 }
                 changes.push(change);
             }
-            setbacks.settle(tx, client.client, &health).await?;
+            setbacks.record_recovered(tx, client.client, &health).await?;
         }
-        tx.keep_alert_news(&news).await?;
+        tx.insert_alert_news(&news).await?;
         self.queue_nudges(tx, context, chunk, fallen_silent).await?;
-        self.start_playbooks(tx, context, chunk, playbooks.starting(started)).await
+        self.start_playbooks(tx, context, chunk, playbooks.pending_runs(started)).await
     }
 }
 
-/// The type of the alert that a transition is about.
+/// The type of a transition's alert.
 fn kind_of(transition: &Transition, episodes: &[Episode]) -> Option<AlertType> {
     let episode = episodes.iter().find(|episode| Some(episode.id) == transition.id());
     transition.finding().map(|finding| finding.kind).or(episode.map(|episode| episode.kind))
 }
 
-/// Whether what a transition finds rests on data that are missing.
+/// Whether a transition depends on missing data.
 fn is_held(transition: &Transition, withholds: impl Fn(AlertType) -> bool) -> bool {
     transition.finding().is_some_and(|finding| withholds(finding.kind))
 }
 
-/// Whether a transition waits until data come again: an alert that members know of does not get worse
-/// by data that are missing.
-fn is_put_off(
+/// Whether a transition waits for missing data: missing data must not worsen a reported alert.
+fn is_deferred(
     transition: &Transition,
     held_alerts: &HashSet<AlertId>,
     withholds: impl Fn(AlertType) -> bool,
@@ -333,7 +331,7 @@ fn is_put_off(
     }
 }
 
-/// The episodes that are held no longer and go on.
+/// The episodes that are no longer held.
 fn released<'a>(
     episodes: &'a [Episode],
     transitions: &[Transition],
@@ -353,7 +351,7 @@ fn released<'a>(
         .collect()
 }
 
-/// Whether a transition is that a client has just fallen silent.
+/// Whether a transition opens a silence.
 fn falls_silent(transition: &Transition) -> bool {
     let silence = |kind| matches!(kind, AlertType::Inactivity | AlertType::ZeroActivity);
     matches!(transition, Transition::Opened(finding) if silence(finding.kind))
@@ -365,9 +363,9 @@ fn health_facts(
     facts: &ClientFacts,
     (score, model): (&Score, &ScoreModel),
     tasks: &[OnboardingTask],
-) -> HealthFacts {
+) -> AlertFacts {
     let before = previous_contributions(facts, score, model);
-    HealthFacts {
+    AlertFacts {
         as_of,
         zone: context.zone.clone(),
         created_at: facts.created_at,
@@ -382,9 +380,8 @@ fn health_facts(
     }
 }
 
-/// Stores what a transition makes of an episode, if it is to be stored; answers what there is to
-/// tell of it.
-async fn carry_out(
+/// Stores a transition of an episode, unless in a dry run; returns the episode and its message.
+async fn apply_transition(
     tx: Option<&mut Tx>,
     client: &ClientFacts,
     episodes: &[Episode],
@@ -407,7 +404,7 @@ async fn carry_out(
             else {
                 return Ok(None);
             };
-            let (action, note) = told(&transition);
+            let (action, note) = history_entry(&transition);
             episode.apply(transition, at);
             let recorded = action.map(|action| AlertChange { action, member: None, note: &note });
             if let Some(tx) = tx {
@@ -423,12 +420,12 @@ async fn carry_out(
     }))
 }
 
-/// How a transition is written into an alert's history: new numbers alone are not.
-fn told(transition: &Transition) -> (Option<&'static str>, String) {
+/// The entry of a transition in an alert's history; new numbers alone have none.
+fn history_entry(transition: &Transition) -> (Option<&'static str>, String) {
     match transition {
         Transition::Opened(finding) => (Some("opened"), finding.message.clone()),
         Transition::Worsened { finding, .. } => (Some("worsened"), finding.message.clone()),
-        Transition::Woken { finding, .. } => (Some("woken"), finding.message.clone()),
+        Transition::SnoozeEnded { finding, .. } => (Some("woken"), finding.message.clone()),
         Transition::Refreshed { finding, .. } => (None, finding.message.clone()),
         Transition::Resolved { reason, .. } => (Some("resolved"), reason.clone()),
         Transition::ConditionEnded { .. } => (Some("condition_ended"), String::new()),

@@ -2,15 +2,15 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 use mainstay_core::{
-    alert::HealthFacts,
+    alert::AlertFacts,
     id::{AlertId, ClientId, PlaybookRunId},
-    playbook::{RECOVERY_WITHIN, Setback},
+    playbook::{RECOVERY_WINDOW, Setback},
 };
 use mainstay_store::{ClientChunk, Tx};
 
 use crate::Result;
 
-/// What clients have not recovered from, as far as they can still do so in time.
+/// Setbacks that clients can still recover from in time.
 #[derive(Default)]
 pub(super) struct Setbacks {
     alerts: HashMap<ClientId, Vec<(AlertId, Setback)>>,
@@ -18,21 +18,21 @@ pub(super) struct Setbacks {
 }
 
 impl Setbacks {
-    /// Those of a chunk's clients.
+    /// Loads the setbacks of a chunk of clients.
     pub(super) async fn load(tx: &mut Tx, chunk: &ClientChunk, as_of: Timestamp) -> Result<Self> {
-        let since = as_of.checked_sub(RECOVERY_WITHIN).unwrap_or(Timestamp::MIN);
+        let since = as_of.checked_sub(RECOVERY_WINDOW).unwrap_or(Timestamp::MIN);
         Ok(Self {
-            alerts: tx.unrecovered_alerts(chunk, since).await?,
-            falls: tx.unrecovered_falls(chunk, since).await?,
+            alerts: tx.list_unrecovered_alerts(chunk, since).await?,
+            falls: tx.list_unrecovered_falls(chunk, since).await?,
         })
     }
 
-    /// Keeps which of its setbacks a client has recovered from.
-    pub(super) async fn settle(
+    /// Records the setbacks that a client has recovered from.
+    pub(super) async fn record_recovered(
         &mut self,
         tx: &mut Tx,
         client: ClientId,
-        facts: &HealthFacts,
+        facts: &AlertFacts,
     ) -> Result<()> {
         for (alert, setback) in self.alerts.remove(&client).unwrap_or_default() {
             if setback.has_recovered(facts) {

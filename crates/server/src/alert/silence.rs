@@ -1,107 +1,107 @@
-//! Silences of the data: noticing them, and what they hold back.
+//! Detection of missing data, and the alerts it holds back.
 
 use std::collections::{HashMap, HashSet};
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     alert::{
-        ActiveDays, AlertType, DataFlow, HealthFacts, MIN_TIME_TO_RETURN, SilentHours, Stretch,
+        ActiveDays, AlertFacts, AlertType, DataFlow, MIN_TIME_TO_RETURN, SilentHours, TimeRange,
         held_until, is_new_normal,
     },
     id::{ApiKeyId, ClientId, OrganizationId},
-    notification::{Event, SilenceNotice},
+    notification::{Event, SilenceNotification},
     time::start_of_day,
 };
 use mainstay_store::{ClientChunk, DataSilence, KeySilence, Scope, Tx, hour_of};
 
-use crate::{Mainstay, Result, notification::tell_all, organization::Context};
+use crate::{Mainstay, Result, notification::notify_all_webhooks, organization::Context};
 
-/// How far back silences of keys still matter: longer than any client's usual gap that is known.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(24 * 60);
-/// How long it is kept which hours brought events with a key: four weeks before a silence of some weeks.
-const KEPT: SignedDuration = SignedDuration::from_hours(24 * 70);
+/// How long silences of keys matter: longer than any client's usual gap.
+const SILENCE_RETENTION: SignedDuration = SignedDuration::from_hours(24 * 60);
+/// How long hourly activity of keys is kept: four weeks before a silence of some weeks.
+const KEY_ACTIVITY_RETENTION: SignedDuration = SignedDuration::from_hours(24 * 70);
 
-/// What of an organization's data is missing.
+/// The missing data of an organization.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MissingData {
-    /// The silence of all data, or of most.
+    /// The silence of all or most data.
     pub silence: Option<DataSilence>,
     /// The silences of single keys.
     pub keys: Vec<KeySilence>,
-    /// Open alerts that are held back, for either reason.
+    /// The number of held open alerts.
     pub held_alerts: i64,
 }
 
 impl MissingData {
-    /// Whether anything is missing.
+    /// Whether any data is missing.
     pub fn is_some(&self) -> bool {
         self.silence.is_some() || !self.keys.is_empty()
     }
 }
 
-/// A silence that lasts, or one that is over.
+/// An ongoing or an ended silence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum State {
+enum SilenceState {
     Lasts,
     Ended(Timestamp),
 }
 
-impl State {
+impl SilenceState {
     fn holds(self, kind: AlertType, client: &Activity, as_of: Timestamp) -> bool {
         let Self::Ended(ended) = self else { return true };
         let silence = matches!(kind, AlertType::Inactivity | AlertType::ZeroActivity);
-        // A client that came back after the silence may fall silent anew.
+        // A client that came back after the silence may fall silent again.
         let back = silence && client.silent_since >= ended;
         !back && as_of < held_until(ended, client.usual_gap_days)
     }
 }
 
-/// What decides how long a client's alerts are held.
+/// The activity that decides how long a client's alerts are held.
 pub(crate) struct Activity {
-    /// The key that the client usually comes with.
+    /// The client's usual key.
     pub(crate) key: Option<ApiKeyId>,
-    /// Since when nothing has come from it.
+    /// Its last event.
     pub(crate) silent_since: Timestamp,
-    /// [`HealthFacts::usual_gap_days`].
+    /// [`AlertFacts::usual_gap_days`].
     pub(crate) usual_gap_days: Option<i32>,
 }
 
 impl Activity {
-    pub(super) fn of(facts: &HealthFacts, key: Option<ApiKeyId>) -> Self {
+    pub(super) fn of(facts: &AlertFacts, key: Option<ApiKeyId>) -> Self {
         Self { key, silent_since: facts.silent_since(), usual_gap_days: facts.usual_gap_days }
     }
 
-    /// Of a client of which no more is known: it is given the least time to come back.
+    /// For a client with unknown activity, with the minimum time to return.
     pub(crate) const fn unknown(key: Option<ApiKeyId>) -> Self {
         Self { key, silent_since: Timestamp::MIN, usual_gap_days: None }
     }
 }
 
-/// What silences of the data hold back as of an instant: everything that rests on what came lately is
-/// evaluated as always, and delivered to nobody.
+/// What is held because of missing data at an instant: alerts that depend on recent activity are
+/// evaluated as usual, but not reported.
 pub(crate) struct Holds {
     as_of: Timestamp,
-    data: Option<State>,
-    keys: HashMap<ApiKeyId, State>,
+    data: Option<SilenceState>,
+    keys: HashMap<ApiKeyId, SilenceState>,
 }
 
 impl Holds {
-    /// Those as of an instant, by the silences that are noticed.
+    /// Loads the detected silences as of an instant.
     pub(crate) async fn load(tx: &mut Tx, as_of: Timestamp) -> Result<Self> {
-        let data = match tx.data_silence().await? {
-            Some(_) => Some(State::Lasts),
-            None => tx.last_data_silence_end().await?.map(State::Ended),
+        let data = match tx.find_data_silence().await? {
+            Some(_) => Some(SilenceState::Lasts),
+            None => tx.find_last_data_silence_end().await?.map(SilenceState::Ended),
         };
-        let since = as_of.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-        let ended = tx.key_silence_ends(since).await?;
-        let mut keys: HashMap<ApiKeyId, State> =
-            ended.into_iter().map(|(key, at)| (key, State::Ended(at))).collect();
-        let silent = tx.key_silences().await?;
-        keys.extend(silent.into_iter().map(|silence| (silence.key, State::Lasts)));
+        let since = as_of.checked_sub(SILENCE_RETENTION).unwrap_or(Timestamp::MIN);
+        let ended = tx.list_key_silence_ends(since).await?;
+        let mut keys: HashMap<ApiKeyId, SilenceState> =
+            ended.into_iter().map(|(key, at)| (key, SilenceState::Ended(at))).collect();
+        let silent = tx.list_key_silences().await?;
+        keys.extend(silent.into_iter().map(|silence| (silence.key, SilenceState::Lasts)));
         Ok(Self { as_of, data, keys })
     }
 
-    /// The keys that a chunk's clients usually come with, as far as that matters.
+    /// The usual keys of a chunk of clients, if relevant.
     pub(crate) async fn keys_of(
         &self,
         tx: &mut Tx,
@@ -110,19 +110,19 @@ impl Holds {
         if self.keys.is_empty() {
             return Ok(HashMap::new());
         }
-        Ok(tx.usual_keys(chunk).await?)
+        Ok(tx.find_usual_keys(chunk).await?)
     }
 
-    /// Whether an alert of a client is held, or what else says the same as one of that type.
-    pub(crate) fn hold(&self, kind: AlertType, client: &Activity) -> bool {
+    /// Whether alerts of a type, and equivalent messages, are held for a client.
+    pub(crate) fn holds_alert(&self, kind: AlertType, client: &Activity) -> bool {
         let key = client.key.and_then(|key| self.keys.get(&key));
-        let holds = |state: Option<&State>| {
+        let holds = |state: Option<&SilenceState>| {
             state.is_some_and(|state| state.holds(kind, client, self.as_of))
         };
-        kind.rests_on_activity() && (holds(self.data.as_ref()) || holds(key))
+        kind.depends_on_activity() && (holds(self.data.as_ref()) || holds(key))
     }
 
-    /// The clients of a chunk of which nobody is told how little came from them.
+    /// The clients of a chunk whose low activity is not reported.
     pub(crate) async fn withheld(
         &self,
         tx: &mut Tx,
@@ -132,26 +132,28 @@ impl Holds {
         let clients = chunk.clients.iter().map(|(client, _)| client.id);
         Ok(clients
             .filter(|client| {
-                self.hold(AlertType::ScoreDrop, &Activity::unknown(keys.get(client).copied()))
+                self.holds_alert(
+                    AlertType::ScoreDrop,
+                    &Activity::unknown(keys.get(client).copied()),
+                )
             })
             .collect())
     }
 }
 
 impl Mainstay {
-    /// What of an organization's data is missing, as of the last health check.
+    /// The missing data of an organization, as of the last health check.
     pub async fn missing_data(&self, scope: Scope) -> Result<MissingData> {
         let mut tx = self.store().read(scope).await?;
         Ok(MissingData {
-            silence: tx.data_silence().await?,
-            keys: tx.key_silences().await?,
+            silence: tx.find_data_silence().await?,
+            keys: tx.list_key_silences().await?,
             held_alerts: tx.count_held_alerts().await?,
         })
     }
 
-    /// Notices silences that have begun or ended as of an instant, before something is made of what
-    /// came lately.
-    pub(crate) async fn settle_data_silence(
+    /// Detects started and ended silences as of an instant, before recent activity is evaluated.
+    pub(crate) async fn refresh_data_silence(
         &self,
         organization: OrganizationId,
         as_of: Timestamp,
@@ -163,15 +165,15 @@ impl Mainstay {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         tx.lock_health_check().await?;
         let context = Context::load(&mut tx).await?;
-        settle_silences(&mut tx, &context, (as_of, self.now())).await?;
+        update_silences(&mut tx, &context, (as_of, self.now())).await?;
         Ok(tx.commit().await?)
     }
 }
 
-/// Whether the data were silent for a day at least of `[from, to)`: what a client did in that time is
-/// not known.
+/// Whether data was missing for at least a day of `[from, to)`, so that clients' activity is
+/// unknown.
 pub(crate) async fn were_data_silent(tx: &mut Tx, from: Timestamp, to: Timestamp) -> Result<bool> {
-    let silences = tx.data_silences_within(from, to).await?;
+    let silences = tx.list_data_silences_within(from, to).await?;
     let silent: SignedDuration = silences
         .into_iter()
         .map(|(since, ended)| ended.unwrap_or(to).min(to).duration_since(since.max(from)))
@@ -179,46 +181,46 @@ pub(crate) async fn were_data_silent(tx: &mut Tx, from: Timestamp, to: Timestamp
     Ok(silent >= MIN_TIME_TO_RETURN)
 }
 
-/// Notices that silences of the data have begun or ended as of an instant, and tells it.
-pub(super) async fn settle_silences(
+/// Detects started and ended silences as of an instant, and notifies about them.
+pub(super) async fn update_silences(
     tx: &mut Tx,
     context: &Context,
     moment: (Timestamp, Timestamp),
 ) -> Result<()> {
-    settle_data(tx, context, moment).await?;
-    settle_keys(tx, context, moment).await
+    update_data_silence(tx, context, moment).await?;
+    update_key_silences(tx, context, moment).await
 }
 
-async fn settle_data(
+async fn update_data_silence(
     tx: &mut Tx,
     context: &Context,
     (as_of, now): (Timestamp, Timestamp),
 ) -> Result<()> {
-    let notice = |last_event_at, clients| SilenceNotice {
+    let notice = |last_event_at, clients| SilenceNotification {
         organization: context.organization.slug.clone(),
         last_event_at,
         clients,
         write_key: None,
     };
-    if let Some(silence) = tx.data_silence().await? {
-        let flow = whole_flow(tx, context, as_of, Some(silence.since)).await?;
+    if let Some(silence) = tx.find_data_silence().await? {
+        let flow = full_flow(tx, context, as_of, Some(silence.since)).await?;
         let mut over = flow.is_usual();
         if !over && flow.events > 0 && is_new_normal(silence.since, as_of) {
-            let lately = whole_flow(tx, context, as_of, None).await?;
-            over = !lately.has_thinned();
+            let lately = full_flow(tx, context, as_of, None).await?;
+            over = !lately.has_dropped();
         }
         if over {
             tx.end_data_silence(as_of).await?;
             let resumed = Event::DataResumed(notice(silence.since, None));
-            tell_all(tx, &context.organization, &resumed, as_of, now).await?;
+            notify_all_webhooks(tx, &context.organization, &resumed, as_of, now).await?;
         }
         return Ok(());
     }
-    let Some(last) = tx.last_event_before(as_of).await? else { return Ok(()) };
-    let clients = match begun(tx, context, as_of).await? {
+    let Some(last) = tx.find_last_event_before(as_of).await? else { return Ok(()) };
+    let clients = match detect_silence(tx, context, as_of).await? {
         None => return Ok(()),
-        Some(Begun::Stopped) => None,
-        Some(Begun::Thinned { clients, usual }) => Some((clients, usual)),
+        Some(SilenceStart::Stopped) => None,
+        Some(SilenceStart::Thinned { clients, usual }) => Some((clients, usual)),
     };
     // A part that is missing was missed since the day that shows it.
     let since = if clients.is_some() {
@@ -230,29 +232,33 @@ async fn settle_data(
     let silence = DataSilence { since, noticed_at: as_of, clients, held_alerts: 0 };
     tx.begin_data_silence(&silence).await?;
     let silent = Event::DataSilent(notice(last, clients));
-    tell_all(tx, &context.organization, &silent, as_of, now).await
+    notify_all_webhooks(tx, &context.organization, &silent, as_of, now).await
 }
 
-/// How a silence shows that has begun.
-enum Begun {
+/// The evidence of a new silence.
+enum SilenceStart {
     Stopped,
     Thinned { clients: i64, usual: i64 },
 }
 
-/// Whether a silence has begun. Asks for no more than it takes to say no, which is nearly always.
-async fn begun(tx: &mut Tx, context: &Context, as_of: Timestamp) -> Result<Option<Begun>> {
+/// Detects a new silence. Optimized for the usual case that there is none.
+async fn detect_silence(
+    tx: &mut Tx,
+    context: &Context,
+    as_of: Timestamp,
+) -> Result<Option<SilenceStart>> {
     let hours = SilentHours::at(as_of, None, &context.zone);
     let any = |some: bool| i64::from(some);
     let mut flow = DataFlow {
-        events: any(tx.any_event(hours.now.0, hours.now.1).await?),
+        events: any(tx.has_event(hours.now.0, hours.now.1).await?),
         ..DataFlow::default()
     };
     if flow.events == 0 {
         for (from, to) in &hours.before {
-            flow.events_before.push(any(tx.any_event(*from, *to).await?));
+            flow.events_before.push(any(tx.has_event(*from, *to).await?));
         }
         if flow.has_stopped() {
-            return Ok(Some(Begun::Stopped));
+            return Ok(Some(SilenceStart::Stopped));
         }
     }
     let days = ActiveDays::at(as_of, None, &context.zone);
@@ -261,15 +267,15 @@ async fn begun(tx: &mut Tx, context: &Context, as_of: Timestamp) -> Result<Optio
     }
     for day in &days.before {
         flow.clients_before.push(tx.count_active_clients(*day).await?);
-        if !flow.has_thinned() {
+        if !flow.has_dropped() {
             return Ok(None);
         }
     }
-    Ok(flow.usual_clients().map(|usual| Begun::Thinned { clients: flow.clients, usual }))
+    Ok(flow.usual_clients().map(|usual| SilenceStart::Thinned { clients: flow.clients, usual }))
 }
 
-/// All that tells at which rate data come in, compared with before a silence that lasts.
-async fn whole_flow(
+/// The rate of all data, compared with before an ongoing silence.
+async fn full_flow(
     tx: &mut Tx,
     context: &Context,
     as_of: Timestamp,
@@ -293,9 +299,9 @@ async fn whole_flow(
     Ok(flow)
 }
 
-/// Events that came with each key in the hours that a stretch touches.
-async fn events_by_key(tx: &mut Tx, (from, to): Stretch) -> Result<HashMap<ApiKeyId, i64>> {
-    Ok(tx.key_events(hour_of(from), hour_of(to) + 1).await?)
+/// Events per key in the hours of a range.
+async fn events_by_key(tx: &mut Tx, (from, to): TimeRange) -> Result<HashMap<ApiKeyId, i64>> {
+    Ok(tx.count_key_events(hour_of(from), hour_of(to) + 1).await?)
 }
 
 async fn flow_of_key(
@@ -314,29 +320,29 @@ async fn flow_of_key(
     Ok(flow)
 }
 
-async fn settle_keys(
+async fn update_key_silences(
     tx: &mut Tx,
     context: &Context,
     (as_of, now): (Timestamp, Timestamp),
 ) -> Result<()> {
-    let notice = |last_event_at, prefix: &str| SilenceNotice {
+    let notice = |last_event_at, prefix: &str| SilenceNotification {
         organization: context.organization.slug.clone(),
         last_event_at,
         clients: None,
         write_key: Some(prefix.to_owned()),
     };
-    let lasting = tx.key_silences().await?;
+    let lasting = tx.list_key_silences().await?;
     for silence in &lasting {
         let flow = flow_of_key(tx, context, as_of, silence).await?;
         if flow.is_usual() || (flow.events > 0 && is_new_normal(silence.since, as_of)) {
             tx.end_key_silence(silence.key, as_of).await?;
             let resumed = Event::DataResumed(notice(silence.since, &silence.prefix));
-            tell_all(tx, &context.organization, &resumed, as_of, now).await?;
+            notify_all_webhooks(tx, &context.organization, &resumed, as_of, now).await?;
         }
     }
-    let kept = as_of.checked_sub(KEPT).unwrap_or(Timestamp::MIN);
-    tx.forget_key_activity(hour_of(kept)).await?;
-    if tx.data_silence().await?.is_some_and(|silence| silence.clients.is_none()) {
+    let keep_from = as_of.checked_sub(KEY_ACTIVITY_RETENTION).unwrap_or(Timestamp::MIN);
+    tx.delete_key_activity(hour_of(keep_from)).await?;
+    if tx.find_data_silence().await?.is_some_and(|silence| silence.clients.is_none()) {
         // Nothing comes at all: one notice says it.
         return Ok(());
     }
@@ -347,7 +353,7 @@ async fn settle_keys(
         before.push(events_by_key(tx, stretch).await?);
     }
     let of = |events: &HashMap<ApiKeyId, i64>, key| events.get(&key).copied().unwrap_or(0);
-    let keys = tx.api_keys().await?;
+    let keys = tx.list_api_keys().await?;
     let candidates = keys
         .iter()
         .filter(|key| key.revoked_at.is_none())
@@ -364,13 +370,13 @@ async fn settle_keys(
     for key in candidates {
         let last_hours = match &last_hours {
             Some(hours) => hours,
-            None => last_hours.insert(tx.last_key_hours(hour_of(as_of)).await?),
+            None => last_hours.insert(tx.list_last_key_hours(hour_of(as_of)).await?),
         };
         let Some(hour) = last_hours.get(&key.id) else { continue };
         let since = Timestamp::from_second((hour + 1) * 3_600).unwrap_or(as_of);
         tx.begin_key_silence(key.id, since, as_of).await?;
         let silent = Event::DataSilent(notice(since, &key.prefix));
-        tell_all(tx, &context.organization, &silent, as_of, now).await?;
+        notify_all_webhooks(tx, &context.organization, &silent, as_of, now).await?;
     }
     Ok(())
 }

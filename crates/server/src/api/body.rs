@@ -1,4 +1,4 @@
-//! Reading bodies: JSON that is checked as a whole, with an error that names the field.
+//! Request bodies: JSON that is validated as a whole, with errors that name the field.
 
 use axum::{
     body::Bytes,
@@ -9,22 +9,22 @@ use mainstay_core::engagement::segment::Text;
 use serde::{Deserialize, Deserializer, de::DeserializeOwned};
 use serde_json::{Value, error::Category};
 
-use super::{Api, problem::Problem, words::in_words};
+use super::{Api, json_errors::describe_json_error, problem::Problem};
 use crate::http::{BodyTooSlow, is_caused_by};
 
-/// Largest body of a request: 500 KiB, as Segment's.
+/// Maximum size of a request body: 500 KiB, as in Segment's API.
 pub(crate) const MAX_BODY_BYTES: usize = 500 * 1024;
-/// Largest body that brings events, unpacked: 4 MiB. `RudderStack`'s SDKs pack up to 4 000 KB, and Segment's
-/// throw away what is refused.
+/// Maximum size of a body with events, decompressed: 4 MiB. `RudderStack`'s SDKs send up to 4 000
+/// KB, and Segment's discard rejected batches.
 pub(crate) const MAX_BATCH_BYTES: usize = 4 * 1024 * 1024;
-/// Characters of a parser's message that are passed on: it repeats what was sent.
+/// Maximum length of a parser's message in a response: it repeats parts of the request.
 const MAX_MESSAGE_CHARS: usize = 300;
 
-/// A JSON object. Unknown fields are the type's business.
+/// A JSON object. Whether unknown fields are allowed depends on the type.
 #[derive(Debug)]
 pub(crate) struct Body<T>(pub(crate) T);
 
-/// A field of a change: left out, it stays; null empties it.
+/// A field of a change: unchanged if omitted; null clears it.
 #[derive(Debug, Default)]
 pub(crate) enum Change<T> {
     /// As it is.
@@ -42,7 +42,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Change<T> {
     }
 }
 
-/// A JSON object that may be left out, or be null.
+/// An optional JSON object.
 #[derive(Debug)]
 pub(crate) struct OptionalBody<T>(pub(crate) T);
 
@@ -97,23 +97,26 @@ async fn bytes_of(request: Request, api: &Api) -> Result<Bytes, Problem> {
                 ),
             )
         } else {
-            broken_off(&rejection)
+            body_error(&rejection)
         }
     })
 }
 
-/// Why a body did not arrive.
-pub(super) fn broken_off(error: &(dyn std::error::Error + 'static)) -> Problem {
+/// The error for a body that did not arrive.
+pub(super) fn body_error(error: &(dyn std::error::Error + 'static)) -> Problem {
     if is_caused_by::<BodyTooSlow>(error) {
         return Problem::new(
             StatusCode::REQUEST_TIMEOUT,
             "the body took too long to arrive; send it again, in smaller parts over a slow connection",
         );
     }
-    Problem::new(StatusCode::BAD_REQUEST, "the body broke off; send it again")
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        "the connection closed before the body was complete; send it again",
+    )
 }
 
-/// Refuses what says that it is something else than JSON; what says nothing is taken for JSON.
+/// Rejects media types other than JSON; a missing one counts as JSON.
 fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     let Some(value) = headers.get(header::CONTENT_TYPE) else { return Ok(()) };
     let essence = value.to_str().unwrap_or_default().split(';').next().unwrap_or_default().trim();
@@ -125,13 +128,13 @@ fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
     } else {
         Err(Problem::new(
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
-            "the body is not said to be JSON; send it with Content-Type: application/json",
+            "the body's media type is not JSON; send it with Content-Type: application/json",
         )
         .field("Content-Type"))
     }
 }
 
-/// Reads an object: serde would also fill a struct from an array, by position.
+/// Parses an object: serde would also accept an array, by position.
 pub(crate) fn object<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Problem> {
     match bytes.trim_ascii_start().first() {
         None => Err(Problem::new(StatusCode::BAD_REQUEST, "the body is empty; send a JSON object")),
@@ -159,15 +162,13 @@ fn problem_of(path: &str, error: &serde_json::Error) -> Problem {
     if error.classify() != Category::Data {
         return Problem::new(
             StatusCode::BAD_REQUEST,
-            format!(
-                "the body is not JSON that can be read: {message}; check it with a JSON parser"
-            ),
+            format!("the body is not valid JSON: {message}; check it with a JSON parser"),
         )
         .field("body");
     }
-    let named = field_of(&message);
-    let words = in_words(&message);
-    match (path, named) {
+    let field_name = field_of(&message);
+    let words = describe_json_error(&message);
+    match (path, field_name) {
         (".", Some(field)) => Problem::invalid(field, &words),
         (".", None) => Problem::invalid("body", &words),
         // A missing field is told of by where it is missing, an unknown one by where it is.
@@ -178,7 +179,7 @@ fn problem_of(path: &str, error: &serde_json::Error) -> Problem {
     }
 }
 
-/// The field that serde's message is about, where it names one.
+/// The field named in serde's message, if any.
 pub(crate) fn field_of(message: &str) -> Option<&str> {
     let at = ["missing field `", "unknown field `", "duplicate field `"]
         .into_iter()
@@ -186,14 +187,13 @@ pub(crate) fn field_of(message: &str) -> Option<&str> {
     message[at..].split('`').next()
 }
 
-/// For an id of the host app: a text, or a whole number, which many databases have for one.
+/// An id of the host app: a string, or a whole number, as many databases use.
 pub(crate) fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     Text::deserialize(deserializer).map(|text| text.to_string())
 }
 
-/// For a field that may be left out, but not sent as null: null reads like "take it away", which
-/// leaving it alone would not do.
-pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+/// A field that may be omitted but not null: null would suggest clearing it.
+pub(crate) fn non_null<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
     T: Deserialize<'de>,

@@ -1,9 +1,9 @@
-//! Who is asking, and what that opens.
+//! Callers and their permissions.
 //!
 //! Handlers name what they need by the extractor they take: [`Caller`] is anybody we know,
-//! [`Worker`] a member or a secret key, [`Administrator`] one who may change settings, and
-//! [`ForClient`] anybody who may see the client in the path. An extractor answers 401 or 403 before
-//! a handler reads any other part of the request. A viewer's token is a [`Caller`] and a [`Worker`] for
+//! [`StaffCaller`] a member or a secret key, [`Administrator`] one who may change settings, and
+//! [`ClientAccess`] anybody who may see the client in the path. An extractor answers 401 or 403 before
+//! a handler reads any other part of the request. A viewer's token is a [`Caller`] and a [`StaffCaller`] for
 //! requests that only read.
 
 use axum::{
@@ -21,68 +21,68 @@ use super::{
     Api,
     input::{client_id, path_text},
     problem::Problem,
-    sample::AskedOrganization,
+    sample::RequestOrganization,
 };
 use crate::{
     Error,
     access::{Actor, CallerKey, Principal, check_method},
 };
 
-const HOW: &str = "send the header Authorization: Bearer with a secret key (msk_…), a write key \
+const AUTHENTICATION_HINT: &str = "send the header Authorization: Bearer with a secret key (msk_…), a write key \
                    (mwk_…), a member's token (mmt_…) or a client's token, or Basic with the key as \
                    user and no password";
-const UNKNOWN: &str = "this key or token is unknown, revoked or expired; a client's token is a JWT \
+const UNKNOWN_CREDENTIAL: &str = "this key or token is unknown, revoked or expired; if it is a client's token, sign it as a JWT \
                        signed with HS256 and the organization's token secret, with sub = the \
                        client's id, aud = the organization's slug and exp at most 24 hours ahead";
 
-/// Anybody who presented a key or token that is in force, and who vouches for what it sends.
+/// Any authenticated caller, with the authority of its messages.
 #[derive(Debug)]
 pub(crate) struct Caller(pub(crate) Principal, pub(crate) CallerKey, pub(crate) Authority);
 
-/// A member or a secret key: sees everything of its organization and acts on it.
+/// A member or a secret key: may see and change the organization's data.
 #[derive(Debug)]
-pub(crate) struct Worker {
+pub(crate) struct StaffCaller {
     /// Whose data.
     pub(crate) organization: OrganizationId,
-    /// What it may read.
+    /// The scope it may read.
     pub(crate) scope: Scope,
     /// The member, for an alert's history.
     pub(crate) member: Option<MemberId>,
 }
 
-/// An owner, an admin or a secret key: changes settings, keys and members too.
+/// An owner, an admin or a secret key: may also change settings, keys and members.
 #[derive(Debug)]
 pub(crate) struct Administrator {
     /// Whose data.
     pub(crate) organization: OrganizationId,
-    /// What it may read.
+    /// The scope it may read.
     pub(crate) scope: Scope,
-    /// Who it is, where one may manage less than another.
+    /// The actor, whose permissions differ.
     pub(crate) actor: Actor,
     /// The member; `None` is a secret key.
     pub(crate) member: Option<MemberId>,
 }
 
-/// Anybody who may see how many alerts are open: a member, a secret key, or a page with a badge token.
+/// A caller that may see the number of open alerts: a member, a secret key, or a page with a badge token.
 #[derive(Debug)]
 pub(crate) struct BadgeReader {
-    /// What it may read.
+    /// The scope it may read.
     pub(crate) scope: Scope,
 }
 
-/// The client in the path, asked for by itself, a member or a secret key.
+/// The client in the path, requested by itself, a member or a secret key.
 #[derive(Debug)]
-pub(crate) struct ForClient {
+pub(crate) struct ClientAccess {
     /// Whose data.
     pub(crate) organization: OrganizationId,
-    /// What the caller may read.
+    /// The scope that the caller may read.
     pub(crate) scope: Scope,
     /// The client.
     pub(crate) client: Client,
 }
 
-impl Worker {
-    /// Who it is, where one may manage less than another.
+impl StaffCaller {
+    /// The actor, whose permissions differ.
     pub(super) const fn actor(&self) -> Actor {
         match (self.scope, self.member) {
             (Scope::Member(organization, role), Some(member)) => {
@@ -94,20 +94,20 @@ impl Worker {
 }
 
 impl Caller {
-    /// Refuses a client that asks for another one, without a look at whether that one exists.
+    /// Rejects a client that requests another one, whether or not that exists.
     pub(crate) fn may_see(&self, external_id: &str) -> Result<(), Problem> {
         match &self.0 {
             Principal::Secret(_) | Principal::Member(..) => Ok(()),
             Principal::Client(_, own) if normalize_id(own) == normalize_id(external_id) => Ok(()),
             Principal::Client(..) => Err(Problem::forbidden(
-                "a client's token opens only the data of the client that it names as sub",
+                "a client's token grants access only to the client named in sub",
             )
             .field("client_id")),
             Principal::Write(..) => Err(only_sends_events()),
         }
     }
 
-    /// The client with an id, if the caller may see it and it is known, with the scope to read it.
+    /// The client with an id and the scope to read it, if it exists and the caller may see it.
     pub(crate) async fn find(
         &self,
         api: &Api,
@@ -133,8 +133,8 @@ impl Caller {
     }
 }
 
-/// Who vouches for what a caller sends. A browser says where it is; without that, a server's write key is
-/// taken at its word.
+/// The authority of a caller's messages. Browsers send an origin; without one, a server's write key
+/// is trusted.
 pub(super) fn authority(principal: &Principal, headers: &HeaderMap) -> Authority {
     let from_browser =
         || headers.contains_key(header::ORIGIN) || headers.contains_key("sec-fetch-site");
@@ -147,15 +147,15 @@ pub(super) fn authority(principal: &Principal, headers: &HeaderMap) -> Authority
 
 fn only_sends_events() -> Problem {
     Problem::forbidden(
-        "a write key (mwk_…) only sends events; use a secret key (msk_…) or a member's token (mmt_…)",
+        "a write key (mwk_…) can only send events; use a secret key (msk_…) or a member's token (mmt_…)",
     )
 }
 
-/// What the Authorization header presents.
-pub(super) fn credential(headers: &HeaderMap) -> Result<String, Problem> {
+/// The credential in the Authorization header.
+pub(super) fn read_credential(headers: &HeaderMap) -> Result<String, Problem> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let value = match (values.next(), values.next()) {
-        (None, _) => return Err(Problem::unauthenticated(HOW, false)),
+        (None, _) => return Err(Problem::unauthenticated(AUTHENTICATION_HINT, false)),
         (Some(value), None) => value,
         (Some(_), Some(_)) => {
             return Err(Problem::unauthenticated(
@@ -178,27 +178,28 @@ pub(super) fn credential(headers: &HeaderMap) -> Result<String, Problem> {
             return Ok(key.to_owned());
         }
     }
-    Err(Problem::unauthenticated(HOW, true))
+    Err(Problem::unauthenticated(AUTHENTICATION_HINT, true))
 }
 
 impl FromRequestParts<Api> for Caller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let credential = credential(&parts.headers)?;
+        let credential = read_credential(&parts.headers)?;
         let principal = api.mainstay.authenticate(&credential).await?;
-        let principal = principal.ok_or_else(|| Problem::unauthenticated(UNKNOWN, true))?;
-        AskedOrganization::note(&parts.extensions, principal.organization());
+        let principal =
+            principal.ok_or_else(|| Problem::unauthenticated(UNKNOWN_CREDENTIAL, true))?;
+        RequestOrganization::set(&parts.extensions, principal.organization());
         tracing::Span::current().record("by", principal.to_string());
         if let Principal::Member(_, _, role) = &principal {
             check_method(*role, &parts.method)?;
         }
         let authority = authority(&principal, &parts.headers);
-        Ok(Self(principal, CallerKey::of(&credential), authority))
+        Ok(Self(principal, CallerKey::from_credential(&credential), authority))
     }
 }
 
-impl FromRequestParts<Api> for Worker {
+impl FromRequestParts<Api> for StaffCaller {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
@@ -215,7 +216,7 @@ impl FromRequestParts<Api> for Worker {
             }),
             Principal::Write(..) => Err(only_sends_events()),
             Principal::Client(..) => Err(Problem::forbidden(
-                "a client's token opens only the client's own data; this needs a secret key \
+                "a client's token grants access only to the client's own data; use a secret key \
                  (msk_…) or a member's token (mmt_…)",
             )),
         }
@@ -226,12 +227,12 @@ impl FromRequestParts<Api> for BadgeReader {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let credential = credential(&parts.headers)?;
+        let credential = read_credential(&parts.headers)?;
         if let Some(badge) = api.mainstay.badge_reader(&credential).await? {
-            AskedOrganization::note(&parts.extensions, badge.organization);
+            RequestOrganization::set(&parts.extensions, badge.organization);
             return Ok(Self { scope: badge.scope() });
         }
-        let Worker { scope, .. } = Worker::from_request_parts(parts, api).await?;
+        let StaffCaller { scope, .. } = StaffCaller::from_request_parts(parts, api).await?;
         Ok(Self { scope })
     }
 }
@@ -240,18 +241,18 @@ impl FromRequestParts<Api> for Administrator {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
-        let worker = Worker::from_request_parts(parts, api).await?;
-        let Worker { organization, scope, .. } = worker;
+        let caller = StaffCaller::from_request_parts(parts, api).await?;
+        let StaffCaller { organization, scope, .. } = caller;
         match scope {
             Scope::Member(_, role) if !role.may_administer() => Err(Problem::forbidden(format!(
                 "this member's role is {role}; this needs the role owner or admin, or a secret key"
             ))),
-            _ => Ok(Self { organization, scope, actor: worker.actor(), member: worker.member }),
+            _ => Ok(Self { organization, scope, actor: caller.actor(), member: caller.member }),
         }
     }
 }
 
-impl FromRequestParts<Api> for ForClient {
+impl FromRequestParts<Api> for ClientAccess {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {

@@ -1,4 +1,4 @@
-//! The OpenAPI document and a page to read and try it.
+//! The OpenAPI document and its interactive page.
 
 use std::sync::Arc;
 
@@ -12,24 +12,24 @@ use utoipa::openapi::OpenApi;
 use utoipa_axum::{router::OpenApiRouter, routes};
 use utoipa_swagger_ui::{Config, SwaggerUi};
 
-use super::{Api, answer::header_unless_set};
+use super::{Api, response::header_unless_set};
 
 const DOCUMENT_PATH: &str = "/api/openapi.json";
 
-/// Everything comes from here: the page must not tell another host who reads it. Swagger UI sets
-/// styles on elements, and its icons are data URLs.
+/// Everything is served from this host, so that no other host learns about readers. Swagger UI uses
+/// inline styles, and its icons are data URLs.
 const PAGE_POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; \
      frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
 );
 
-/// The document, written once.
+/// The document, serialized once.
 #[derive(Clone, Debug)]
 pub(crate) struct Document(Arc<str>);
 
 impl Document {
     /// # Panics
-    /// When the document cannot be written, a mistake in the code that the first start shows.
+    /// If the document cannot be serialized, a bug that the first start reveals.
     pub(super) fn new(document: &OpenApi) -> Self {
         Self(document.to_json().expect("an OpenAPI document is JSON").into())
     }
@@ -50,7 +50,7 @@ async fn openapi(State(api): State<Api>) -> impl IntoResponse {
     ([(header::CONTENT_TYPE, "application/json")], api.document.0.to_string())
 }
 
-/// The page, which has its own policy: unlike data, it runs script.
+/// The page, with its own policy: unlike data, it runs scripts.
 pub(super) fn pages() -> Router {
     let config = Config::from(DOCUMENT_PATH)
         // Otherwise the page shows the document to validator.swagger.io.

@@ -1,4 +1,4 @@
-//! What the OpenAPI document says besides the routes, and what is true of every one of them.
+//! The parts of the OpenAPI document that are common to all routes.
 
 use mainstay_core::engagement::MAX_CLIENT_ID_CHARS;
 use serde_json::{Value, json};
@@ -24,12 +24,12 @@ use crate::site::Site;
 
 const DESCRIPTION: &str = "\
 Mainstay scores how well each client of an organization is doing, explains every score down to its \
-events, writes each client's weekly insights and tells staff which client needs a person.
+events, writes weekly insights for each client and alerts staff to clients that need attention.
 
 Clients are named by the id that the host app gave them (`client_id`, Segment's `userId`). Times are \
 RFC 3339 in UTC; days are calendar days of the organization's time zone. Figures are whole numbers; \
-those named `…_hundredths` are hundredths. Every failure is a problem (RFC 9457) that names the \
-field, the limit and what to do. Every answer about an organization of sample data says so: by the header \
+those named `…_hundredths` are hundredths. Every error is a problem document (RFC 9457) that names \
+the field, the limit and the remedy. Every response about an organization with sample data is marked: by the header \
 `Mainstay-Sample-Data: true`, and by `\"sample_data\": true` in every object.";
 
 const TAGS: &[(&str, &str)] = &[
@@ -37,45 +37,42 @@ const TAGS: &[(&str, &str)] = &[
         "Client success",
         "One client's score, insights and heatmap at once, as a dashboard needs them.",
     ),
-    ("Events", "What clients do."),
-    ("Segment", "What clients do, from any of Segment's SDKs: point it at this host."),
-    ("Clients", "Clients and what the organization keeps of them."),
+    ("Events", "Events that clients cause."),
+    ("Segment", "Events from any Segment SDK: point it at this host."),
+    ("Clients", "Clients and their data."),
     ("Scores", "Scores with their evidence, and their history."),
-    ("Insights", "What each client is told every week."),
-    ("Alerts", "Which client needs a person."),
-    ("Playbooks", "What follows from an alert or a change of the band, and what came of it."),
-    (
-        "Staff tasks",
-        "What staff are to do for clients. What a client has to do itself are its onboarding tasks.",
-    ),
-    ("E-mails", "What is written to clients who asked for it."),
-    ("Webhooks", "Telling staff outside: signed webhooks, Slack and a daily digest."),
-    ("Jobs", "What runs by itself, and how it went."),
+    ("Insights", "Weekly insights for each client."),
+    ("Alerts", "Clients that need attention."),
+    ("Playbooks", "Actions after an alert or a change of band, and their outcomes."),
+    ("Staff tasks", "Tasks of staff for clients. A client's own tasks are its onboarding tasks."),
+    ("Emails", "Emails to clients who have subscribed."),
+    ("Webhooks", "Notifications to staff: signed webhooks, Slack and a daily digest."),
+    ("Jobs", "Scheduled jobs and their runs."),
     ("Organization", "Settings, members, keys."),
-    ("Operation", "For those who run Mainstay."),
+    ("Operation", "For operators."),
 ];
 
 const SCHEMES: &[(&str, &str)] = &[
-    ("secret_key", "`msk_…`: everything of one organization, for its own servers."),
-    ("write_key", "`mwk_…`: sends events, and nothing else; may be published."),
-    ("member_token", "`mmt_…`: what one member may do, by its role. A viewer's only reads."),
+    ("secret_key", "`msk_…`: full access to one organization, for its own servers."),
+    ("write_key", "`mwk_…`: can only send events; may be public."),
+    ("member_token", "`mmt_…`: the permissions of one member's role. A viewer can only read."),
     (
         "client_token",
         "A JWT that the host app signs for one of its clients with the organization's token secret: \
          HS256, `sub` = the client's id, `aud` = the organization's slug, `exp` at most 24 hours \
-         ahead. Opens that client's own data.",
+         ahead. Grants access to that client's own data.",
     ),
 ];
 
-/// Parameters of paths: name, description, format and example.
+/// Path parameters: name, description, format and example.
 const PATH_PARAMS: &[(&str, &str, Option<KnownFormat>, &str)] = &[
-    ("client_id", "The id that the host app gave the client, percent-encoded.", None, "ada"),
+    ("client_id", "The client's id in the host app, percent-encoded.", None, "ada"),
     ("task_id", "The task's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("insight_id", "The insight's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("alert_id", "The alert's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("key_id", "The key's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("member_id", "The member's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
-    ("email_id", "The e-mail's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
+    ("email_id", "The email's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("playbook_id", "The playbook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("staff_task_id", "The staff task's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
     ("webhook_id", "The webhook's id.", Some(KnownFormat::Uuid), EXAMPLE_ID),
@@ -102,37 +99,37 @@ const FAILURES: &[Failure] = &[
         name: "Malformed",
         description: "The body is not JSON.",
         kind: "malformed",
-        title: "The request cannot be read",
-        detail: "the body is not JSON that can be read: EOF while parsing an object at line 1 \
+        title: "Malformed request",
+        detail: "the body is not valid JSON: EOF while parsing an object at line 1 \
                  column 12; check it with a JSON parser",
         header: None,
     },
     Failure {
         status: "401",
         name: "Unauthenticated",
-        description: "No key or token that is in force was presented.",
+        description: "No valid key or token was presented.",
         kind: "unauthenticated",
-        title: "Nobody we know is asking",
+        title: "Authentication required",
         detail: "send the header Authorization: Bearer with a key or token",
         header: Some(("WWW-Authenticate", "How to present one.")),
     },
     Failure {
         status: "403",
         name: "Forbidden",
-        description: "The key or token is in force, but does not open this.",
+        description: "The key or token is valid but does not grant access.",
         kind: "forbidden",
-        title: "Not allowed",
+        title: "Forbidden",
         detail: "this member's role is staff; this needs the role owner or admin, or a secret key",
         header: None,
     },
     Failure {
         status: "404",
         name: "NotFound",
-        description: "There is no such thing in the organization.",
+        description: "The organization has no such resource.",
         kind: "not-found",
-        title: "There is no such thing",
-        detail: "there is no client \"ada\"; a client comes to be with its first event, or by \
-                 POST /api/v1/clients",
+        title: "Not found",
+        detail: "there is no client \"ada\"; a client is created by its first event or by POST \
+                 /api/v1/clients",
         header: None,
     },
     Failure {
@@ -140,7 +137,7 @@ const FAILURES: &[Failure] = &[
         name: "TooSlow",
         description: "The body took too long to arrive; send it again.",
         kind: "too-slow",
-        title: "The request took too long to arrive",
+        title: "Request timeout",
         detail: "the body took too long to arrive; send it again, in smaller parts over a slow \
                  connection",
         header: None,
@@ -148,64 +145,64 @@ const FAILURES: &[Failure] = &[
     Failure {
         status: "409",
         name: "Conflict",
-        description: "It is there already, or no longer in a state for this.",
+        description: "It already exists, or its state does not allow this.",
         kind: "conflict",
-        title: "It is there already or changed",
+        title: "Conflict",
         detail: "it was changed in the meantime; read it again, and repeat what still applies",
         header: None,
     },
     Failure {
         status: "413",
         name: "TooLarge",
-        description: "More than is taken at once; `limit` says how much is.",
+        description: "The request exceeds a size limit; `limit` is that limit.",
         kind: "too-large",
-        title: "Too much at once",
+        title: "Payload too large",
         detail: "the body is larger than 512000 bytes (500 KiB); send it in parts",
         header: None,
     },
     Failure {
         status: "415",
         name: "NotJson",
-        description: "The body is said to be something else than JSON.",
+        description: "The body's media type is not JSON.",
         kind: "unsupported-media-type",
-        title: "Not JSON",
-        detail: "the body is not said to be JSON; send it with Content-Type: application/json",
+        title: "Unsupported media type",
+        detail: "the body's media type is not JSON; send it with Content-Type: application/json",
         header: None,
     },
     Failure {
         status: "422",
         name: "Invalid",
-        description: "A value cannot be used; `field` names it.",
+        description: "A value is invalid; `field` names it.",
         kind: "invalid",
-        title: "A value cannot be used",
+        title: "Invalid value",
         detail: "limit: \"many\" is not a whole number from 1 to 500; send one",
         header: None,
     },
     Failure {
         status: "429",
         name: "Busy",
-        description: "Too much is waiting to be stored; nothing of this was.",
+        description: "Too many events are waiting to be stored; nothing of this request was stored.",
         kind: "busy",
-        title: "Too much is waiting",
+        title: "Too many requests",
         detail: "too many events are waiting to be stored; send this again in 1 s",
         header: Some(("Retry-After", "Seconds to wait.")),
     },
     Failure {
         status: "500",
         name: "Internal",
-        description: "A fault in Mainstay.",
+        description: "An internal error.",
         kind: "internal",
-        title: "A fault in Mainstay",
-        detail: "this should not have happened; the server's log says more, please report it",
+        title: "Internal server error",
+        detail: "an unexpected error occurred; see the server's log, and please report it",
         header: None,
     },
     Failure {
         status: "503",
         name: "Unavailable",
-        description: "Not available right now: the database, or a connection that is too slow.",
+        description: "Unavailable: the database cannot be reached, or the connection is too slow.",
         kind: "unavailable",
-        title: "Not available right now",
-        detail: "the database cannot be used; the server's log says why",
+        title: "Service unavailable",
+        detail: "the database is unavailable; see the server's log",
         header: Some(("Retry-After", "Seconds to wait.")),
     },
 ];
@@ -282,8 +279,7 @@ fn components() -> Components {
     components.security_scheme("basic", SecurityScheme::Http(basic.build())).build()
 }
 
-/// Adds to every route what follows from what it says: the parameters of its path, and how it can
-/// fail.
+/// Adds the path parameters and error responses to every route.
 pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     for (path, item) in &mut document.paths.paths {
         let operations =
@@ -300,7 +296,7 @@ pub(super) fn complete(mut document: OpenApi) -> OpenApi {
     document
 }
 
-/// Whether anybody may call it.
+/// Whether it needs no authentication.
 fn is_open(operation: &Operation) -> bool {
     operation
         .security
@@ -330,7 +326,7 @@ fn add_path_params(path: &str, operation: &mut Operation) {
     }
 }
 
-/// Whether a query names a client, of whom there may be none.
+/// Whether a query parameter names a client, which may not exist.
 fn names_client(operation: &Operation) -> bool {
     operation.parameters.iter().flatten().any(|parameter| match parameter {
         RefOr::T(parameter) => parameter.name == "client_id",

@@ -1,5 +1,5 @@
-//! Reading paths and queries. Values arrive as texts and are read here, so that an error names the
-//! parameter, its limit and what to send.
+//! Path and query parameters. They are parsed here, so that an error names the parameter, the limit
+//! and the remedy.
 
 use std::{fmt::Display, str::FromStr};
 
@@ -20,13 +20,13 @@ use mainstay_store::Scope;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
-use super::{Api, body::field_of, problem::Problem, words::in_words};
+use super::{Api, body::field_of, json_errors::describe_json_error, problem::Problem};
 
-/// Nothing that can be asked for lies outside these years, and neither do both databases' calendars.
+/// The years that can be requested, and that both databases support.
 const YEARS: std::ops::RangeInclusive<i16> = 2000..=9998;
 
-/// The parameters of a query, all texts. One that is unknown or given twice is refused: a filter
-/// that is quietly ignored would answer another question.
+/// Query parameters, all strings. Unknown or duplicate ones are rejected: a silently ignored filter
+/// would give wrong results.
 #[derive(Debug)]
 pub(crate) struct Params<T>(pub(crate) T);
 
@@ -38,12 +38,12 @@ impl<T: DeserializeOwned> FromRequestParts<Api> for Params<T> {
             let text = rejection.body_text();
             let reason = text.rsplit_once("query string: ").map_or(text.as_str(), |(_, why)| why);
             let field = field_of(reason).unwrap_or("query");
-            Problem::invalid(field, format!("{} in the query", in_words(reason)))
+            Problem::invalid(field, format!("{} in the query", describe_json_error(reason)))
         })
     }
 }
 
-/// A parameter of the path, decoded.
+/// A path parameter, decoded.
 pub(crate) async fn path_text(parts: &mut Parts, name: &'static str) -> Result<String, Problem> {
     // No state: what the router matched is in the request.
     let params = RawPathParams::from_request_parts(parts, &()).await.map_err(|_| {
@@ -53,23 +53,23 @@ pub(crate) async fn path_text(parts: &mut Parts, name: &'static str) -> Result<S
     value.ok_or_else(|| Problem::invalid(name, "is missing in the path"))
 }
 
-/// An id of ours in a path.
+/// A Mainstay id in a path.
 #[derive(Debug)]
 pub(crate) struct Id<T>(pub(crate) T);
 
-/// Which parameter of a path an id is, and where ids of its kind are listed.
+/// The path parameter of an id, and where such ids are listed.
 pub(crate) trait PathId: From<Uuid> {
     /// Its name in paths.
     const PARAM: &'static str;
-    /// Where to look it up.
-    const LISTED: &'static str;
+    /// The path that lists such ids.
+    const LIST_PATH: &'static str;
 }
 
 macro_rules! path_ids {
     ($($id:ty = $param:literal, $listed:literal;)+) => {$(
         impl PathId for $id {
             const PARAM: &'static str = $param;
-            const LISTED: &'static str = $listed;
+            const LIST_PATH: &'static str = $listed;
         }
     )+};
 }
@@ -97,7 +97,7 @@ impl<T: PathId> FromRequestParts<Api> for Id<T> {
     }
 }
 
-/// The client's id in a path, for handlers that leave it to a service to look it up.
+/// The client's id in a path, for handlers whose service looks it up.
 #[derive(Debug)]
 pub(crate) struct PathClient(pub(crate) String);
 
@@ -111,10 +111,10 @@ impl FromRequestParts<Api> for PathClient {
     }
 }
 
-/// Reads an id of ours.
+/// Parses a Mainstay id.
 pub(crate) fn id<T: PathId>(field: &'static str, text: &str) -> Result<T, Problem> {
     Uuid::from_str(text).map(T::from).map_err(|_| {
-        Problem::invalid(field, format!("{} is not an id; {} lists them", shown(text), T::LISTED))
+        Problem::invalid(field, format!("{} is not an id; see {}", quote(text), T::LIST_PATH))
     })
 }
 
@@ -141,8 +141,8 @@ impl FromRequestParts<Api> for PathVersion {
     async fn from_request_parts(parts: &mut Parts, _: &Api) -> Result<Self, Problem> {
         let text = path_text(parts, "version").await?;
         let version = text.parse().map_err(|_| {
-            let reason = "is no version; GET /api/v1/score-models lists them";
-            Problem::invalid("version", format!("{} {reason}", shown(&text)))
+            let reason = "is not a version; GET /api/v1/score-models lists all versions";
+            Problem::invalid("version", format!("{} {reason}", quote(&text)))
         })?;
         Ok(Self(version))
     }
@@ -167,7 +167,7 @@ pub(crate) fn client_id(field: &'static str, text: &str) -> Result<(), Problem> 
 }
 
 /// The client that a list is about, if it is about one.
-pub(crate) async fn client_named(
+pub(crate) async fn find_resolved_client(
     api: &Api,
     scope: Scope,
     external_id: Option<&str>,
@@ -177,19 +177,19 @@ pub(crate) async fn client_named(
     Ok(Some(api.mainstay.client(scope, external_id).await?.id))
 }
 
-/// Reads how many to list.
-pub(crate) fn limit(text: Option<&str>, default: i64, most: i64) -> Result<i64, Problem> {
+/// Parses a page size.
+pub(crate) fn limit(text: Option<&str>, default: i64, max: i64) -> Result<i64, Problem> {
     let Some(text) = text else { return Ok(default) };
-    text.parse().ok().filter(|limit| (1..=most).contains(limit)).ok_or_else(|| {
+    text.parse().ok().filter(|limit| (1..=max).contains(limit)).ok_or_else(|| {
         Problem::invalid(
             "limit",
-            format!("{} is not a whole number from 1 to {most}; send one", shown(text)),
+            format!("{} is not a whole number from 1 to {max}; send one", quote(text)),
         )
-        .limit(most.unsigned_abs())
+        .limit(max.unsigned_abs())
     })
 }
 
-/// Reads an instant.
+/// Parses an instant.
 pub(crate) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Problem> {
     parse_timestamp(field, text).map_err(|error| {
         // The mistake that a query invites: there, a bare + is a space.
@@ -198,7 +198,7 @@ pub(crate) fn instant(field: &'static str, text: &str) -> Result<Timestamp, Prob
     })
 }
 
-/// Reads a calendar day.
+/// Parses a calendar day.
 pub(crate) fn day(field: &'static str, text: &str) -> Result<Date, Problem> {
     // jiff also reads a day out of a time, which would drop the half that was meant.
     let well_formed = text.len() == "2026-05-01".len();
@@ -207,9 +207,9 @@ pub(crate) fn day(field: &'static str, text: &str) -> Result<Date, Problem> {
             Problem::invalid(
                 field,
                 format!(
-                    "{} is not a day that can be used; send one like 2026-05-01, from the year {} \
+                    "{} is not a valid day; send one like 2026-05-01, from the year {} \
                      to {}",
-                    shown(text),
+                    quote(text),
                     YEARS.start(),
                     YEARS.end()
                 ),
@@ -218,7 +218,7 @@ pub(crate) fn day(field: &'static str, text: &str) -> Result<Date, Problem> {
     )
 }
 
-/// Reads one of a few names.
+/// Parses one of several names.
 pub(crate) fn one_of<T>(field: &'static str, text: &str) -> Result<T, Problem>
 where
     T: FromStr<Err: Display>,
@@ -226,21 +226,24 @@ where
     text.parse().map_err(|error: T::Err| Problem::invalid(field, error.to_string()))
 }
 
-/// Reads true or false.
+/// Parses a boolean.
 pub(crate) fn flag(field: &'static str, text: &str) -> Result<bool, Problem> {
     match text {
         "true" => Ok(true),
         "false" => Ok(false),
-        _ => Err(Problem::invalid(field, format!("{} is neither true nor false", shown(text)))),
+        _ => Err(Problem::invalid(
+            field,
+            format!("{} is neither true nor false; send one of them", quote(text)),
+        )),
     }
 }
 
-/// What somebody sent, short enough to be repeated.
-pub(crate) fn shown(text: &str) -> String {
-    const MOST: usize = 60;
-    if text.chars().count() <= MOST {
+/// Quotes a value from a request, truncated.
+pub(crate) fn quote(text: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    if text.chars().count() <= MAX_CHARS {
         return format!("{text:?}");
     }
-    let start: String = text.chars().take(MOST).collect();
+    let start: String = text.chars().take(MAX_CHARS).collect();
     format!("{start:?}…")
 }

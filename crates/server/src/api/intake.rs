@@ -1,4 +1,4 @@
-//! Bodies that bring events: let in as they arrive, unpacked where they are packed.
+//! Bodies with events: received within limits, and decompressed.
 
 use std::{
     io::Read as _,
@@ -15,7 +15,7 @@ use futures_util::FutureExt as _;
 use http_body_util::BodyExt as _;
 
 use super::{
-    body::{MAX_BATCH_BYTES, broken_off},
+    body::{MAX_BATCH_BYTES, body_error},
     problem::Problem,
 };
 use crate::{
@@ -25,22 +25,22 @@ use crate::{
     http::{BodyTooSlow, is_caused_by},
 };
 
-/// What every gzip stream begins with. Told by that and not by its headers: one SDK sends what it
-/// packed as a form, and proxies unpack without taking the header away.
+/// The magic bytes of gzip. Headers are not reliable: one SDK sends compressed data as a form, and
+/// proxies decompress without removing the header.
 const GZIP: [u8; 2] = [0x1f, 0x8b];
 
-/// A body, and its share of the memory that may be taken.
-pub(crate) struct Sent {
-    /// What was sent, unpacked.
+/// A body, with its reserved memory.
+pub(crate) struct ReceivedBody {
+    /// The decompressed body.
     pub(crate) bytes: Bytes,
-    /// Held until what it brings is stored.
+    /// Held until its events are stored.
     pub(crate) admission: Admission,
 }
 
-/// Reads a body of at most 4 MiB, unpacked or not. Who may send nothing at all is refused before this: a key in
-/// the header is looked up first.
-pub(crate) async fn read(request: Request, writer: &EventWriter) -> Result<Sent, Problem> {
-    let told = length_of(request.headers());
+/// Reads a body of at most 4 MiB, before and after decompression. Callers that must not send
+/// anything are rejected before: a key in the header is checked first.
+pub(crate) async fn read(request: Request, writer: &EventWriter) -> Result<ReceivedBody, Problem> {
+    let content_length = length_of(request.headers());
     let too_large = || {
         Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -49,17 +49,17 @@ pub(crate) async fn read(request: Request, writer: &EventWriter) -> Result<Sent,
         .field("body")
         .limit(MAX_BATCH_BYTES as u64)
     };
-    if told.is_some_and(|bytes| bytes > MAX_BATCH_BYTES) {
+    if content_length.is_some_and(|bytes| bytes > MAX_BATCH_BYTES) {
         return Err(too_large());
     }
     // What would be refused when it is there need not come.
-    writer.check_room(told.unwrap_or(0))?;
+    writer.check_room(content_length.unwrap_or(0))?;
     let owner = owner_of(&request);
     let bytes = receive(request.into_body(), owner, writer).await?.ok_or_else(too_large)?;
     let mut admission = writer.admit(bytes.len())?;
     if !bytes.starts_with(&GZIP) {
         let bytes = readable(bytes, &mut admission)?;
-        return Ok(Sent { bytes, admission });
+        return Ok(ReceivedBody { bytes, admission });
     }
     let mut unpacked = Vec::new();
     MultiGzDecoder::new(&bytes[..])
@@ -68,7 +68,9 @@ pub(crate) async fn read(request: Request, writer: &EventWriter) -> Result<Sent,
         .map_err(|error| {
             Problem::new(
                 StatusCode::BAD_REQUEST,
-                format!("the body begins like gzip and cannot be unpacked: {error}; send it again"),
+                format!(
+                    "the body starts like gzip but cannot be decompressed: {error}; send it again"
+                ),
             )
             .field("body")
         })?;
@@ -77,7 +79,7 @@ pub(crate) async fn read(request: Request, writer: &EventWriter) -> Result<Sent,
     }
     admission.grow(unpacked.len().saturating_sub(bytes.len()))?;
     let bytes = readable(unpacked.into(), &mut admission)?;
-    Ok(Sent { bytes, admission })
+    Ok(ReceivedBody { bytes, admission })
 }
 
 /// Replaces invalid UTF-8 with an escaped lone surrogate, so that only the message that contains it is
@@ -104,35 +106,35 @@ fn readable(bytes: Bytes, admission: &mut Admission) -> Result<Bytes, Problem> {
     Ok(read.into())
 }
 
-/// Receives a body; `None` for one that is too large. It takes memory as it arrives, and may have to give it
-/// back to one that arrives faster.
+/// Receives a body; `None` if it is too large. It reserves memory as it arrives, and may be evicted
+/// in favour of a faster one.
 async fn receive(
     mut body: Body,
     owner: BodyOwner,
     writer: &EventWriter,
 ) -> Result<Option<Bytes>, Problem> {
     let busy = || Problem::from(Error::Busy { retry_after_seconds: 1 });
-    let mut arriving = None;
-    let mut received = Received::default();
+    let mut incoming = None;
+    let mut received = BodyBuffer::default();
     loop {
         // Most bodies are there at once, and need not be counted beside others.
         let at_once = body.frame().now_or_never();
         let frame = if let Some(frame) = at_once {
             frame
         } else {
-            let waiting = match &mut arriving {
-                Some(waiting) => waiting,
+            let body_slot = match &mut incoming {
+                Some(body_slot) => body_slot,
                 none => {
-                    let mut begun = writer.arrivals().begin(owner);
-                    if !begun.came(received.len()).await {
+                    let mut registered = writer.incoming_bodies().register(owner);
+                    if !registered.reserve(received.len()).await {
                         return Err(busy());
                     }
-                    none.insert(begun)
+                    none.insert(registered)
                 }
             };
             tokio::select! {
                 frame = body.frame() => frame,
-                () = waiting.gives_way() => return Err(busy()),
+                () = body_slot.wait_for_eviction() => return Err(busy()),
             }
         };
         let data = match frame {
@@ -144,14 +146,14 @@ async fn receive(
                      connection",
                 ));
             }
-            Some(Err(error)) => return Err(broken_off(&error)),
+            Some(Err(error)) => return Err(body_error(&error)),
             Some(Ok(frame)) => frame.into_data().unwrap_or_default(),
         };
         if received.len() + data.len() > MAX_BATCH_BYTES {
             return Ok(None);
         }
-        if let Some(arriving) = &mut arriving
-            && !arriving.came(data.len()).await
+        if let Some(incoming) = &mut incoming
+            && !incoming.reserve(data.len()).await
         {
             return Err(busy());
         }
@@ -159,14 +161,14 @@ async fn receive(
     }
 }
 
-/// What came of a body so far: not copied while it is one piece.
+/// The part of a body received so far, not copied while it is one piece.
 #[derive(Default)]
-struct Received {
+struct BodyBuffer {
     piece: Bytes,
     pieces: Vec<u8>,
 }
 
-impl Received {
+impl BodyBuffer {
     fn len(&self) -> usize {
         self.piece.len() + self.pieces.len()
     }
@@ -183,8 +185,8 @@ impl Received {
     }
 }
 
-impl From<Received> for Bytes {
-    fn from(received: Received) -> Self {
+impl From<BodyBuffer> for Bytes {
+    fn from(received: BodyBuffer) -> Self {
         if received.pieces.is_empty() { received.piece } else { received.pieces.into() }
     }
 }
@@ -192,7 +194,7 @@ impl From<Received> for Bytes {
 fn owner_of(request: &Request) -> BodyOwner {
     if let Some(Ok(credential)) = request.headers().get(header::AUTHORIZATION).map(|it| it.to_str())
     {
-        return BodyOwner::Credential(CallerKey::of(credential));
+        return BodyOwner::Credential(CallerKey::from_credential(credential));
     }
     let connected = request.extensions().get::<ConnectInfo<SocketAddr>>();
     BodyOwner::Address(connected.map_or(Ipv4Addr::UNSPECIFIED.into(), |info| info.0.ip()))

@@ -1,12 +1,11 @@
-//! The HTTP API: JSON in and out, and every failure a problem that names the field, the limit and
-//! what to do.
+//! The HTTP API: JSON in and out; every error is a problem that names the field, the limit and the
+//! remedy.
 //!
 //! Folders follow URLs: `GET /api/v1/clients/{client_id}/scores` is `v1/clients/scores.rs`. A
 //! handler says who may call it by the extractor it takes (`caller`), reads its input (`input`,
 //! `body`), asks a service and turns what comes back into JSON. Nothing is decided here that a
 //! command could not ask for too.
 
-mod answer;
 mod body;
 mod caller;
 mod client;
@@ -14,15 +13,16 @@ mod docs;
 mod document;
 mod input;
 mod intake;
+mod json_errors;
 mod names;
 mod probes;
 mod problem;
+mod record;
 mod refused;
+mod response;
 mod sample;
 mod segment;
-mod take;
 mod v1;
-mod words;
 
 pub(crate) use problem::Problem;
 pub(crate) use v1::clients::events::{event_range, read_cursor, write_cursor};
@@ -37,9 +37,9 @@ use axum::{
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa_axum::router::OpenApiRouter;
 
-use crate::{Mainstay, engagement::EventWriter, http::traced, site::Site};
+use crate::{Mainstay, engagement::EventWriter, http::with_tracing, site::Site};
 
-/// What every handler needs. Cloned several times a request, so it is one pointer.
+/// The state of every handler. Cloned several times per request, so it is a single pointer.
 #[derive(Clone)]
 pub(crate) struct Api(Arc<Shared>);
 
@@ -83,12 +83,12 @@ pub(crate) fn router(mainstay: Mainstay, writer: EventWriter, site: Site) -> Rou
     let mut router = handlers
         .with_state(api)
         .merge(docs::pages())
-        .fallback(answer::no_route)
+        .fallback(response::no_route)
         .layer(DefaultBodyLimit::max(body::MAX_BODY_BYTES))
-        .layer(CatchPanicLayer::custom(answer::panicked))
-        .layer(map_response(answer::as_problem));
-    for (name, value) in answer::headers() {
-        router = router.layer(answer::header_unless_set(name, value));
+        .layer(CatchPanicLayer::custom(response::panic_response))
+        .layer(map_response(response::into_problem));
+    for (name, value) in response::headers() {
+        router = router.layer(response::header_unless_set(name, value));
     }
-    traced(router)
+    with_tracing(router)
 }

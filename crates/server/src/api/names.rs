@@ -1,5 +1,5 @@
-//! Names that the API knows, for the OpenAPI document: the lists are the rules' own, so that the
-//! document cannot lag behind them. None of these types has a value.
+//! Enumerations of the API for the OpenAPI document, taken from the core, so that the document is
+//! always up to date. These types have no values.
 
 use mainstay_core::{
     alert, email, engagement, insight, job, member, notification, playbook, score,
@@ -36,8 +36,8 @@ macro_rules! names {
 }
 
 names! {
-    EventType, "What an event counts as.", engagement::EventType::ALL;
-    ClientsAre, "Whom an organization calls its clients.", engagement::segment::ClientsAre::ALL;
+    EventType, "The type of an event.", engagement::EventType::ALL;
+    ClientIdentity, "Whether an organization's clients are users or groups.", engagement::segment::ClientIdentity::ALL;
     FeedbackKind, "The scale of a rating: stars and csat 1–5, nps 0–10, thumbs 0–1, percent 0–100.",
         score::FeedbackKind::ALL;
     Component, "One of the five parts of a success score.", score::Component::ALL;
@@ -47,37 +47,37 @@ names! {
     ];
     LaunchKitState, "How far a client got with its launch kit.",
         [score::LaunchKit::Unopened, score::LaunchKit::Viewed, score::LaunchKit::Completed];
-    Band, "How well a client does.", score::Band::ALL;
-    Trend, "Where a score is going.",
+    Band, "The band of a score.", score::Band::ALL;
+    Trend, "The trend of a score.",
         [score::Trend::Rising, score::Trend::Stable, score::Trend::Declining];
-    InsightType, "What kind of thing an insight says.", insight::InsightType::ALL;
-    InsightStatus, "What the client made of an insight.", insight::InsightStatus::ALL;
+    InsightType, "The type of an insight.", insight::InsightType::ALL;
+    InsightStatus, "The client's reaction to an insight.", insight::InsightStatus::ALL;
     Priority, "How prominently an insight is shown.", insight::Priority::ALL;
-    AlertType, "What a momentum alert warns of.", alert::AlertType::ALL;
-    AlertStatus, "What became of an alert.", alert::AlertStatus::ALL;
-    Severity, "How bad it is.", alert::Severity::ALL;
-    Ending, "How an alert ended by itself.", alert::Ending::ALL;
-    TaskStatus, "How far an onboarding task is.",
+    AlertType, "The type of an alert.", alert::AlertType::ALL;
+    AlertStatus, "The status of an alert.", alert::AlertStatus::ALL;
+    Severity, "The severity.", alert::Severity::ALL;
+    Ending, "How an alert ended on its own.", alert::Ending::ALL;
+    TaskStatus, "The status of an onboarding task.",
         [Task::Pending, Task::InProgress, Task::Completed, Task::Skipped];
-    EmailType, "What kind of mail it is.", email::EmailType::ALL;
-    EmailState, "What became of a mail.", email::EmailState::ALL;
-    SubscriptionState, "Whether a client gets mails.", email::SubscriptionState::ALL;
-    ConsentSource, "Where a client said whether it wants mails.", email::ConsentSource::ALL;
-    NoticeEvent, "What a notice tells of.", notification::NoticeType::ALL;
-    RoutedEvent, "What a webhook can choose to hear of.", notification::NoticeType::ROUTED;
-    EndpointKind, "What a webhook understands.", notification::EndpointKind::ALL;
-    MessageState, "What became of a message.", notification::MessageState::ALL;
-    JobName, "What runs by itself.", job::Job::ALL;
-    JobRunState, "What is so about a run.",
+    EmailType, "The type of an email.", email::EmailType::ALL;
+    EmailState, "The state of an email.", email::EmailState::ALL;
+    SubscriptionState, "Whether a client receives emails.", email::SubscriptionState::ALL;
+    ConsentSource, "Where consent was given or withdrawn.", email::ConsentSource::ALL;
+    NoticeEvent, "The type of a notification.", notification::NotificationType::ALL;
+    RoutedEvent, "The events that a webhook can subscribe to.", notification::NotificationType::ROUTED;
+    EndpointKind, "The format of a webhook.", notification::EndpointKind::ALL;
+    MessageState, "The state of a message.", notification::MessageState::ALL;
+    JobName, "A scheduled job.", job::Job::ALL;
+    JobRunState, "The state of a run.",
         [Run::Waiting, Run::Running, Run::Succeeded, Run::Failed];
-    StaffTaskState, "What became of a task of the staff's.", playbook::StaffTaskState::ALL;
-    Role, "What a member may do.", member::Role::ALL;
-    MergeState, "How far a merge is.", Merging::ALL;
-    KeyKind, "What a key opens.", [Key::Secret, Key::Write, Key::Member];
+    StaffTaskState, "The state of a staff task.", playbook::StaffTaskState::ALL;
+    Role, "The role of a member.", member::Role::ALL;
+    MergeState, "The state of a merge.", Merging::ALL;
+    KeyKind, "The kind of a key.", [Key::Secret, Key::Write, Key::Member];
     KeySource, "Where a write key is used.", [Source::Server, Source::Browser];
 }
 
-/// An id that the host app chose, as bodies take it.
+/// An id of the host app, as accepted in bodies.
 macro_rules! host_ids {
     ($($name:ident, $description:literal, $max:literal;)+) => {$(
         #[doc = $description]
@@ -98,8 +98,8 @@ macro_rules! host_ids {
 }
 
 host_ids! {
-    HostId, "An id of the host app: a text of up to 255 characters, or a whole number, which is read as \
-        one.", 255;
-    MessageId, "A sender's id of a message: a text of up to 100 characters, or a whole number, which is \
-        read as one.", 100;
+    HostId, "An id of the host app: a string of up to 255 characters, or a whole number, which is \
+        read as a string.", 255;
+    MessageId, "The sender's id of a message: a string of up to 100 characters, or a whole number, \
+        which is read as a string.", 100;
 }

@@ -1,4 +1,4 @@
-//! Whether the process lives and whether it can work, for whatever watches over it.
+//! Liveness and readiness probes.
 
 use std::{sync::Arc, time::Duration};
 
@@ -15,11 +15,11 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::{Api, problem::Problem};
 use crate::Mainstay;
 
-/// For how long a full check of the database holds. It opens a connection of its own, which nobody
-/// who asks without a key should be able to make us do all the time.
-const CHECK_HOLDS: SignedDuration = SignedDuration::from_mins(1);
+/// How long a full check of the database is valid. It opens its own connection, which
+/// unauthenticated callers must not be able to cause constantly.
+const CHECK_TTL: SignedDuration = SignedDuration::from_mins(1);
 
-/// What the whole check may take: whoever asks does so every few seconds, and takes silence for "no".
+/// Time limit of the check: probes run every few seconds, and a timeout counts as a failure.
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What was found out about the database.
@@ -36,10 +36,10 @@ struct Checked {
 
 impl Readiness {
     async fn check(&self, mainstay: &Mainstay) -> Result<(), Problem> {
-        let stopped = mainstay.supervisor().not_running();
+        let stopped = mainstay.supervisor().stopped_loops();
         if !stopped.is_empty() {
             return Err(Problem::unavailable(format!(
-                "not running: {}; the server's log says why",
+                "not running: {}; see the server's log",
                 stopped.join(", ")
             )));
         }
@@ -47,12 +47,12 @@ impl Readiness {
             return Ok(());
         }
         Err(Problem::unavailable(
-            "the database cannot be written or is not ready for this version; the server's log says \
-             why",
+            "the database cannot be written or does not have this version's schema; see the \
+             server's log",
         ))
     }
 
-    /// Whether the database can be written, and is this version's. One check at a time, which answers all
+    /// Whether the database is writable and has this version's schema. One check at a time, which answers all
     /// who asked before it began: each takes a writer's turn, and those who ask need no key.
     async fn check_database(&self, mainstay: &Mainstay) -> bool {
         let asked = Instant::now();
@@ -63,7 +63,7 @@ impl Readiness {
             return ready;
         }
         let (began, now) = (Instant::now(), mainstay.now());
-        let holds = checked.whole.is_some_and(|at| now.duration_since(at).abs() < CHECK_HOLDS);
+        let holds = checked.whole.is_some_and(|at| now.duration_since(at).abs() < CHECK_TTL);
         let result = async {
             mainstay.store().check_writable().await?;
             if !holds {
@@ -84,10 +84,10 @@ impl Readiness {
     }
 }
 
-/// A sign of life.
+/// The state of the process.
 #[derive(Debug, Serialize, ToSchema)]
 struct Health {
-    /// `ok` from a process that lives, `ready` from one that can work.
+    /// `ok` if the process is alive, `ready` if it can serve requests.
     #[schema(example = "ok")]
     status: &'static str,
 }
@@ -96,26 +96,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(healthz)).routes(routes!(readyz))
 }
 
-/// Is the process alive?
+/// Checks liveness.
 ///
-/// Answers as long as the process does, whatever the state of the database: restart it when this
-/// fails, and only then.
+/// Succeeds as long as the process is alive, whatever the state of the database: restart it only if
+/// this fails.
 #[utoipa::path(
     get, path = "/healthz", tag = "Operation", security(()),
-    responses((status = 200, description = "It is.", body = Health)),
+    responses((status = 200, description = "The process is alive.", body = Health)),
 )]
 async fn healthz() -> Json<Health> {
     Json(Health { status: "ok" })
 }
 
-/// Can it work?
+/// Checks readiness.
 ///
-/// Tries within 2 seconds whether the database can be written, and at most once a minute whether its
-/// schema is this version's and its row-level security holds. A background loop that should run and does
-/// not is named. Send no traffic here while this fails.
+/// Checks within 2 seconds whether the database is writable, and at most once a minute whether its
+/// schema matches and its row-level security works. Names background loops that are not running.
+/// Send no traffic here while this fails.
 #[utoipa::path(
     get, path = "/readyz", tag = "Operation", security(()),
-    responses((status = 200, description = "It can.", body = Health)),
+    responses((status = 200, description = "The server is ready.", body = Health)),
 )]
 async fn readyz(State(api): State<Api>) -> Result<Json<Health>, Problem> {
     api.readiness.check(&api.mainstay).await?;

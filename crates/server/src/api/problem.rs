@@ -1,4 +1,4 @@
-//! What a failure answers: problem details (RFC 9457) that name the field, the limit and what to do.
+//! Error responses: problem details (RFC 9457) that name the field, the limit and the remedy.
 
 use axum::{
     http::{HeaderValue, StatusCode, header},
@@ -14,29 +14,29 @@ use crate::Error;
 
 /// The media type of a problem.
 pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
-/// What a sender is told to wait when the database is at fault, in seconds.
+/// The `Retry-After` for database failures, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-/// Why a request was not done. Boxed, because it travels in every handler's `Result`.
+/// An error response. Boxed, because every handler's `Result` contains it.
 #[derive(Debug)]
 pub(crate) struct Problem(Box<ProblemDetails>);
 
-/// Why a request was not done: RFC 9457 problem details.
+/// An error response: RFC 9457 problem details.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Problem)]
 pub(crate) struct ProblemDetails {
-    /// Which kind of problem it is, for programs.
+    /// The kind of problem, for programs.
     #[serde(rename = "type")]
     #[schema(example = "urn:mainstay:problem:invalid")]
     kind: &'static str,
-    /// The kind of problem in words; the same for every problem of a kind.
-    #[schema(example = "A value cannot be used")]
+    /// The kind of problem, for people; the same for every problem of a kind.
+    #[schema(example = "Invalid value")]
     title: &'static str,
     /// The HTTP status.
     #[serde(serialize_with = "as_number")]
     #[schema(value_type = u16, example = 422)]
     status: StatusCode,
-    /// What is wrong this time, and what to do.
+    /// What is wrong, and the remedy.
     #[schema(example = "limit: \"many\" is not a whole number; send one from 1 to 500")]
     detail: String,
     /// The field, parameter or header at fault.
@@ -47,7 +47,7 @@ pub(crate) struct ProblemDetails {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(example = 500)]
     limit: Option<u64>,
-    /// When every event of a request was refused: why each of them was.
+    /// The reason for each event, if every event of the request was rejected.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     refused: Vec<RefusedEvent>,
@@ -69,32 +69,28 @@ fn as_number<S: serde::Serializer>(status: &StatusCode, serializer: S) -> Result
 const fn kind_of(status: StatusCode) -> (&'static str, &'static str) {
     match status {
         StatusCode::UNAUTHORIZED => {
-            ("urn:mainstay:problem:unauthenticated", "Nobody we know is asking")
+            ("urn:mainstay:problem:unauthenticated", "Authentication required")
         }
-        StatusCode::FORBIDDEN => ("urn:mainstay:problem:forbidden", "Not allowed"),
-        StatusCode::NOT_FOUND => ("urn:mainstay:problem:not-found", "There is no such thing"),
+        StatusCode::FORBIDDEN => ("urn:mainstay:problem:forbidden", "Forbidden"),
+        StatusCode::NOT_FOUND => ("urn:mainstay:problem:not-found", "Not found"),
         StatusCode::METHOD_NOT_ALLOWED => {
-            ("urn:mainstay:problem:method-not-allowed", "This cannot be done here")
+            ("urn:mainstay:problem:method-not-allowed", "This page can’t be opened directly")
         }
-        StatusCode::REQUEST_TIMEOUT => {
-            ("urn:mainstay:problem:too-slow", "The request took too long to arrive")
-        }
-        StatusCode::CONFLICT => ("urn:mainstay:problem:conflict", "It is there already or changed"),
-        StatusCode::PAYLOAD_TOO_LARGE => ("urn:mainstay:problem:too-large", "Too much at once"),
+        StatusCode::REQUEST_TIMEOUT => ("urn:mainstay:problem:too-slow", "Request timeout"),
+        StatusCode::CONFLICT => ("urn:mainstay:problem:conflict", "Conflict"),
+        StatusCode::PAYLOAD_TOO_LARGE => ("urn:mainstay:problem:too-large", "Payload too large"),
         StatusCode::UNSUPPORTED_MEDIA_TYPE => {
-            ("urn:mainstay:problem:unsupported-media-type", "Not JSON")
+            ("urn:mainstay:problem:unsupported-media-type", "Unsupported media type")
         }
-        StatusCode::UNPROCESSABLE_ENTITY => {
-            ("urn:mainstay:problem:invalid", "A value cannot be used")
-        }
-        StatusCode::TOO_MANY_REQUESTS => ("urn:mainstay:problem:busy", "Too much is waiting"),
+        StatusCode::UNPROCESSABLE_ENTITY => ("urn:mainstay:problem:invalid", "Invalid value"),
+        StatusCode::TOO_MANY_REQUESTS => ("urn:mainstay:problem:busy", "Too many requests"),
         StatusCode::SERVICE_UNAVAILABLE => {
-            ("urn:mainstay:problem:unavailable", "Not available right now")
+            ("urn:mainstay:problem:unavailable", "Service unavailable")
         }
         StatusCode::INTERNAL_SERVER_ERROR => {
-            ("urn:mainstay:problem:internal", "A fault in Mainstay")
+            ("urn:mainstay:problem:internal", "Internal server error")
         }
-        _ => ("urn:mainstay:problem:malformed", "The request cannot be read"),
+        _ => ("urn:mainstay:problem:malformed", "Malformed request"),
     }
 }
 
@@ -121,7 +117,7 @@ impl Problem {
         (self.0.field.as_deref(), self.0.reason.as_deref().unwrap_or(&self.0.detail))
     }
 
-    /// A value that cannot be used.
+    /// An invalid value.
     pub(crate) fn invalid(field: &str, reason: impl AsRef<str>) -> Self {
         let reason = reason.as_ref();
         let mut problem =
@@ -130,13 +126,13 @@ impl Problem {
         problem
     }
 
-    /// Something that the caller may not do.
+    /// An action that the caller is not allowed to perform.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::FORBIDDEN, detail)
     }
 
-    /// Nobody presented anything that opens a door; `presented` tells "nothing" from "something
-    /// wrong", as RFC 6750 asks.
+    /// No valid credential was presented; `presented` distinguishes a missing credential from an
+    /// invalid one, as RFC 6750 requires.
     pub(crate) fn unauthenticated(detail: impl Into<String>, presented: bool) -> Self {
         let challenge = if presented {
             HeaderValue::from_static(r#"Bearer realm="Mainstay", error="invalid_token""#)
@@ -148,12 +144,12 @@ impl Problem {
         problem
     }
 
-    /// More than is taken at once.
+    /// A request that exceeds a size limit.
     pub(crate) fn too_large(limit: usize, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::PAYLOAD_TOO_LARGE, detail).limit(limit as u64)
     }
 
-    /// No event of a request could be used.
+    /// A request without a valid event.
     pub(crate) fn refused(refused: Vec<RefusedEvent>) -> Self {
         let first = refused.first();
         let mut problem = match (first, refused.len()) {
@@ -161,8 +157,8 @@ impl Problem {
             (Some(first), count) => Self::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 format!(
-                    "all {count} events were refused, the first because of {}: {}; `refused` has \
-                     the reason of each",
+                    "all {count} events were rejected, the first because of {}: {}; `refused` \
+                     lists the reason for each",
                     first.field, first.reason
                 ),
             )
@@ -173,18 +169,18 @@ impl Problem {
         problem
     }
 
-    /// Something that passes by itself.
+    /// A temporary failure.
     pub(crate) fn unavailable(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, detail).retry_after(RETRY_AFTER_SECONDS)
     }
 
-    /// Names what is at fault.
+    /// Sets the field.
     pub(crate) fn field(mut self, field: &str) -> Self {
         self.0.field = Some(field.to_owned());
         self
     }
 
-    /// Names the limit.
+    /// Sets the limit.
     pub(crate) fn limit(mut self, limit: u64) -> Self {
         self.0.limit = Some(limit);
         self
@@ -207,21 +203,20 @@ impl Problem {
             StoreError::Unavailable(_) => {
                 tracing::error!(%error, "a request found the database unavailable");
                 Self::unavailable(
-                    "the database is not available right now; send this again in a moment, and see \
-                     the server's log if it lasts",
+                    "the database is unavailable; retry in a moment, and see the server's log if \
+                     this persists",
                 )
             }
             StoreError::Database(_) | StoreError::Corrupt { .. } => {
                 tracing::error!(%error, "a request failed in the database");
                 Self::new(
                     StatusCode::INTERNAL_SERVER_ERROR,
-                    "the database did not do its part; nothing was changed, and the server's log \
-                     says more",
+                    "the database query failed and nothing was changed; see the server's log",
                 )
             }
             error => {
                 tracing::error!(%error, "the database cannot be used");
-                Self::unavailable("the database cannot be used; the server's log says why")
+                Self::unavailable("the database is unavailable; see the server's log")
             }
         }
     }

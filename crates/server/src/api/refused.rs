@@ -1,10 +1,10 @@
 use serde::Serialize;
 use utoipa::ToSchema;
 
-/// Why one event was refused.
+/// Why an event was rejected.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct RefusedEvent {
-    /// Its place in what was sent, from 0.
+    /// Its index in the request, from 0.
     #[schema(example = 2)]
     pub(crate) index: usize,
     /// The field at fault.

@@ -19,14 +19,14 @@ const HEADER: HeaderName = HeaderName::from_static("mainstay-sample-data");
 
 /// Whose data is asked for: set by what finds that out, and read when the answer is made.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct AskedOrganization(Arc<OnceLock<OrganizationId>>);
+pub(crate) struct RequestOrganization(Arc<OnceLock<OrganizationId>>);
 
-impl AskedOrganization {
+impl RequestOrganization {
     /// Notes the organization of a request in its extensions, if anybody wants to know.
-    pub(crate) fn note(extensions: &axum::http::Extensions, organization: OrganizationId) {
-        if let Some(asked) = extensions.get::<Self>() {
+    pub(crate) fn set(extensions: &axum::http::Extensions, organization: OrganizationId) {
+        if let Some(organization_slot) = extensions.get::<Self>() {
             // The first one counts; there is no second.
-            let _ = asked.0.set(organization);
+            let _ = organization_slot.0.set(organization);
         }
     }
 }
@@ -37,21 +37,21 @@ pub(super) async fn mark(
     mut request: Request,
     next: Next,
 ) -> Response {
-    let asked = AskedOrganization::default();
-    request.extensions_mut().insert(asked.clone());
+    let organization_slot = RequestOrganization::default();
+    request.extensions_mut().insert(organization_slot.clone());
     let response = next.run(request).await;
-    let Some(organization) = asked.0.get() else { return response };
+    let Some(organization) = organization_slot.0.get() else { return response };
     if !response.status().is_success() {
         return response;
     }
     match mainstay.is_sample(*organization).await {
-        Ok(true) => marked(response).await,
+        Ok(true) => mark_response(response).await,
         Ok(false) => response,
         Err(error) => Problem::from(error).into_response(),
     }
 }
 
-async fn marked(response: Response) -> Response {
+async fn mark_response(response: Response) -> Response {
     let (mut parts, body) = response.into_parts();
     parts.headers.insert(HEADER, HeaderValue::from_static("true"));
     let media_type = parts.headers.get(header::CONTENT_TYPE);
@@ -61,7 +61,7 @@ async fn marked(response: Response) -> Response {
     let Ok(bytes) = to_bytes(body, usize::MAX).await else {
         return Problem::new(
             axum::http::StatusCode::INTERNAL_SERVER_ERROR,
-            "this should not have happened; the server's log says more, please report it",
+            "an unexpected error occurred; see the server's log, and please report it",
         )
         .into_response();
     };

@@ -1,4 +1,4 @@
-//! The arguments, and every word of `--help`.
+//! The arguments and the text of `--help`.
 
 use std::path::PathBuf;
 
@@ -16,20 +16,20 @@ use crate::engagement::import::{
 
 // Broken by hand, like all that follows: clap breaks lines only with a crate more.
 const ABOUT: &str = "\
-Self-hosted client success automation: send Mainstay what your clients do, and it scores how well
-each of them is doing, explains the score, writes their weekly insights and tells you whom to call
-before they leave.";
+Self-hosted client success automation: send Mainstay your clients' events, and it scores how well
+each of them is doing, explains the score, writes weekly insights and alerts you to clients who
+might leave.";
 
 const EXAMPLES: &str = "\
 Examples:
   mainstay demo                                 look around in sample data
   mainstay org create acme --timezone Europe/Berlin
-  mainstay import events.csv.gz --org acme      bring your history along
+  mainstay import events.csv.gz --org acme      import your history
   mainstay score --org acme                     how well is each client doing?
-  mainstay serve                                take events in over HTTP
+  mainstay serve                                accept events over HTTP
 
-Settings come from options, else the environment (MAINSTAY_DATABASE_URL, MAINSTAY_LISTEN), else
-mainstay.toml (keys `database` and `listen`), else what is built in. RUST_LOG sets what is logged.";
+Settings come from options, the environment (MAINSTAY_DATABASE_URL, MAINSTAY_LISTEN),
+mainstay.toml (keys `database` and `listen`) or the defaults, in that order. RUST_LOG sets the log filter.";
 
 const ORG_EXAMPLES: &str = "\
 Examples:
@@ -57,12 +57,12 @@ Examples:
   mainstay import segment.ndjson --org acme --event-type 'Report Exported=export_downloaded'
 
 CSV columns: client_id, event, timestamp (required), message_id, session_id, page_path,
-duration_seconds; any other column goes into the event's data. They are separated by commas, semicolons
-or tabs, as Excel saves them. NDJSON: Segment's track, page,
-identify and group messages, one a line. Importing a file twice adds nothing.
+duration_seconds; any other column goes into the event's data. Separators are commas, semicolons or
+tabs, as saved by Excel. NDJSON: Segment's track, page,
+identify and group messages, one per line. Importing a file twice adds nothing.
 
-Refused rows are written to FILE.rejects.csv with their line and the reason.
-Exit status: 0, 2 when rows were refused, 1 when the import failed.";
+Rejected rows are written to FILE.rejects.csv with their line and the reason.
+Exit status: 0, 2 if rows were rejected, 1 if the import failed.";
 
 const SCORE_EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,7 @@ Examples:
   mainstay job run weekly --org acme
   mainstay job history --org acme --job daily
 
-`mainstay serve` does what is due by itself, in each organization's time zone.";
+`mainstay serve` runs due jobs on its own, in each organization's time zone.";
 
 const SECRETS_EXAMPLES: &str = "\
 Examples:
@@ -94,38 +94,38 @@ Examples:
   mainstay secrets rotate
   mainstay secrets new-key >> mainstay.key
 
-Secrets in the database that must be readable again (what signs clients' tokens and webhooks, addresses
-of webhooks) are encrypted with AES-256-GCM. The keys come from MAINSTAY_KEY, else the file that
-MAINSTAY_KEY_FILE or `key_file` names, else a file beside the database that the first start makes. With
+Recoverable secrets in the database (signing secrets of clients' tokens and webhooks, URLs of
+webhooks) are encrypted with AES-256-GCM. The keys come from MAINSTAY_KEY, or the file named by
+MAINSTAY_KEY_FILE or `key_file`, or a file next to the database that the first start creates. With
 keys in the environment or on several machines, put the new one first everywhere, restart, and then run
-rotate --existing. MAINSTAY_SECRETS_AT_REST=plain stores secrets as they are.";
+rotate --existing. MAINSTAY_SECRETS_AT_REST=plain stores secrets in plain text.";
 
 const DB_EXAMPLES: &str = "\
 Examples:
   mainstay db status
   mainstay db rollback --to 1
 
-Every other command brings a new or older database to this version by itself.";
+Every other command migrates a new or older database to this version automatically.";
 
 #[derive(Debug, Parser)]
 #[command(name = "mainstay", version, about = ABOUT, after_help = EXAMPLES)]
 pub(super) struct Args {
     /// Address for demo and serve [default: 127.0.0.1:8080]
-    // Before those of every command: a heading goes on over what follows it.
+    // Before those of every command: a heading continues over what follows it.
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) listen: Option<String>,
 
     #[command(flatten)]
-    pub(super) everywhere: Everywhere,
+    pub(super) global: GlobalArgs,
 
     #[command(subcommand)]
     pub(super) command: Command,
 }
 
-/// Options of every command, before or after its name.
+/// Options of all commands, before or after the command's name.
 #[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Options of every command")]
-pub(super) struct Everywhere {
+#[command(next_help_heading = "Global options")]
+pub(super) struct GlobalArgs {
     // Not a doc comment: rustdoc takes it for a link.
     #[arg(
         long,
@@ -135,17 +135,17 @@ pub(super) struct Everywhere {
     )]
     pub(super) database: Option<String>,
 
-    /// Configuration file [default: mainstay.toml, if there is one]
+    /// Configuration file [default: mainstay.toml, if it exists]
     #[arg(long, value_name = "FILE", global = true)]
     pub(super) config: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Command {
-    /// Serve a sample organization with everything computed
-    Demo(Served),
+    /// Serve a sample organization with computed data
+    Demo(ServeArgs),
     /// Serve the HTTP API
-    Serve(Served),
+    Serve(ServeArgs),
     /// Create and list organizations
     #[command(subcommand, after_help = ORG_EXAMPLES)]
     Org(OrgCommand),
@@ -161,59 +161,59 @@ pub(super) enum Command {
     /// Compute and store each client's success score
     #[command(after_help = SCORE_EXAMPLES)]
     Score(Figures),
-    /// Write each client's insights of the last seven days; prints the new ones
+    /// Generate each client's insights of the last seven days and print new ones
     #[command(after_help = INSIGHTS_EXAMPLES)]
     Insights(Figures),
-    /// Check every client and open, worsen or resolve alerts; prints what changed
+    /// Check every client, open, worsen or resolve alerts, and print the changes
     #[command(after_help = HEALTH_EXAMPLES)]
     Health(Figures),
-    /// What runs by itself: when, what it did, and have it run now
+    /// List and run scheduled jobs
     #[command(subcommand, after_help = JOB_EXAMPLES)]
     Job(JobCommand),
-    /// Recompute everything stored from the events; exit status 1 when anything differs
+    /// Recompute all stored data from the events; exit status 1 if anything differs
     Verify(Verify),
-    /// The keys that secrets in the database are encrypted with
+    /// Manage the keys that encrypt secrets in the database
     #[command(subcommand, after_help = SECRETS_EXAMPLES)]
     Secrets(SecretsCommand),
-    /// Look at and change the database's schema
+    /// Show and change the database's schema
     #[command(subcommand, after_help = DB_EXAMPLES)]
     Db(DbCommand),
 }
 
 impl Command {
-    /// Where a command that prints a link is told that the server is reached.
-    pub(super) const fn reached(&self) -> Option<&Reached> {
+    /// The server's address, for a command that prints a link.
+    pub(super) const fn address(&self) -> Option<&AddressArgs> {
         match self {
-            Self::Org(OrgCommand::Create { reached, .. })
-            | Self::Member(MemberCommand::Add { reached, .. }) => Some(reached),
+            Self::Org(OrgCommand::Create { address, .. })
+            | Self::Member(MemberCommand::Add { address, .. }) => Some(address),
             _ => None,
         }
     }
 
     /// The options of a command that serves.
-    pub(super) const fn served(&self) -> Option<&Served> {
+    pub(super) const fn serve_args(&self) -> Option<&ServeArgs> {
         match self {
-            Self::Demo(served) | Self::Serve(served) => Some(served),
+            Self::Demo(serve_args) | Self::Serve(serve_args) => Some(serve_args),
             _ => None,
         }
     }
 }
 
 #[derive(Debug, clap::Args)]
-pub(super) struct Served {
+pub(super) struct ServeArgs {
     /// Address to serve on; port 0 takes any free one [default: 127.0.0.1:8080]
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) listen: Option<String>,
 
-    /// How logs are written to standard error: text or json
+    /// Format of logs on standard error: text or json
     #[arg(long, value_name = "FORMAT", default_value = "text", hide_possible_values = true)]
     pub(super) log_format: LogFormat,
 }
 
-/// Where the server is or will be reached, for links that are printed.
+/// The server's address, for printed links.
 #[derive(Debug, Default, clap::Args)]
-pub(super) struct Reached {
-    /// Address that the server listens on, for the link
+pub(super) struct AddressArgs {
+    /// Address that the server listens on, for links
     #[arg(long, value_name = "HOST:PORT")]
     pub(super) listen: Option<String>,
 
@@ -242,26 +242,26 @@ pub(super) struct Json {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum OrgCommand {
-    /// Create an organization with its first keys, which are shown this once
+    /// Create an organization with its first keys, which are shown only once
     Create {
         /// Short name in commands and tokens: lower-case letters, digits, hyphens
         slug: String,
-        /// What people call it [default: the slug]
+        /// Display name [default: the slug]
         #[arg(long)]
         name: Option<String>,
-        /// IANA time zone that decides what a day is [default: UTC]
+        /// IANA time zone that defines calendar days [default: UTC]
         #[arg(long, value_name = "ZONE", alias = "time-zone")]
         timezone: Option<String>,
         #[command(flatten)]
         json: Json,
         #[command(flatten)]
-        reached: Reached,
+        address: AddressArgs,
     },
-    /// Change what an organization counts
+    /// Change an organization's settings
     Set {
         /// Short name
         slug: String,
-        /// Whether high-value types count that a browser or a client's own token sends
+        /// Whether high-value events from browsers or clients' own tokens count
         #[arg(long, value_name = "BOOL", action = clap::ArgAction::Set)]
         count_self_told: bool,
     },
@@ -274,17 +274,17 @@ pub(super) enum OrgCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeyCommand {
-    /// Create a key, which is shown this once
+    /// Create a key, which is shown only once
     Create {
         #[command(flatten)]
         org: Org,
-        /// secret (everything of the organization), write (sends events) or member (acts as one)
+        /// secret (full access), write (can only send events) or member (acts as a member)
         #[arg(long, value_parser = kinds(), hide_possible_values = true)]
         kind: KeyKind,
-        /// Whose key it is, for a member's
+        /// The member, for a member's key
         #[arg(long, value_name = "EMAIL")]
         member: Option<String>,
-        /// Where a write key is used: server, or browser for pages and apps [default: server]
+        /// The source of a write key: server, or browser for pages and apps [default: server]
         #[arg(long, value_name = "SOURCE")]
         source: Option<KeySource>,
         #[command(flatten)]
@@ -297,7 +297,7 @@ pub(super) enum KeyCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Make a key open nothing any more, at once
+    /// Revoke a key, effective immediately
     Revoke {
         /// The key's id (mainstay key list)
         id: ApiKeyId,
@@ -312,20 +312,20 @@ pub(super) enum MemberCommand {
     Add {
         #[command(flatten)]
         org: Org,
-        /// The member's e-mail address
+        /// The member's email address
         #[arg(long)]
         email: String,
-        /// owner (everything), admin (everything but owners), staff (no settings, keys or members) or
-        /// viewer (sees what staff see, changes nothing)
+        /// owner (full access), admin (all but owners), staff (no settings, keys or members) or
+        /// viewer (read-only)
         #[arg(long, value_parser = roles(), hide_possible_values = true)]
         role: Role,
-        /// What people call the member [default: the address]
+        /// The member's display name [default: the address]
         #[arg(long)]
         name: Option<String>,
         #[command(flatten)]
         json: Json,
         #[command(flatten)]
-        reached: Reached,
+        address: AddressArgs,
     },
     /// List members
     List {
@@ -334,11 +334,11 @@ pub(super) enum MemberCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// Print a link by which a member chooses a new password; it works once, for 24 hours
+    /// Print a password reset link for a member; it works once, for 24 hours
     Reset {
         #[command(flatten)]
         org: Org,
-        /// The member's e-mail address
+        /// The member's email address
         #[arg(long)]
         email: String,
         #[command(flatten)]
@@ -348,7 +348,7 @@ pub(super) enum MemberCommand {
     Remove {
         #[command(flatten)]
         org: Org,
-        /// The member's e-mail address
+        /// The member's email address
         #[arg(long)]
         email: String,
     },
@@ -360,34 +360,34 @@ pub(super) struct Import {
     pub(super) file: PathBuf,
     #[command(flatten)]
     pub(super) org: Org,
-    /// csv or ndjson [default: by the file's name, else by its content]
+    /// csv or ndjson [default: detected from the file's name or content]
     #[arg(long)]
     pub(super) format: Option<Format>,
-    /// The CSV column that holds a field, where the names differ; can be repeated
+    /// Map a field to a CSV column; can be repeated
     #[arg(long, value_name = "FIELD=COLUMN")]
     pub(super) column: Vec<ColumnMapping>,
-    /// What an event of the file counts as; can be repeated
+    /// Map an event name to an event type; can be repeated
     #[arg(long, value_name = "NAME=TYPE")]
     pub(super) event_type: Vec<EventTypeMapping>,
-    /// How a CSV file is encoded, unless UTF-8 or marked as UTF-16; windows-1252 for Excel's
+    /// Encoding of a CSV file, unless UTF-8 or UTF-16 with a BOM; windows-1252 for Excel
     #[arg(long, value_name = "NAME")]
     pub(super) encoding: Option<FileEncoding>,
-    /// IANA zone of times in a CSV file without an offset [default: the organization's]
+    /// IANA time zone of times without an offset in a CSV file [default: the organization's]
     #[arg(long, value_name = "ZONE", alias = "time-zone")]
     pub(super) timezone: Option<String>,
-    /// How a CSV file writes times, where not as 2026-11-28 09:30: "%d.%m.%Y %H:%M"
+    /// Format of times in a CSV file, unless like 2026-11-28 09:30: "%d.%m.%Y %H:%M"
     #[arg(long, value_name = "FORMAT")]
     pub(super) date_format: Option<DateFormat>,
-    /// Read and check everything, store nothing
+    /// Validate everything, store nothing
     #[arg(long)]
     pub(super) dry_run: bool,
     #[command(flatten)]
     pub(super) json: Json,
 }
 
-/// How figures are printed. No words on each: clap would spread the whole help over twice the lines.
+/// Output formats. Without a description of each, which would double the length of the help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(super) enum Print {
+pub(super) enum OutputFormat {
     Table,
     Csv,
     Json,
@@ -397,15 +397,15 @@ pub(super) enum Print {
 pub(super) struct Figures {
     #[command(flatten)]
     pub(super) org: Org,
-    /// Only this client, by the id that your app gave it
+    /// Only this client, by its id in your app
     #[arg(long, value_name = "ID")]
     pub(super) client: Option<String>,
-    /// The instant that figures are for; later events count for nothing [default: now]
+    /// Compute as of this instant; later events do not count [default: now]
     #[arg(long, value_name = "RFC3339", value_parser = instant)]
     pub(super) as_of: Option<Timestamp>,
-    /// How to print: for people, spreadsheets or programs
+    /// Output format: for people, spreadsheets or programs
     #[arg(long, default_value = "table")]
-    pub(super) format: Print,
+    pub(super) format: OutputFormat,
     /// Compute and print, store nothing
     #[arg(long)]
     pub(super) dry_run: bool,
@@ -420,14 +420,14 @@ pub(super) struct Verify {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum JobCommand {
-    /// List jobs: when each runs next, and how its latest run went
+    /// List jobs with their next and latest run
     List {
         #[command(flatten)]
         org: Org,
         #[command(flatten)]
         json: Json,
     },
-    /// Run a job now, besides its schedule
+    /// Run a job now, in addition to its schedule
     Run {
         /// weekly, daily or hourly
         job: Job,
@@ -436,14 +436,14 @@ pub(super) enum JobCommand {
         #[command(flatten)]
         json: Json,
     },
-    /// List the latest runs with what they counted
+    /// List the latest runs with their counts
     History {
         #[command(flatten)]
         org: Org,
-        /// Only this job's
+        /// Only runs of this job
         #[arg(long, value_name = "JOB")]
         job: Option<Job>,
-        /// How many at most
+        /// Maximum number of runs
         #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(i64).range(1..=1000))]
         limit: i64,
         #[command(flatten)]
@@ -453,14 +453,14 @@ pub(super) enum JobCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum SecretsCommand {
-    /// Show which keys are used
+    /// Show the keys in use
     Status {
         #[command(flatten)]
         json: Json,
     },
-    /// Encrypt all secrets with a new key, which is put first in the key file
+    /// Encrypt all secrets with a new key, which is added to the key file as the first
     Rotate {
-        /// Make no new key: use the first one there is
+        /// Do not create a key: use the first existing one
         #[arg(long)]
         existing: bool,
     },
@@ -470,14 +470,14 @@ pub(super) enum SecretsCommand {
 
 #[derive(Debug, Subcommand)]
 pub(super) enum DbCommand {
-    /// Bring the schema to this version's
+    /// Migrate the schema to this version
     Migrate,
-    /// Undo the newest migration, or all above one, with the data they hold
+    /// Undo the latest migration, or all after one, with their data
     Rollback {
         /// The migration to stop at; 0 undoes all
         #[arg(long, value_name = "N")]
         to: Option<i64>,
-        /// Do not ask
+        /// Do not ask for confirmation
         #[arg(long)]
         yes: bool,
     },
@@ -518,9 +518,10 @@ mod tests {
             "mainstay serve --database sqlite:x --listen h:1",
         ] {
             let args = Args::try_parse_from(line.split(' ')).unwrap();
-            assert_eq!(args.everywhere.database.as_deref(), Some("sqlite:x"));
-            let served = args.command.served().and_then(|served| served.listen.clone());
-            assert_eq!(served.or(args.listen).as_deref(), Some("h:1"));
+            assert_eq!(args.global.database.as_deref(), Some("sqlite:x"));
+            let serve_args =
+                args.command.serve_args().and_then(|serve_args| serve_args.listen.clone());
+            assert_eq!(serve_args.or(args.listen).as_deref(), Some("h:1"));
         }
     }
 }

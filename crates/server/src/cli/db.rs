@@ -3,7 +3,7 @@ use std::{
     process::ExitCode,
 };
 
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use mainstay_store::{MigrationState, Store};
 use serde::Serialize;
 
@@ -11,7 +11,7 @@ use super::{CliError, Result, args::DbCommand, open, output::Output, table::Tabl
 use crate::config::Settings;
 
 #[derive(Serialize)]
-struct Listed<'a> {
+struct MigrationOutput<'a> {
     version: i64,
     description: &'a str,
     applied: bool,
@@ -23,13 +23,13 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     let store = Store::open(&settings.database).await?;
-    let done = match command {
+    let result = match command {
         DbCommand::Migrate => migrate(&store, out).await,
         DbCommand::Rollback { to, yes } => rollback(&store, *to, *yes, out).await,
         DbCommand::Status { json } => status(&store, json.json, out).await,
     };
     store.close().await;
-    done.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 async fn migrate(store: &Store, out: &mut Output) -> Result<()> {
@@ -38,10 +38,10 @@ async fn migrate(store: &Store, out: &mut Output) -> Result<()> {
     let newest = before.last().map_or(0, |migration| migration.version);
     let new: Vec<&MigrationState> = before.iter().filter(|migration| !migration.applied).collect();
     for migration in &new {
-        writeln!(out, "applied {}", named(migration))?;
+        writeln!(out, "applied {}", label(migration))?;
     }
     if new.is_empty() {
-        writeln!(out, "nothing to do: the database is at migration {newest}, the newest")?;
+        writeln!(out, "nothing to do: the database is at migration {newest}, the latest")?;
     }
     Ok(())
 }
@@ -51,14 +51,14 @@ async fn rollback(store: &Store, to: Option<i64>, yes: bool, out: &mut Output) -
     let applied: Vec<&MigrationState> =
         migrations.iter().filter(|migration| migration.applied).collect();
     let Some(newest) = applied.last() else {
-        writeln!(out, "nothing to undo: the database has no migration")?;
+        writeln!(out, "nothing to undo: the database has no migrations")?;
         return Ok(());
     };
     let before = applied.iter().rev().nth(1).map_or(0, |migration| migration.version);
     let target = to.unwrap_or(before);
     if target != 0 && !applied.iter().any(|migration| migration.version == target) {
         let up_to = if before == 0 { String::new() } else { format!(" to {before}") };
-        return Err(CliError::Said(format!(
+        return Err(CliError::Message(format!(
             "--to {target}: the database is at migration {}; use 0 (undo all){up_to}, see: \
              mainstay db status",
             newest.version
@@ -75,42 +75,42 @@ async fn rollback(store: &Store, to: Option<i64>, yes: bool, out: &mut Output) -
     }
     store.rollback(Some(target)).await?;
     for migration in undone {
-        writeln!(out, "undid {}", named(migration))?;
+        writeln!(out, "undid {}", label(migration))?;
     }
     Ok(())
 }
 
-/// Asks for the number of migrations to undo: nobody types that by habit, as one does `y`.
+/// Asks for the number of migrations to undo: unlike `y`, nobody types it by habit.
 fn confirm(undone: &[&MigrationState]) -> Result<()> {
-    let names: Vec<String> = undone.iter().map(|migration| named(migration)).collect();
-    let migrations = counted(i64::try_from(undone.len()).unwrap_or(i64::MAX), "migration");
+    let names: Vec<String> = undone.iter().map(|migration| label(migration)).collect();
+    let migrations = count_noun(i64::try_from(undone.len()).unwrap_or(i64::MAX), "migration");
     let what = format!("this undoes {migrations} with all data in them ({})", names.join(", "));
     if !io::stdin().is_terminal() {
-        return Err(CliError::Said(format!(
-            "{what}; nobody is here to ask, so add --yes to go on"
+        return Err(CliError::Message(format!(
+            "{what}; standard input is not a terminal, so add --yes to confirm"
         )));
     }
     let mut stderr = io::stderr();
     let number = undone.len();
-    write!(stderr, "{what}. Make a backup first.\ntype {number} to go on: ")?;
+    write!(stderr, "{what}. Make a backup first.\ntype {number} to continue: ")?;
     stderr.flush()?;
     let mut answer = String::new();
     io::stdin().read_line(&mut answer)?;
     if answer.trim() == number.to_string() {
         return Ok(());
     }
-    Err(CliError::Said(format!("not {number}, so nothing was changed")))
+    Err(CliError::Message(format!("not {number}, so nothing was changed")))
 }
 
 async fn status(store: &Store, json: bool, out: &mut Output) -> Result<()> {
     let migrations = store.migrations().await?;
     if json {
-        let listed = migrations.iter().map(|migration| Listed {
+        let migrations = migrations.iter().map(|migration| MigrationOutput {
             version: migration.version,
             description: &migration.description,
             applied: migration.applied,
         });
-        out.json_array(&listed.collect::<Vec<_>>())?;
+        out.json_array(&migrations.collect::<Vec<_>>())?;
         return Ok(());
     }
     let mut table = Table::new(&[">MIGRATION", "ABOUT", "STATE"]);
@@ -124,7 +124,7 @@ async fn status(store: &Store, json: bool, out: &mut Output) -> Result<()> {
     table.write(out)?;
     let pending = migrations.iter().filter(|migration| !migration.applied).count();
     if pending > 0 {
-        let pending = counted(i64::try_from(pending).unwrap_or(i64::MAX), "migration");
+        let pending = count_noun(i64::try_from(pending).unwrap_or(i64::MAX), "migration");
         writeln!(
             out,
             "\n{pending} pending; any other command, or mainstay db migrate, applies them"
@@ -133,6 +133,6 @@ async fn status(store: &Store, json: bool, out: &mut Output) -> Result<()> {
     Ok(())
 }
 
-fn named(migration: &MigrationState) -> String {
+fn label(migration: &MigrationState) -> String {
     format!("{} {}", migration.version, migration.description)
 }

@@ -14,9 +14,9 @@ pub(super) async fn run(settings: &Settings, out: &mut Output) -> Result<ExitCod
     // First, because it may fail and the rest takes a while.
     let server = Server::bind(settings).await?;
     let Some(mainstay) = server.open(settings).await? else { return Ok(ExitCode::SUCCESS) };
-    let ended = serve(&mainstay, server, settings, out).await;
+    let result = serve(&mainstay, server, settings, out).await;
     open::close(&mainstay).await;
-    ended.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
 async fn serve(
@@ -35,23 +35,23 @@ async fn serve(
     bar.finish_and_clear();
     let site = Site { demo: true, ..server.site(settings) };
     let demo = prepared?;
-    let doors = Doors {
+    let doors = DemoLinks {
         setup: mainstay.setup_link(demo.organization.id, &site).await?.url,
         client: mainstay.client_link(demo.organization.id, &demo.client_id, None, &site).await?.url,
     };
-    tell(&demo, &doors, &site, settings, out)?;
+    print_welcome(&demo, &doors, &site, settings, out)?;
     server.serve(mainstay, site, settings, out).await
 }
 
-/// Links that let somebody in.
-struct Doors {
+/// Sign-in links.
+struct DemoLinks {
     setup: String,
     client: String,
 }
 
-fn tell(
+fn print_welcome(
     demo: &Demo,
-    doors: &Doors,
+    doors: &DemoLinks,
     site: &Site,
     settings: &Settings,
     out: &mut Output,
@@ -61,7 +61,7 @@ fn tell(
     let organization = &demo.organization;
     writeln!(
         out,
-        "{} \u{2013} {} ({}). Its clients and all they did are made up.\n",
+        "{} \u{2013} {} ({}). Its clients and their events are sample data.\n",
         bold.apply_to("sample data"),
         organization.name,
         organization.slug
@@ -70,9 +70,9 @@ fn tell(
     writeln!(out, "In the browser:\n")?;
     for (what, value, use_for) in [
         ("sign in", &site.link(&format!("/sign-in?email={email}")), OWNER),
-        ("password", &demo.owner_password, "made anew at every start"),
+        ("password", &demo.owner_password, "created again at every start"),
         ("client page", &doors.client, "what one client sees; for 7 days"),
-        ("your account", &doors.setup, "or sign up as an owner of your own; works once"),
+        ("your account", &doors.setup, "or sign up as an owner; works once"),
     ] {
         writeln!(
             out,
@@ -85,12 +85,12 @@ fn tell(
     }
     writeln!(out, "\nFor programs:\n")?;
     for (what, value, use_for) in [
-        ("address", &url, "for your own requests and SDKs"),
+        ("address", &url, "for your requests and SDKs"),
         ("API to try", &format!("{url}/api/docs"), "every request, in the browser"),
-        ("secret key", &demo.secret_key, "everything of this organization"),
-        ("write key", &demo.write_key, "sends events, nothing else"),
-        ("member token", &demo.member_token, "what a member of the staff may do"),
-        ("client token", &demo.client_token, "what one client may see; for a day"),
+        ("secret key", &demo.secret_key, "full access to this organization"),
+        ("write key", &demo.write_key, "can only send events"),
+        ("member token", &demo.member_token, "the permissions of a staff member"),
+        ("client token", &demo.client_token, "the permissions of one client; for a day"),
     ] {
         writeln!(out, "  {:<13} {value}\n  {:<13} {}", what, "", dim.apply_to(use_for))?;
     }
@@ -105,7 +105,7 @@ fn tell(
             ),
         ),
         (
-            "who needs a person today?".to_owned(),
+            "which clients need attention today?".to_owned(),
             format!(
                 "curl -H 'Authorization: Bearer {}' '{url}/api/v1/alerts?open=true'",
                 demo.member_token
@@ -124,7 +124,7 @@ fn tell(
     }
     writeln!(
         out,
-        "The data is in {}, made anew at every start. Ctrl-C stops.",
+        "The data is in {}, created again at every start. Press Ctrl-C to stop.",
         settings.database.split('@').next_back().unwrap_or(&settings.database)
     )?;
     Ok(())

@@ -9,14 +9,14 @@ use crate::{
     secrets::SecretsError,
 };
 
-/// Why a command failed. Each message says what to do.
+/// Why a command failed. Each message contains the remedy.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CliError {
     /// The settings.
     #[error(transparent)]
     Config(#[from] ConfigError),
     /// A service refused or failed.
-    #[error("{}", explained(.0))]
+    #[error("{}", with_remedy(.0))]
     Service(Error),
     /// The keys of the database's secrets.
     #[error(transparent)]
@@ -24,10 +24,10 @@ pub(super) enum CliError {
     /// The imported file.
     #[error(transparent)]
     Import(#[from] ImportError),
-    /// Standard output cannot be written, for a reason other than that its reader went away.
+    /// Standard output cannot be written, other than because of a closed pipe.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] io::Error),
-    /// The address is somebody else's.
+    /// The address is already in use.
     #[error("address {0} is in use; choose another with --listen")]
     AddressInUse(String),
     /// The address cannot be listened on.
@@ -35,27 +35,27 @@ pub(super) enum CliError {
         "address {address:?}: {error}; use HOST:PORT of this machine, for example 127.0.0.1:8080"
     )]
     Address {
-        /// As it was given.
+        /// The configured address.
         address: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The server stopped by itself.
+    /// The server stopped unexpectedly.
     #[error("the server stopped: {0}")]
     Serving(io::Error),
-    /// A background loop ended that nothing can go on without.
-    #[error("the server stopped: {0}; the log has its place, please report it")]
+    /// An essential background loop ended.
+    #[error("the server stopped: {0}; see the log, and please report it")]
     Background(String),
     /// The operating system refused threads or the like.
     #[error("cannot start: {0}")]
     Runtime(io::Error),
-    /// Something that only this command line can say.
+    /// An error of the command line itself.
     #[error("{0}")]
-    Said(String),
+    Message(String),
 }
 
 impl CliError {
-    /// The message without line breaks, which a driver's own may have.
+    /// The message on one line; a database driver's message may have several.
     pub(super) fn one_line(&self) -> String {
         self.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
     }
@@ -82,13 +82,13 @@ impl From<ImportFailure> for CliError {
     }
 }
 
-/// A service's message, with what to do where the database's own words leave it out. They are told
-/// by the driver's text, because the store keeps no more of it.
-fn explained(error: &Error) -> String {
+/// A service's message, with a remedy for database errors that lack one. They are recognized by the
+/// driver's text, because the store provides nothing else.
+fn with_remedy(error: &Error) -> String {
     let text = error.to_string();
     let remedies = [
         ("database disk image is malformed", "the file is damaged; restore a backup"),
-        ("disk is full", "make room and run this again"),
+        ("disk is full", "free some space and run this again"),
     ];
     match remedies.iter().find(|(symptom, _)| text.contains(symptom)) {
         Some((_, remedy)) => format!("{text}; {remedy}"),

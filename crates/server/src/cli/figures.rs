@@ -1,4 +1,4 @@
-//! What `score`, `insights` and `health` have in common.
+//! Common parts of `score`, `insights` and `health`.
 
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::score::Band;
@@ -8,30 +8,30 @@ use super::{
     Result,
     args::Figures,
     organization,
-    output::{Output, note},
+    output::{Output, print_note},
 };
 use crate::Mainstay;
 
-/// Whose figures, and for when.
-pub(super) struct Asked {
+/// The organization and instant of the figures.
+pub(super) struct FiguresContext {
     pub(super) organization: Organization,
     pub(super) as_of: Timestamp,
 }
 
-/// Looks up what the options name.
-pub(super) async fn asked(mainstay: &Mainstay, args: &Figures) -> Result<Asked> {
+/// Resolves the options.
+pub(super) async fn load_context(mainstay: &Mainstay, args: &Figures) -> Result<FiguresContext> {
     let organization = organization(mainstay, &args.org.org).await?;
-    Ok(Asked { organization, as_of: args.as_of.unwrap_or_else(|| mainstay.now()) })
+    Ok(FiguresContext { organization, as_of: args.as_of.unwrap_or_else(|| mainstay.now()) })
 }
 
-/// Says that nothing was stored; beside the answer, which must stay readable by programs.
-pub(super) fn note_dry_run(args: &Figures) {
+/// Prints that nothing was stored, on standard error, so that programs can parse the output.
+pub(super) fn print_dry_run_note(args: &Figures) {
     if args.dry_run {
-        note("dry run: nothing was stored");
+        print_note("dry run: nothing was stored");
     }
 }
 
-/// An instant as the organization's people read it.
+/// An instant in the organization's time zone.
 pub(super) fn local(at: Timestamp, organization: &Organization) -> String {
     at.to_zoned(zone(organization)).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
@@ -46,7 +46,7 @@ fn zone(organization: &Organization) -> TimeZone {
     mainstay_core::time::time_zone(&organization.time_zone).unwrap_or(TimeZone::UTC)
 }
 
-/// A word in the colour of its band. The word is always there: colour alone says nothing to many.
+/// A word in the colour of its band. The word is always present: colour alone is not accessible.
 pub(super) fn band(out: &Output, band: Band, text: &str) -> String {
     let style = out.style();
     let style = match band {

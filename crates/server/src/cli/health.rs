@@ -2,7 +2,7 @@ use std::{io::Write as _, process::ExitCode};
 
 use mainstay_core::{
     alert::{AlertType, Change, Severity},
-    text::counted,
+    text::count_noun,
 };
 use mainstay_store::Scope;
 use serde::Serialize;
@@ -10,9 +10,9 @@ use serde::Serialize;
 use super::{
     Result,
     args::Figures,
-    figures::{Asked, asked, local, note_dry_run},
+    figures::{FiguresContext, load_context, local, print_dry_run_note},
     output::Output,
-    table::{Table, sentence, shown},
+    table::{Table, cell, sentence},
 };
 use crate::{
     Error, Mainstay,
@@ -20,8 +20,8 @@ use crate::{
 };
 
 const COLUMNS: [&str; 6] = ["client_id", "type", "severity", "change", "held", "message"];
-/// How often a check without `--as-of` is put off behind one that began later and was faster.
-const MOST_TRIES: u32 = 100;
+/// How often a check without `--as-of` is retried after a faster, later one.
+const MAX_TRIES: u32 = 100;
 
 #[derive(Clone, Serialize)]
 struct Row {
@@ -29,7 +29,7 @@ struct Row {
     r#type: AlertType,
     severity: Severity,
     change: Change,
-    /// Whether it is told to nobody, because the data that it rests on are missing.
+    /// Whether it is held because its data is missing.
     held: bool,
     message: String,
 }
@@ -48,36 +48,36 @@ impl From<HealthChange> for Row {
 }
 
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
-    let mut asked = asked(mainstay, args).await?;
-    let changes = check(mainstay, args, &mut asked).await?;
-    let missing = mainstay.missing_data(Scope::Service(asked.organization.id)).await?;
+    let mut context = load_context(mainstay, args).await?;
+    let changes = check(mainstay, args, &mut context).await?;
+    let missing = mainstay.missing_data(Scope::Service(context.organization.id)).await?;
     let mut rows: Vec<Row> = changes.into_iter().map(Row::from).collect();
     rows.sort_by(|a, b| (&a.client_id, a.r#type).cmp(&(&b.client_id, b.r#type)));
     if !out.records(args.format, &COLUMNS, || rows.clone(), || rows.clone())? {
         // Those that are held are told when the data are back, should they still be true then.
         rows.retain(|row| !row.held);
-        tell(&asked, &rows, out)?;
-        tell_missing(&asked, &missing, out)?;
+        print_report(&context, &rows, out)?;
+        print_missing_data(&context, &missing, out)?;
     }
-    note_dry_run(args);
+    print_dry_run_note(args);
     Ok(ExitCode::SUCCESS)
 }
 
-/// Checks at the instant that was asked for, or now. Where several checks of now run at the same
-/// time, "now" may be over before this one's turn: then it checks at the new one.
+/// Checks as of the given instant, or now. If several checks run concurrently, "now" may already be
+/// outdated: it is then retried with the new time.
 async fn check(
     mainstay: &Mainstay,
     args: &Figures,
-    asked: &mut Asked,
+    context: &mut FiguresContext,
 ) -> Result<Vec<HealthChange>> {
     let mut tries = 1;
     loop {
-        let (id, client) = (asked.organization.id, args.client.as_deref());
-        match mainstay.check_organization_health(id, asked.as_of, client, args.dry_run).await {
+        let (id, client) = (context.organization.id, args.client.as_deref());
+        match mainstay.check_organization_health(id, context.as_of, client, args.dry_run).await {
             Err(Error::Invalid { field, .. })
-                if field == "as_of" && args.as_of.is_none() && tries < MOST_TRIES =>
+                if field == "as_of" && args.as_of.is_none() && tries < MAX_TRIES =>
             {
-                asked.as_of = mainstay.now();
+                context.as_of = mainstay.now();
                 tries += 1;
             }
             result => return Ok(result?),
@@ -85,8 +85,8 @@ async fn check(
     }
 }
 
-fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
-    let as_of = local(asked.as_of, &asked.organization);
+fn print_report(context: &FiguresContext, rows: &[Row], out: &mut Output) -> Result<()> {
+    let as_of = local(context.as_of, &context.organization);
     if rows.is_empty() {
         writeln!(out, "no alert changed as of {as_of}")?;
         return Ok(());
@@ -99,7 +99,7 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
             Severity::Critical => out.style().red(),
         };
         table.row([
-            shown(&row.client_id),
+            cell(&row.client_id),
             row.change.to_string(),
             row.r#type.as_str().replace('_', " "),
             style.apply_to(row.severity).to_string(),
@@ -113,27 +113,31 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
         .filter(|(count, _)| *count > 0)
         .map(|(count, change)| format!("{count} {change}"))
         .collect();
-    let alerts = counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "change");
+    let alerts = count_noun(i64::try_from(rows.len()).unwrap_or(i64::MAX), "change");
     writeln!(out, "\n{alerts} as of {as_of}: {}", counts.join(", "))?;
     Ok(())
 }
 
-fn tell_missing(asked: &Asked, missing: &MissingData, out: &mut Output) -> Result<()> {
-    let held = counted(missing.held_alerts, "alert");
+fn print_missing_data(
+    context: &FiguresContext,
+    missing: &MissingData,
+    out: &mut Output,
+) -> Result<()> {
+    let held = count_noun(missing.held_alerts, "alert");
     let are_held = format!(
-        "{held} that {} on recent activity {} held until events come again at half their usual rate; \
-         check that your app still sends",
+        "{held} that {} on recent activity {} held until events arrive again at half their usual \
+         rate; check that your app still sends them",
         if missing.held_alerts == 1 { "rests" } else { "rest" },
         if missing.held_alerts == 1 { "is" } else { "are" },
     );
-    let local = |at| local(at, &asked.organization);
+    let local = |at| local(at, &context.organization);
     if let Some(silence) = &missing.silence {
         let since = local(silence.since);
         let what = match silence.clients {
-            None => format!("no client at all has sent an event since {since}"),
+            None => format!("no client has sent an event since {since}"),
             Some((clients, usual)) => format!(
-                "only {} came on the day of {since}, where at least {usual} usually do",
-                counted(clients, "client")
+                "only {} sent events on the day of {since}; usually at least {usual} do",
+                count_noun(clients, "client")
             ),
         };
         writeln!(out, "\n{what}: {are_held}")?;
@@ -141,7 +145,7 @@ fn tell_missing(asked: &Asked, missing: &MissingData, out: &mut Output) -> Resul
     for silence in &missing.keys {
         let since = local(silence.since);
         let prefix = &silence.prefix;
-        writeln!(out, "\nno event has come with the key {prefix}… since {since}: {are_held}")?;
+        writeln!(out, "\nno event was sent with the key {prefix}… since {since}: {are_held}")?;
     }
     Ok(())
 }

@@ -1,7 +1,7 @@
 use std::{io::Write as _, path::PathBuf, process::ExitCode};
 
 use mainstay_core::{
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
     time::time_zone,
 };
 use serde::Serialize;
@@ -13,14 +13,14 @@ use crate::{
 };
 
 #[derive(Serialize)]
-struct Told<'a> {
+struct ImportReport<'a> {
     read: u64,
     stored: u64,
     duplicate: u64,
     refused: u64,
     waiting: u64,
     profiles: u64,
-    /// Rows whose time had no offset and was read in the zone.
+    /// Rows whose time had no offset and was read in the organization's zone.
     local_times: u64,
     timezone: &'a str,
     rejects: Option<&'a PathBuf>,
@@ -47,14 +47,14 @@ pub(super) async fn run(mainstay: &Mainstay, args: Import, out: &mut Output) -> 
             bar.set_position(at.bytes);
             bar.set_message(format!(
                 "{} rows",
-                grouped(i64::try_from(at.rows).unwrap_or(i64::MAX))
+                format_thousands(i64::try_from(at.rows).unwrap_or(i64::MAX))
             ));
         })
         .await;
     bar.finish_and_clear();
     let summary = imported?;
     if args.json.json {
-        out.json(&Told {
+        out.json(&ImportReport {
             read: summary.read,
             stored: summary.stored,
             duplicate: summary.duplicates,
@@ -68,9 +68,9 @@ pub(super) async fn run(mainstay: &Mainstay, args: Import, out: &mut Output) -> 
         })?;
     } else {
         let (file, slug) = (args.file.display().to_string(), &organization.slug);
-        tell(&summary, &file, slug, args.dry_run, out)?;
+        print_report(&summary, &file, slug, args.dry_run, out)?;
         if summary.local_times > 0 {
-            let times = counted(i64::try_from(summary.local_times).unwrap_or(i64::MAX), "time");
+            let times = count_noun(i64::try_from(summary.local_times).unwrap_or(i64::MAX), "time");
             writeln!(out, "{times} without an offset, read as local time of {zone} (--timezone)")?;
         }
     }
@@ -78,7 +78,7 @@ pub(super) async fn run(mainstay: &Mainstay, args: Import, out: &mut Output) -> 
 }
 
 /// The counts are plain digits, one a line, so that scripts can read them too.
-fn tell(
+fn print_report(
     summary: &ImportSummary,
     file: &str,
     slug: &str,
@@ -107,7 +107,7 @@ fn tell(
         writeln!(out, "  {what:<9}  {count:>width$}")?;
     }
     if let Some(rejects) = &summary.rejects {
-        let rows = counted(i64::try_from(summary.refused).unwrap_or(i64::MAX), "refused row");
+        let rows = count_noun(i64::try_from(summary.refused).unwrap_or(i64::MAX), "refused row");
         let red = out.style().red();
         writeln!(
             out,

@@ -3,16 +3,16 @@ use std::{io::Write as _, process::ExitCode};
 use jiff::Timestamp;
 use mainstay_core::{
     insight::{InsightType, Priority},
-    text::counted,
+    text::count_noun,
 };
 use serde::Serialize;
 
 use super::{
     Result,
     args::Figures,
-    figures::{Asked, asked, local, local_day, note_dry_run},
+    figures::{FiguresContext, load_context, local, local_day, print_dry_run_note},
     output::Output,
-    table::{sentence, shown},
+    table::{cell, sentence},
 };
 use crate::{Mainstay, insight::WrittenInsight};
 
@@ -43,13 +43,13 @@ impl From<WrittenInsight> for Row {
 }
 
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
-    let asked = asked(mainstay, args).await?;
+    let context = load_context(mainstay, args).await?;
     let mut rows: Vec<Row> = Vec::new();
     let (client, dry_run) = (args.client.as_deref(), args.dry_run);
     mainstay
         .generate_organization_insights(
-            asked.organization.id,
-            asked.as_of,
+            context.organization.id,
+            context.as_of,
             client,
             dry_run,
             |written| rows.extend(written.into_iter().map(Row::from)),
@@ -58,24 +58,24 @@ pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -
     // Stable: a client's own stay in the order in which they are shown to it.
     rows.sort_by(|a, b| a.client_id.cmp(&b.client_id));
     if !out.records(args.format, &COLUMNS, || rows.clone(), || rows.clone())? {
-        tell(&asked, &rows, out)?;
+        print_report(&context, &rows, out)?;
     }
-    note_dry_run(args);
+    print_dry_run_note(args);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Not in columns: sentences do not fit into them.
-fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
+fn print_report(context: &FiguresContext, rows: &[Row], out: &mut Output) -> Result<()> {
     let (bold, dim) = (out.style().bold(), out.style().dim());
     for (index, row) in rows.iter().enumerate() {
         if index == 0 || rows[index - 1].client_id != row.client_id {
-            writeln!(out, "{}", bold.apply_to(shown(&row.client_id)))?;
+            writeln!(out, "{}", bold.apply_to(cell(&row.client_id)))?;
         }
         let about = format!(
             "{}, {} priority, until {}",
             row.r#type.as_str().replace('_', " "),
             row.priority,
-            local_day(row.valid_until, &asked.organization)
+            local_day(row.valid_until, &context.organization)
         );
         writeln!(out, "  {}  {}", sentence(&row.title), dim.apply_to(format!("({about})")))?;
         writeln!(out, "    {}", sentence(&row.message))?;
@@ -83,11 +83,11 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
     if rows.is_empty() {
         writeln!(
             out,
-            "no new insight: those of this period are written already, or there is no client"
+            "no new insights: this period already has its insights, or there are no clients"
         )?;
         return Ok(());
     }
-    let insights = counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "new insight");
-    writeln!(out, "\n{insights} as of {}", local(asked.as_of, &asked.organization))?;
+    let insights = count_noun(i64::try_from(rows.len()).unwrap_or(i64::MAX), "new insight");
+    writeln!(out, "\n{insights} as of {}", local(context.as_of, &context.organization))?;
     Ok(())
 }

@@ -3,7 +3,7 @@ use std::{io::Write as _, process::ExitCode, time::Duration};
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     job::{Job, Step},
-    text::counted,
+    text::count_noun,
 };
 use mainstay_store::{JobRun, Organization, RunCounts, RunState, Scope};
 use serde::Serialize;
@@ -23,19 +23,19 @@ use crate::{
     job::{JobState, Worker},
 };
 
-/// How often it is looked whether somebody else has finished a run.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often to check whether another process has finished the run.
+const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 #[derive(Serialize)]
-struct ShownJob {
+struct JobOutput {
     job: Job,
     cron: String,
     next: Option<Timestamp>,
-    last: Option<ShownRun>,
+    last: Option<RunOutput>,
 }
 
 #[derive(Serialize)]
-struct ShownRun {
+struct RunOutput {
     id: String,
     job: String,
     period: Timestamp,
@@ -49,7 +49,7 @@ struct ShownRun {
     error: Option<String>,
 }
 
-impl From<&JobRun> for ShownRun {
+impl From<&JobRun> for RunOutput {
     fn from(run: &JobRun) -> Self {
         Self {
             id: run.id.to_string(),
@@ -59,7 +59,7 @@ impl From<&JobRun> for ShownRun {
             state: run.state.as_str(),
             attempts: run.attempts,
             counts: run.counts.clone(),
-            seconds: took(run).map(|took| took.as_secs_f64()),
+            seconds: run_duration(run).map(|duration| duration.as_secs_f64()),
             started_at: run.started_at,
             finished_at: run.finished_at,
             error: run.error.clone(),
@@ -78,8 +78,8 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let jobs = mainstay.jobs(Scope::Service(organization.id)).await?;
             if json.json {
-                let shown: Vec<ShownJob> = jobs.iter().map(shown_job).collect();
-                out.json_array(&shown)?;
+                let jobs: Vec<JobOutput> = jobs.iter().map(job_output).collect();
+                out.json_array(&jobs)?;
             } else {
                 list(&jobs, &organization, out)?;
             }
@@ -89,7 +89,7 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let run = run_now(mainstay, settings, &organization, job).await?;
             if json.json {
-                out.json(&ShownRun::from(&run))?;
+                out.json(&RunOutput::from(&run))?;
             } else {
                 history(std::slice::from_ref(&run), &organization, out)?;
             }
@@ -100,11 +100,11 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let runs = mainstay.job_runs(Scope::Service(organization.id), job, limit).await?;
             if json.json {
-                out.json_array(&runs.iter().map(ShownRun::from).collect::<Vec<_>>())?;
+                out.json_array(&runs.iter().map(RunOutput::from).collect::<Vec<_>>())?;
             } else if runs.is_empty() {
                 writeln!(
                     out,
-                    "no run yet; jobs run while `mainstay serve` does, or by `mainstay job run`"
+                    "no runs yet; jobs run under `mainstay serve`, or with `mainstay job run`"
                 )?;
             } else {
                 history(&runs, &organization, out)?;
@@ -114,7 +114,7 @@ pub(super) async fn run(
     }
 }
 
-/// Runs a job here, or waits for a server that is quicker.
+/// Runs a job here, or waits for a server that has claimed it first.
 async fn run_now(
     mainstay: &Mainstay,
     settings: &Settings,
@@ -123,7 +123,7 @@ async fn run_now(
 ) -> Result<JobRun> {
     let (worker, _stop) = Worker::new(SignedDuration::from_secs(settings.job_lease_seconds));
     let started = mainstay.start_job(organization.id, job).await?;
-    let mut looks = interval(LOOK);
+    let mut looks = interval(POLL_INTERVAL);
     loop {
         let found = mainstay.run_next_job(organization.id, &worker).await?;
         let run = mainstay.job_run(Scope::Service(organization.id), started.id).await?;
@@ -137,12 +137,12 @@ async fn run_now(
     }
 }
 
-fn shown_job(state: &JobState) -> ShownJob {
-    ShownJob {
+fn job_output(state: &JobState) -> JobOutput {
+    JobOutput {
         job: state.job,
         cron: state.schedule.to_string(),
         next: state.next,
-        last: state.last.as_ref().map(ShownRun::from),
+        last: state.last.as_ref().map(RunOutput::from),
     }
 }
 
@@ -156,7 +156,7 @@ fn list(jobs: &[JobState], organization: &Organization, out: &mut Output) -> Res
             state.next.map_or_else(none, |at| local(at, organization)),
             state.last.as_ref().map_or_else(none, |run| local(run.period, organization)),
             state.last.as_ref().map_or_else(none, |run| run.state.as_str().to_owned()),
-            state.job.about().to_owned(),
+            state.job.description().to_owned(),
         ]);
     }
     table.write(out)?;
@@ -166,7 +166,7 @@ fn list(jobs: &[JobState], organization: &Organization, out: &mut Output) -> Res
 fn history(runs: &[JobRun], organization: &Organization, out: &mut Output) -> Result<()> {
     let mut table = Table::new(&["JOB", "FOR", "STATE", ">TRIES", ">SECONDS", "WHAT"]);
     for run in runs {
-        let seconds = took(run).map(|took| format!("{:.1}", took.as_secs_f64()));
+        let seconds = run_duration(run).map(|duration| format!("{:.1}", duration.as_secs_f64()));
         table.row([
             run.job.clone(),
             local(run.period, organization),
@@ -180,12 +180,12 @@ fn history(runs: &[JobRun], organization: &Organization, out: &mut Output) -> Re
     Ok(())
 }
 
-fn took(run: &JobRun) -> Option<SignedDuration> {
+fn run_duration(run: &JobRun) -> Option<SignedDuration> {
     Some(run.finished_at?.duration_since(run.started_at?))
 }
 
 fn counts(counts: &RunCounts) -> String {
-    let step = |step: &Step| Some(counted(*counts.get(step.as_str())?, step.counts()));
-    let told: Vec<String> = Step::ALL.iter().filter_map(step).collect();
-    if told.is_empty() { NONE.to_owned() } else { told.join(", ") }
+    let step = |step: &Step| Some(count_noun(*counts.get(step.as_str())?, step.counts()));
+    let parts: Vec<String> = Step::ALL.iter().filter_map(step).collect();
+    if parts.is_empty() { NONE.to_owned() } else { parts.join(", ") }
 }

@@ -10,12 +10,12 @@ use super::{
     args::KeyCommand,
     organization,
     output::Output,
-    table::{NONE, Table, minute, shown},
+    table::{NONE, Table, cell, minute},
 };
 use crate::{Error, Mainstay};
 
 #[derive(Serialize)]
-struct Created<'a> {
+struct CreatedKeyOutput<'a> {
     id: ApiKeyId,
     kind: KeyKind,
     source: Option<KeySource>,
@@ -24,7 +24,7 @@ struct Created<'a> {
 }
 
 #[derive(Serialize)]
-struct Listed {
+struct KeyOutput {
     id: ApiKeyId,
     kind: KeyKind,
     source: Option<KeySource>,
@@ -46,7 +46,7 @@ pub(super) async fn run(
                 mainstay.create_key_for(organization.id, kind, member.as_deref(), source).await?;
             if json.json {
                 let (id, key) = (created.id, created.key.as_str());
-                out.json(&Created {
+                out.json(&CreatedKeyOutput {
                     id,
                     kind,
                     source: created.source,
@@ -57,7 +57,7 @@ pub(super) async fn run(
                 let bold = out.style().bold();
                 writeln!(
                     out,
-                    "{}\n\nKeep it now: it is shown this once. To revoke it:\n  mainstay key revoke \
+                    "{}\n\nStore it now: it is shown only once. To revoke it:\n  mainstay key revoke \
                      {} --org {}",
                     bold.apply_to(&created.key),
                     created.id,
@@ -67,7 +67,7 @@ pub(super) async fn run(
         }
         KeyCommand::List { org, json } => {
             let organization = organization(mainstay, &org.org).await?;
-            let keys = listed(mainstay, &organization).await?;
+            let keys = key_outputs(mainstay, &organization).await?;
             if json.json {
                 out.json_array(&keys)?;
             } else {
@@ -77,26 +77,26 @@ pub(super) async fn run(
         KeyCommand::Revoke { id, org } => {
             let organization = organization(mainstay, &org.org).await?;
             mainstay.revoke_key(organization.id, id).await.map_err(|error| match error {
-                Error::NotFound { .. } => CliError::Said(format!(
-                    "there is no open key {id}; see: mainstay key list --org {}",
+                Error::NotFound { .. } => CliError::Message(format!(
+                    "there is no active key {id}; see: mainstay key list --org {}",
                     organization.slug
                 )),
                 other => other.into(),
             })?;
-            writeln!(out, "revoked {id}: it opens nothing any more")?;
+            writeln!(out, "revoked {id}")?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-async fn listed(mainstay: &Mainstay, organization: &Organization) -> Result<Vec<Listed>> {
+async fn key_outputs(mainstay: &Mainstay, organization: &Organization) -> Result<Vec<KeyOutput>> {
     let members: HashMap<MemberId, String> = mainstay
         .members(organization.id)
         .await?
         .into_iter()
         .map(|member| (member.id, member.email))
         .collect();
-    let listed = |key: ApiKey| Listed {
+    let output = |key: ApiKey| KeyOutput {
         id: key.id,
         kind: key.kind,
         source: key.source,
@@ -105,10 +105,10 @@ async fn listed(mainstay: &Mainstay, organization: &Organization) -> Result<Vec<
         created_at: key.created_at,
         revoked_at: key.revoked_at,
     };
-    Ok(mainstay.keys(organization.id).await?.into_iter().map(listed).collect())
+    Ok(mainstay.keys(organization.id).await?.into_iter().map(output).collect())
 }
 
-fn list(keys: &[Listed], out: &mut Output) -> Result<()> {
+fn list(keys: &[KeyOutput], out: &mut Output) -> Result<()> {
     let mut table = Table::new(&["ID", "KIND", "KEY", "MEMBER", "CREATED", "REVOKED"]);
     for key in keys {
         table.row([
@@ -117,8 +117,8 @@ fn list(keys: &[Listed], out: &mut Output) -> Result<()> {
                 Some(KeySource::Browser) => "write (browser)".to_owned(),
                 _ => key.kind.to_string(),
             },
-            format!("{}\u{2026}", shown(&key.prefix)),
-            key.member.as_deref().map_or_else(|| NONE.to_owned(), shown),
+            format!("{}\u{2026}", cell(&key.prefix)),
+            key.member.as_deref().map_or_else(|| NONE.to_owned(), cell),
             minute(key.created_at),
             key.revoked_at.map_or_else(|| NONE.to_owned(), minute),
         ]);

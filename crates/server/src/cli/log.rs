@@ -19,7 +19,7 @@ pub(super) fn start(format: Option<LogFormat>) -> Result<()> {
     let filter = match std::env::var("RUST_LOG") {
         Ok(directives) if !directives.is_empty() => {
             EnvFilter::try_new(&directives).map_err(|error| {
-                CliError::Said(format!(
+                CliError::Message(format!(
                     "RUST_LOG {directives:?}: {error}; use for example info or mainstay=debug"
                 ))
             })?
@@ -33,7 +33,7 @@ pub(super) fn start(format: Option<LogFormat>) -> Result<()> {
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(|| Forgiving(io::stderr()))
+        .with_writer(|| LossyStderr(io::stderr()))
         // What cannot be logged cannot be told either, and trying to would panic.
         .log_internal_errors(false)
         .with_ansi(colours);
@@ -49,9 +49,9 @@ pub(super) fn start(format: Option<LogFormat>) -> Result<()> {
 
 /// Standard error, as far as it can be written: a full disk or a reader that went away costs lines of the
 /// log and nothing else.
-struct Forgiving(io::Stderr);
+struct LossyStderr(io::Stderr);
 
-impl io::Write for Forgiving {
+impl io::Write for LossyStderr {
     fn write(&mut self, line: &[u8]) -> io::Result<usize> {
         let _ = self.0.write_all(line);
         Ok(line.len())

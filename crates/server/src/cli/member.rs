@@ -10,12 +10,12 @@ use super::{
     args::MemberCommand,
     organization,
     output::Output,
-    table::{Table, minute, shown},
+    table::{Table, cell, minute},
 };
 use crate::{Mainstay, config::Settings};
 
 #[derive(Serialize)]
-struct Listed {
+struct MemberOutput {
     id: MemberId,
     email: String,
     name: String,
@@ -24,20 +24,20 @@ struct Listed {
 }
 
 #[derive(Serialize)]
-struct Added<'a> {
+struct AddedMemberOutput<'a> {
     #[serde(flatten)]
-    member: Listed,
+    member: MemberOutput,
     invitation_link: &'a str,
 }
 
 #[derive(Serialize)]
-struct Reset<'a> {
+struct ResetLinkOutput<'a> {
     email: &'a str,
     link: &'a str,
     expires_at: Timestamp,
 }
 
-impl From<Member> for Listed {
+impl From<Member> for MemberOutput {
     fn from(member: Member) -> Self {
         Self {
             id: member.id,
@@ -56,21 +56,21 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     match command {
-        MemberCommand::Add { org, email, role, name, json, reached: _ } => {
+        MemberCommand::Add { org, email, role, name, json, address: _ } => {
             let organization = organization(mainstay, &org.org).await?;
             let member =
                 mainstay.add_member(organization.id, &email, name.as_deref(), role).await?;
             let site = settings.site(None);
             let link = mainstay.invitation_link(organization.id, member.id, &site).await?.url;
             if json.json {
-                out.json(&Added { member: member.into(), invitation_link: &link })?;
+                out.json(&AddedMemberOutput { member: member.into(), invitation_link: &link })?;
             } else {
-                let (slug, email) = (&organization.slug, shown(&member.email));
+                let (slug, email) = (&organization.slug, cell(&member.email));
                 let link = settings.printed_link(&link);
                 let how = if link.starts_with('/') { ", on your server's address" } else { "" };
                 writeln!(
                     out,
-                    "added {email} as {role} of {slug}. Pass this link on; it works once, for 7 \
+                    "added {email} as {role} of {slug}. Send them this link; it works once, for 7 \
                      days{how}:\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
                      --kind member --member {email}"
                 )?;
@@ -80,11 +80,11 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let members = mainstay.members(organization.id).await?;
             if json.json {
-                out.json_array(&members.into_iter().map(Listed::from).collect::<Vec<_>>())?;
+                out.json_array(&members.into_iter().map(MemberOutput::from).collect::<Vec<_>>())?;
             } else if members.is_empty() {
                 writeln!(
                     out,
-                    "{} has no member yet; add one: mainstay member add --org {0} --email EMAIL \
+                    "{} has no members yet; add one: mainstay member add --org {0} --email EMAIL \
                      --role owner",
                     organization.slug
                 )?;
@@ -96,7 +96,7 @@ pub(super) async fn run(
             let organization = organization(mainstay, &org.org).await?;
             let member = find(mainstay, &organization, &email).await?;
             mainstay.remove_member(organization.id, member.id).await?;
-            writeln!(out, "removed {} with its keys", shown(&member.email))?;
+            writeln!(out, "removed {} with its keys", cell(&member.email))?;
         }
         MemberCommand::Reset { org, email, json } => {
             let organization = organization(mainstay, &org.org).await?;
@@ -104,7 +104,7 @@ pub(super) async fn run(
             let site = settings.site(None);
             let link = mainstay.reset_link(organization.id, member.id, &site).await?;
             if json.json {
-                out.json(&Reset {
+                out.json(&ResetLinkOutput {
                     email: &member.email,
                     link: &link.url,
                     expires_at: link.expires_at,
@@ -112,8 +112,8 @@ pub(super) async fn run(
             } else {
                 writeln!(
                     out,
-                    "Pass this link on to {}; it works once, until {}, and ends all sessions:\n  {}",
-                    shown(&member.email),
+                    "Send this link to {}; it works once, until {}, and ends all sessions:\n  {}",
+                    cell(&member.email),
                     minute(link.expires_at),
                     link.url
                 )?;
@@ -127,8 +127,8 @@ async fn find(mainstay: &Mainstay, organization: &Organization, email: &str) -> 
     let wanted = email.trim().to_lowercase();
     let members = mainstay.members(organization.id).await?;
     members.into_iter().find(|member| member.email == wanted).ok_or_else(|| {
-        CliError::Said(format!(
-            "{wanted} is no member of {slug}; see: mainstay member list --org {slug}",
+        CliError::Message(format!(
+            "{wanted} is not a member of {slug}; see: mainstay member list --org {slug}",
             slug = organization.slug
         ))
     })
@@ -138,8 +138,8 @@ fn list(members: &[Member], out: &mut Output) -> Result<()> {
     let mut table = Table::new(&["EMAIL", "NAME", "ROLE", "SINCE"]);
     for member in members {
         table.row([
-            shown(&member.email),
-            shown(&member.name),
+            cell(&member.email),
+            cell(&member.name),
             member.role.to_string(),
             minute(member.created_at),
         ]);

@@ -38,7 +38,7 @@ use self::{
 };
 use crate::{
     Mainstay,
-    config::{Given, Settings},
+    config::{SettingOverrides, Settings},
 };
 
 /// Exit status when there are differences or errors.
@@ -63,24 +63,24 @@ pub fn run(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut out = Output::stdout();
     let result = execute(args, &mut out).and_then(|code| Ok(out.finish().map(|()| code)?));
     result.unwrap_or_else(|error| {
-        output::note(&format!("error: {}", error.one_line()));
+        output::print_note(&format!("error: {}", error.one_line()));
         ExitCode::from(FAILED)
     })
 }
 
 fn execute(args: Args, out: &mut Output) -> Result<ExitCode> {
-    let served = args.command.served();
-    log::start(served.map(|served| served.log_format))?;
-    let reached = args.command.reached();
-    let listen = served.and_then(|served| served.listen.clone());
-    let listen = listen.or_else(|| reached.and_then(|reached| reached.listen.clone()));
-    let given = Given {
-        database: args.everywhere.database,
+    let serve_args = args.command.serve_args();
+    log::start(serve_args.map(|serve_args| serve_args.log_format))?;
+    let address = args.command.address();
+    let listen = serve_args.and_then(|serve_args| serve_args.listen.clone());
+    let listen = listen.or_else(|| address.and_then(|address| address.listen.clone()));
+    let overrides = SettingOverrides {
+        database: args.global.database,
         listen: listen.or(args.listen),
-        public_url: reached.and_then(|reached| reached.public_url.clone()),
-        config: args.everywhere.config,
+        public_url: address.and_then(|address| address.public_url.clone()),
+        config: args.global.config,
     };
-    let settings = Settings::resolve(given, |name| std::env::var_os(name))?;
+    let settings = Settings::resolve(overrides, |name| std::env::var_os(name))?;
     tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -102,7 +102,7 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
         _ => {}
     }
     let mainstay = open::open(settings).await?;
-    let done = match command {
+    let result = match command {
         Command::Org(command) => org::run(&mainstay, settings, command, out).await,
         Command::Key(command) => key::run(&mainstay, command, out).await,
         Command::Member(command) => member::run(&mainstay, settings, command, out).await,
@@ -117,7 +117,7 @@ async fn dispatch(command: Command, settings: &Settings, out: &mut Output) -> Re
     };
     // So that SQLite folds its log into the file, also when the command failed.
     open::close(&mainstay).await;
-    done
+    result
 }
 
 /// The organization that `--org` names.

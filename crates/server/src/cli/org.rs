@@ -9,7 +9,7 @@ use super::{
     CliError, Result,
     args::OrgCommand,
     output::Output,
-    table::{Table, minute, shown},
+    table::{Table, cell, minute},
 };
 use crate::{
     Mainstay,
@@ -18,12 +18,12 @@ use crate::{
 };
 
 /// Zones that are named when one is unknown.
-const MOST_SUGGESTIONS: usize = 3;
+const MAX_SUGGESTIONS: usize = 3;
 /// How alike two names are that may be typos of each other, of 1.
-const ALIKE: f64 = 0.85;
+const MIN_SIMILARITY: f64 = 0.85;
 
 #[derive(Serialize)]
-struct Created<'a> {
+struct CreatedOrganizationOutput<'a> {
     id: OrganizationId,
     slug: &'a str,
     secret_key: &'a str,
@@ -33,7 +33,7 @@ struct Created<'a> {
 }
 
 #[derive(Serialize)]
-struct Listed {
+struct OrganizationOutput {
     id: OrganizationId,
     slug: String,
     name: String,
@@ -51,7 +51,7 @@ pub(super) async fn run(
     out: &mut Output,
 ) -> Result<ExitCode> {
     match command {
-        OrgCommand::Create { slug, name, timezone, json, reached: _ } => {
+        OrgCommand::Create { slug, name, timezone, json, address: _ } => {
             if let Some(zone) = &timezone {
                 check_zone(zone)?;
             }
@@ -60,7 +60,7 @@ pub(super) async fn run(
             let site = settings.site(None);
             let setup = mainstay.setup_link(created.organization.id, &site).await?.url;
             if json.json {
-                out.json(&Created {
+                out.json(&CreatedOrganizationOutput {
                     id: created.organization.id,
                     slug: &created.organization.slug,
                     secret_key: &created.keys.secret_key,
@@ -69,7 +69,7 @@ pub(super) async fn run(
                     setup_link: &setup,
                 })?;
             } else {
-                tell_created(&created, settings.printed_link(&setup), out)?;
+                print_created(&created, settings.printed_link(&setup), out)?;
             }
         }
         OrgCommand::Set { slug, count_self_told } => {
@@ -82,18 +82,20 @@ pub(super) async fn run(
             let does = if count_self_told { "count" } else { "do not count" };
             writeln!(
                 out,
-                "{slug}: high-value events {does} from now on that a browser or a client's own token \
-                 sends"
+                "{slug}: from now on, high-value events from browsers and clients' own tokens \
+                 {does}"
             )?;
         }
         OrgCommand::List { json } => {
             let organizations = mainstay.organizations().await?;
             if json.json {
-                out.json_array(&organizations.into_iter().map(listed).collect::<Vec<_>>())?;
+                out.json_array(
+                    &organizations.into_iter().map(organization_output).collect::<Vec<_>>(),
+                )?;
             } else if organizations.is_empty() {
                 writeln!(
                     out,
-                    "there is no organization yet; create one: mainstay org create SLUG"
+                    "there are no organizations yet; create one: mainstay org create SLUG"
                 )?;
             } else {
                 list(&organizations, out)?;
@@ -103,29 +105,29 @@ pub(super) async fn run(
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell_created(created: &CreatedOrganization, setup: &str, out: &mut Output) -> Result<()> {
+fn print_created(created: &CreatedOrganization, setup: &str, out: &mut Output) -> Result<()> {
     let organization = &created.organization;
     let (bold, dim) = (out.style().bold(), out.style().dim());
     writeln!(
         out,
         "created {} ({}, days in {})\n",
         bold.apply_to(&organization.slug),
-        shown(&organization.name),
+        cell(&organization.name),
         organization.time_zone
     )?;
     for (what, secret, use_for) in [
         (
             "secret key",
             &created.keys.secret_key,
-            "everything of this organization; for servers only",
+            "full access to this organization; for servers only",
         ),
-        ("write key", &created.keys.write_key, "sends events, nothing else; may be in an app"),
+        ("write key", &created.keys.write_key, "can only send events; may be part of an app"),
         (
             "token secret",
             &created.token_secret,
             "signs your clients' tokens (HS256); for servers only",
         ),
-        ("set-up link", &setup.to_owned(), "makes the first owner; works once, for 7 days"),
+        ("set-up link", &setup.to_owned(), "creates the first owner; works once, for 7 days"),
     ] {
         writeln!(
             out,
@@ -138,7 +140,7 @@ fn tell_created(created: &CreatedOrganization, setup: &str, out: &mut Output) ->
     let slug = &organization.slug;
     writeln!(
         out,
-        "\nKeep these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
+        "\nStore these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
          mainstay serve\n\nand open the set-up link{}.",
         if setup.starts_with('/') { " on the address that it prints" } else { "" }
     )?;
@@ -156,9 +158,9 @@ fn list(organizations: &[Organization], out: &mut Output) -> Result<()> {
             remarks.push("time zone change under way");
         }
         table.row([
-            shown(&organization.slug),
-            shown(&organization.name),
-            shown(&organization.time_zone),
+            cell(&organization.slug),
+            cell(&organization.name),
+            cell(&organization.time_zone),
             minute(organization.created_at),
             remarks.join(", "),
         ]);
@@ -166,8 +168,8 @@ fn list(organizations: &[Organization], out: &mut Output) -> Result<()> {
     Ok(table.write(out)?)
 }
 
-fn listed(organization: Organization) -> Listed {
-    Listed {
+fn organization_output(organization: Organization) -> OrganizationOutput {
+    OrganizationOutput {
         id: organization.id,
         slug: organization.slug,
         name: organization.name,
@@ -182,7 +184,7 @@ fn listed(organization: Organization) -> Listed {
 fn check_zone(name: &str) -> Result<()> {
     let Err(reason) = time_zone(name) else { return Ok(()) };
     let near = near_zones(name);
-    Err(CliError::Said(if near.is_empty() {
+    Err(CliError::Message(if near.is_empty() {
         format!("timezone: {reason}")
     } else {
         format!("timezone: unknown time zone {name:?}; did you mean {}?", near.join(", "))
@@ -201,10 +203,10 @@ fn near_zones(name: &str) -> Vec<String> {
     let mut near: Vec<(f64, String)> = jiff::tz::db()
         .available()
         .map(|zone| (likeness(zone.as_str()), zone.as_str().to_owned()))
-        .filter(|(likeness, zone)| *likeness >= ALIKE && time_zone(zone).is_ok())
+        .filter(|(likeness, zone)| *likeness >= MIN_SIMILARITY && time_zone(zone).is_ok())
         .collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));
-    near.truncate(MOST_SUGGESTIONS);
+    near.truncate(MAX_SUGGESTIONS);
     near.into_iter().map(|(_, zone)| zone).collect()
 }
 
@@ -223,6 +225,6 @@ mod tests {
             assert_eq!(near_zones(typed).first().map(String::as_str), Some(meant), "{typed}");
         }
         assert!(near_zones("qqqqqq").is_empty());
-        assert!(near_zones("Europe/Berlln").len() <= MOST_SUGGESTIONS);
+        assert!(near_zones("Europe/Berlln").len() <= MAX_SUGGESTIONS);
     }
 }

@@ -1,21 +1,21 @@
-//! What a command answers, on standard output.
+//! The output of commands, on standard output.
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use console::Style;
 use serde::Serialize;
 
-use super::args::Print;
+use super::args::OutputFormat;
 use crate::spreadsheet::safe_cell;
 
-/// Standard output, or whatever stands for it.
+/// Standard output, or a replacement.
 ///
-/// When its reader goes away (`mainstay score | head`), the rest is thrown away without a word: the
-/// reader has what it wanted, and the command's own work is to be finished all the same.
+/// If its reader closes the pipe (`mainstay score | head`), the rest is silently dropped: the
+/// command still finishes its work.
 pub(super) struct Output {
     writer: BufWriter<Box<dyn Write>>,
-    gone: bool,
-    /// Whether a person reads it at once, on a screen that obeys control characters.
+    closed: bool,
+    /// Whether it is a terminal, which interprets control characters.
     terminal: bool,
     colours: bool,
 }
@@ -33,10 +33,10 @@ impl Output {
     }
 
     pub(super) fn new(writer: Box<dyn Write>, colours: bool) -> Self {
-        Self { writer: BufWriter::new(writer), gone: false, terminal: false, colours }
+        Self { writer: BufWriter::new(writer), closed: false, terminal: false, colours }
     }
 
-    /// A style that does nothing where colours are not wanted.
+    /// A style that does nothing if colours are disabled.
     pub(super) fn style(&self) -> Style {
         Style::new().force_styling(self.colours)
     }
@@ -47,8 +47,8 @@ impl Output {
         writeln!(self)
     }
 
-    /// Prints a JSON array, an element a line: `grep` and `diff` work on it, and a large one is not
-    /// blown up by indentation.
+    /// Prints a JSON array, one element per line: `grep` and `diff` work on it, and indentation
+    /// does not blow up a large one.
     pub(super) fn json_array<T: Serialize>(&mut self, values: &[T]) -> io::Result<()> {
         let mut separator = "\n";
         write!(self, "[")?;
@@ -65,8 +65,8 @@ impl Output {
         Ok(value.serialize(&mut serializer)?)
     }
 
-    /// Prints CSV. The header is there also when nothing else is. Spreadsheets compute none of its
-    /// cells, and on a terminal they cannot move the cursor.
+    /// Prints CSV, always with a header. Its cells are never formulas for spreadsheets and cannot
+    /// control a terminal.
     pub(super) fn csv<T: Serialize>(&mut self, header: &[&str], rows: &[T]) -> io::Result<()> {
         let terminal = self.terminal;
         let mut csv = csv::WriterBuilder::new().has_headers(false).from_writer(&mut *self);
@@ -85,31 +85,31 @@ impl Output {
         csv.flush()
     }
 
-    /// Prints rows for programs; false when people are to read them.
+    /// Prints rows for programs; returns false if the format is for people.
     pub(super) fn records<Csv: Serialize, Json: Serialize>(
         &mut self,
-        print: Print,
+        print: OutputFormat,
         header: &[&str],
         csv: impl FnOnce() -> Vec<Csv>,
         json: impl FnOnce() -> Vec<Json>,
     ) -> io::Result<bool> {
         match print {
-            Print::Table => return Ok(false),
-            Print::Csv => self.csv(header, &csv())?,
-            Print::Json => self.json_array(&json())?,
+            OutputFormat::Table => return Ok(false),
+            OutputFormat::Csv => self.csv(header, &csv())?,
+            OutputFormat::Json => self.json_array(&json())?,
         }
         Ok(true)
     }
 
-    /// Writes out what is held back.
+    /// Flushes the buffer.
     pub(super) fn finish(&mut self) -> io::Result<()> {
         self.flush()
     }
 
-    fn heard(&mut self, result: io::Result<()>) -> io::Result<()> {
+    fn ignore_closed_pipe(&mut self, result: io::Result<()>) -> io::Result<()> {
         match result {
             Err(error) if error.kind() == io::ErrorKind::BrokenPipe => {
-                self.gone = true;
+                self.closed = true;
                 Ok(())
             }
             result => result,
@@ -119,19 +119,19 @@ impl Output {
 
 impl Write for Output {
     fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
-        if !self.gone {
+        if !self.closed {
             let written = self.writer.write_all(buffer);
-            self.heard(written)?;
+            self.ignore_closed_pipe(written)?;
         }
         Ok(buffer.len())
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        if self.gone {
+        if self.closed {
             return Ok(());
         }
         let flushed = self.writer.flush();
-        self.heard(flushed)
+        self.ignore_closed_pipe(flushed)
     }
 }
 
@@ -174,8 +174,8 @@ impl serde_json::ser::Formatter for EscapedControls {
     }
 }
 
-/// Tells people something that is no part of the answer, on standard error.
-pub(super) fn note(text: &str) {
+/// Prints a note for people on standard error.
+pub(super) fn print_note(text: &str) {
     // Nobody is left to be told when this fails.
     let _ = writeln!(io::stderr(), "{text}");
 }
@@ -184,9 +184,9 @@ pub(super) fn note(text: &str) {
 mod tests {
     use super::*;
 
-    struct Gone;
+    struct ClosedPipe;
 
-    impl Write for Gone {
+    impl Write for ClosedPipe {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::BrokenPipe.into())
         }
@@ -196,9 +196,9 @@ mod tests {
         }
     }
 
-    struct Full;
+    struct FullDisk;
 
-    impl Write for Full {
+    impl Write for FullDisk {
         fn write(&mut self, _: &[u8]) -> io::Result<usize> {
             Err(io::ErrorKind::StorageFull.into())
         }
@@ -209,9 +209,9 @@ mod tests {
     }
 
     #[derive(Clone, Default)]
-    struct Kept(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
+    struct SharedBuffer(std::rc::Rc<std::cell::RefCell<Vec<u8>>>);
 
-    impl Write for Kept {
+    impl Write for SharedBuffer {
         fn write(&mut self, buffer: &[u8]) -> io::Result<usize> {
             self.0.borrow_mut().write(buffer)
         }
@@ -232,11 +232,11 @@ mod tests {
         Row { client_id: "=1+1\n\u{1b}[2J\u{9b}2J", change: Some(-3), share: -0.5 };
 
     fn printed(terminal: bool, print: impl FnOnce(&mut Output) -> io::Result<()>) -> String {
-        let kept = Kept::default();
-        let mut out = Output { terminal, ..Output::new(Box::new(kept.clone()), false) };
+        let buffer = SharedBuffer::default();
+        let mut out = Output { terminal, ..Output::new(Box::new(buffer.clone()), false) };
         print(&mut out).and_then(|()| out.finish()).unwrap();
         drop(out);
-        String::from_utf8(kept.0.take()).unwrap()
+        String::from_utf8(buffer.0.take()).unwrap()
     }
 
     #[test]
@@ -260,10 +260,10 @@ mod tests {
     #[test]
     fn a_reader_that_goes_away_is_no_error_but_a_full_disk_is() {
         let lines = || "a line of the answer\n".repeat(10_000);
-        let mut out = Output::new(Box::new(Gone), false);
+        let mut out = Output::new(Box::new(ClosedPipe), false);
         out.write_all(lines().as_bytes()).unwrap();
         out.finish().unwrap();
-        let mut out = Output::new(Box::new(Full), false);
+        let mut out = Output::new(Box::new(FullDisk), false);
         assert!(out.write_all(lines().as_bytes()).and_then(|()| out.finish()).is_err());
     }
 }

@@ -3,16 +3,16 @@ use std::{io::Write as _, process::ExitCode};
 use jiff::Timestamp;
 use mainstay_core::{
     score::{Band, Components, Trend},
-    text::counted,
+    text::count_noun,
 };
 use serde::Serialize;
 
 use super::{
     Result,
     args::Figures,
-    figures::{Asked, asked, band, local, note_dry_run},
+    figures::{FiguresContext, band, load_context, local, print_dry_run_note},
     output::Output,
-    table::{NONE, Table, shown, signed},
+    table::{NONE, Table, cell, signed},
 };
 use crate::{
     Mainstay,
@@ -35,8 +35,7 @@ const COLUMNS: [&str; 12] = [
     "coverage",
 ];
 
-/// One score as it is printed: what it was made from is left behind, so that those of a large
-/// organization fit in memory.
+/// A score to print, without its inputs, so that those of a large organization fit in memory.
 #[derive(Clone, Serialize)]
 struct Row {
     client_id: String,
@@ -83,13 +82,13 @@ impl From<ClientScore> for Row {
 }
 
 pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -> Result<ExitCode> {
-    let asked = asked(mainstay, args).await?;
+    let context = load_context(mainstay, args).await?;
     let mut rows: Vec<Row> = Vec::new();
     let each = |chunk: Vec<ClientScore>| rows.extend(chunk.into_iter().map(Row::from));
-    let organization = asked.organization.id;
+    let organization = context.organization.id;
     if args.as_of.is_some() {
         let (client, dry_run) = (args.client.clone(), args.dry_run);
-        let run = ScoreRun { as_of: asked.as_of, client, dry_run };
+        let run = ScoreRun { as_of: context.as_of, client, dry_run };
         mainstay.score_organization(organization, &run, each).await?;
     } else {
         // The same figures as pages and API show.
@@ -98,22 +97,23 @@ pub(super) async fn run(mainstay: &Mainstay, args: &Figures, out: &mut Output) -
     }
     // By bytes, not as a language sorts: the order must be the same everywhere.
     rows.sort_by(|a, b| a.client_id.cmp(&b.client_id));
-    let timed = || rows.iter().map(|row| Timed { row: row.clone(), as_of: asked.as_of }).collect();
+    let timed =
+        || rows.iter().map(|row| Timed { row: row.clone(), as_of: context.as_of }).collect();
     if !out.records(args.format, &COLUMNS, || rows.clone(), timed)? {
-        tell(&asked, &rows, out)?;
+        print_report(&context, &rows, out)?;
     }
-    note_dry_run(args);
+    print_dry_run_note(args);
     Ok(ExitCode::SUCCESS)
 }
 
-fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
-    let as_of = local(asked.as_of, &asked.organization);
+fn print_report(context: &FiguresContext, rows: &[Row], out: &mut Output) -> Result<()> {
+    let as_of = local(context.as_of, &context.organization);
     if rows.is_empty() {
         writeln!(
             out,
-            "no client existed before {as_of}; clients come with their events: mainstay import FILE \
-             --org {}",
-            asked.organization.slug
+            "no client existed before {as_of}; clients are created by their events: mainstay \
+             import FILE --org {}",
+            context.organization.slug
         )?;
         return Ok(());
     }
@@ -136,7 +136,7 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
             None => NONE,
         };
         table.row([
-            shown(&row.client_id),
+            cell(&row.client_id),
             row.overall.to_string(),
             band(out, row.band, row.band.words()),
             signed(row.change),
@@ -154,7 +154,7 @@ fn tell(asked: &Asked, rows: &[Row], out: &mut Output) -> Result<()> {
         let count = rows.iter().filter(|row| row.band == one).count();
         band(out, one, &format!("{count} {}", one.words()))
     });
-    let clients = counted(i64::try_from(rows.len()).unwrap_or(i64::MAX), "client");
+    let clients = count_noun(i64::try_from(rows.len()).unwrap_or(i64::MAX), "client");
     writeln!(out, "\n{clients} as of {as_of}: {}", bands.join(", "))?;
     Ok(())
 }

@@ -1,6 +1,6 @@
 use std::{io::Write as _, process::ExitCode};
 
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use mainstay_store::{PLAIN, SecretKey};
 use serde::Serialize;
 
@@ -9,13 +9,13 @@ use crate::{Mainstay, config::Settings};
 
 #[derive(Serialize)]
 struct Status {
-    /// Where keys come from.
+    /// The source of the keys.
     source: String,
-    /// What new secrets are stored under.
+    /// The key for new secrets.
     current: String,
-    /// What stored ones are under.
+    /// The keys of stored secrets.
     used: Vec<String>,
-    /// The keys at hand.
+    /// The available keys.
     held: Vec<String>,
 }
 
@@ -57,16 +57,16 @@ async fn status(
         return Ok(());
     }
     match status.current.as_str() {
-        PLAIN => writeln!(out, "new secrets are stored as they are, as the settings say")?,
+        PLAIN => writeln!(out, "new secrets are stored in plain text, as set by secrets_at_rest")?,
         key => writeln!(out, "new secrets are encrypted with key {key} of {}", status.source)?,
     }
     for key in &status.used {
         match key.as_str() {
-            PLAIN => writeln!(out, "some secrets are stored as they are")?,
+            PLAIN => writeln!(out, "some secrets are stored in plain text")?,
             key if key == status.current => writeln!(out, "secrets are encrypted with key {key}")?,
             key => writeln!(
                 out,
-                "some secrets are encrypted with key {key}; mainstay secrets rotate changes that"
+                "some secrets are encrypted with key {key}; run: mainstay secrets rotate"
             )?,
         }
     }
@@ -88,17 +88,17 @@ async fn rotate(
     let count = i64::try_from(rotated.secrets).unwrap_or(i64::MAX);
     let organizations = i64::try_from(rotated.organizations).unwrap_or(i64::MAX);
     let what =
-        format!("{} of {}", counted(count, "secret"), counted(organizations, "organization"));
+        format!("{} of {}", count_noun(count, "secret"), count_noun(organizations, "organization"));
     if rotated.key == PLAIN {
-        writeln!(out, "stored {what} as they are, as the settings say")?;
+        writeln!(out, "stored {what} in plain text, as set by secrets_at_rest")?;
         return Ok(());
     }
     writeln!(out, "encrypted {what} with key {}", rotated.key)?;
     if file.is_some() {
         writeln!(
             out,
-            "earlier keys stay in {}, to read backups made before; remove their lines when no such \
-             backup is needed any more",
+            "earlier keys stay in {}, for existing backups; remove their lines once those backups \
+             are no longer needed",
             secrets.source.describe(mainstay.store())
         )?;
     }

@@ -27,27 +27,27 @@ use crate::{
     site::Site,
 };
 
-/// How long everything under way may take together once the server is asked to stop: requests, jobs, emails.
-/// Service managers kill what has not ended after 10 s (Docker) or more.
-const GRACE: Duration = Duration::from_secs(8);
+/// Time limit for a graceful shutdown of requests, jobs and emails together. Service managers kill
+/// the process after 10 s (Docker) or more.
+const GRACE_PERIOD: Duration = Duration::from_secs(8);
 
 pub(super) async fn run(settings: &Settings, out: &mut Output) -> Result<ExitCode> {
     let server = Server::bind(settings).await?;
     let Some(mainstay) = server.open(settings).await? else { return Ok(ExitCode::SUCCESS) };
-    open::warn_of_readable(&mainstay, settings);
+    open::warn_about_readable_files(&mainstay, settings);
     if mainstay.organizations().await?.is_empty() {
         writeln!(
             out,
-            "there is no organization yet; create one, also while this runs: mainstay org create SLUG"
+            "there are no organizations yet; create one, even while the server runs: mainstay org create SLUG"
         )?;
     }
     let site = server.site(settings);
-    let ended = server.serve(&mainstay, site, settings, out).await;
+    let result = server.serve(&mainstay, site, settings, out).await;
     open::close(&mainstay).await;
-    ended.map(|()| ExitCode::SUCCESS)
+    result.map(|()| ExitCode::SUCCESS)
 }
 
-/// An address that is ours, at which is told how far the server is.
+/// A bound listener, which reports the state of the server.
 pub(super) struct Server {
     address: SocketAddr,
     signals: watch::Receiver<u32>,
@@ -58,7 +58,7 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn bind(settings: &Settings) -> Result<Self> {
-        let limits = settings.limits.clone().within(raise_open_files());
+        let limits = settings.limits.clone().capped_to(raise_open_files());
         let address = settings.listen.clone();
         let listener = match TcpListener::bind(&address).await {
             Ok(listener) => listener,
@@ -76,31 +76,31 @@ impl Server {
             Arc::clone(&startup),
             limits.clone(),
             settings.behind_proxy,
-            stopped(signals.clone(), 1),
+            stop_requested(signals.clone(), 1),
         ));
         Ok(Self { address: bound, signals, startup, limits, serving })
     }
 
-    /// Where it is reached.
+    /// The bound address.
     pub(super) fn site(&self, settings: &Settings) -> Site {
         settings.site(Some(self.address))
     }
 
-    /// Opens the database and brings it up to date, and tells meanwhile how far that is. `None` when it was
-    /// asked to stop before that was done; the migration under way is undone.
+    /// Opens and migrates the database and reports the progress. `None` if it was asked to stop
+    /// before that was done; an unfinished migration is rolled back.
     pub(super) async fn open(&self, settings: &Settings) -> Result<Option<Mainstay>> {
-        self.startup.tell("opening the database".to_owned());
-        let opened = open::open_telling(settings, |done, migration, total| {
-            self.startup.tell(format!("migrating {} of {total}", done + 1));
+        self.startup.set_step("opening the database".to_owned());
+        let opened = open::open_with_progress(settings, |done, migration, total| {
+            self.startup.set_step(format!("migrating {} of {total}", done + 1));
             tracing::info!(version = migration.version, name = migration.description, "migrating");
         });
         tokio::select! {
             opened = opened => opened.map(Some),
-            () = stopped(self.signals.clone(), 1) => Ok(None),
+            () = stop_requested(self.signals.clone(), 1) => Ok(None),
         }
     }
 
-    /// Serves until told to stop; then finishes what is under way and stores what is waiting.
+    /// Serves until it is asked to stop, then finishes open requests and stores queued events.
     pub(super) async fn serve(
         self,
         mainstay: &Mainstay,
@@ -111,7 +111,7 @@ impl Server {
         let Self { address, signals, startup, limits, serving } = self;
         let (writer, written) = EventWriter::start(mainstay, settings.rates);
         let background = Background::start(mainstay, settings, &site).map_err(CliError::Runtime)?;
-        startup.is_ready(mainstay.clone(), writer, site, &limits);
+        startup.set_ready(mainstay.clone(), writer, site, &limits);
         writeln!(out, "listening on http://{address}")?;
         out.flush()?;
         tracing::info!(
@@ -123,11 +123,11 @@ impl Server {
         mainstay.supervisor().spawn_item("portfolios", mainstay.clone().read_portfolios());
 
         let streams = mainstay.clone();
-        let asked = signals.clone();
+        let requested = signals.clone();
         tokio::spawn(async move {
-            stopped(asked, 1).await;
+            stop_requested(requested, 1).await;
             streams.hub().stop();
-            tracing::info!("stopping: no new connections, finishing what is under way");
+            tracing::info!("stopping: no new connections, finishing open requests");
         });
         let serving = async {
             serving.await.map_err(std::io::Error::other)?;
@@ -141,28 +141,28 @@ impl Server {
             let (signals, stop) = (signals.clone(), background.stop.clone());
             let asked_to_stop = Arc::clone(&asked_to_stop);
             tokio::spawn(async move {
-                stopped(signals, 1).await;
+                stop_requested(signals, 1).await;
                 let _ = asked_to_stop.set(Instant::now());
                 let _ = stop.send(true);
             });
         }
-        let served = tokio::select! {
-            served = serving => served.map_err(CliError::Serving),
-            () = overdue(signals) => {
-                tracing::warn!("stopping with requests under way, which get no answer");
+        let result = tokio::select! {
+            result = serving => result.map_err(CliError::Serving),
+            () = shutdown_deadline(signals) => {
+                tracing::warn!("stopping with open requests, which get no response");
                 Ok(())
             }
-            cause = mainstay.supervisor().fatal() => Err(CliError::Background(cause)),
+            cause = mainstay.supervisor().wait_for_fatal() => Err(CliError::Background(cause)),
         };
         mainstay.supervisor().stop();
         let since = asked_to_stop.get().copied().unwrap_or_else(Instant::now);
-        background.stop(since + GRACE).await;
+        background.stop(since + GRACE_PERIOD).await;
         tracing::info!("stopped");
-        served
+        result
     }
 }
 
-/// What goes on beside requests: jobs, notices, and mails where there is a mail server.
+/// Background work: jobs, notifications, and emails if there is a mail server.
 struct Background {
     stop: watch::Sender<bool>,
     jobs: JoinHandle<()>,
@@ -187,20 +187,20 @@ impl Background {
         let returns = alert::start(mainstay, stopped.clone());
         let mails = settings.mail.clone().map(|MailSettings { server, from }| {
             let host = site.public_url.host_str().unwrap_or("localhost");
-            let server = server.greeting_as(host.trim_matches(['[', ']']));
+            let server = server.with_hello_name(host.trim_matches(['[', ']']));
             email::start(mainstay, server, from, Arc::new(site.clone()), stopped)
         });
         if mails.is_none() {
-            tracing::info!("mails wait: MAINSTAY_SMTP_URL names no mail server");
+            tracing::info!("emails stay queued: MAINSTAY_SMTP_URL is not set");
         }
         Ok(Self { stop, jobs, notices, returns, merges, zone_changes, mails })
     }
 
-    /// Gives back what is under way, so that another process goes on at once.
+    /// Releases work in progress, so that another process continues immediately.
     async fn stop(self, deadline: Instant) {
         let Self { stop, jobs, notices, returns, merges, zone_changes, mails } = self;
         let _ = stop.send(true);
-        let ended = async {
+        let tasks = async {
             let _ = jobs.await;
             let _ = notices.await;
             let _ = returns.await;
@@ -210,27 +210,27 @@ impl Background {
                 let _ = mails.await;
             }
         };
-        if timeout_at(deadline, ended).await.is_err() {
-            tracing::warn!("stopping with a job, a notice or a mail under way");
+        if timeout_at(deadline, tasks).await.is_err() {
+            tracing::warn!("stopping while a job, a webhook message or an email is in progress");
         }
     }
 }
 
-/// Ends when stopping has taken too long, or was asked for twice.
-async fn overdue(signals: watch::Receiver<u32>) {
-    stopped(signals.clone(), 1).await;
-    let _ = tokio::time::timeout(GRACE, stopped(signals, 2)).await;
+/// Completes when the shutdown has taken too long or was requested twice.
+async fn shutdown_deadline(signals: watch::Receiver<u32>) {
+    stop_requested(signals.clone(), 1).await;
+    let _ = tokio::time::timeout(GRACE_PERIOD, stop_requested(signals, 2)).await;
 }
 
-/// Ends when the server was asked to stop so many times.
-async fn stopped(mut signals: watch::Receiver<u32>, times: u32) {
+/// Completes when the server was asked to stop this many times.
+async fn stop_requested(mut signals: watch::Receiver<u32>, times: u32) {
     if signals.wait_for(|count| *count >= times).await.is_err() {
         // Nobody listens for signals any more, so none will come.
         std::future::pending::<()>().await;
     }
 }
 
-/// Counts requests to stop (SIGINT, SIGTERM), from the moment that this returns.
+/// Counts stop signals (SIGINT, SIGTERM) from now on.
 fn stop_signals() -> std::io::Result<watch::Receiver<u32>> {
     let (count, receiver) = watch::channel(0);
     #[cfg(unix)]
@@ -243,17 +243,17 @@ fn stop_signals() -> std::io::Result<watch::Receiver<u32>> {
         tokio::spawn(async move {
             while hangup.recv().await.is_some() {
                 tracing::info!(
-                    "SIGHUP: nothing is read again while the server runs; restart it for that"
+                    "SIGHUP: settings are not reloaded; restart the server to apply changes"
                 );
             }
         });
         tokio::spawn(async move {
             loop {
-                let asked = tokio::select! {
-                    asked = interrupt.recv() => asked,
-                    asked = terminate.recv() => asked,
+                let signal = tokio::select! {
+                    signal = interrupt.recv() => signal,
+                    signal = terminate.recv() => signal,
                 };
-                if asked.is_none() {
+                if signal.is_none() {
                     break;
                 }
                 count.send_modify(|count| *count += 1);

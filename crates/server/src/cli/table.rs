@@ -7,11 +7,11 @@ use jiff::{Timestamp, tz::TimeZone};
 
 use super::output::Output;
 
-/// Longest text in a column. An id may have 255 characters, and one such would push every other
-/// column off the screen; CSV and JSON have it whole.
-const MOST_CHARS: usize = 48;
+/// Maximum length of a text in a column. An id of 255 characters would push all other columns off
+/// the screen; CSV and JSON contain it in full.
+const MAX_CHARS: usize = 48;
 
-/// What stands where there is no value.
+/// The placeholder for a missing value.
 pub(super) const NONE: &str = "\u{2013}";
 
 /// Rows under a header. Cells may be styled.
@@ -65,19 +65,19 @@ impl Table {
     }
 }
 
-/// Text from outside as it may stand in a table: cut, and without control characters, with which a
-/// client's id could rewrite the terminal.
-pub(super) fn shown(text: &str) -> String {
+/// External text for a table cell: truncated, and without control characters, with which a client's
+/// id could manipulate the terminal.
+pub(super) fn cell(text: &str) -> String {
     let clean = |c: char| if c.is_control() { '\u{fffd}' } else { c };
-    if text.chars().nth(MOST_CHARS).is_none() {
+    if text.chars().nth(MAX_CHARS).is_none() {
         return text.chars().map(clean).collect();
     }
-    let mut cut: String = text.chars().take(MOST_CHARS - 1).map(clean).collect();
+    let mut cut: String = text.chars().take(MAX_CHARS - 1).map(clean).collect();
     cut.push('\u{2026}');
     cut
 }
 
-/// Sentences from outside: whole, but without control characters.
+/// External sentences: complete, but without control characters.
 pub(super) fn sentence(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
 }
@@ -103,9 +103,9 @@ mod tests {
 
     #[test]
     fn text_from_outside_cannot_rewrite_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
+        assert_eq!(cell("a\u{1b}[2Jb"), "a\u{fffd}[2Jb");
         assert_eq!(sentence("one\ntwo\u{1b}"), "one two ");
-        assert_eq!(shown(&"x".repeat(255)).chars().count(), MOST_CHARS);
+        assert_eq!(cell(&"x".repeat(255)).chars().count(), MAX_CHARS);
     }
 
     #[test]

@@ -1,6 +1,6 @@
 use std::{io::Write as _, process::ExitCode};
 
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use mainstay_store::Organization;
 
 use super::{
@@ -14,7 +14,7 @@ pub(super) async fn run(mainstay: &Mainstay, args: &Verify, out: &mut Output) ->
         None => mainstay.organizations().await?,
     };
     if organizations.is_empty() {
-        writeln!(out, "there is no organization yet, so nothing to verify")?;
+        writeln!(out, "there are no organizations yet, so there is nothing to verify")?;
     }
     let mut differences = 0;
     for organization in &organizations {
@@ -29,13 +29,17 @@ pub(super) async fn run(mainstay: &Mainstay, args: &Verify, out: &mut Output) ->
         bar.finish_and_clear();
         let report = verified?;
         differences += report.differences.len();
-        tell(organization, &report, out)?;
+        print_report(organization, &report, out)?;
     }
     Ok(if differences == 0 { ExitCode::SUCCESS } else { ExitCode::from(FAILED) })
 }
 
-fn tell(organization: &Organization, report: &VerifyReport, out: &mut Output) -> Result<()> {
-    let count = |count: u64, what: &str| counted(i64::try_from(count).unwrap_or(i64::MAX), what);
+fn print_report(
+    organization: &Organization,
+    report: &VerifyReport,
+    out: &mut Output,
+) -> Result<()> {
+    let count = |count: u64, what: &str| count_noun(i64::try_from(count).unwrap_or(i64::MAX), what);
     let slug = &organization.slug;
     for difference in &report.differences {
         writeln!(out, "{slug}: {}", sentence(&difference.to_string()))?;
@@ -48,21 +52,21 @@ fn tell(organization: &Organization, report: &VerifyReport, out: &mut Output) ->
     .join(", ");
     if report.differences.is_empty() {
         let green = out.style().green();
-        let right = green.apply_to("everything follows from the events");
+        let right = green.apply_to("all stored data matches the events");
         writeln!(out, "{slug}: {right} ({checked})")?;
     } else {
         let red = out.style().red();
         let wrong = count(report.differences.len() as u64, "difference");
         writeln!(
             out,
-            "{slug}: {}; the rest follows from the events ({checked})",
+            "{slug}: {}; all other data matches the events ({checked})",
             red.apply_to(wrong)
         )?;
     }
     if report.awaiting > 0 {
         writeln!(
             out,
-            "{slug}: {} came out of date when something late arrived; mended by: mainstay score --org \
+            "{slug}: {} outdated because of late events; recompute with: mainstay score --org \
              {slug}",
             count(report.awaiting, "more score")
         )?;
@@ -70,7 +74,7 @@ fn tell(organization: &Organization, report: &VerifyReport, out: &mut Output) ->
     if report.other_zone > 0 {
         writeln!(
             out,
-            "{slug}: {} made in an earlier time zone agree with what was counted then",
+            "{slug}: {} from an earlier time zone match the counts of that time",
             count(report.other_zone, "more score")
         )?;
     }

@@ -1,4 +1,4 @@
-//! Deleting a client for good, and keeping it away afterwards.
+//! Permanent deletion of clients, and blocking their ids afterwards.
 
 use std::{
     sync::atomic::{AtomicU64, Ordering},
@@ -7,21 +7,21 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::id::OrganizationId;
-use mainstay_store::{ErasedClient, KeepOut, Scope, Tx};
+use mainstay_store::{ErasedClient, IdBlock, Scope, Tx};
 use tokio::{sync::Mutex, time::interval};
 
 use crate::{Error, Mainstay, Result};
 
-/// How long what is sent of a deleted client is refused when nobody says otherwise: SDKs send again for
-/// hours what they could not, and should not bring back what somebody has just deleted.
-pub const KEPT_OUT_FOR: SignedDuration = SignedDuration::from_hours(24);
-/// How often the database's file is tried to be freed of what was deleted while readers are in the way.
+/// Default time for which events of a deleted client are rejected: SDKs retry for hours and should
+/// not recreate a client that was just deleted.
+pub const DEFAULT_KEEP_OUT: SignedDuration = SignedDuration::from_hours(24);
+/// How often scrubbing the database file is retried while readers block it.
 const MAX_SCRUBS: u32 = 60;
 const SCRUB_INTERVAL: Duration = Duration::from_secs(1);
-/// Deleted clients that are listed at most.
+/// Maximum number of deleted clients listed.
 const MAX_LISTED: i64 = 500;
 
-/// Counts deletions, so that one scrub of the file does for all that were made before it.
+/// Counts deletions, so that one scrub of the file covers all earlier ones.
 #[derive(Debug, Default)]
 pub(crate) struct Scrubbing {
     wanted: AtomicU64,
@@ -29,9 +29,8 @@ pub(crate) struct Scrubbing {
 }
 
 impl Mainstay {
-    /// Deletes a client and everything known of it, for good, also where others' rows name it. What is
-    /// sent of it afterwards is refused: for good when `keep_out` says so, for [`KEPT_OUT_FOR`] when
-    /// it says nothing.
+    /// Permanently deletes a client and all its data, even in other rows. Later events are
+    /// rejected: forever if `keep_out` is true, for [`DEFAULT_KEEP_OUT`] if it is not set.
     ///
     /// # Errors
     /// When there is no such client.
@@ -45,30 +44,30 @@ impl Mainstay {
         let client = self.client(scope, external_id).await?;
         let now = self.now();
         let keep_out = match keep_out {
-            Some(true) => KeepOut::ForGood,
-            Some(false) => KeepOut::No,
-            None => KeepOut::Until(now.saturating_add(KEPT_OUT_FOR).unwrap_or(now)),
+            Some(true) => IdBlock::Forever,
+            Some(false) => IdBlock::Unblocked,
+            None => IdBlock::Until(now.saturating_add(DEFAULT_KEEP_OUT).unwrap_or(now)),
         };
         // What was just refused of it is not written down behind the deletion's back.
-        let held = self.hold_refused().await;
+        let held = self.pause_refusals().await;
         let mut tx = self.store().begin(scope).await?;
         let names = tx.erase_client(&client, keep_out, now).await?;
         tx.commit().await?;
-        self.forget_refused(organization, &names);
+        self.discard_refused(organization, &names);
         drop(held);
-        let mine = self.scrubbing().wanted.fetch_add(1, Ordering::SeqCst) + 1;
+        let revision = self.scrubbing().wanted.fetch_add(1, Ordering::SeqCst) + 1;
         // The client is gone whatever comes of this: what is left are bytes that no query reaches.
-        if !self.scrub(mine).await {
-            self.supervisor().spawn_item("scrubbing", self.clone().scrub_later(mine));
+        if !self.scrub(revision).await {
+            self.supervisor().spawn_item("scrubbing", self.clone().scrub_later(revision));
         }
         Ok(())
     }
 
-    /// Frees the database's file of what was deleted; false when it has to be tried again.
-    async fn scrub(&self, mine: u64) -> bool {
+    /// Scrubs deleted data from the database file; returns false if it must be retried.
+    async fn scrub(&self, revision: u64) -> bool {
         let scrubbing = self.scrubbing();
         let mut done = scrubbing.done.lock().await;
-        if *done >= mine {
+        if *done >= revision {
             return true;
         }
         let wanted = scrubbing.wanted.load(Ordering::SeqCst);
@@ -85,13 +84,13 @@ impl Mainstay {
         }
     }
 
-    async fn scrub_later(self, mine: u64) {
+    async fn scrub_later(self, revision: u64) {
         let mut ticks = interval(SCRUB_INTERVAL);
         // The first one is at once, which is too early.
         ticks.tick().await;
         for _ in 0..MAX_SCRUBS {
             ticks.tick().await;
-            if self.scrub(mine).await {
+            if self.scrub(revision).await {
                 return;
             }
         }
@@ -101,22 +100,22 @@ impl Mainstay {
         );
     }
 
-    /// Deleted clients whose ids are kept out, the latest first.
+    /// Deleted clients whose ids are blocked, newest first.
     pub async fn erased_clients(&self, scope: Scope) -> Result<Vec<ErasedClient>> {
-        Ok(self.store().read(scope).await?.erased_clients(self.now(), MAX_LISTED).await?)
+        Ok(self.store().read(scope).await?.list_erased_clients(self.now(), MAX_LISTED).await?)
     }
 
-    /// Lets the id of a deleted client in again.
+    /// Unblocks the id of a deleted client.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is not kept out.
-    pub async fn let_client_in(
+    /// [`Error::NotFound`] if it is not blocked.
+    pub async fn readmit_client(
         &self,
         organization: OrganizationId,
         external_id: &str,
     ) -> Result<()> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if !tx.let_in(external_id).await? {
+        if !tx.unblock_client_id(external_id).await? {
             return Err(Error::NotFound {
                 what: "deleted client",
                 id: external_id.to_owned(),
@@ -127,22 +126,22 @@ impl Mainstay {
     }
 }
 
-/// Lets a client be created that was deleted without the wish to keep it out for good: whoever creates
-/// one by hand means it.
-pub(super) async fn check_not_kept_out(
+/// Checks that a client's id may be created again. An id that is only blocked temporarily is
+/// unblocked, because creating it by hand is intentional.
+pub(super) async fn check_not_blocked(
     tx: &mut Tx,
     external_id: &str,
     now: Timestamp,
 ) -> Result<()> {
-    match tx.erased_client(external_id, now).await? {
+    match tx.find_erased_client(external_id, now).await? {
         None => Ok(()),
         Some(erased) if erased.keep_out_until.is_some() => {
-            tx.let_in(external_id).await?;
+            tx.unblock_client_id(external_id).await?;
             Ok(())
         }
         Some(_) => Err(Error::conflict_in(
             "client_id",
-            "this client was deleted and is kept out; let it in again first: DELETE \
+            "this client was deleted and its id is blocked; unblock it first: DELETE \
              /api/v1/erased-clients/{client_id}",
         )),
     }

@@ -1,41 +1,42 @@
-//! Two ids of one client: anonymous ones and a visitor's, which a write key may join once, and known
-//! clients that turn out to be one, which only the organization itself merges. A merge is work for the background: it is done a
-//! few events at a time, each time in a transaction of its own, so that nobody waits for it.
+//! Merging two ids of one client: a write key can join a visitor's anonymous ids once; only the
+//! organization itself can merge known clients. A merge runs in the background, a few events per
+//! transaction, so that nobody waits for it.
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     engagement::{
         Authority, EventError, MAX_CLIENT_ID_CHARS, ProfileChange, ProfilePatch, check_required,
-        segment::Said,
+        segment::IncomingMessage,
     },
     id::{ClientId, MemberId, MergeId, OrganizationId},
     time::time_zone,
 };
-use mainstay_store::{Client, Joined, Merge, MergeRequest, MergeState, NewMerge, Scope, new_id};
+use mainstay_store::{
+    Client, JoinOutcome, Merge, MergeRequest, MergeState, NewMerge, Scope, new_id,
+};
 use tokio::{sync::watch, task::JoinHandle};
 
 use crate::{
-    Error, Mainstay, Result,
-    engagement::{KEPT_OUT, Tries},
-    steps,
+    Error, Mainstay, Result, background_steps,
+    engagement::{ConflictRetries, KEPT_OUT_REASON},
     supervise::MERGES,
 };
 
-/// Merges that one request may ask for; joining ids that nothing is known of is not counted.
+/// Maximum number of merges per request; joining unknown ids does not count.
 pub(crate) const MAX_MERGES_PER_REQUEST: usize = 10;
-/// For how long a merge can be undone.
+/// How long a merge can be undone.
 const UNDO_TTL: SignedDuration = SignedDuration::from_hours(30 * 24);
-/// Events that one step moves: some ten milliseconds, for which an event that comes has to wait.
+/// Events per step: some ten milliseconds during which new events wait.
 const EVENTS_PER_STEP: usize = 500;
-/// Steps that a request takes itself, so that a small merge is done when it answers.
+/// Steps that a request runs itself, so that a small merge is done when it returns.
 const STEPS_PER_REQUEST: usize = 10;
-/// What a sender is told to wait when too many merges wait, in seconds.
+/// The `Retry-After` if too many merges are queued, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 10;
 
-/// Names of a client that are read at most, of each kind.
+/// Maximum number of names of each kind read per client.
 const MAX_NAMES: i64 = 20;
 
-/// What else a client is called.
+/// The other ids of a client.
 pub(crate) struct OtherNames {
     /// Ids that were merged into it.
     pub(crate) merged: Vec<String>,
@@ -46,33 +47,32 @@ pub(crate) struct OtherNames {
 /// Two ids that mean the same client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Alias {
-    /// The id that is given up.
+    /// The id to merge.
     pub(crate) previous: String,
-    /// The client that stays.
+    /// The client that remains.
     pub(crate) client_id: String,
-    /// When that was said.
+    /// When the message was sent.
     pub(crate) at: Timestamp,
-    /// The message that said so.
+    /// The id of the message.
     pub(crate) message_id: String,
 }
 
 impl Alias {
-    /// What is to be stored of it once the ids are joined: that what a visitor did under the one id is
-    /// the client's.
-    pub(crate) fn said(self, authority: Authority) -> Said {
+    /// The message to store once the ids are joined: the visitor's events belong to the client.
+    pub(crate) fn into_message(self, authority: Authority) -> IncomingMessage {
         let Self { previous, client_id, at, message_id } = self;
         if authority == Authority::Organization {
-            return Said::Alias { previous, client_id, at, message_id };
+            return IncomingMessage::Alias { previous, client_id, at, message_id };
         }
         let patch = ProfilePatch::default();
         let client = ProfileChange { client_id, at, message_id, patch };
-        Said::Joined { person: previous, client }
+        IncomingMessage::Membership { person: previous, client }
     }
 }
 
 impl Mainstay {
-    /// Joins ids, each with its place in a request. Returns the places and reasons of those that the
-    /// sender may not join.
+    /// Joins ids, each with its index in a request. Returns the indexes and reasons of rejected
+    /// ones.
     pub(crate) async fn join_ids(
         &self,
         organization: OrganizationId,
@@ -86,18 +86,18 @@ impl Mainstay {
             let aliases: Vec<_> = aliases.iter().collect();
             return self.merge_all(organization, &aliases, false).await;
         }
-        let mut tries = Tries::default();
+        let mut retries = ConflictRetries::default();
         let joined = loop {
             let joined = self.try_join(organization, aliases).await;
-            if !tries.again(&joined) {
+            if !retries.should_retry(&joined) {
                 break joined?;
             }
         };
         let (clients, others): (Vec<_>, Vec<_>) =
-            aliases.iter().zip(joined).partition(|(_, joined)| *joined == Joined::IsClient);
+            aliases.iter().zip(joined).partition(|(_, joined)| *joined == JoinOutcome::IdIsClient);
         let mut refused: Vec<(usize, EventError)> = others
             .into_iter()
-            .filter_map(|((place, alias), joined)| Some((*place, refusal(alias, joined)?)))
+            .filter_map(|((place, alias), joined)| Some((*place, merge_refusal(alias, joined)?)))
             .collect();
         let clients: Vec<_> = clients.into_iter().map(|(alias, _)| alias).collect();
         refused.extend(self.merge_all(organization, &clients, true).await?);
@@ -108,7 +108,7 @@ impl Mainstay {
         &self,
         organization: OrganizationId,
         aliases: &[(usize, Alias)],
-    ) -> Result<Vec<Joined>> {
+    ) -> Result<Vec<JoinOutcome>> {
         let pairs: Vec<(&str, &str)> = aliases
             .iter()
             .map(|(_, alias)| (alias.previous.as_str(), alias.client_id.as_str()))
@@ -138,22 +138,25 @@ impl Mainstay {
             }
             match self.queue_merge(organization, alias, (of_visitors, None)).await? {
                 MergeRequest::Queued(_) => queued += 1,
-                MergeRequest::Same | MergeRequest::Renamed => {}
-                MergeRequest::Known => {
-                    refused.extend(refusal(alias, Joined::IsClient).map(|reason| (*place, reason)));
+                MergeRequest::SameClient | MergeRequest::Renamed => {}
+                MergeRequest::PreviousIdKnown => {
+                    refused.extend(
+                        merge_refusal(alias, JoinOutcome::IdIsClient)
+                            .map(|reason| (*place, reason)),
+                    );
                 }
-                MergeRequest::Busy => refused.push((*place, busy(&alias.previous))),
-                MergeRequest::KeptOut => refused.push((*place, kept_out())),
+                MergeRequest::Busy => refused.push((*place, busy_error(&alias.previous))),
+                MergeRequest::Blocked => refused.push((*place, kept_out_error())),
                 MergeRequest::Full => {
                     return Err(Error::TooFast {
-                        of: "organization",
+                        sender: "organization",
                         retry_after_seconds: RETRY_AFTER_SECONDS,
                     });
                 }
             }
         }
         if queued > 0 {
-            self.take_merge_steps(organization, STEPS_PER_REQUEST).await?;
+            self.run_merge_steps(organization, STEPS_PER_REQUEST).await?;
         }
         Ok(refused)
     }
@@ -164,10 +167,10 @@ impl Mainstay {
         alias: &Alias,
         requested: (bool, Option<MemberId>),
     ) -> Result<MergeRequest> {
-        let mut tries = Tries::default();
+        let mut retries = ConflictRetries::default();
         loop {
             let queued = self.try_queue_merge(organization, alias, requested).await;
-            if !tries.again(&queued) {
+            if !retries.should_retry(&queued) {
                 return queued;
             }
         }
@@ -193,11 +196,11 @@ impl Mainstay {
         Ok(request)
     }
 
-    /// Merges a client into another one. A small merge is done when this returns, a large one goes on in
-    /// the background.
+    /// Merges a client into another one. A small merge is done when this returns, a large one
+    /// continues in the background.
     ///
     /// # Errors
-    /// When one of them is not known, they are one already, or the one takes part in another merge.
+    /// If one of them is unknown, they are already merged, or one takes part in another merge.
     pub async fn merge_clients(
         &self,
         organization: OrganizationId,
@@ -207,39 +210,40 @@ impl Mainstay {
     ) -> Result<Merge> {
         check_required("previous_id", previous, MAX_CLIENT_ID_CHARS)?;
         let scope = Scope::Service(organization);
-        let kept = self.client(scope, into).await?;
-        let gone = self.find_client(scope, previous).await?.ok_or_else(|| {
+        let target = self.client(scope, into).await?;
+        let source = self.find_client(scope, previous).await?.ok_or_else(|| {
             Error::invalid(
                 "previous_id",
                 format!("there is no client {previous:?}; GET /api/v1/clients lists them"),
             )
         })?;
-        if gone.id == kept.id {
+        if source.id == target.id {
             return Err(Error::conflict_in(
                 "previous_id",
                 format!("{previous:?} and {into:?} are one client already"),
             ));
         }
         let alias = Alias {
-            previous: gone.external_id,
-            client_id: kept.external_id,
+            previous: source.external_id,
+            client_id: target.external_id,
             at: self.now(),
             message_id: String::new(),
         };
         match self.queue_merge(organization, &alias, (false, requested_by)).await? {
             MergeRequest::Queued(merge) => {
-                self.take_merge_steps(organization, STEPS_PER_REQUEST).await?;
+                self.run_merge_steps(organization, STEPS_PER_REQUEST).await?;
                 self.merge(scope, merge).await
             }
-            MergeRequest::Full => {
-                Err(Error::TooFast { of: "organization", retry_after_seconds: RETRY_AFTER_SECONDS })
-            }
-            MergeRequest::Same
+            MergeRequest::Full => Err(Error::TooFast {
+                sender: "organization",
+                retry_after_seconds: RETRY_AFTER_SECONDS,
+            }),
+            MergeRequest::SameClient
             | MergeRequest::Renamed
-            | MergeRequest::Known
+            | MergeRequest::PreviousIdKnown
             | MergeRequest::Busy
-            | MergeRequest::KeptOut => {
-                let EventError { reason, .. } = busy(previous);
+            | MergeRequest::Blocked => {
+                let EventError { reason, .. } = busy_error(previous);
                 Err(Error::conflict_in("previous_id", reason))
             }
         }
@@ -250,34 +254,34 @@ impl Mainstay {
     /// # Errors
     /// [`Error::NotFound`].
     pub async fn merge(&self, scope: Scope, merge: MergeId) -> Result<Merge> {
-        self.store().read(scope).await?.merge(merge).await?.ok_or_else(|| Error::NotFound {
+        self.store().read(scope).await?.find_merge(merge).await?.ok_or_else(|| Error::NotFound {
             what: "merge",
             id: merge.to_string(),
             remedy: "GET /api/v1/merges lists the latest",
         })
     }
 
-    /// The latest merges, newest first; of one client, those into it.
+    /// The latest merges, newest first; for one client, only merges into it.
     pub async fn merges(
         &self,
         scope: Scope,
         into: Option<ClientId>,
         limit: i64,
     ) -> Result<Vec<Merge>> {
-        Ok(self.store().read(scope).await?.merges(into, limit).await?)
+        Ok(self.store().read(scope).await?.list_merges(into, limit).await?)
     }
 
-    /// Until when a merge can be undone; `None` when it cannot.
+    /// Until when a merge can be undone; `None` if it cannot.
     pub fn undo_until(&self, merge: &Merge) -> Option<Timestamp> {
         let until = merge.finished_at?.saturating_add(UNDO_TTL).ok()?;
         (merge.state == MergeState::Done && self.now() < until).then_some(until)
     }
 
-    /// Undoes a merge: each client gets back what was its own. What has come since under either id stays
-    /// with the client that it came to.
+    /// Undoes a merge: each client gets its own data back. Data that arrived since stays with the
+    /// client it arrived for.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when it is not done, was done too long ago, or other merges rest on it.
+    /// [`Error::Conflict`] if it is not done, is too old, or later merges depend on it.
     pub async fn undo_merge(
         &self,
         organization: OrganizationId,
@@ -296,28 +300,28 @@ impl Mainstay {
             }));
         }
         let mut tx = self.store().begin(scope).await?;
-        let asked = tx.request_undo(merge, undone_by).await?;
+        let accepted = tx.request_undo(merge, undone_by).await?;
         tx.commit().await?;
-        if !asked {
+        if !accepted {
             return Err(Error::conflict(format!(
                 "client {:?} was merged into another one since, or a merge of it is under way; undo that \
                  first, or wait for it",
                 found.into_id
             )));
         }
-        self.take_merge_steps(organization, STEPS_PER_REQUEST).await?;
+        self.run_merge_steps(organization, STEPS_PER_REQUEST).await?;
         self.merge(scope, merge).await
     }
 
-    /// Goes on with an organization's merges for some steps, each a transaction of its own. Returns
-    /// whether there is more to do.
-    pub async fn take_merge_steps(
+    /// Runs some steps of an organization's merges, each in its own transaction. Returns whether
+    /// there is more to do.
+    pub async fn run_merge_steps(
         &self,
         organization: OrganizationId,
         steps: usize,
     ) -> Result<bool> {
         for _ in 0..steps {
-            if !self.take_merge_step(organization).await? {
+            if !self.run_merge_step(organization).await? {
                 return Ok(false);
             }
             // Those who wait for the database come first.
@@ -326,11 +330,11 @@ impl Mainstay {
         Ok(true)
     }
 
-    async fn take_merge_step(&self, organization: OrganizationId) -> Result<bool> {
-        let mut tries = Tries::default();
+    async fn run_merge_step(&self, organization: OrganizationId) -> Result<bool> {
+        let mut retries = ConflictRetries::default();
         loop {
             let taken = self.try_merge_step(organization).await;
-            if !tries.again(&taken) {
+            if !retries.should_retry(&taken) {
                 return taken;
             }
         }
@@ -338,10 +342,10 @@ impl Mainstay {
 
     async fn try_merge_step(&self, organization: OrganizationId) -> Result<bool> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let Some(merge) = tx.next_merge().await? else { return Ok(false) };
-        let organization = tx.organization().await?;
+        let Some(merge) = tx.find_next_merge().await? else { return Ok(false) };
+        let organization = tx.get_organization().await?;
         if organization.zone_change_since.is_some() {
-            // It goes on when everything lies on the days of one zone.
+            // It continues when everything lies on the days of one zone.
             return Ok(false);
         }
         let zone = time_zone(&organization.time_zone)
@@ -351,17 +355,17 @@ impl Mainstay {
         Ok(true)
     }
 
-    /// Takes a step with a merge of every organization that has one, and settles those that can no longer
-    /// be undone. Returns whether there is more to do.
+    /// Runs one merge step for every organization with a merge, and finalizes merges that can no
+    /// longer be undone. Returns whether there is more to do.
     pub async fn run_merges(&self) -> Result<bool> {
         let done_before = self.now().saturating_sub(UNDO_TTL).unwrap_or(Timestamp::MIN);
         let mut tx = self.store().read(Scope::System).await?;
-        let organizations = tx.organizations_with_merges(done_before).await?;
+        let organizations = tx.list_organizations_with_merges(done_before).await?;
         drop(tx);
         let mut more = false;
         for organization in organizations {
             let step = async {
-                let more = self.take_merge_steps(organization, 1).await?;
+                let more = self.run_merge_steps(organization, 1).await?;
                 let mut tx = self.store().begin(Scope::Service(organization)).await?;
                 tx.settle_merges(done_before).await?;
                 tx.commit().await?;
@@ -372,38 +376,34 @@ impl Mainstay {
         Ok(more)
     }
 
-    /// What else a client is called: ids that were merged into it, and anonymous ones that a write key
-    /// joined.
+    /// The other ids of a client: merged ones, and anonymous ones joined with a write key.
     pub(crate) async fn other_names(&self, scope: Scope, client: ClientId) -> Result<OtherNames> {
         let mut tx = self.store().read(scope).await?;
         Ok(OtherNames {
-            merged: tx.other_names(client, MAX_NAMES).await?,
-            anonymous: tx.anonymous_ids(client, MAX_NAMES).await?,
+            merged: tx.list_other_ids(client, MAX_NAMES).await?,
+            anonymous: tx.list_anonymous_ids(client, MAX_NAMES).await?,
         })
     }
 
-    /// The client that an anonymous id was joined to with a write key. Of no use to clients themselves:
-    /// anybody can join an id to anybody's client.
+    /// The client that an anonymous id was joined to with a write key. Must not be used to
+    /// authenticate clients: anyone can join an id to any client.
     pub(crate) async fn find_by_anonymous_id(
         &self,
         scope: Scope,
         anonymous_id: &str,
     ) -> Result<Option<Client>> {
-        Ok(self.store().read(scope).await?.client_of_anonymous_id(anonymous_id).await?)
+        Ok(self.store().read(scope).await?.find_client_by_anonymous_id(anonymous_id).await?)
     }
 }
 
-/// Goes on with merges in the background until it is told to stop.
+/// Runs merges in the background until it is asked to stop.
 pub(crate) fn start(mainstay: &Mainstay, stop: watch::Receiver<bool>) -> JoinHandle<()> {
-    steps::start(
-        mainstay,
-        MERGES,
-        stop,
-        |mainstay: Mainstay| async move { mainstay.run_merges().await },
-    )
+    background_steps::start(mainstay, MERGES, stop, |mainstay: Mainstay| async move {
+        mainstay.run_merges().await
+    })
 }
 
-fn busy(previous: &str) -> EventError {
+fn busy_error(previous: &str) -> EventError {
     let previous: String = previous.chars().take(60).collect();
     let reason = format!(
         "{previous:?} takes part in another merge that is under way; see GET /api/v1/merges and send this \
@@ -412,20 +412,20 @@ fn busy(previous: &str) -> EventError {
     EventError::new("previousId", reason)
 }
 
-fn kept_out() -> EventError {
-    EventError::new("previousId", KEPT_OUT)
+fn kept_out_error() -> EventError {
+    EventError::new("previousId", KEPT_OUT_REASON)
 }
 
-fn refusal(alias: &Alias, joined: Joined) -> Option<EventError> {
+fn merge_refusal(alias: &Alias, joined: JoinOutcome) -> Option<EventError> {
     let previous: String = alias.previous.chars().take(60).collect();
     let reason = match joined {
-        Joined::ToClient => return None,
-        Joined::KeptOut => return Some(kept_out()),
-        Joined::IsClient => format!(
+        JoinOutcome::Joined => return None,
+        JoinOutcome::Blocked => return Some(kept_out_error()),
+        JoinOutcome::IdIsClient => format!(
             "{previous:?} is a client of its own, and a write key merges only what a visitor did within \
              the last hour into a client that was identified; merge these with a secret key: POST /api/v1/clients/{{the client that stays}}/merge"
         ),
-        Joined::ToAnother => format!(
+        JoinOutcome::BelongsToOther => format!(
             "{previous:?} was joined to another client before, and a write key joins an id once; merge \
              the clients with a secret key: POST /api/v1/clients/{{the client that stays}}/merge"
         ),

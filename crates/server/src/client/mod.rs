@@ -1,4 +1,4 @@
-//! Clients and what organizations keep of them: profile, onboarding, launch kit, feedback.
+//! Clients and their data: profile, onboarding, launch kit, feedback.
 
 mod chunk;
 mod erase;
@@ -16,10 +16,10 @@ use serde_json::Value;
 use uuid::Uuid;
 
 pub(crate) use chunk::next_chunk;
-pub use erase::KEPT_OUT_FOR;
+pub use erase::DEFAULT_KEEP_OUT;
 pub(crate) use erase::Scrubbing;
 pub(crate) use merge::{Alias, OtherNames, start as start_merges};
-pub use onboarding::FeedbackGiven;
+pub use onboarding::FeedbackInput;
 
 use crate::{Error, Mainstay, Result};
 
@@ -38,10 +38,10 @@ impl Mainstay {
 
     /// The client with an `external_id`, if it is known.
     pub async fn find_client(&self, scope: Scope, external_id: &str) -> Result<Option<Client>> {
-        Ok(self.store().read(scope).await?.client(external_id).await?)
+        Ok(self.store().read(scope).await?.find_client(external_id).await?)
     }
 
-    /// The `external_id` of a client that is known by our own id.
+    /// The `external_id` of a client, by its internal id.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -56,20 +56,20 @@ impl Mainstay {
             .ok_or_else(|| Error::no_client(&client.to_string()))
     }
 
-    /// Clients in the order of their `external_id`.
+    /// Clients, ordered by `external_id`.
     pub async fn clients(
         &self,
         scope: Scope,
         after: Option<&str>,
         limit: i64,
     ) -> Result<Vec<Client>> {
-        Ok(self.store().read(scope).await?.clients(after, limit).await?)
+        Ok(self.store().read(scope).await?.list_clients(after, limit).await?)
     }
 
     /// Creates a client before its first event.
     ///
     /// # Errors
-    /// When a value cannot be used or the client is there already.
+    /// If a value is invalid or the client already exists.
     pub async fn create_client(
         &self,
         organization: OrganizationId,
@@ -101,7 +101,7 @@ impl Mainstay {
             owner: None,
         };
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        erase::check_not_kept_out(&mut tx, external_id, now).await?;
+        erase::check_not_blocked(&mut tx, external_id, now).await?;
         tx.create_client(&client).await.map_err(|error| match error {
             StoreError::Taken(_) => Error::conflict_in(
                 "client_id",
@@ -116,7 +116,7 @@ impl Mainstay {
     /// Changes a client's profile.
     ///
     /// # Errors
-    /// When a value cannot be used or there is no such client.
+    /// If a value is invalid or there is no such client.
     pub async fn update_client(
         &self,
         scope: impl Into<Scope>,

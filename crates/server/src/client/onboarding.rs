@@ -10,29 +10,28 @@ use crate::{Error, Mainstay, Result, validate::check_name};
 
 const MAX_COMMENT_CHARS: usize = 4_000;
 
-/// A rating as it is given.
+/// A rating to record.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FeedbackGiven {
+pub struct FeedbackInput {
     /// On which scale.
     pub kind: FeedbackKind,
-    /// The rating on it.
+    /// The rating on its scale.
     pub rating: i64,
-    /// What the client says.
+    /// The client's comment.
     pub comment: Option<String>,
-    /// When, for one that was given earlier.
+    /// When it was given, if earlier.
     pub given_at: Option<Timestamp>,
-    /// Whether the client says it itself: then it stands for a week, until a newer one of the kind.
+    /// Whether the client sent it itself: a newer one of the same kind within a week then replaces it.
     pub self_told: bool,
 }
 
-impl FeedbackGiven {
-    /// Whether the rating is on its scale and the comment can be kept; answers the rating on the
-    /// common scale.
+impl FeedbackInput {
+    /// Validates the rating and the comment; returns the rating on the common scale.
     ///
     /// # Errors
-    /// Naming the field, its limit and what to do.
+    /// With the field, its limit and the remedy.
     pub fn check(&self) -> Result<i64> {
-        let normalised = self.kind.normalise(self.rating)?;
+        let normalised = self.kind.normalize(self.rating)?;
         if let Some(comment) = &self.comment {
             check_text("comment", comment, MAX_COMMENT_CHARS)?;
         }
@@ -44,7 +43,7 @@ impl Mainstay {
     /// Adds a task to a client's onboarding.
     ///
     /// # Errors
-    /// When the title cannot be used or there is no such client.
+    /// If the title is invalid or there is no such client.
     pub async fn create_task(
         &self,
         scope: impl Into<Scope>,
@@ -71,14 +70,14 @@ impl Mainstay {
 
     /// A client's onboarding tasks.
     pub async fn tasks(&self, scope: Scope, client: ClientId) -> Result<Vec<OnboardingTask>> {
-        Ok(self.store().read(scope).await?.tasks(client).await?)
+        Ok(self.store().read(scope).await?.list_tasks(client).await?)
     }
 
-    /// Changes a task's title or status; with neither, only says that it was touched. Status
-    /// `deleted` takes it back.
+    /// Changes a task's title or status; without either, only marks it as touched. Status `deleted`
+    /// deletes it.
     ///
     /// # Errors
-    /// When a value cannot be used or there is no such task.
+    /// If a value is invalid or there is no such task.
     pub async fn update_task(
         &self,
         scope: impl Into<Scope>,
@@ -103,12 +102,12 @@ impl Mainstay {
         Ok(updated)
     }
 
-    /// When a client looked at its launch kit and was through with it.
+    /// When a client viewed and completed its launch kit.
     pub async fn launch_kit(&self, scope: Scope, client: ClientId) -> Result<LaunchKitTimes> {
-        Ok(self.store().read(scope).await?.launch_kit(client).await?)
+        Ok(self.store().read(scope).await?.get_launch_kit(client).await?)
     }
 
-    /// Records how far a client got with its launch kit. It never goes back.
+    /// Records a client's progress in its launch kit, which is never reset.
     ///
     /// # Errors
     /// When there is no such client.
@@ -133,31 +132,31 @@ impl Mainstay {
         };
         let mut tx = self.store().begin(scope).await?;
         tx.record_launch_kit(client.id, times).await?;
-        let times = tx.launch_kit(client.id).await?;
+        let times = tx.get_launch_kit(client.id).await?;
         tx.commit().await?;
         Ok(times)
     }
 
-    /// Keeps a client's rating.
+    /// Records a client's rating.
     ///
     /// # Errors
-    /// When the rating is outside its scale, or was given in the future.
-    pub async fn give_feedback(
+    /// If the rating is outside its scale or in the future.
+    pub async fn record_feedback(
         &self,
         scope: impl Into<Scope>,
         client: &Client,
-        given: FeedbackGiven,
+        input: FeedbackInput,
     ) -> Result<Feedback> {
         let now = self.now();
-        let normalised = given.check()?;
-        if given.self_told && given.given_at.is_some() {
+        let normalised = input.check()?;
+        if input.self_told && input.given_at.is_some() {
             return Err(Error::invalid(
                 "given_at",
                 "is for ratings that the organization records; leave it out, a client's own rating is \
                  given now",
             ));
         }
-        let given_at = given.given_at.map_or(now, mainstay_core::time::to_micros);
+        let given_at = input.given_at.map_or(now, mainstay_core::time::to_micros);
         if given_at > now || given_at < Timestamp::constant(946_684_800, 0) {
             return Err(Error::invalid(
                 "given_at",
@@ -168,12 +167,12 @@ impl Mainstay {
         }
         let feedback = Feedback {
             id: new_id(now),
-            kind: given.kind,
-            rating: given.rating,
+            kind: input.kind,
+            rating: input.rating,
             normalised,
-            comment: given.comment.filter(|comment| !comment.trim().is_empty()),
+            comment: input.comment.filter(|comment| !comment.trim().is_empty()),
             given_at,
-            self_told: given.self_told,
+            self_told: input.self_told,
         };
         let mut tx = self.store().begin(scope.into()).await?;
         tx.create_feedback(client.id, &feedback).await?;
@@ -188,6 +187,6 @@ impl Mainstay {
         client: ClientId,
         limit: i64,
     ) -> Result<Vec<Feedback>> {
-        Ok(self.store().read(scope).await?.feedback(client, limit).await?)
+        Ok(self.store().read(scope).await?.list_feedback(client, limit).await?)
     }
 }

@@ -1,4 +1,4 @@
-//! What staff keep of a client for themselves: notes, and who looks after it.
+//! Internal data about a client: notes and its owner.
 
 use mainstay_core::{
     engagement::check_text,
@@ -18,13 +18,13 @@ impl Mainstay {
         client: ClientId,
         limit: i64,
     ) -> Result<Vec<ClientNote>> {
-        Ok(self.store().read(scope).await?.notes(client, limit).await?)
+        Ok(self.store().read(scope).await?.list_notes(client, limit).await?)
     }
 
-    /// Keeps a member's note on a client.
+    /// Adds a member's note to a client.
     ///
     /// # Errors
-    /// When the text cannot be used.
+    /// If the text is invalid.
     pub async fn add_note(
         &self,
         scope: Scope,
@@ -51,7 +51,7 @@ impl Mainstay {
     /// Deletes a note of the member's own.
     ///
     /// # Errors
-    /// [`Error::NotFound`], also when it is somebody else's.
+    /// [`Error::NotFound`], even if it belongs to another member.
     pub async fn delete_note(
         &self,
         scope: Scope,
@@ -71,7 +71,7 @@ impl Mainstay {
         Ok(())
     }
 
-    /// Says which member looks after a client, or that nobody does.
+    /// Sets or clears a client's owner.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such member.
@@ -83,7 +83,7 @@ impl Mainstay {
     ) -> Result<()> {
         let mut tx = self.store().begin(scope).await?;
         if let Some(owner) = owner
-            && !tx.members().await?.iter().any(|member| member.id == owner)
+            && !tx.list_members().await?.iter().any(|member| member.id == owner)
         {
             return Err(Error::NotFound {
                 what: "member",
@@ -96,13 +96,13 @@ impl Mainstay {
         Ok(())
     }
 
-    /// The latest e-mails to a client, newest first.
+    /// The latest emails to a client, newest first.
     pub async fn client_emails(
         &self,
         scope: Scope,
         client: ClientId,
         limit: i64,
     ) -> Result<Vec<ClientEmail>> {
-        Ok(self.store().read(scope).await?.client_emails(client, limit).await?)
+        Ok(self.store().read(scope).await?.list_client_emails(client, limit).await?)
     }
 }

@@ -1,11 +1,11 @@
 use std::{io, path::PathBuf};
 
-/// Why the settings cannot be told.
+/// An error in the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
-    /// A file that was asked for is not there.
+    /// An explicitly configured file does not exist.
     #[error(
-        "{}: there is no such file; check --config and MAINSTAY_CONFIG, or leave both out",
+        "{}: the file does not exist; check --config and MAINSTAY_CONFIG, or omit both",
         .0.display()
     )]
     Missing(PathBuf),
@@ -14,40 +14,40 @@ pub enum ConfigError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The file is not what it should be.
+    /// The file is malformed.
     #[error("{}{}: {reason}", path.display(), at_line(*.line))]
-    Wrong {
+    Malformed {
         /// The file.
         path: PathBuf,
-        /// The line at fault, from 1, when it can be told.
+        /// The line with the error, from 1, if known.
         line: Option<usize>,
         /// What is wrong.
         reason: String,
     },
-    /// A value that cannot be used, whatever it comes from.
+    /// An invalid value, whatever its source.
     #[error("{name} {value:?}: {reason}")]
     Value {
-        /// The key of the file; the variable is called alike.
+        /// The key in the file; the environment variable has a matching name.
         name: &'static str,
-        /// What was given.
+        /// The value.
         value: String,
-        /// What is wrong with it and what to do.
+        /// What is wrong, and the remedy.
         reason: &'static str,
     },
-    /// A file that holds a password cannot be read.
+    /// A password file cannot be read.
     #[error("{name} {}: {error}; check the path and its permissions", path.display())]
     PasswordFile {
         /// The setting.
         name: &'static str,
         /// The file.
         path: PathBuf,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// An environment variable that is not text.
+    /// An environment variable that is not UTF-8.
     #[error("environment variable {0} is not UTF-8; set it again")]
     NotText(&'static str),
 }

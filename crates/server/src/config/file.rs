@@ -10,9 +10,9 @@ use serde::Deserialize;
 
 use super::{ConfigError, limits::LimitsTable, password};
 
-/// What `mainstay.toml` may say. An unknown key is an error: a typo would otherwise quietly leave
-/// the built-in value in force, and data in a database that nobody meant.
-#[expect(clippy::struct_field_names, reason = "they are named like the keys of the file")]
+/// The contents of `mainstay.toml`. An unknown key is an error: otherwise a typo would silently
+/// keep the default, and data could end up in the wrong database.
+#[expect(clippy::struct_field_names, reason = "they have the same names as the keys of the file")]
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct File {
@@ -39,18 +39,21 @@ pub(super) struct File {
 
 impl File {
     pub(super) fn holds_password(&self) -> bool {
-        [&self.database, &self.smtp_url].into_iter().flatten().any(|url| password::is_in(url))
+        [&self.database, &self.smtp_url]
+            .into_iter()
+            .flatten()
+            .any(|url| password::contains_password(url))
     }
 }
 
-/// Reads a configuration file; `None` when there is none.
+/// Reads a configuration file; `None` if it does not exist.
 pub(super) fn read(path: &Path) -> Result<Option<File>, ConfigError> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(ConfigError::Unreadable { path: path.to_owned(), error }),
     };
-    parse(&text).map(Some).map_err(|(line, reason)| ConfigError::Wrong {
+    parse(&text).map(Some).map_err(|(line, reason)| ConfigError::Malformed {
         path: path.to_owned(),
         line,
         reason,

@@ -1,4 +1,4 @@
-//! Limits of connections and streams, as the operator chooses them.
+//! Configured limits of connections and streams.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use serde::Deserialize;
 use super::ConfigError;
 use crate::http::Limits;
 
-/// The table `[limits]` of the configuration file. What is left out is what is built in.
+/// The table `[limits]` of the configuration file. Omitted keys get their defaults.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct LimitsTable {
@@ -24,10 +24,10 @@ pub(super) struct LimitsTable {
 }
 
 impl LimitsTable {
-    /// The limits that count: the environment's come before the file's.
+    /// The resolved limits: the environment takes precedence over the file.
     ///
     /// # Errors
-    /// When one of them is no whole number within its bounds.
+    /// If one of them is not a whole number within its bounds.
     pub(super) fn resolve(
         self,
         env: impl Fn(&'static str) -> Option<Result<String, ConfigError>>,

@@ -1,5 +1,4 @@
-//! Where settings come from: options, then the environment, then `mainstay.toml`, then what is
-//! built in.
+//! Settings: from options, then the environment, then `mainstay.toml`, then the defaults.
 
 mod error;
 mod file;
@@ -15,7 +14,7 @@ use std::{
 };
 
 use lettre::Address;
-use mainstay_core::notification::Outgoing;
+use mainstay_core::notification::OutgoingPolicy;
 use url::Url;
 
 use self::{
@@ -28,13 +27,13 @@ use crate::{
 
 pub use error::ConfigError;
 
-/// The database when nobody says otherwise: a file in the current directory.
+/// The default database: a file in the current directory.
 pub const DEFAULT_DATABASE: &str = "sqlite:mainstay.db";
-/// The address when nobody says otherwise: only this machine can reach it.
+/// The default address: only reachable from this machine.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
-/// How long a silent process keeps a job's run when nobody says otherwise.
+/// The default lease of a job's run.
 pub const DEFAULT_JOB_LEASE_SECONDS: i64 = 60;
-/// The configuration file that is read when it is there.
+/// The configuration file that is read if it exists.
 pub const DEFAULT_CONFIG: &str = "mainstay.toml";
 
 const ENV_DATABASE: &str = "MAINSTAY_DATABASE_URL";
@@ -57,9 +56,9 @@ const ENV_DATABASE_PASSWORD_FILE: &str = "MAINSTAY_DATABASE_PASSWORD_FILE";
 const ENV_SMTP_PASSWORD_FILE: &str = "MAINSTAY_SMTP_PASSWORD_FILE";
 const ENV_CONFIG: &str = "MAINSTAY_CONFIG";
 
-/// Settings as options of the command line gave them.
+/// Settings from command-line options.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Given {
+pub struct SettingOverrides {
     /// `--database`.
     pub database: Option<String>,
     /// `--listen`.
@@ -70,54 +69,54 @@ pub struct Given {
     pub config: Option<PathBuf>,
 }
 
-/// The settings that count.
+/// The resolved settings.
 #[derive(Clone, Debug)]
 pub struct Settings {
     /// `sqlite:PATH` or `postgres://…`.
     pub database: String,
     /// `HOST:PORT`.
     pub listen: String,
-    /// Whether that is what somebody chose, rather than what is built in.
+    /// Whether the address was set, instead of the default.
     pub listen_chosen: bool,
-    /// Where people reach the server, when that is not where it listens.
+    /// The public URL of the server, if different from the listen address.
     pub public_url: Option<Url>,
-    /// Whether every request comes through a proxy whose `X-Forwarded-*` headers are to be believed.
+    /// Whether every request comes through a proxy with trusted `X-Forwarded-*` headers.
     pub behind_proxy: bool,
-    /// The mail server and the address that mails come from; without it, mails wait.
+    /// The mail server and the sender address; without it, emails stay queued.
     pub mail: Option<MailSettings>,
-    /// For how many seconds other processes leave a job's run alone of which nothing is heard.
+    /// The lease of a job's run in seconds, after which other processes take it over.
     pub job_lease_seconds: i64,
-    /// How many events are taken in a second.
+    /// The limits of events per second.
     pub rates: Rates,
-    /// Where notices may be sent to.
-    pub outgoing: Outgoing,
+    /// The allowed targets of webhook messages.
+    pub outgoing: OutgoingPolicy,
     /// How secrets in the database are stored.
     pub secrets: SecretSettings,
-    /// The configuration file, when it holds a password.
+    /// The configuration file, if it contains a password.
     pub secret_file: Option<PathBuf>,
-    /// Whether the options of the command line hold a password.
+    /// Whether the command-line options contain a password.
     pub password_in_arguments: bool,
-    /// How many connections and streams there may be, and how long they may wait.
+    /// The limits of connections, streams and their timeouts.
     pub limits: Limits,
 }
 
-/// How mails are sent.
+/// Email settings.
 #[derive(Clone, Debug)]
 pub struct MailSettings {
     /// The mail server.
     pub server: SmtpServer,
-    /// The address that mails come from.
+    /// The sender address.
     pub from: Address,
 }
 
 impl Settings {
-    /// Settles each setting by itself: option, environment, file, built-in value. `env` looks up an
-    /// environment variable.
+    /// Resolves each setting: option, environment, file, default. `env` looks up an environment
+    /// variable.
     ///
     /// # Errors
-    /// When a file was asked for and is not there, or says what cannot be understood.
+    /// If a configured file does not exist, or a value is invalid.
     pub fn resolve(
-        given: Given,
+        overrides: SettingOverrides,
         env: impl Fn(&str) -> Option<OsString>,
     ) -> Result<Self, ConfigError> {
         // Set to nothing means not set: that is how compose files and CI pass what nobody filled in.
@@ -125,15 +124,16 @@ impl Settings {
         let text = |name| {
             env(name).map(|value| value.into_string().map_err(|_| ConfigError::NotText(name)))
         };
-        let named = given.config.or_else(|| env(ENV_CONFIG).map(PathBuf::from));
-        let path = named.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
-        let file = match (read(&path)?, named) {
+        let explicit_path = overrides.config.or_else(|| env(ENV_CONFIG).map(PathBuf::from));
+        let path = explicit_path.clone().unwrap_or_else(|| PathBuf::from(DEFAULT_CONFIG));
+        let file = match (read(&path)?, explicit_path) {
             (Some(file), _) => file,
             (None, Some(path)) => return Err(ConfigError::Missing(path)),
             (None, None) => File::default(),
         };
         let secret_file = file.holds_password().then_some(path);
-        let password_in_arguments = given.database.as_deref().is_some_and(password::is_in);
+        let password_in_arguments =
+            overrides.database.as_deref().is_some_and(password::contains_password);
         let path_of = |name| env(name).map(PathBuf::from);
         let secrets = secrets_of(
             text(ENV_KEY).transpose()?,
@@ -141,14 +141,16 @@ impl Settings {
             text(ENV_SECRETS_AT_REST).transpose()?.or(file.secrets_at_rest).as_deref(),
         )?;
         let database =
-            given.database.map_or_else(|| text(ENV_DATABASE).transpose(), |it| Ok(Some(it)));
-        let listen = given.listen.map_or_else(|| text(ENV_LISTEN).transpose(), |it| Ok(Some(it)));
-        let public_url =
-            given.public_url.map_or_else(|| text(ENV_PUBLIC_URL).transpose(), |it| Ok(Some(it)));
+            overrides.database.map_or_else(|| text(ENV_DATABASE).transpose(), |it| Ok(Some(it)));
+        let listen =
+            overrides.listen.map_or_else(|| text(ENV_LISTEN).transpose(), |it| Ok(Some(it)));
+        let public_url = overrides
+            .public_url
+            .map_or_else(|| text(ENV_PUBLIC_URL).transpose(), |it| Ok(Some(it)));
         let public_url = public_url?.or(file.public_url);
         let behind_proxy =
             text(ENV_BEHIND_PROXY).transpose()?.map(|text| flag(&text)).transpose()?;
-        let smtp_url = password::added(
+        let smtp_url = password::with_password(
             "smtp_password_file",
             text(ENV_SMTP_URL).transpose()?.or(file.smtp_url),
             path_of(ENV_SMTP_PASSWORD_FILE).or(file.smtp_password_file),
@@ -196,7 +198,7 @@ impl Settings {
         };
         let listen = listen?.or(file.listen);
         let allow = text(ENV_WEBHOOK_ALLOW).transpose()?.or(file.webhook_allow);
-        let database = password::added(
+        let database = password::with_password(
             "database_password_file",
             database?.or(file.database),
             path_of(ENV_DATABASE_PASSWORD_FILE).or(file.database_password_file),
@@ -218,8 +220,8 @@ impl Settings {
         })
     }
 
-    /// A link as it is printed: only its path where nobody has said how the server is reached. The
-    /// address that is built in may be somebody else's, who would be handed the link.
+    /// A link for printing: only its path if the server's public URL is unknown. The default
+    /// address might belong to someone else, who would get the link.
     pub fn printed_link<'a>(&self, url: &'a str) -> &'a str {
         if self.public_url.is_some() || self.listen_chosen {
             return url;
@@ -228,7 +230,7 @@ impl Settings {
         path.unwrap_or(url)
     }
 
-    /// How the server is reached. `bound` is the address that it really listens on, where it does.
+    /// The server's public addresses. `bound` is the actual listen address, if known.
     pub fn site(&self, bound: Option<SocketAddr>) -> Site {
         let listened = || match bound {
             Some(address) => reachable(address).to_string(),
@@ -237,19 +239,19 @@ impl Settings {
                 Err(_) => self.listen.clone(),
             },
         };
-        let chosen = self.public_url.clone();
+        let configured = self.public_url.clone();
         // What is no host and port is refused when the server is to listen on it.
-        let public_url = chosen
+        let public_url = configured
             .clone()
             .or_else(|| Url::parse(&format!("http://{}", listened())).ok())
             .unwrap_or_else(|| Site::local(SocketAddr::from(([127, 0, 0, 1], 0))).public_url);
-        let (chosen, behind_proxy) = (chosen.is_some(), self.behind_proxy);
-        Site { public_url, chosen, behind_proxy, demo: false }
+        let (is_public_url_configured, behind_proxy) = (configured.is_some(), self.behind_proxy);
+        Site { public_url, is_public_url_configured, behind_proxy, demo: false }
     }
 }
 
-/// Where a browser on this machine reaches a server that listens on an address: on all of them, one
-/// is as good as another.
+/// The address at which a browser on this machine reaches a server that listens on an address; for
+/// a wildcard address, localhost.
 fn reachable(mut address: SocketAddr) -> SocketAddr {
     if address.ip().is_unspecified() {
         address.set_ip(match address {
@@ -266,28 +268,28 @@ mod tests {
 
     use super::{file::parse, *};
 
-    fn flag(database: &str) -> Given {
-        Given { database: Some(database.to_owned()), ..Given::default() }
+    fn flag(database: &str) -> SettingOverrides {
+        SettingOverrides { database: Some(database.to_owned()), ..SettingOverrides::default() }
     }
 
     /// Resolves with a file that sets both keys, when `file` says so.
-    fn resolve(given: Given, env: &[(&str, &str)], file: bool) -> Settings {
+    fn resolve(overrides: SettingOverrides, env: &[(&str, &str)], file: bool) -> Settings {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("mainstay.toml");
         let content = if file { "database = 'sqlite:file.db'\nlisten = '[::1]:3'\n" } else { "" };
         fs::write(&path, content).unwrap();
-        let given = Given { config: Some(path), ..given };
+        let overrides = SettingOverrides { config: Some(path), ..overrides };
         let env = |name: &str| env.iter().find(|(key, _)| *key == name).map(|(_, it)| it.into());
-        Settings::resolve(given, env).unwrap()
+        Settings::resolve(overrides, env).unwrap()
     }
 
     #[test]
     fn an_option_comes_before_the_environment_and_that_before_the_file() {
         let env = [(ENV_DATABASE, "sqlite:env.db")];
         assert_eq!(resolve(flag("sqlite:flag.db"), &env, true).database, "sqlite:flag.db");
-        assert_eq!(resolve(Given::default(), &env, true).database, "sqlite:env.db");
-        assert_eq!(resolve(Given::default(), &[], true).database, "sqlite:file.db");
-        assert_eq!(resolve(Given::default(), &[], false).database, DEFAULT_DATABASE);
+        assert_eq!(resolve(SettingOverrides::default(), &env, true).database, "sqlite:env.db");
+        assert_eq!(resolve(SettingOverrides::default(), &[], true).database, "sqlite:file.db");
+        assert_eq!(resolve(SettingOverrides::default(), &[], false).database, DEFAULT_DATABASE);
     }
 
     #[test]
@@ -302,8 +304,8 @@ mod tests {
     #[test]
     fn a_variable_set_to_nothing_is_not_set() {
         let env = [(ENV_DATABASE, ""), (ENV_LISTEN, "")];
-        assert_eq!(resolve(Given::default(), &env, true).database, "sqlite:file.db");
-        assert_eq!(resolve(Given::default(), &env, false).listen, DEFAULT_LISTEN);
+        assert_eq!(resolve(SettingOverrides::default(), &env, true).database, "sqlite:file.db");
+        assert_eq!(resolve(SettingOverrides::default(), &env, false).listen, DEFAULT_LISTEN);
     }
 
     #[test]
@@ -331,7 +333,7 @@ mod tests {
     fn links_lead_to_the_public_address_or_to_where_the_server_listens() {
         let leads = |env: &[(&str, &str)], bound: Option<&str>| {
             let bound = bound.map(|address| address.parse().unwrap());
-            resolve(Given::default(), env, false).site(bound).link("/x")
+            resolve(SettingOverrides::default(), env, false).site(bound).link("/x")
         };
         assert_eq!(leads(&[], None), "http://127.0.0.1:8080/x");
         assert_eq!(leads(&[(ENV_LISTEN, "0.0.0.0:9")], None), "http://127.0.0.1:9/x");
@@ -344,14 +346,17 @@ mod tests {
 
     #[test]
     fn a_public_address_is_scheme_host_and_port_alone() {
-        for wrong in [
+        for malformed in [
             "success.example.com",
             "ftp://x.example",
             "https://x.example/app",
             "https://u@x.example",
         ] {
-            let error = public_url_of(wrong).unwrap_err().to_string();
-            assert!(error.starts_with(&format!("public_url {wrong:?}: use scheme")), "{error}");
+            let error = public_url_of(malformed).unwrap_err().to_string();
+            assert!(
+                error.starts_with(&format!("public_url {malformed:?}: use only scheme")),
+                "{error}"
+            );
         }
         assert!(super::flag("yes").is_err());
     }
@@ -359,32 +364,34 @@ mod tests {
     #[test]
     fn a_mail_server_needs_an_address_to_write_from() {
         let url = (ENV_SMTP_URL, "smtp://mail.example.com");
-        assert!(resolve(Given::default(), &[], false).mail.is_none());
+        assert!(resolve(SettingOverrides::default(), &[], false).mail.is_none());
         let from = (ENV_MAIL_FROM, "success@example.com");
-        let mail = resolve(Given::default(), &[url, from], false).mail.unwrap();
+        let mail = resolve(SettingOverrides::default(), &[url, from], false).mail.unwrap();
         assert_eq!(mail.from.to_string(), "success@example.com");
         let env = |name: &str| (name == url.0).then(|| url.1.into());
-        let error = Settings::resolve(Given::default(), env).unwrap_err().to_string();
-        assert!(error.starts_with("mail_from \"\": set it to the address"), "{error}");
+        let error = Settings::resolve(SettingOverrides::default(), env).unwrap_err().to_string();
+        assert!(error.starts_with("mail_from \"\": set it to the sender address"), "{error}");
         assert!(lease_of("0").is_err() && lease_of("x").is_err());
     }
 
     #[test]
     fn ranges_that_notices_may_go_to_are_allowed_one_by_one() {
         let reaches = |env: &[(&str, &str)], address: &str| {
-            resolve(Given::default(), env, false).outgoing.permits(address.parse().unwrap())
+            resolve(SettingOverrides::default(), env, false)
+                .outgoing
+                .permits(address.parse().unwrap())
         };
         assert!(!reaches(&[], "10.1.2.3"));
         let allowed = [(ENV_WEBHOOK_ALLOW, "10.0.0.0/8, fd00::/8,")];
         assert!(reaches(&allowed, "10.1.2.3") && reaches(&allowed, "fd00::1"));
         assert!(!reaches(&allowed, "192.168.1.1"));
         let error = outgoing_of("10.0.0.0/40").unwrap_err().to_string();
-        assert!(error.starts_with("webhook_allow \"10.0.0.0/40\": use ranges"), "{error}");
+        assert!(error.starts_with("webhook_allow \"10.0.0.0/40\": use comma-separated"), "{error}");
     }
 
     #[test]
     fn quotas_are_in_force_unless_the_operator_lifts_them() {
-        let rates = |env: &[(&str, &str)]| resolve(Given::default(), env, false).rates;
+        let rates = |env: &[(&str, &str)]| resolve(SettingOverrides::default(), env, false).rates;
         assert_eq!(rates(&[]), Rates::STANDARD);
         let chosen =
             [(ENV_WRITE_KEY_RATE, "0"), (ENV_CLIENT_TOKEN_RATE, "3"), (ENV_CLIENT_DAY, "0")];
@@ -396,7 +403,7 @@ mod tests {
         };
         assert_eq!(rates(&chosen), lifted);
         let env = |name: &str| (name == ENV_CLIENT_DAY).then(|| "many".into());
-        let error = Settings::resolve(Given::default(), env).unwrap_err().to_string();
+        let error = Settings::resolve(SettingOverrides::default(), env).unwrap_err().to_string();
         assert!(
             error.starts_with("self_told_events_per_day \"many\": use a whole number"),
             "{error}"
@@ -405,8 +412,11 @@ mod tests {
 
     #[test]
     fn a_file_that_was_asked_for_must_be_there() {
-        let given = Given { config: Some("/nowhere/m.toml".into()), ..Given::default() };
-        let error = Settings::resolve(given, |_| None).unwrap_err().to_string();
-        assert!(error.starts_with("/nowhere/m.toml: there is no such file"), "{error}");
+        let overrides = SettingOverrides {
+            config: Some("/nowhere/m.toml".into()),
+            ..SettingOverrides::default()
+        };
+        let error = Settings::resolve(overrides, |_| None).unwrap_err().to_string();
+        assert!(error.starts_with("/nowhere/m.toml: the file does not exist"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Passwords of URLs, which may stand in files of their own.
+//! Passwords in URLs, which can be stored in separate files.
 
 use std::{fs, path::PathBuf};
 
@@ -6,8 +6,8 @@ use url::Url;
 
 use super::ConfigError;
 
-/// Whether a URL holds a password.
-pub(super) fn is_in(url: &str) -> bool {
+/// Whether a URL contains a password.
+pub(super) fn contains_password(url: &str) -> bool {
     // One that cannot be parsed is refused in a moment; a password may be in it all the same.
     Url::parse(url).map_or_else(
         |_| url.contains('@'),
@@ -15,25 +15,25 @@ pub(super) fn is_in(url: &str) -> bool {
     )
 }
 
-/// A URL with the password that stands in a file, where one is named.
-pub(super) fn added(
+/// A URL with the password from a file, if one is configured.
+pub(super) fn with_password(
     name: &'static str,
     url: Option<String>,
     file: Option<PathBuf>,
 ) -> Result<Option<String>, ConfigError> {
     let (Some(path), Some(text)) = (file, &url) else { return Ok(url) };
-    let wrong = |reason| {
+    let malformed = |reason| {
         let value = path.display().to_string();
         Err(ConfigError::Value { name, value, reason })
     };
     let Some(mut url) = Url::parse(text).ok().filter(Url::has_host) else {
-        return wrong("is a password without a server: the URL names none; leave it out");
+        return malformed("is a password without a server: the URL is not set; remove it");
     };
-    if is_in(text) {
-        return wrong("is one password and the URL holds another; take that one out of the URL");
+    if contains_password(text) {
+        return malformed("conflicts with the password in the URL; remove the one in the URL");
     }
     if url.username().is_empty() {
-        return wrong("is a password without a user; name the user in the URL, as in user@host");
+        return malformed("is a password without a user; add the user to the URL, as in user@host");
     }
     let password = fs::read_to_string(&path).map_err(|error| ConfigError::PasswordFile {
         name,
@@ -42,10 +42,10 @@ pub(super) fn added(
     })?;
     let password = password.trim_end_matches(['\r', '\n']);
     if password.is_empty() {
-        return wrong("is empty; write the password into it");
+        return malformed("is empty; write the password to it");
     }
     if url.set_password(Some(password)).is_err() {
-        return wrong("cannot be used with this URL; use one with user and host");
+        return malformed("cannot be used with this URL; use one with user and host");
     }
     Ok(Some(url.into()))
 }
@@ -58,7 +58,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("password");
         fs::write(&path, password).unwrap();
-        added("smtp_password_file", Some(url.to_owned()), Some(path))
+        with_password("smtp_password_file", Some(url.to_owned()), Some(path))
     }
 
     #[test]
@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(url.password(), Some("p%40s%3As%2F%20w%"));
         assert_eq!((url.username(), url.path()), ("ada", "/mainstay"));
         assert_eq!(
-            added("x", Some("sqlite:m.db".to_owned()), None).unwrap().unwrap(),
+            with_password("x", Some("sqlite:m.db".to_owned()), None).unwrap().unwrap(),
             "sqlite:m.db"
         );
     }
@@ -76,25 +76,26 @@ mod tests {
     #[test]
     fn a_password_that_has_no_place_is_refused_without_showing_it() {
         for (url, password, said) in [
-            ("sqlite:m.db", "hunter2", "names none"),
-            ("smtp://ada:x@mail", "hunter2", "take that one out"),
+            ("sqlite:m.db", "hunter2", "is not set"),
+            ("smtp://ada:x@mail", "hunter2", "remove the one in the URL"),
             ("smtp://mail", "hunter2", "without a user"),
             ("smtp://ada@mail", "\n", "is empty"),
         ] {
             let error = with(url, password).unwrap_err().to_string();
             assert!(error.contains(said) && !error.contains("hunter2"), "{error}");
         }
-        let missing = added("x", Some("smtp://ada@mail".to_owned()), Some("/nowhere/p".into()));
+        let missing =
+            with_password("x", Some("smtp://ada@mail".to_owned()), Some("/nowhere/p".into()));
         assert!(missing.unwrap_err().to_string().starts_with("x /nowhere/p: "));
     }
 
     #[test]
     fn a_url_with_a_password_is_known() {
         for url in ["postgres://a:b@h/d", "postgres://h/d?password=b", "postgres://a:b@h:x/d"] {
-            assert!(is_in(url), "{url}");
+            assert!(contains_password(url), "{url}");
         }
         for url in ["postgres://a@h/d", "sqlite:m.db", "smtp://h"] {
-            assert!(!is_in(url), "{url}");
+            assert!(!contains_password(url), "{url}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroU32, path::PathBuf};
 
-use mainstay_core::notification::{AddressRange, Outgoing};
+use mainstay_core::notification::{AddressRange, OutgoingPolicy};
 use url::Url;
 
 use super::{ConfigError, MailSettings};
@@ -24,24 +24,23 @@ pub(super) fn public_url_of(text: &str) -> Result<Url, ConfigError> {
     url.ok_or_else(|| ConfigError::Value {
         name: "public_url",
         value: text.to_owned(),
-        reason: "use scheme, host and port alone, for example https://success.example.com",
+        reason: "use only scheme, host and port, for example https://success.example.com",
     })
 }
 
-/// A mail server without an address to write from is a mistake, and one alone is no wish to send.
+/// A mail server without a sender address is an error; a sender address alone enables nothing.
 pub(super) fn mail_of(
     url: Option<String>,
     from: Option<String>,
 ) -> Result<Option<MailSettings>, ConfigError> {
-    const EXAMPLE: &str =
-        "set it to the address that mails come from, for example success@example.com";
+    const EXAMPLE: &str = "set it to the sender address of emails, for example success@example.com";
     let Some(url) = url else { return Ok(None) };
-    let wrong = |name, value: String, reason| ConfigError::Value { name, value, reason };
+    let malformed = |name, value: String, reason| ConfigError::Value { name, value, reason };
     // The URL itself is not shown: it holds a password.
     let server = SmtpServer::parse(&url)
-        .map_err(|SmtpUrlError(reason)| wrong("smtp_url", "…".to_owned(), reason))?;
+        .map_err(|SmtpUrlError(reason)| malformed("smtp_url", "…".to_owned(), reason))?;
     let from = from.unwrap_or_default();
-    let from = from.trim().parse().map_err(|_| wrong("mail_from", from, EXAMPLE))?;
+    let from = from.trim().parse().map_err(|_| malformed("mail_from", from, EXAMPLE))?;
     Ok(Some(MailSettings { server, from }))
 }
 
@@ -57,7 +56,7 @@ pub(super) fn secrets_of(
             return Err(ConfigError::Value {
                 name: "secrets_at_rest",
                 value: other.to_owned(),
-                reason: "use encrypted, or plain to store secrets as they are",
+                reason: "use encrypted, or plain to store secrets in plain text",
             });
         }
     };
@@ -79,16 +78,16 @@ pub(super) fn lease_of(text: &str) -> Result<i64, ConfigError> {
     })
 }
 
-pub(super) fn outgoing_of(text: &str) -> Result<Outgoing, ConfigError> {
+pub(super) fn outgoing_of(text: &str) -> Result<OutgoingPolicy, ConfigError> {
     let ranges = text.split(',').map(str::trim).filter(|range| !range.is_empty());
     ranges
         .map(str::parse)
         .collect::<Result<Vec<AddressRange>, _>>()
-        .map(Outgoing::allowing)
+        .map(OutgoingPolicy::with_allowed)
         .map_err(|_| ConfigError::Value {
             name: "webhook_allow",
             value: text.to_owned(),
-            reason: "use ranges of addresses with commas between, for example 10.0.0.0/8, fd00::/8",
+            reason: "use comma-separated address ranges, for example 10.0.0.0/8, fd00::/8",
         })
 }
 
@@ -108,8 +107,7 @@ pub(super) fn rate_of(name: &'static str, text: &str) -> Result<NonZeroU32, Conf
     text.parse().map_err(|_| ConfigError::Value {
         name,
         value: text.to_owned(),
-        reason: "use a whole number of events, at least 1, or leave it out for as many as can be \
-                 stored",
+        reason: "use a whole number of events, at least 1, or omit it for no limit",
     })
 }
 

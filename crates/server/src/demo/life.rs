@@ -1,4 +1,4 @@
-//! How invented clients live: who comes how often, and what happens on a day.
+//! The behaviour of sample clients: how often they are active, and what happens on a day.
 
 use jiff::{Timestamp, ToSpan};
 use mainstay_core::{
@@ -9,11 +9,11 @@ use mainstay_store::TaskStatus;
 
 use super::names::{COMPANIES, ONBOARDING};
 
-/// Any number: with the same one, everybody sees the same sample.
+/// The random seed: the same number gives the same sample data.
 const SEED: u64 = 0x6d61_696e_7374_6179;
 const PLANS: [&str; 3] = ["starter", "studio", "scale"];
 
-/// What kind of client one is.
+/// The behaviour of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Kind {
     Thriving,
@@ -24,19 +24,19 @@ enum Kind {
     Stalled,
 }
 
-/// Something that happens to a client.
-pub(super) enum Happening {
+/// An event in the life of a sample client.
+pub(super) enum DemoEvent {
     Begins(Timestamp),
     Event(Box<IncomingEvent>),
     TaskAdded(Timestamp, &'static str),
-    /// The task's place in the order in which they were added.
+    /// The index of the task, in order of creation.
     Task(Timestamp, usize, TaskStatus),
     LaunchKit(Timestamp),
     /// One to five stars.
     Feedback(Timestamp, i64),
 }
 
-impl Happening {
+impl DemoEvent {
     pub(super) fn at(&self) -> Timestamp {
         match self {
             Self::Begins(at)
@@ -49,7 +49,7 @@ impl Happening {
     }
 }
 
-/// One invented client.
+/// A sample client.
 pub(super) struct Life {
     pub(super) client_id: String,
     pub(super) name: String,
@@ -57,11 +57,12 @@ pub(super) struct Life {
     pub(super) plan: &'static str,
     pub(super) tasks: Vec<TaskId>,
     kind: Kind,
-    /// Day of its first event, counted from the first day of all.
+    /// The day of its first event, counted from the first sample day.
     begins: i32,
     /// Day after its last event, if it leaves.
     leaves: Option<i32>,
-    /// Days of its onboarding tasks: begun and done. An undone one is missing its second day.
+    /// The days on which its onboarding tasks are started and completed; the second is missing for
+    /// an open task.
     onboarding: Vec<(i32, Option<i32>)>,
     days: i32,
     messages: u32,
@@ -69,7 +70,7 @@ pub(super) struct Life {
 }
 
 impl Life {
-    /// Every invented client, over so many days.
+    /// All sample clients, over a number of days.
     pub(super) fn all(days: i32) -> Vec<Self> {
         COMPANIES.iter().zip(0..).map(|(name, index)| Self::new(name, index, days)).collect()
     }
@@ -130,28 +131,28 @@ impl Life {
         }
     }
 
-    /// What happens on the day that starts and ends at these instants, in its order.
-    pub(super) fn day(&mut self, day: i32, start: Timestamp, end: Timestamp) -> Vec<Happening> {
+    /// The events of the day between two instants, in order.
+    pub(super) fn day(&mut self, day: i32, start: Timestamp, end: Timestamp) -> Vec<DemoEvent> {
         let mut happenings = Vec::new();
         let eight = start.saturating_add(8.hours()).unwrap_or(start);
         if day == self.begins {
-            happenings.push(Happening::Begins(eight));
-            happenings.extend(ONBOARDING.map(|title| Happening::TaskAdded(eight, title)));
+            happenings.push(DemoEvent::Begins(eight));
+            happenings.extend(ONBOARDING.map(|title| DemoEvent::TaskAdded(eight, title)));
         }
         if day < self.begins || self.leaves.is_some_and(|leaves| day >= leaves) {
             return happenings;
         }
         let nine = start.saturating_add(9.hours()).unwrap_or(start);
-        for (index, (begun, done)) in self.onboarding.clone().into_iter().enumerate() {
-            if day == begun {
-                happenings.push(Happening::Task(nine, index, TaskStatus::InProgress));
+        for (index, (started, finished)) in self.onboarding.clone().into_iter().enumerate() {
+            if day == started {
+                happenings.push(DemoEvent::Task(nine, index, TaskStatus::InProgress));
             }
-            if Some(day) == done {
-                happenings.push(Happening::Task(nine, index, TaskStatus::Completed));
+            if Some(day) == finished {
+                happenings.push(DemoEvent::Task(nine, index, TaskStatus::Completed));
                 happenings
-                    .push(Happening::Event(self.event(nine, EventType::TaskCompleted).into()));
+                    .push(DemoEvent::Event(self.event(nine, EventType::TaskCompleted).into()));
                 if index == 3 {
-                    happenings.push(Happening::LaunchKit(nine));
+                    happenings.push(DemoEvent::LaunchKit(nine));
                 }
             }
         }
@@ -162,7 +163,7 @@ impl Life {
                 .saturating_add(minutes.minutes())
                 .map_or(start, |at| at.min(end.saturating_sub(1.second()).unwrap_or(at)));
             let kind = self.event_type();
-            happenings.push(Happening::Event(self.event(at, kind).into()));
+            happenings.push(DemoEvent::Event(self.event(at, kind).into()));
         }
         if self.random.u8(..) < 4 {
             let (low, high) = match self.kind {
@@ -171,13 +172,13 @@ impl Life {
                 Kind::Fading | Kind::Silent | Kind::Stalled => (1, 4),
             };
             let at = start.saturating_add(17.hours()).unwrap_or(start);
-            happenings.push(Happening::Feedback(at, self.random.i64(low..=high)));
+            happenings.push(DemoEvent::Feedback(at, self.random.i64(low..=high)));
         }
-        happenings.sort_by_key(Happening::at);
+        happenings.sort_by_key(DemoEvent::at);
         happenings
     }
 
-    /// How many events the client has on a day.
+    /// The number of events of the client on a day.
     fn events_on(&mut self, day: i32) -> u32 {
         let weekend = day % 7 >= 5;
         let (chance, most) = match self.kind {
@@ -208,7 +209,7 @@ impl Life {
         }
     }
 
-    /// Whether it asked for mails: two of three do, the same at every start.
+    /// Whether it is subscribed to emails: two of three are, the same at every start.
     pub(super) fn wants_mails(&self) -> bool {
         !self.client_id.len().is_multiple_of(3)
     }

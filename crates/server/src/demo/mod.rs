@@ -1,5 +1,5 @@
-//! The sample organization: invented clients whose four months are lived through day by day, by the
-//! same services as real data and with a clock that moves.
+//! The sample organization: four months of invented clients, replayed day by day through the same
+//! services as real data, with a manual clock.
 
 mod life;
 mod names;
@@ -20,11 +20,11 @@ use mainstay_store::{ClientPatch, KeyKind, Organization, Role, Scope, TaskStatus
 use crate::{
     Error, Mainstay, ManualClock, Result,
     access::{ClientClaims, random_secret, sign_client_token},
-    client::FeedbackGiven,
-    email::Subscribe,
+    client::FeedbackInput,
+    email::SubscriptionUpdate,
     organization::CreateOrganization,
 };
-use life::{Happening, Life};
+use life::{DemoEvent, Life};
 
 /// The sample organization's slug.
 pub const SLUG: &str = "demo";
@@ -32,14 +32,14 @@ const NAME: &str = "Tidewater Studio";
 const ZONE: &str = "Europe/Copenhagen";
 /// The owner's address.
 pub const OWNER: &str = "owner@demo.example";
-/// Local days that are lived through, the last of them today.
+/// The number of sample days; the last one is today.
 const DAYS: i32 = 120;
 /// Characters of the owner's password: short enough to type, with more than a hundred bits.
 const PASSWORD_CHARS: usize = 20;
-/// How long the sample client token lives, in seconds: the longest that is accepted.
-const TOKEN_LIFE_SECONDS: i64 = 24 * 60 * 60;
+/// Lifetime of the sample client token, in seconds: the maximum.
+const TOKEN_TTL_SECONDS: i64 = 24 * 60 * 60;
 
-/// A sample organization that is ready, with its keys, which are shown this once.
+/// A prepared sample organization with its keys, which are shown only once.
 #[derive(Clone, Debug)]
 pub struct Demo {
     /// The organization.
@@ -48,11 +48,11 @@ pub struct Demo {
     pub secret_key: String,
     /// `mwk_…`.
     pub write_key: String,
-    /// What the owner signs in with.
+    /// The owner's password.
     pub owner_password: String,
     /// `mmt_…` of the owner.
     pub member_token: String,
-    /// A token of [`Demo::client_id`], good for a day.
+    /// A token of [`Demo::client_id`], valid for a day.
     pub client_token: String,
     /// The client that the token is for.
     pub client_id: String,
@@ -60,11 +60,11 @@ pub struct Demo {
     pub token_secret: String,
 }
 
-/// Makes the sample organization anew, up to this moment. The same for everybody, but for the day
-/// it is made on. `progress` hears of days done and days in all.
+/// Creates the sample organization again, up to now. It only depends on the current day. `progress`
+/// gets the finished and total days.
 ///
 /// # Errors
-/// When an organization that is not sample data has its slug.
+/// If an organization that is not sample data has its slug.
 pub async fn prepare(
     mainstay: &Mainstay,
     mut progress: impl FnMut(u64, u64) + Send,
@@ -127,7 +127,7 @@ pub async fn prepare(
     let claims = ClientClaims {
         sub: client_id.clone(),
         aud: SLUG.to_owned(),
-        exp: now.as_second() + TOKEN_LIFE_SECONDS,
+        exp: now.as_second() + TOKEN_TTL_SECONDS,
     };
     Ok(Demo {
         organization: mainstay.context(organization.id).await?.organization,
@@ -151,20 +151,20 @@ async fn score_and_check(
     Ok(())
 }
 
-/// Lets one client's day happen, as far as it is not in the future.
+/// Replays one client's day, except for future events.
 async fn live(
     mainstay: &Mainstay,
     clock: &ManualClock,
     organization: OrganizationId,
     life: &mut Life,
-    happenings: Vec<Happening>,
+    happenings: Vec<DemoEvent>,
     now: Timestamp,
 ) -> Result<()> {
     let mut events = Vec::new();
     for happening in happenings.into_iter().filter(|happening| happening.at() <= now) {
         clock.set(happening.at());
         match happening {
-            Happening::Begins(_) => {
+            DemoEvent::Begins(_) => {
                 let patch = ClientPatch {
                     name: Some(life.name.clone()),
                     email: Some(life.email.clone()),
@@ -173,22 +173,22 @@ async fn live(
                 };
                 let client = mainstay.create_client(organization, &life.client_id, patch).await?;
                 if life.wants_mails() {
-                    let asked = Subscribe {
+                    let update = SubscriptionUpdate {
                         state: SubscriptionState::Subscribed,
                         address: None,
                         source: ConsentSource::ClientPage,
                     };
-                    mainstay.subscribe(organization, &client, &asked).await?;
+                    mainstay.subscribe(organization, &client, &update).await?;
                 }
             }
-            Happening::Event(event) => events.push(*event),
-            Happening::TaskAdded(_, title) => {
+            DemoEvent::Event(event) => events.push(*event),
+            DemoEvent::TaskAdded(_, title) => {
                 let task = mainstay
                     .create_task(organization, &life.client_id, title, TaskStatus::Pending)
                     .await?;
                 life.tasks.push(task.id);
             }
-            Happening::Task(_, index, status) => {
+            DemoEvent::Task(_, index, status) => {
                 mainstay
                     .update_task(
                         organization,
@@ -199,22 +199,22 @@ async fn live(
                     )
                     .await?;
             }
-            Happening::LaunchKit(_) => {
+            DemoEvent::LaunchKit(_) => {
                 mainstay
                     .record_launch_kit(organization, &life.client_id, LaunchKit::Viewed)
                     .await?;
             }
-            Happening::Feedback(at, rating) => {
+            DemoEvent::Feedback(at, rating) => {
                 let scope = Scope::Service(organization);
                 let client = mainstay.client(scope, &life.client_id).await?;
-                let given = FeedbackGiven {
+                let input = FeedbackInput {
                     kind: FeedbackKind::Stars,
                     rating,
                     comment: None,
                     given_at: Some(at),
                     self_told: false,
                 };
-                mainstay.give_feedback(organization, &client, given).await?;
+                mainstay.record_feedback(organization, &client, input).await?;
                 events.push(life.event(at, EventType::FeedbackGiven));
             }
         }

@@ -1,4 +1,4 @@
-//! Addresses as they go over the wire. A mail server reads ASCII: a domain has an ASCII form (RFC 5891),
+//! Email addresses in SMTP. A mail server expects ASCII: a domain has an ASCII form (RFC 5891),
 //! and anything else before the `@` needs a server that offers SMTPUTF8 (RFC 6531).
 
 use lettre::Address;
@@ -7,17 +7,17 @@ use lettre::Address;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct WireAddress {
     pub(super) address: Address,
-    /// Whether only a server that offers SMTPUTF8 can take it.
+    /// Whether it requires SMTPUTF8.
     pub(super) needs_utf8: bool,
 }
 
 impl WireAddress {
-    /// The form of an address that can be sent.
+    /// Parses an address for SMTP.
     ///
     /// # Errors
-    /// With the reason, when no mail server knows such an address.
+    /// With the reason, if the address cannot be used in SMTP.
     pub(super) fn parse(text: &str) -> Result<Self, String> {
-        let unknown = || "no mail server knows such an address".to_owned();
+        let unknown = || "the address cannot be used in SMTP".to_owned();
         let (local, domain) = text.rsplit_once('@').ok_or_else(unknown)?;
         let domain = if domain.starts_with('[') {
             domain.to_owned()

@@ -1,8 +1,8 @@
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     email::{
-        Admission, Candidate, Earlier, EmailState, EmailType, Fault, NUDGE_EVERY,
-        SubscriptionState, admission, next_trial, next_try,
+        Admission, EarlierEmail, EmailCandidate, EmailState, EmailType, FailureCause,
+        NUDGE_INTERVAL, SubscriptionState, admission, probe_delay, retry_delay,
     },
     id::{EmailId, OrganizationId, StaffEmailId, TransactionalEmailId},
     time::time_zone,
@@ -18,60 +18,60 @@ use super::{
 };
 use crate::{Error, Mainstay, Result, site::Site};
 
-/// Mails of each outbox that are looked up at a time.
+/// Emails of each outbox per query.
 const BATCH: i64 = 100;
-/// A sender of which nothing was heard for so long is gone: no attempt takes as long.
-const LOST: SignedDuration = SignedDuration::from_mins(10);
+/// A sender without activity for this long has crashed: no attempt takes as long.
+const LOST_AFTER: SignedDuration = SignedDuration::from_mins(10);
 const LOST_REASON: &str =
-    "the server stopped while it was sending; it may have been sent, and is not sent again";
+    "the server stopped while sending; the email may have been sent and is not retried";
 
-/// A mail of one of the three outboxes.
+/// An email of one of the three outboxes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Item {
-    /// To one person, about one thing: these go first.
+    /// A transactional email: these are sent first.
     Transactional(TransactionalEmailId),
-    /// To a client that asked for mails.
+    /// To a subscribed client.
     Client(EmailId),
-    /// The daily mail to a member.
+    /// The daily digest to a member.
     Digest(StaffEmailId),
 }
 
-/// A mail that is to be given to a mail server now. It counts as being sent already.
+/// An email that was claimed for sending.
 #[derive(Clone, Debug)]
 pub(super) enum Delivery {
     /// To a client.
     Client {
-        /// The mail.
+        /// The email.
         email: Box<WholeEmail>,
-        /// Whom it comes from, by name.
+        /// The sender name.
         from_name: String,
-        /// The postal address below it.
+        /// The postal address in the footer.
         postal_address: Option<String>,
-        /// What its button's token is derived from.
+        /// The secret from which its button's token is derived.
         secret: String,
     },
-    /// The daily mail to a member.
+    /// The daily digest to a member.
     Digest {
-        /// Whose member.
+        /// The member's organization.
         organization: OrganizationId,
-        /// The mail.
+        /// The email.
         email: Box<StaffEmail>,
     },
-    /// To one person, about one thing.
+    /// A transactional email.
     Transactional {
-        /// Whose member or client.
+        /// The organization of the member or client.
         organization: OrganizationId,
-        /// The mail.
+        /// The email.
         email: Box<TransactionalEmail>,
-        /// Whom it comes from, by name, when that is the organization.
+        /// The sender name, if it is the organization's.
         from_name: Option<String>,
-        /// Where its button leads.
+        /// The target of its button.
         button: String,
     },
 }
 
 impl Delivery {
-    /// Where it goes.
+    /// The recipient's address.
     pub(super) fn address(&self) -> &str {
         match self {
             Self::Client { email, .. } => &email.email.address,
@@ -80,7 +80,7 @@ impl Delivery {
         }
     }
 
-    /// How often a mail server was asked to take it before.
+    /// The number of earlier attempts.
     pub(super) fn attempts(&self) -> i64 {
         match self {
             Self::Client { email, .. } => email.email.attempts,
@@ -108,68 +108,71 @@ impl Delivery {
 }
 
 impl Mainstay {
-    /// The organizations with mails to send or to give up.
+    /// The organizations with emails to send or to give up.
     pub(super) async fn organizations_with_emails(&self) -> Result<Vec<OrganizationId>> {
         let mut tx = self.store().read(Scope::System).await?;
-        Ok(tx.organizations_with_emails(self.now()).await?)
+        Ok(tx.list_organizations_with_emails(self.now()).await?)
     }
 
-    /// The mails of an organization whose time has come, the most urgent first. Gives up those whose
-    /// sender is gone.
+    /// The due emails of an organization, most urgent first. Gives up those whose sender has
+    /// crashed.
     pub(super) async fn due_emails(&self, organization: OrganizationId) -> Result<Vec<Item>> {
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        tx.requeue_lost_transactional_emails(ago(now, LOST)).await?;
-        let lost = tx.give_lost_emails_up(ago(now, LOST), LOST_REASON).await?;
-        tx.give_lost_staff_emails_up(ago(now, LOST), LOST_REASON).await?;
+        tx.requeue_stuck_transactional_emails(ago(now, LOST_AFTER)).await?;
+        let lost = tx.expire_stuck_emails(ago(now, LOST_AFTER), LOST_REASON).await?;
+        tx.expire_stuck_staff_emails(ago(now, LOST_AFTER), LOST_REASON).await?;
         let mut due: Vec<Item> = Vec::new();
         due.extend(
-            tx.transactional_emails_due(now, BATCH).await?.into_iter().map(Item::Transactional),
+            tx.list_due_transactional_emails(now, BATCH)
+                .await?
+                .into_iter()
+                .map(Item::Transactional),
         );
-        due.extend(tx.emails_due(now, BATCH).await?.into_iter().map(Item::Client));
-        due.extend(tx.staff_emails_due(now, BATCH).await?.into_iter().map(Item::Digest));
+        due.extend(tx.list_due_emails(now, BATCH).await?.into_iter().map(Item::Client));
+        due.extend(tx.list_due_staff_emails(now, BATCH).await?.into_iter().map(Item::Digest));
         tx.commit().await?;
         if lost > 0 {
-            tracing::warn!(lost, "mails may have been sent before the server stopped");
+            tracing::warn!(lost, "emails may have been sent before the server stopped");
         }
         Ok(due)
     }
 
-    /// Takes a mail to send it, for good: when this has answered with it, nobody else will. `None`
-    /// when somebody else has it, or when it is not to be sent, not yet or not at all.
-    pub(super) async fn take_email(
+    /// Claims an email for sending: no other process will send it. `None` if another process has
+    /// it, or if it must not be sent, now or ever.
+    pub(super) async fn claim_email(
         &self,
         organization: OrganizationId,
         item: Item,
         site: &Site,
     ) -> Result<Option<Delivery>> {
         match item {
-            Item::Transactional(id) => self.take_transactional_email(organization, id, site).await,
-            Item::Client(id) => self.take_client_email(organization, id).await,
+            Item::Transactional(id) => self.claim_transactional_email(organization, id, site).await,
+            Item::Client(id) => self.claim_client_email(organization, id).await,
             Item::Digest(id) => {
-                let email = self.take_staff_email(organization, id).await?;
+                let email = self.claim_staff_email(organization, id).await?;
                 Ok(email.map(|email| Delivery::Digest { organization, email: Box::new(email) }))
             }
         }
     }
 
-    async fn take_client_email(
+    async fn claim_client_email(
         &self,
         organization: OrganizationId,
         id: EmailId,
     ) -> Result<Option<Delivery>> {
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if !tx.begin_sending(id, now).await? {
+        if !tx.claim_email(id, now).await? {
             return Ok(None);
         }
-        let Some(email) = tx.email(id).await? else { return Ok(None) };
-        let organization = tx.organization().await?;
-        let kept = match may_go(&mut tx, &email, &organization, now).await? {
+        let Some(email) = tx.find_email(id).await? else { return Ok(None) };
+        let organization = tx.get_organization().await?;
+        let kept = match check_admission(&mut tx, &email, &organization, now).await? {
             Admission::Now => None,
             Admission::Later(at) => Some(SendEnd {
                 state: EmailState::Queued,
-                reason: Some("held until then".to_owned()),
+                reason: Some("held".to_owned()),
                 due_at: Some(at),
                 tried: false,
             }),
@@ -181,9 +184,9 @@ impl Mainstay {
             }),
         };
         if let Some(end) = &kept {
-            tx.end_sending(id, end, now).await?;
+            tx.complete_email(id, end, now).await?;
         }
-        let settings = tx.email_settings().await?;
+        let settings = tx.get_email_settings().await?;
         tx.commit().await?;
         if kept.is_some() {
             return Ok(None);
@@ -195,62 +198,62 @@ impl Mainstay {
         Ok(Some(Delivery::Client { email, from_name, postal_address, secret }))
     }
 
-    /// Records how sending a mail ended.
+    /// Records the outcome of a delivery attempt.
     pub(super) async fn record_outcome(&self, delivery: &Delivery, outcome: Outcome) -> Result<()> {
         let now = self.now();
-        let end = end_of(&outcome, delivery.attempts() + 1, now);
+        let end = send_end(&outcome, delivery.attempts() + 1, now);
         tracing::info!(
-            email = ?delivery.item(), state = %end.state, reason = ?end.reason, "a mail was tried"
+            email = ?delivery.item(), state = %end.state, reason = ?end.reason, "email delivery attempted"
         );
         let mut tx = self.store().begin(Scope::Service(delivery.organization())).await?;
-        end_item(&mut tx, delivery.item(), &end, now).await?;
-        if let Outcome::Refused { why, fault: Fault::Mailbox } = &outcome {
-            tx.suppress_address(delivery.address(), why, now).await?;
+        finish_item(&mut tx, delivery.item(), &end, now).await?;
+        if let Outcome::Refused { reason, fault: FailureCause::Mailbox } = &outcome {
+            tx.suppress_address(delivery.address(), reason, now).await?;
         }
         Ok(tx.commit().await?)
     }
 
-    /// Gives up a mail that was put off, and its address: few were refused like it.
+    /// Gives up a deferred email and suppresses its address, because only few were rejected like it.
     pub(super) async fn suppress_refused(
         &self,
         organization: OrganizationId,
         item: Item,
         address: &str,
-        why: &str,
+        reason: &str,
     ) -> Result<()> {
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let taken = match item {
-            Item::Transactional(id) => tx.begin_sending_transactional(id, now).await?,
-            Item::Client(id) => tx.begin_sending(id, now).await?,
-            Item::Digest(id) => tx.begin_sending_to_staff(id, now).await?,
+        let claimed = match item {
+            Item::Transactional(id) => tx.claim_transactional_email(id, now).await?,
+            Item::Client(id) => tx.claim_email(id, now).await?,
+            Item::Digest(id) => tx.claim_staff_email(id, now).await?,
         };
-        if taken {
+        if claimed {
             let end = SendEnd {
                 state: EmailState::Failed,
-                reason: Some(why.to_owned()),
+                reason: Some(reason.to_owned()),
                 due_at: None,
                 tried: false,
             };
-            end_item(&mut tx, item, &end, now).await?;
+            finish_item(&mut tx, item, &end, now).await?;
         }
-        tx.suppress_address(address, why, now).await?;
+        tx.suppress_address(address, reason, now).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Lets an organization's mails go that waited for the mail server, and tells its owners.
+    /// Resumes an organization's emails that waited for the mail server, and notifies its owners.
     pub(super) async fn resume_emails(
         &self,
         organization: OrganizationId,
         outage: &Outage,
     ) -> Result<()> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        tx.hasten_emails(self.now()).await?;
+        tx.make_emails_due(self.now()).await?;
         tx.commit().await?;
-        self.tell_owners_of_outage(organization, outage).await
+        self.notify_owners_of_outage(organization, outage).await
     }
 
-    /// A mail as somebody in front of a page sees it: its links lead nowhere.
+    /// Renders an email as a preview with disabled links.
     pub async fn preview_email(&self, scope: Scope, id: EmailId) -> Result<Rendered> {
         let email = self.email(scope, id).await?.whole;
         let settings = self.email_settings(scope).await?;
@@ -259,67 +262,66 @@ impl Mainstay {
     }
 }
 
-async fn end_item(tx: &mut Tx, item: Item, end: &SendEnd, now: Timestamp) -> Result<()> {
+async fn finish_item(tx: &mut Tx, item: Item, end: &SendEnd, now: Timestamp) -> Result<()> {
     match item {
-        Item::Transactional(id) => tx.end_sending_transactional(id, end, now).await?,
-        Item::Client(id) => tx.end_sending(id, end, now).await?,
-        Item::Digest(id) => tx.end_sending_to_staff(id, end, now).await?,
+        Item::Transactional(id) => tx.complete_transactional_email(id, end, now).await?,
+        Item::Client(id) => tx.complete_email(id, end, now).await?,
+        Item::Digest(id) => tx.complete_staff_email(id, end, now).await?,
     }
     Ok(())
 }
 
-/// What becomes of a mail after so many tries. Only its recipient's fault ends it; whatever else keeps it
-/// may be mended.
-fn end_of(outcome: &Outcome, tries: i64, now: Timestamp) -> SendEnd {
+/// The state of an email after an attempt. Only an error of the recipient is final; all others may
+/// be fixed.
+fn send_end(outcome: &Outcome, tries: i64, now: Timestamp) -> SendEnd {
     let jitter = fastrand::u16(0..=1_000);
-    let trial = || now.checked_add(next_trial(tries, jitter)).ok();
+    let trial = || now.checked_add(probe_delay(tries, jitter)).ok();
     let (state, reason, due_at) = match outcome {
         Outcome::Sent => (EmailState::Sent, None, None),
-        Outcome::Unknown(why) => (EmailState::Unknown, Some(why), None),
-        Outcome::Refused { why, fault: Fault::Mailbox } | Outcome::Undeliverable(why) => {
-            (EmailState::Failed, Some(why), None)
+        Outcome::Unknown(reason) => (EmailState::Unknown, Some(reason), None),
+        Outcome::Refused { reason, fault: FailureCause::Mailbox }
+        | Outcome::Undeliverable(reason) => (EmailState::Failed, Some(reason), None),
+        Outcome::Refused { reason, .. } | Outcome::Retry { reason, recipient: false } => {
+            (EmailState::Queued, Some(reason), trial())
         }
-        Outcome::Refused { why, .. } | Outcome::Again { why, recipient: false } => {
-            (EmailState::Queued, Some(why), trial())
-        }
-        Outcome::Again { why, recipient: true } => match next_try(tries, jitter) {
-            Some(wait) => (EmailState::Queued, Some(why), now.checked_add(wait).ok()),
-            None => (EmailState::Failed, Some(why), None),
+        Outcome::Retry { reason, recipient: true } => match retry_delay(tries, jitter) {
+            Some(wait) => (EmailState::Queued, Some(reason), now.checked_add(wait).ok()),
+            None => (EmailState::Failed, Some(reason), None),
         },
     };
     SendEnd { state, reason: reason.cloned(), due_at, tried: true }
 }
 
-async fn may_go(
+async fn check_admission(
     tx: &mut Tx,
     email: &WholeEmail,
     organization: &Organization,
     now: Timestamp,
 ) -> Result<Admission> {
-    let never = |why: &str| Ok(Admission::Never(why.to_owned()));
+    let never = |reason: &str| Ok(Admission::Never(reason.to_owned()));
     if organization.sample {
         return never(SAMPLE);
     }
     let address = &email.email.address;
-    if let Some(why) = tx.suppression(address).await? {
-        return Ok(Admission::Never(format!("the address was refused: {why}")));
+    if let Some(reason) = tx.find_suppression(address).await? {
+        return Ok(Admission::Never(format!("the address was refused: {reason}")));
     }
     let wanted = match email.email.kind {
         EmailType::SubscriptionRequest => SubscriptionState::Pending,
         _ => SubscriptionState::Subscribed,
     };
-    let subscription = tx.subscription(email.client).await?;
+    let subscription = tx.find_subscription(email.client).await?;
     if !subscription.is_some_and(|one| one.state == wanted && one.address == *address) {
-        return never("the client does not want it, or not to this address, any more");
+        return never("the client has unsubscribed or changed its address");
     }
     let zone =
         time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
-    let since = ago(now, NUDGE_EVERY);
-    let earlier = tx.emails_since(email.client, since, email.email.id).await?;
-    let earlier: Vec<Earlier> =
-        earlier.into_iter().map(|(kind, at)| Earlier { kind, at }).collect();
-    let settings = tx.email_settings().await?;
-    let candidate = Candidate {
+    let since = ago(now, NUDGE_INTERVAL);
+    let earlier = tx.list_emails_since(email.client, since, email.email.id).await?;
+    let earlier: Vec<EarlierEmail> =
+        earlier.into_iter().map(|(kind, at)| EarlierEmail { kind, at }).collect();
+    let settings = tx.get_email_settings().await?;
+    let candidate = EmailCandidate {
         kind: email.email.kind,
         period: email.email.period,
         queued_at: email.email.created_at,

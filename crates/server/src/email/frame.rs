@@ -1,6 +1,5 @@
-//! The HTML around what a mail says. MJML is made into HTML once for each choice of sections and not
-//! for each mail, which took twenty times as long; and what clients are called never passes through its
-//! parser.
+//! The HTML frame of emails. MJML is compiled once for each set of sections, not for each email,
+//! which took twenty times as long; and clients' data never passes through its parser.
 
 use std::{collections::HashMap, sync::OnceLock};
 
@@ -10,7 +9,7 @@ use mrml::prelude::render::RenderOptions;
 
 use crate::{Error, Result};
 
-/// Which sections a mail has, as MJML, the language of mails that look alike everywhere.
+/// The sections of an email, as an MJML template.
 #[derive(Clone, Copy, Debug, Template)]
 #[template(path = "mail.mjml", escape = "none")]
 #[expect(clippy::struct_excessive_bools, reason = "each section is there or not")]
@@ -26,23 +25,23 @@ struct Sections {
 pub(super) enum Piece<'a> {
     /// HTML as it is.
     Html(&'a str),
-    /// Where something of the mail belongs, by its name.
-    Hole(&'a str),
+    /// A named slot for content of the email.
+    Slot(&'a str),
 }
 
-/// The HTML of a choice of sections, with holes for what a mail says.
+/// The HTML of a set of sections, with slots for the content.
 #[derive(Debug)]
 pub(super) struct Frame(String);
 
-/// What holes begin and end with.
-const HOLE: (&str, &str) = ("[[", "]]");
+/// The markers at the start and end of a slot.
+const SLOT_MARKERS: (&str, &str) = ("[[", "]]");
 
 impl Frame {
-    /// The frame of a mail.
+    /// The frame of an email.
     ///
     /// # Errors
-    /// When the template makes none: a mistake in the code.
-    pub(super) fn of(content: &EmailContent) -> Result<&'static Self> {
+    /// If the template is invalid: a bug.
+    pub(super) fn for_content(content: &EmailContent) -> Result<&'static Self> {
         let score = content.score.as_ref();
         Sections {
             score: score.is_some(),
@@ -57,15 +56,15 @@ impl Frame {
     ///
     /// # Errors
     /// As [`Frame::of`].
-    pub(super) fn whole() -> Result<&'static Self> {
+    pub(super) fn full() -> Result<&'static Self> {
         Sections { score: true, change: true, stats: true, items: true }.frame()
     }
 
-    /// Its pieces, in order.
+    /// The pieces, in order.
     pub(super) fn pieces(&self) -> impl Iterator<Item = Piece<'_>> {
-        self.0.split(HOLE.0).enumerate().flat_map(|(index, part)| {
-            match part.split_once(HOLE.1).filter(|_| index > 0) {
-                Some((name, html)) => [Some(Piece::Hole(name)), Some(Piece::Html(html))],
+        self.0.split(SLOT_MARKERS.0).enumerate().flat_map(|(index, part)| {
+            match part.split_once(SLOT_MARKERS.1).filter(|_| index > 0) {
+                Some((name, html)) => [Some(Piece::Slot(name)), Some(Piece::Html(html))],
                 None => [Some(Piece::Html(part)), None],
             }
             .into_iter()
@@ -73,12 +72,12 @@ impl Frame {
         })
     }
 
-    /// How many bytes it has, holes included.
+    /// The length in bytes, including slots.
     pub(super) const fn len(&self) -> usize {
         self.0.len()
     }
 
-    /// It as text, holes included.
+    /// The HTML as text, including slots.
     pub(super) fn as_str(&self) -> &str {
         &self.0
     }
@@ -93,21 +92,26 @@ impl Sections {
         if let Some(frame) = cell.get() {
             return Ok(frame);
         }
-        let frame = self.make()?;
+        let frame = self.build()?;
         Ok(cell.get_or_init(|| frame))
     }
 
-    fn make(self) -> Result<Frame> {
-        let broken = |error: String| Error::invalid("email", format!("cannot be made: {error}"));
-        let mjml = self.render().map_err(|error| broken(error.to_string()))?;
-        let parsed = mrml::parse(&mjml).map_err(|error| broken(error.to_string()))?;
+    fn build(self) -> Result<Frame> {
+        let template_error =
+            |error: String| Error::invalid("email", format!("cannot be made: {error}"));
+        let mjml = self.render().map_err(|error| template_error(error.to_string()))?;
+        let parsed = mrml::parse(&mjml).map_err(|error| template_error(error.to_string()))?;
         // No fonts: it would load those that it knows from others, which then learn who reads.
         let options = RenderOptions {
             disable_comments: true,
             fonts: HashMap::new(),
             ..RenderOptions::default()
         };
-        parsed.element.render(&options).map(Frame).map_err(|error| broken(error.to_string()))
+        parsed
+            .element
+            .render(&options)
+            .map(Frame)
+            .map_err(|error| template_error(error.to_string()))
     }
 }
 
@@ -124,7 +128,7 @@ mod tests {
             let holes: Vec<&str> = frame
                 .pieces()
                 .filter_map(|piece| match piece {
-                    Piece::Hole(name) => Some(name),
+                    Piece::Slot(name) => Some(name),
                     Piece::Html(_) => None,
                 })
                 .collect();
@@ -141,8 +145,8 @@ mod tests {
     fn a_frame_falls_into_its_pieces() {
         let frame = Frame("<p>[[lead]]</p>[[foot]]".to_owned());
         let pieces: Vec<Piece<'_>> = frame.pieces().collect();
-        let (html, hole) = (Piece::Html, Piece::Hole);
-        let expected = [html("<p>"), hole("lead"), html("</p>"), hole("foot"), html("")];
+        let (html, slot) = (Piece::Html, Piece::Slot);
+        let expected = [html("<p>"), slot("lead"), html("</p>"), slot("foot"), html("")];
         assert_eq!(pieces, expected);
     }
 }

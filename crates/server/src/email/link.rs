@@ -1,10 +1,10 @@
-//! What stands in the links of mails: for each purpose a token of its own, which is good for nothing
-//! else. It names the mail and proves by a code that we made it.
+//! Tokens in the links of emails: one for each purpose, valid for nothing else. A token names the
+//! email and is authenticated by a code.
 //!
-//! The codes for opening, following and leaving are derived from something random that each mail has, so
-//! that a link to unsubscribe works for as long as its mail is kept. What lets a reader in is derived
-//! from the organization's token secret too, and from the address: a new secret or another address ends
-//! it, and whoever reads the mails in the database cannot make it.
+//! The codes for opens, clicks and unsubscribing are derived from a random value of each email, so
+//! that an unsubscribe link works as long as the email is stored. The code that signs a reader in
+//! is also derived from the organization's token secret and the address: a new secret or address
+//! invalidates it, and it cannot be created from the database alone.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use mainstay_core::{
@@ -16,16 +16,16 @@ use ring::hmac;
 use uuid::Uuid;
 
 /// Bytes of an id and of a code.
-const PART: usize = 16;
+const PART_BYTES: usize = 16;
 
-/// What a link of a mail is for.
+/// The purpose of a link in an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LinkPurpose {
-    /// The picture that tells that a mail was opened.
+    /// The tracking pixel.
     Open,
     /// The button.
     Click,
-    /// The way out.
+    /// The unsubscribe link.
     Unsubscribe,
     /// The button that confirms an address.
     Confirm,
@@ -42,20 +42,20 @@ impl LinkPurpose {
     }
 }
 
-/// A token out of a link, of which nothing is verified yet.
+/// A token from a link, unverified.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LinkToken {
     pub(super) organization: OrganizationId,
     pub(super) email: EmailId,
-    code: [u8; PART],
-    entry: Option<[u8; PART]>,
+    code: [u8; PART_BYTES],
+    entry: Option<[u8; PART_BYTES]>,
 }
 
 impl LinkToken {
-    /// Reads a token; `None` for anything that we never made.
+    /// Parses a token; `None` if it is malformed.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
-        let (parts, rest) = bytes.as_chunks::<PART>();
+        let (parts, rest) = bytes.as_chunks::<PART_BYTES>();
         let (organization, email, code, entry) = match (parts, rest) {
             ([organization, email, code], []) => (organization, email, code, None),
             ([organization, email, code, entry], []) => (organization, email, code, Some(*entry)),
@@ -69,23 +69,23 @@ impl LinkToken {
         })
     }
 
-    /// Whether it is a mail's token for a purpose.
+    /// Whether it is an email's token for a purpose.
     pub(super) fn is_for(&self, purpose: LinkPurpose, email: &WholeEmail) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &email.token);
         let has_entry = self.entry.is_some() == (purpose == LinkPurpose::Click);
         has_entry && is_code(&key, &message(purpose.as_str(), email), self.code)
     }
 
-    /// Whether it lets the reader of a mail in under a token secret.
-    pub(super) fn lets_in(&self, email: &WholeEmail, secret: &str) -> bool {
+    /// Whether it signs the reader of an email in, with a token secret.
+    pub(super) fn grants_entry(&self, email: &WholeEmail, secret: &str) -> bool {
         let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
         self.entry.is_some_and(|entry| is_code(&key, &entry_message(email), entry))
     }
 }
 
-/// The token of a mail's link for a purpose; `secret` is the organization's token secret.
+/// The token of an email's link for a purpose; `secret` is the organization's token secret.
 pub fn link_token(purpose: LinkPurpose, email: &WholeEmail, secret: &str) -> String {
-    let mut bytes = Vec::with_capacity(4 * PART);
+    let mut bytes = Vec::with_capacity(4 * PART_BYTES);
     bytes.extend_from_slice(email.organization.uuid().as_bytes());
     bytes.extend_from_slice(email.email.id.uuid().as_bytes());
     bytes.extend_from_slice(&code(&email.token, &message(purpose.as_str(), email)));
@@ -95,7 +95,7 @@ pub fn link_token(purpose: LinkPurpose, email: &WholeEmail, secret: &str) -> Str
     URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The links of a mail to a server at an address without a slash at its end.
+/// The links of an email; `address` is the server's, without a trailing slash.
 pub(super) fn links(email: &WholeEmail, secret: &str, address: &str) -> EmailLinks {
     let link = |purpose: LinkPurpose| {
         format!("{address}/email/{}/{}", purpose.as_str(), link_token(purpose, email, secret))
@@ -124,16 +124,16 @@ fn entry_message(email: &WholeEmail) -> Vec<u8> {
     message
 }
 
-fn code(key: &[u8], message: &[u8]) -> [u8; PART] {
+fn code(key: &[u8], message: &[u8]) -> [u8; PART_BYTES] {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), message);
-    let mut code = [0; PART];
-    code.copy_from_slice(&tag.as_ref()[..PART]);
+    let mut code = [0; PART_BYTES];
+    code.copy_from_slice(&tag.as_ref()[..PART_BYTES]);
     code
 }
 
-/// Compares in constant time, by comparing codes of codes.
-fn is_code(key: &hmac::Key, message: &[u8], given: [u8; PART]) -> bool {
+/// Compares in constant time, by comparing HMACs of the codes.
+fn is_code(key: &hmac::Key, message: &[u8], candidate: [u8; PART_BYTES]) -> bool {
     let expected = hmac::sign(key, message);
-    let sealed = hmac::sign(key, &expected.as_ref()[..PART]);
-    hmac::verify(key, &given, sealed.as_ref()).is_ok()
+    let sealed = hmac::sign(key, &expected.as_ref()[..PART_BYTES]);
+    hmac::verify(key, &candidate, sealed.as_ref()).is_ok()
 }

@@ -1,5 +1,5 @@
-//! A mail as MIME. What people chose, such as names and subjects, is made one line first: a name with a
-//! line break makes a panic of the library, and must not make a header of ours.
+//! Emails as MIME. User-defined texts, such as names and subjects, are reduced to one line first: a
+//! line break makes the library panic, and must not inject a header.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -15,7 +15,7 @@ use mainstay_core::email::EmailLinks;
 
 use super::{address::WireAddress, render::Rendered};
 
-/// What a message is made of, besides its links.
+/// The parts of a message, except its links.
 pub(super) struct Letter<'a> {
     pub(super) id: String,
     pub(super) from_name: &'a str,
@@ -23,22 +23,22 @@ pub(super) struct Letter<'a> {
     pub(super) to: &'a WireAddress,
     pub(super) subject: &'a str,
     pub(super) rendered: Rendered,
-    /// The host that the `Message-ID` names.
+    /// The host in the `Message-ID`.
     pub(super) host: &'a str,
     pub(super) now: Timestamp,
 }
 
-/// A mail as it is given to a mail server.
+/// Builds the MIME message of an email.
 ///
 /// # Errors
-/// With the reason, when no message can be made of it.
+/// With the reason, if the message cannot be built.
 pub(super) fn build(letter: Letter<'_>, links: &EmailLinks) -> Result<Vec<u8>, String> {
     // The library panics on some headers instead of refusing them.
-    catch_unwind(AssertUnwindSafe(|| try_to_build(letter, links)))
+    catch_unwind(AssertUnwindSafe(|| try_build(letter, links)))
         .unwrap_or_else(|_| Err("no message could be made of it".to_owned()))
 }
 
-fn try_to_build(letter: Letter<'_>, links: &EmailLinks) -> Result<Vec<u8>, String> {
+fn try_build(letter: Letter<'_>, links: &EmailLinks) -> Result<Vec<u8>, String> {
     let name = Some(one_line(letter.from_name)).filter(|name| !name.is_empty());
     let mut message = Message::builder()
         .from(Mailbox::new(name, letter.from.clone()))
@@ -67,7 +67,7 @@ fn try_to_build(letter: Letter<'_>, links: &EmailLinks) -> Result<Vec<u8>, Strin
     Ok(message.formatted())
 }
 
-/// A text without line breaks and other characters that cannot be seen and mean something to a program.
+/// A text without line breaks and other invisible control characters.
 pub(super) fn one_line(text: &str) -> String {
     let visible = text.replace(
         |c: char| c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{202a}'..='\u{202e}'),

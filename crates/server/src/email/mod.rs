@@ -1,12 +1,12 @@
-//! Writing to clients who asked for it: mails are kept in an outbox with what caused them, and a
-//! sender gives them to a mail server.
+//! Emails to subscribed clients: stored in an outbox in the transaction that causes them, and sent
+//! by a background task.
 
 mod address;
-mod celebrate;
 mod deliver;
 mod frame;
 mod link;
 mod message;
+mod milestones;
 mod outbox;
 mod render;
 mod sender;
@@ -27,73 +27,73 @@ use mainstay_store::{
     Subscriber, Suppression, WholeEmail, new_id,
 };
 
-pub(crate) use celebrate::{Nudge, Occasion};
 use deliver::{Delivery, Item};
 pub use link::{LinkPurpose, link_token};
+pub(crate) use milestones::{InsightBatch, Nudge};
 pub use render::{Rendered, preview_links, render};
 pub use sender::{Sender, start};
 pub use smtp::{SmtpServer, SmtpUrlError};
 pub use status::{MailStatus, MailTrouble, Outage};
-pub use subscribe::Subscribe;
+pub use subscribe::SubscriptionUpdate;
 pub use track::{Destination, OpenedEmail, StaleButton};
 pub use transactional::MailOverview;
 pub(crate) use transactional::{queue_owner_notices, queue_sign_in_warning};
 
 use crate::{Error, Mainstay, Result};
 
-/// Why nothing of a sample organization is sent.
+/// The reason why a sample organization sends nothing.
 const SAMPLE: &str = "sample data: nothing is sent";
 
-/// A mail with what was done with it.
+/// An email with its events.
 #[derive(Clone, Debug)]
 pub struct EmailDetails {
-    /// The mail.
+    /// The email.
     pub whole: WholeEmail,
     /// Opens and clicks, oldest first.
     pub events: Vec<EmailEvent>,
 }
 
 impl Mainstay {
-    /// Mails to clients, newest first.
+    /// Emails to clients, newest first.
     pub async fn emails(
         &self,
         scope: Scope,
         which: &EmailFilter,
         limit: i64,
     ) -> Result<Vec<ClientEmail>> {
-        Ok(self.store().read(scope).await?.emails(which, limit).await?)
+        Ok(self.store().read(scope).await?.list_emails(which, limit).await?)
     }
 
-    /// How many mails there are in each state, and how many clients get mails.
+    /// The number of emails in each state, and of subscribed clients.
     pub async fn email_summary(&self, scope: Scope) -> Result<(EmailCounts, i64)> {
         let mut tx = self.store().read(scope).await?;
-        Ok((tx.email_counts().await?, tx.count_subscribers().await?))
+        Ok((tx.count_emails().await?, tx.count_subscribers().await?))
     }
 
-    /// One mail.
+    /// One email.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none such.
+    /// [`Error::NotFound`] if it does not exist.
     pub async fn email(&self, scope: Scope, id: EmailId) -> Result<EmailDetails> {
         let mut tx = self.store().read(scope).await?;
-        let whole = tx.email(id).await?.ok_or_else(|| Error::NotFound {
-            what: "e-mail",
+        let whole = tx.find_email(id).await?.ok_or_else(|| Error::NotFound {
+            what: "email",
             id: id.to_string(),
-            remedy: "GET /api/v1/emails lists the latest e-mails",
+            remedy: "GET /api/v1/emails lists the latest emails",
         })?;
-        let events = tx.email_events(id).await?;
+        let events = tx.list_email_events(id).await?;
         Ok(EmailDetails { whole, events })
     }
 
-    /// What an organization decided about its mails.
+    /// An organization's email settings.
     pub async fn email_settings(&self, scope: Scope) -> Result<EmailSettings> {
-        Ok(self.store().read(scope).await?.email_settings().await?)
+        Ok(self.store().read(scope).await?.get_email_settings().await?)
     }
 
-    /// Changes what an organization decided about its mails.
+    /// Changes an organization's email settings.
     ///
     /// # Errors
-    /// When a value cannot be used.
+    /// If a value is invalid.
     pub async fn set_email_settings(
         &self,
         scope: impl Into<Scope>,
@@ -105,29 +105,29 @@ impl Mainstay {
         Ok(tx.commit().await?)
     }
 
-    /// Addresses that nothing is sent to, the latest first.
+    /// Suppressed addresses, newest first.
     pub async fn suppressions(&self, scope: Scope, limit: i64) -> Result<Vec<Suppression>> {
-        Ok(self.store().read(scope).await?.suppressions(limit).await?)
+        Ok(self.store().read(scope).await?.list_suppressions(limit).await?)
     }
 
-    /// Sends to an address again.
+    /// Removes an address from the suppression list.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when nothing kept it from that.
+    /// [`Error::NotFound`] if it was not suppressed.
     pub async fn unsuppress_address(&self, scope: impl Into<Scope>, address: &str) -> Result<()> {
         let mut tx = self.begin_writing(scope.into()).await?;
         if !tx.unsuppress_address(address).await? {
             return Err(Error::NotFound {
                 what: "suppressed address",
                 id: address.to_owned(),
-                remedy: "GET /api/v1/email/suppressions lists those that there are",
+                remedy: "GET /api/v1/email/suppressions lists all suppressed addresses",
             });
         }
         Ok(tx.commit().await?)
     }
 }
 
-/// A mail that is about to be queued.
+/// An email to be queued.
 struct Draft {
     kind: EmailType,
     period: Date,
@@ -135,15 +135,16 @@ struct Draft {
     content: EmailContent,
 }
 
-/// Makes a draft a row of the outbox; one that is not to be sent says why.
-fn queued(
+/// Turns a draft into an outbox row; if it must not be sent, with the reason.
+fn outbox_row(
     draft: Draft,
     organization: &Organization,
     to: &Subscriber,
     now: Timestamp,
     due_at: Timestamp,
 ) -> NewEmail {
-    let suppressed = to.suppressed.as_ref().map(|why| format!("the address was refused: {why}"));
+    let suppressed =
+        to.suppressed.as_ref().map(|reason| format!("the address was refused: {reason}"));
     let reason = if organization.sample { Some(SAMPLE.to_owned()) } else { suppressed };
     NewEmail {
         id: new_id(now),
@@ -167,12 +168,12 @@ fn new_token() -> EmailToken {
     token
 }
 
-/// What a client is called in its mails.
-fn called<'a>(name: Option<&'a str>, external_id: &'a str) -> &'a str {
+/// A client's name in its emails.
+fn display_name<'a>(name: Option<&'a str>, external_id: &'a str) -> &'a str {
     name.filter(|name| !name.trim().is_empty()).unwrap_or(external_id)
 }
 
-/// An instant before another one, or the first there is.
+/// An earlier instant, or the minimum.
 fn ago(now: Timestamp, time: SignedDuration) -> Timestamp {
     now.checked_sub(time).unwrap_or(Timestamp::MIN)
 }

@@ -1,8 +1,8 @@
-//! Mails as the outbox keeps them until they are sent: made, and packed.
+//! Rendered and compressed emails in the outbox.
 //!
-//! A mail is mostly its frame, which is the same in all of them: it is what they are packed with, so
-//! that a mail of 30 KB takes one or two. A server with another frame cannot unpack them any more, and
-//! makes them again of what they say.
+//! An email is mostly its frame, which is the same in all: it serves as the compression dictionary,
+//! so that an email of 30 KB takes one or two. A server with another frame cannot decompress them
+//! and renders them again.
 
 use std::{
     fmt::Write as _,
@@ -20,68 +20,68 @@ use super::{
 };
 use crate::{Error, Result};
 
-/// Mails that are not worth another thread.
-const FEW: usize = 32;
-/// How much room a packed mail gets at first, and then again and again.
-const ROOM: usize = 4 * 1024;
-/// Nothing that is unpacked is larger.
-const MOST_UNPACKED: usize = 1024 * 1024;
+/// Minimum number of emails per thread.
+const MIN_PER_THREAD: usize = 32;
+/// Step by which the compression buffer grows.
+const BUFFER_STEP: usize = 4 * 1024;
+/// Maximum decompressed size.
+const MAX_UNPACKED_BYTES: usize = 1024 * 1024;
 
-/// Makes the mails that are to be sent. They are made on all cores, and not on those threads that
-/// answer requests: thousands of them take seconds.
+/// Renders emails on all cores, but not on the threads that serve requests: thousands of emails
+/// take seconds.
 ///
 /// # Errors
-/// When the template does not make one: a mistake in the code.
-pub(super) async fn made(
+/// If the template is invalid: a bug.
+pub(super) async fn render_all(
     emails: Vec<NewEmail>,
     postal_address: Option<&str>,
 ) -> Result<Vec<NewEmail>> {
     let threads = available_parallelism().map_or(1, usize::from);
-    let share = emails.len().div_ceil(threads).max(FEW);
+    let share = emails.len().div_ceil(threads).max(MIN_PER_THREAD);
     let mut shares = Vec::with_capacity(threads);
     let mut emails = emails.into_iter();
     loop {
-        let mut some: Vec<NewEmail> = emails.by_ref().take(share).collect();
-        if some.is_empty() {
+        let mut batch: Vec<NewEmail> = emails.by_ref().take(share).collect();
+        if batch.is_empty() {
             break;
         }
         let postal_address = postal_address.map(str::to_owned);
         shares.push(tokio::task::spawn_blocking(move || {
-            for email in some.iter_mut().filter(|email| email.state == EmailState::Queued) {
+            for email in batch.iter_mut().filter(|email| email.state == EmailState::Queued) {
                 // Whoever sends it makes it again, and says of this one email why that fails.
                 let packing = AssertUnwindSafe(|| pack(email, postal_address.as_deref()));
                 email.body = catch_unwind(packing).ok().transpose()?;
             }
-            Ok::<_, Error>(some)
+            Ok::<_, Error>(batch)
         }));
     }
     let mut all = Vec::with_capacity(share * shares.len());
     for share in shares {
-        all.extend(share.await.map_err(|error| broken("made", error))??);
+        all.extend(share.await.map_err(|error| outbox_error("rendered", error))??);
     }
     Ok(all)
 }
 
 fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
-    let links = stand_ins(email.kind, email.token);
+    let links = placeholder_links(email.kind, email.token);
     let Rendered { html, text } = render(&email.content, postal_address, &links)?;
     let mut unpacked = Vec::with_capacity(html.len() + text.len() + size_of::<u32>());
-    let length = u32::try_from(html.len()).map_err(|error| broken("packed", error))?;
+    let length = u32::try_from(html.len()).map_err(|error| outbox_error("packed", error))?;
     unpacked.extend_from_slice(&length.to_le_bytes());
     unpacked.extend_from_slice(html.as_bytes());
     unpacked.extend_from_slice(text.as_bytes());
 
     let mut compress = Compress::new(Compression::fast(), true);
     compress
-        .set_dictionary(Frame::whole()?.as_str().as_bytes())
-        .map_err(|error| broken("packed", error))?;
+        .set_dictionary(Frame::full()?.as_str().as_bytes())
+        .map_err(|error| outbox_error("packed", error))?;
     let mut packed = Vec::new();
     loop {
-        packed.reserve(ROOM);
+        packed.reserve(BUFFER_STEP);
         let rest = &unpacked[usize::try_from(compress.total_in()).unwrap_or(unpacked.len())..];
         let status = compress
             .compress_vec(rest, &mut packed, FlushCompress::Finish)
-            .map_err(|error| broken("packed", error))?;
+            .map_err(|error| outbox_error("packed", error))?;
         if status == Status::StreamEnd {
             packed.shrink_to_fit();
             return Ok(packed);
@@ -89,35 +89,37 @@ fn pack(email: &NewEmail, postal_address: Option<&str>) -> Result<Vec<u8>> {
     }
 }
 
-/// A mail as it is sent with its links: as it was made, or made now when an earlier version has queued
-/// it, or what stands in every mail was changed since.
+/// The body of an email with its links: as stored, or rendered now if an earlier version queued it
+/// or the frame has changed since.
 ///
 /// # Errors
-/// As [`made`].
-pub(super) fn ready(
+/// See [`render_all`].
+pub(super) fn rendered_body(
     email: &WholeEmail,
     postal_address: Option<&str>,
     links: &EmailLinks,
 ) -> Result<Rendered> {
-    let kept = email.body.as_deref();
-    if let Some(as_made) = kept.and_then(|packed| unpack(packed, email, links)) {
-        return Ok(as_made);
+    let packed = email.body.as_deref();
+    if let Some(rendered) = packed.and_then(|body| unpack(body, email, links)) {
+        return Ok(rendered);
     }
     render(&email.content, postal_address, links)
 }
 
-/// The mail of a packed one, with its links; `None` when another version has packed it.
+/// Decompresses an email and inserts its links; `None` if another version compressed it.
 fn unpack(packed: &[u8], email: &WholeEmail, links: &EmailLinks) -> Option<Rendered> {
     let unpacked = inflate(packed)?;
     let (length, rest) = unpacked.split_first_chunk()?;
     let length = usize::try_from(u32::from_le_bytes(*length)).ok()?;
     let (html, text) = rest.split_at_checked(length)?;
-    let stand_ins = stand_ins(email.email.kind, email.token);
+    let placeholder_links = placeholder_links(email.email.kind, email.token);
     let led = |bytes: &[u8]| {
-        let mut text = std::str::from_utf8(bytes).ok()?.replace(&stand_ins.button, &links.button);
-        for (from, to) in
-            [(&stand_ins.unsubscribe, &links.unsubscribe), (&stand_ins.pixel, &links.pixel)]
-        {
+        let mut text =
+            std::str::from_utf8(bytes).ok()?.replace(&placeholder_links.button, &links.button);
+        for (from, to) in [
+            (&placeholder_links.unsubscribe, &links.unsubscribe),
+            (&placeholder_links.pixel, &links.pixel),
+        ] {
             if let (Some(from), Some(to)) = (from, to) {
                 text = text.replace(from, to);
             }
@@ -130,8 +132,8 @@ fn unpack(packed: &[u8], email: &WholeEmail, links: &EmailLinks) -> Option<Rende
 fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
     let mut decompress = Decompress::new(true);
     let mut unpacked = Vec::new();
-    while unpacked.len() < MOST_UNPACKED {
-        unpacked.reserve(8 * ROOM);
+    while unpacked.len() < MAX_UNPACKED_BYTES {
+        unpacked.reserve(8 * BUFFER_STEP);
         let rest = packed.get(usize::try_from(decompress.total_in()).ok()?..)?;
         match decompress.decompress_vec(rest, &mut unpacked, FlushDecompress::Finish) {
             Ok(Status::StreamEnd) => return Some(unpacked),
@@ -139,7 +141,7 @@ fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
             Ok(_) => {}
             // It says which one by a checksum, and another one is refused.
             Err(error) if error.needs_dictionary().is_some() => {
-                decompress.set_dictionary(Frame::whole().ok()?.as_str().as_bytes()).ok()?;
+                decompress.set_dictionary(Frame::full().ok()?.as_str().as_bytes()).ok()?;
             }
             Err(_) => return None,
         }
@@ -147,10 +149,10 @@ fn inflate(packed: &[u8]) -> Option<Vec<u8>> {
     None
 }
 
-/// What stands for a mail's links while it waits: which address people will reach the server at, and
-/// what lets them in then, is known when it is sent. Made of what is random in each mail, so that nothing
-/// a client is called can hold it.
-fn stand_ins(kind: EmailType, token: EmailToken) -> EmailLinks {
+/// Placeholders for an email's links while it is queued: the server's address and the sign-in token
+/// are only known at sending. They contain the email's random value, so that a client's name cannot
+/// contain them.
+fn placeholder_links(kind: EmailType, token: EmailToken) -> EmailLinks {
     let mut address = "https://".to_owned();
     for byte in token {
         // Writing to a String cannot fail.
@@ -165,7 +167,7 @@ fn stand_ins(kind: EmailType, token: EmailToken) -> EmailLinks {
     }
 }
 
-fn broken(what: &str, error: impl std::fmt::Display) -> Error {
+fn outbox_error(what: &str, error: impl std::fmt::Display) -> Error {
     Error::invalid("email", format!("cannot be {what}: {error}"))
 }
 
@@ -209,7 +211,7 @@ mod tests {
         crate::email::link::links(email, "secret", SITE)
     }
 
-    /// A mail as it comes out of the outbox.
+    /// An email as read from the outbox.
     fn taken(email: NewEmail) -> WholeEmail {
         WholeEmail {
             organization: OrganizationId::from(uuid::Uuid::nil()),
@@ -239,35 +241,38 @@ mod tests {
 
     #[tokio::test]
     async fn a_mail_is_sent_as_it_was_made_with_its_links_to_the_site_that_sends_it() {
-        let made = made(vec![email(hostile())], Some("1 Road, Town")).await.unwrap().remove(0);
-        let size = made.body.as_ref().unwrap().len();
+        let render_all =
+            render_all(vec![email(hostile())], Some("1 Road, Town")).await.unwrap().remove(0);
+        let size = render_all.body.as_ref().unwrap().len();
         assert!(size < 3 * 1024, "{size} bytes");
         // Neither of these would be in it if it were made now.
-        let changed =
-            taken(NewEmail { content: subscription_request("Other", "Bob").1, ..made.clone() });
+        let changed = taken(NewEmail {
+            content: subscription_request("Other", "Bob").1,
+            ..render_all.clone()
+        });
         let links = links_of(&changed);
-        let expected = render(&made.content, Some("1 Road, Town"), &links).unwrap();
+        let expected = render(&render_all.content, Some("1 Road, Town"), &links).unwrap();
         for part in ["/email/click/", "/email/unsubscribe/", "/email/open/"] {
             assert!(expected.html.contains(&format!("{SITE}{part}")), "{expected:?}");
         }
-        assert_eq!(ready(&changed, Some("2 Lane"), &links).unwrap(), expected);
+        assert_eq!(rendered_body(&changed, Some("2 Lane"), &links).unwrap(), expected);
     }
 
     #[test]
     fn a_mail_that_was_not_made_is_made_when_it_is_sent() {
         for body in [None, Some(vec![1, 2, 3])] {
-            let queued = taken(NewEmail { body, ..email(hostile()) });
-            let links = links_of(&queued);
+            let outbox_row = taken(NewEmail { body, ..email(hostile()) });
+            let links = links_of(&outbox_row);
             let expected = render(&hostile(), Some("2 Lane"), &links).unwrap();
-            assert_eq!(ready(&queued, Some("2 Lane"), &links).unwrap(), expected);
+            assert_eq!(rendered_body(&outbox_row, Some("2 Lane"), &links).unwrap(), expected);
         }
     }
 
     #[tokio::test]
     async fn what_was_packed_otherwise_is_not_unpacked() {
-        let made = made(vec![email(hostile())], None).await.unwrap().remove(0);
-        let body = made.body.clone().unwrap();
-        let email = taken(made);
+        let render_all = render_all(vec![email(hostile())], None).await.unwrap().remove(0);
+        let body = render_all.body.clone().unwrap();
+        let email = taken(render_all);
         let unpacked = |body: &[u8]| unpack(body, &email, &links_of(&email));
         for length in 0..body.len() {
             assert_eq!(unpacked(&body[..length]), None, "{length} bytes of {}", body.len());
@@ -287,7 +292,7 @@ mod tests {
                 ..email(hostile())
             })
             .collect();
-        for (number, email) in (0..).zip(made(emails, None).await.unwrap()) {
+        for (number, email) in (0..).zip(render_all(emails, None).await.unwrap()) {
             assert_eq!(email.token, [number; 16]);
             assert_eq!(email.body.is_some(), email.state == EmailState::Queued);
         }

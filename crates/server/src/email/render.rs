@@ -1,23 +1,23 @@
 use askama::Template;
 use mainstay_core::{
     email::{EmailContent, EmailLinks, EmailType, PartLine, ScoreLine, plain_text},
-    insight::words::signed,
+    insight::words::format_signed,
     score::{Band, Trend},
 };
 
 use super::frame::{Frame, Piece};
 use crate::{Error, Result};
 
-/// A mail in both its forms.
+/// An email as HTML and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// For those who see HTML.
+    /// The HTML part.
     pub html: String,
-    /// For those who read text.
+    /// The text part.
     pub text: String,
 }
 
-/// What fills the holes of a mail's frame.
+/// The content for the slots of a frame.
 #[derive(Template)]
 #[template(
     path = "mail.html",
@@ -32,30 +32,29 @@ struct Mail<'a> {
     postal_address: Option<&'a str>,
 }
 
-/// Links of a mail that is only looked at: they stay where they are, and nothing tells that it was
-/// opened.
+/// Links of a preview: they lead nowhere, and opens are not tracked.
 pub fn preview_links(kind: EmailType) -> EmailLinks {
     let nowhere = || "#".to_owned();
     let regular = kind != EmailType::SubscriptionRequest;
     EmailLinks { button: nowhere(), unsubscribe: regular.then(nowhere), pixel: None }
 }
 
-/// Makes a mail of what it says.
+/// Renders an email.
 ///
 /// # Errors
-/// When the template does not make one: a mistake in the code.
+/// If the template is invalid: a bug.
 pub fn render(
     content: &EmailContent,
     postal_address: Option<&str>,
     links: &EmailLinks,
 ) -> Result<Rendered> {
-    let frame = Frame::of(content)?;
+    let frame = Frame::for_content(content)?;
     let mail = Mail { content, links, postal_address };
     let mut html = String::with_capacity(frame.len() + 8 * 1024);
     for piece in frame.pieces() {
         match piece {
             Piece::Html(as_it_is) => html.push_str(as_it_is),
-            Piece::Hole(name) => mail.fill(name, &mut html).map_err(|error| {
+            Piece::Slot(name) => mail.fill(name, &mut html).map_err(|error| {
                 Error::invalid("email", format!("cannot be made: {name}: {error}"))
             })?,
         }
@@ -64,8 +63,8 @@ pub fn render(
 }
 
 impl Mail<'_> {
-    fn fill(&self, hole: &str, html: &mut String) -> askama::Result<()> {
-        match hole {
+    fn fill(&self, slot: &str, html: &mut String) -> askama::Result<()> {
+        match slot {
             "heading" => self.as_heading().render_into(html),
             "preview" => self.as_preview().render_into(html),
             "organization" => self.as_organization().render_into(html),
@@ -89,7 +88,7 @@ impl Mail<'_> {
     }
 }
 
-/// The class of a band's colours, in the style of the mail.
+/// The CSS class of a band's colours.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
 fn class(band: &Band) -> &'static str {
     match band {
@@ -100,7 +99,7 @@ fn class(band: &Band) -> &'static str {
     }
 }
 
-/// A band's colours for what is drawn and for words, on white.
+/// A band's colours for graphics and for text, on white.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
 fn colours(band: &Band) -> (&'static str, &'static str) {
     match band {
@@ -111,7 +110,7 @@ fn colours(band: &Band) -> (&'static str, &'static str) {
     }
 }
 
-/// The bars of a band's icon: height and whether each is filled.
+/// The bars of a band's icon: the height and whether it is filled.
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "templates pass by reference")]
 fn bars(band: &Band) -> [(u8, bool); 4] {
     let level = match band {
@@ -131,7 +130,7 @@ fn band_words(score: &ScoreLine) -> String {
         .map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
 
-/// The arrow of a trend, with its class and colour; a change that is none has none.
+/// The arrow of a trend, with its class and colour; none if there is no change.
 fn arrow(score: &ScoreLine) -> (&'static str, &'static str, &'static str) {
     match score.trend {
         Trend::Rising => ("\u{25b2}\u{fe0e} ", "e-up", "#057743"),
@@ -140,7 +139,7 @@ fn arrow(score: &ScoreLine) -> (&'static str, &'static str, &'static str) {
     }
 }
 
-/// The share of a bar that is filled, and what is left of it.
+/// The filled and the empty share of a bar.
 fn shares(part: &PartLine) -> (i64, i64) {
     let filled = part.points.clamp(0, 100);
     (filled, 100 - filled)
@@ -152,7 +151,7 @@ mod tests {
 
     use super::*;
 
-    /// A mail with everything that one can have, each text of its own and hostile.
+    /// An email with all optional parts, each with a distinct hostile text.
     fn full() -> EmailContent {
         let text = |name: &str| format!("<{name}> [[foot]]");
         let part = |name: &str, measured| PartLine {

@@ -2,7 +2,7 @@ use std::{sync::Arc, time::Duration};
 
 use lettre::{Address, transport::smtp::client::AsyncSmtpConnection};
 use mainstay_core::{
-    email::{EmailLinks, Fault, is_senders_fault},
+    email::{EmailLinks, FailureCause, is_sender_fault},
     id::OrganizationId,
 };
 use tokio::{
@@ -16,7 +16,7 @@ use super::{
     address::WireAddress,
     link::links,
     message::{Letter, build},
-    outbox::ready,
+    outbox::rendered_body,
     render::{Rendered, render},
     smtp::{Outcome, SmtpServer, send},
     status::{Evidence, QueueChange},
@@ -27,20 +27,20 @@ use crate::{
     supervise::{OnPanic, SENDER},
 };
 
-/// How often it is looked whether a mail is to be sent.
+/// How often to look for due emails.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Whom mails to members come from, by name.
-const FROM_OURSELVES: &str = "Mainstay";
+/// The sender name of emails to members.
+const SYSTEM_SENDER_NAME: &str = "Mainstay";
 
-/// What a mail to one person says besides what its row keeps.
-struct Personal {
+/// The parts of a message that depend on the recipient.
+struct MessageContent {
     from_name: String,
     subject: String,
     rendered: Rendered,
 }
 
-/// Sends what is due, until it is told to stop. It finishes the mail that is under way.
+/// Sends due emails until it is asked to stop. It finishes the email in progress.
 pub fn start(
     mainstay: &Mainstay,
     server: SmtpServer,
@@ -64,15 +64,15 @@ async fn run(mut sender: Sender) {
             _ = stop.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => {}
         }
-        sender.mainstay.supervisor().pass(SENDER);
+        sender.mainstay.supervisor().fail_point(SENDER);
         if let Err(error) = sender.send_due().await {
-            tracing::error!(%error, "mails could not be looked up; it is tried again");
+            tracing::error!(%error, "failed to look up due emails; will retry");
         }
     }
-    sender.hang_up().await;
+    sender.disconnect().await;
 }
 
-/// Gives due mails to one mail server, over one connection.
+/// Sends due emails to one mail server over one connection.
 pub struct Sender {
     mainstay: Mainstay,
     server: SmtpServer,
@@ -82,16 +82,16 @@ pub struct Sender {
     connection: Option<AsyncSmtpConnection>,
 }
 
-/// The mails of one organization that are sent one after another until none is due.
+/// A run through the due emails of one organization.
 #[derive(Default)]
 struct Run {
     tried: u64,
-    /// Those that were refused without a word about whose fault it is.
+    /// Emails that were rejected for an unclear reason.
     unclear: Vec<(Item, String, String)>,
 }
 
 impl Sender {
-    /// A sender that stops before the next mail once `stop` turns true.
+    /// Creates a sender that stops before the next email once `stop` is true.
     pub fn new(
         mainstay: Mainstay,
         server: SmtpServer,
@@ -103,28 +103,28 @@ impl Sender {
         Self { mainstay, server, from, site, stop, connection: None }
     }
 
-    /// Sends everything whose time has come.
+    /// Sends all due emails.
     ///
     /// # Errors
-    /// When it cannot be told who has mails. A mail that is not taken is no error here.
+    /// If due emails cannot be looked up. A failed delivery is not an error.
     pub async fn send_due(&mut self) -> Result<()> {
-        // Staff hear of a mail server that cannot be used before there is a mail for it, and of one that
+        // Staff hear of a mail server that cannot be used before there is an email for it, and of one that
         // can be used again when there is none any more.
         if !self.mainstay.mail_status().is_reached() {
-            self.is_connected().await;
+            self.ensure_connected().await;
         }
         for organization in self.mainstay.organizations_with_emails().await? {
-            // What is wrong with one organization's mails keeps nobody else's.
+            // What is wrong with one organization's emails keeps nobody else's.
             if let Err(error) = self.send_queue(organization).await {
-                tracing::error!(%organization, %error, "mails could not be sent; it is tried again");
+                tracing::error!(%organization, %error, "failed to send emails; will retry");
             }
         }
         // An idle connection is closed by the server before long.
-        self.hang_up().await;
+        self.disconnect().await;
         Ok(())
     }
 
-    /// Sends an organization's mails until none is due, or its queue stops.
+    /// Sends an organization's emails until none is due or its queue is paused.
     async fn send_queue(&mut self, organization: OrganizationId) -> Result<()> {
         let mut run = Run::default();
         loop {
@@ -135,39 +135,40 @@ impl Sender {
             for item in due {
                 let may_send =
                     self.mainstay.mail_status().may_send(organization, self.mainstay.now());
-                if *self.stop.borrow() || !may_send || !self.is_connected().await {
-                    return self.settle(organization, run).await;
+                if *self.stop.borrow() || !may_send || !self.ensure_connected().await {
+                    return self.suppress_unclear(organization, run).await;
                 }
                 self.attempt(organization, item, &mut run).await?;
             }
         }
-        self.settle(organization, run).await
+        self.suppress_unclear(organization, run).await
     }
 
-    /// Sends one mail, unless somebody else does or it is not to be sent.
+    /// Sends one email, unless another process does or it must not be sent.
     async fn attempt(
         &mut self,
         organization: OrganizationId,
         item: Item,
         run: &mut Run,
     ) -> Result<()> {
-        let Some(delivery) = self.mainstay.take_email(organization, item, &self.site).await? else {
+        let Some(delivery) = self.mainstay.claim_email(organization, item, &self.site).await?
+        else {
             return Ok(());
         };
         run.tried += 1;
         let outcome = self.isolated(async |sender| sender.send(&delivery).await).await;
-        if let Outcome::Refused { why, fault: Fault::Unclear } = &outcome {
-            run.unclear.push((item, delivery.address().to_owned(), why.clone()));
+        if let Outcome::Refused { reason, fault: FailureCause::Unclear } = &outcome {
+            run.unclear.push((item, delivery.address().to_owned(), reason.clone()));
         }
         let unclear = u64::try_from(run.unclear.len()).unwrap_or(u64::MAX);
-        let refused = |why| Evidence::Refused { reason: why, first: delivery.attempts() == 0 };
+        let refused = |reason| Evidence::Refused { reason, first: delivery.attempts() == 0 };
         let evidence = match &outcome {
             Outcome::Sent => Evidence::Accepted,
-            Outcome::Refused { why, fault: Fault::Sender } => refused(why),
-            Outcome::Refused { why, fault: Fault::Unclear }
-                if is_senders_fault(unclear, run.tried) =>
+            Outcome::Refused { reason, fault: FailureCause::Sender } => refused(reason),
+            Outcome::Refused { reason, fault: FailureCause::Unclear }
+                if is_sender_fault(unclear, run.tried) =>
             {
-                refused(why)
+                refused(reason)
             }
             _ => Evidence::Neither,
         };
@@ -178,33 +179,33 @@ impl Sender {
             QueueChange::None => Ok(()),
             QueueChange::Stopped(outage) => {
                 tracing::error!(
-                    %organization, reason = outage.reason, next_try = %outage.next_try,
-                    "the mail server refuses what this organization sends: its mails wait"
+                    %organization, reason = outage.reason, retry_delay = %outage.retry_delay,
+                    "the mail server rejects this organization's emails; its queue is paused"
                 );
                 Ok(())
             }
             QueueChange::Resumed(outage) => {
-                tracing::info!(%organization, since = %outage.since, "the mail server takes mails again");
+                tracing::info!(%organization, since = %outage.since, "the mail server accepts this organization's emails again");
                 self.mainstay.resume_emails(organization, &outage).await
             }
         }
     }
 
-    /// Decides about the refusals of a run that nothing was said about: few are their mailboxes' own.
-    async fn settle(&self, organization: OrganizationId, run: Run) -> Result<()> {
+    /// Suppresses the addresses of unclear rejections of a run if there are only few.
+    async fn suppress_unclear(&self, organization: OrganizationId, run: Run) -> Result<()> {
         let unclear = u64::try_from(run.unclear.len()).unwrap_or(u64::MAX);
-        if is_senders_fault(unclear, run.tried) {
+        if is_sender_fault(unclear, run.tried) {
             return Ok(());
         }
-        for (item, address, why) in run.unclear {
-            self.mainstay.suppress_refused(organization, item, &address, &why).await?;
+        for (item, address, reason) in run.unclear {
+            self.mainstay.suppress_refused(organization, item, &address, &reason).await?;
         }
         Ok(())
     }
 
-    /// Whether there is a connection, before a mail is taken: a server that cannot be reached is no
-    /// mail's fault.
-    async fn is_connected(&mut self) -> bool {
+    /// Connects if necessary, before an email is claimed: an unreachable server must not count as a
+    /// failed attempt.
+    async fn ensure_connected(&mut self) -> bool {
         if self.connection.is_some() {
             return true;
         }
@@ -219,26 +220,26 @@ impl Sender {
                 true
             }
             Err(error) => {
-                let next_try = status.record_unreachable(&error, now);
-                tracing::warn!(error, %next_try, "the mail server cannot be reached");
+                let retry_delay = status.record_unreachable(&error, now);
+                tracing::warn!(error, %retry_delay, "the mail server cannot be reached");
                 false
             }
         }
     }
 
-    /// Sends one email; a panic in doing so is why that email was not sent, and nothing else.
+    /// Sends one email; a panic only fails this email.
     async fn isolated(&mut self, send: impl AsyncFnOnce(&mut Self) -> Outcome) -> Outcome {
         let supervisor = Arc::clone(self.mainstay.supervisor());
         let outcome = supervisor
             .isolate("email", async {
-                supervisor.pass("email");
+                supervisor.fail_point("email");
                 send(self).await
             })
             .await;
         match outcome {
             Ok(outcome) => outcome,
             Err(panicked) => {
-                self.hang_up().await;
+                self.disconnect().await;
                 Outcome::Undeliverable(panicked.to_string())
             }
         }
@@ -249,20 +250,20 @@ impl Sender {
             .and_then(|from| Ok((from, WireAddress::parse(delivery.address())?)));
         let (from, to) = match addresses {
             Ok(addresses) => addresses,
-            Err(why) => return Outcome::Undeliverable(why),
+            Err(reason) => return Outcome::Undeliverable(reason),
         };
         let message = match self.message(delivery, &from, &to) {
             Ok(message) => message,
-            Err(why) => return Outcome::Undeliverable(why),
+            Err(reason) => return Outcome::Undeliverable(reason),
         };
         let Some(connection) = &mut self.connection else {
-            let why = "the connection was lost".to_owned();
-            return Outcome::Again { why, recipient: false };
+            let reason = "the connection was lost".to_owned();
+            return Outcome::Retry { reason, recipient: false };
         };
         let outcome = send(connection, &from, &to, &message).await;
         if outcome != Outcome::Sent {
             // What state the server is in is not known any more.
-            self.hang_up().await;
+            self.disconnect().await;
         }
         outcome
     }
@@ -273,52 +274,52 @@ impl Sender {
         from: &WireAddress,
         to: &WireAddress,
     ) -> std::result::Result<Vec<u8>, String> {
-        let (id, personal, links) = match delivery {
+        let (id, content, links) = match delivery {
             Delivery::Client { email, from_name, postal_address, secret, .. } => {
                 let links = links(email, secret, &self.site.link(""));
-                let personal = Personal {
+                let content = MessageContent {
                     from_name: from_name.clone(),
                     subject: email.email.subject.clone(),
-                    rendered: ready(email, postal_address.as_deref(), &links)
+                    rendered: rendered_body(email, postal_address.as_deref(), &links)
                         .map_err(|error| error.to_string())?,
                 };
-                (email.email.id.to_string(), personal, links)
+                (email.email.id.to_string(), content, links)
             }
             Delivery::Digest { email, .. } => {
-                let links = EmailLinks::only(self.site.link("/alerts"));
-                let personal = Personal {
-                    from_name: FROM_OURSELVES.to_owned(),
+                let links = EmailLinks::button_only(self.site.link("/alerts"));
+                let content = MessageContent {
+                    from_name: SYSTEM_SENDER_NAME.to_owned(),
                     subject: email.subject.clone(),
                     rendered: render(&email.content, None, &links)
                         .map_err(|error| error.to_string())?,
                 };
-                (email.id.to_string(), personal, links)
+                (email.id.to_string(), content, links)
             }
             Delivery::Transactional { email, from_name, button, .. } => {
-                let links = EmailLinks::only(button.clone());
-                let personal = Personal {
-                    from_name: from_name.clone().unwrap_or_else(|| FROM_OURSELVES.to_owned()),
+                let links = EmailLinks::button_only(button.clone());
+                let content = MessageContent {
+                    from_name: from_name.clone().unwrap_or_else(|| SYSTEM_SENDER_NAME.to_owned()),
                     subject: email.subject.clone(),
                     rendered: render(&email.content, None, &links)
                         .map_err(|error| error.to_string())?,
                 };
-                (email.id.to_string(), personal, links)
+                (email.id.to_string(), content, links)
             }
         };
         let letter = Letter {
             id,
-            from_name: &personal.from_name,
+            from_name: &content.from_name,
             from: &from.address,
             to,
-            subject: &personal.subject,
-            rendered: personal.rendered,
+            subject: &content.subject,
+            rendered: content.rendered,
             host: self.site.public_url.host_str().unwrap_or("localhost"),
             now: self.mainstay.now(),
         };
         build(letter, &links)
     }
 
-    async fn hang_up(&mut self) {
+    async fn disconnect(&mut self) {
         if let Some(mut connection) = self.connection.take() {
             connection.abort().await;
         }

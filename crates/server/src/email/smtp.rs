@@ -7,19 +7,18 @@ use lettre::transport::smtp::{
     commands::{Data, Mail, Rcpt},
     extension::{ClientId, Extension, MailBodyParameter, MailParameter},
 };
-use mainstay_core::email::{Fault, SmtpStage, fault};
+use mainstay_core::email::{FailureCause, SmtpStage, failure_cause};
 use tokio::time::timeout;
 use url::{Host, Url};
 
 use super::address::WireAddress;
 
-/// Longest wait for a mail server to connect, and for the whole of one mail.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// A mail goes out in pieces of this size, so that a connection that is lost is noticed before the
-/// end.
-const PIECE: usize = 4_096;
+/// Timeout for connecting to a mail server, and for sending one email.
+const SMTP_TIMEOUT: Duration = Duration::from_mins(1);
+/// Size of the chunks in which an email is sent, so that a lost connection is noticed early.
+const CHUNK_BYTES: usize = 4_096;
 
-/// A mail server that takes our mails.
+/// An outgoing mail server.
 #[derive(Clone, Debug)]
 pub struct SmtpServer {
     host: String,
@@ -31,51 +30,51 @@ pub struct SmtpServer {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tls {
-    /// From the first byte.
+    /// TLS from the first byte.
     Implicit,
-    /// STARTTLS, or nothing is sent.
+    /// STARTTLS is required.
     Required,
-    /// STARTTLS where the server offers it.
+    /// STARTTLS if the server offers it.
     Offered,
     None,
 }
 
-/// Why an address of a mail server cannot be used.
+/// An invalid URL of a mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct SmtpUrlError(pub &'static str);
 
-/// How it ended to give a mail to a mail server.
+/// The outcome of a delivery attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Outcome {
-    /// It was taken.
+    /// The server accepted it.
     Sent,
-    /// It was not taken, and may be when it is tried again.
-    Again {
-        /// What the server said, or what happened to the connection.
-        why: String,
-        /// Whether it was said of the recipient: only then is there a last try.
+    /// A temporary failure.
+    Retry {
+        /// The server's reply, or the connection error.
+        reason: String,
+        /// Whether the reply concerned the recipient: only then are attempts limited.
         recipient: bool,
     },
-    /// It was refused for good.
+    /// The server permanently rejected it.
     Refused {
-        /// What the server said.
-        why: String,
-        /// Whose fault it is; never [`Fault::Temporary`].
-        fault: Fault,
+        /// The server's reply.
+        reason: String,
+        /// The cause; never [`FailureCause::Temporary`].
+        fault: FailureCause,
     },
-    /// It cannot be given to this server at all.
+    /// It cannot be sent to this server at all.
     Undeliverable(String),
-    /// The whole of it was given, and no answer came.
+    /// It was completely sent, but no reply came.
     Unknown(String),
 }
 
 impl SmtpServer {
     /// Reads `smtp://user:password@host:port`, or `smtps://…` for TLS from the first byte. `?tls=` is
-    /// `required`, `offered` (as built in) or `none`.
+    /// `required`, `offered` (the default) or `none`.
     ///
     /// # Errors
-    /// When it is none such, or a password would travel unprotected.
+    /// If it is invalid, or a password would be sent unencrypted.
     pub fn parse(text: &str) -> Result<Self, SmtpUrlError> {
         let url = Url::parse(text).map_err(|_| {
             SmtpUrlError("use smtp://USER:PASSWORD@HOST:PORT, or smtps:// for TLS at once")
@@ -83,7 +82,7 @@ impl SmtpServer {
         let implicit = match url.scheme() {
             "smtp" => false,
             "smtps" => true,
-            _ => return Err(SmtpUrlError("begin with smtp:// or smtps://")),
+            _ => return Err(SmtpUrlError("start with smtp:// or smtps://")),
         };
         let host = url.host_str().filter(|host| !host.is_empty());
         let host = host.ok_or(SmtpUrlError("name the host of the mail server"))?.to_owned();
@@ -100,7 +99,7 @@ impl SmtpServer {
         let credentials = credentials(&url)?;
         let tls = match tls {
             // Without TLS anybody between here and there could read the password.
-            Tls::Offered if credentials.is_some() && !is_this_machine(&url) => Tls::Required,
+            Tls::Offered if credentials.is_some() && !is_local(&url) => Tls::Required,
             tls => tls,
         };
         let default_port = match tls {
@@ -117,9 +116,9 @@ impl SmtpServer {
         })
     }
 
-    /// Greets by this name, as mail servers compare it with where a connection comes from.
+    /// Sets the EHLO name, which mail servers compare with the connection's address.
     #[must_use]
-    pub fn greeting_as(self, name: &str) -> Self {
+    pub fn with_hello_name(self, name: &str) -> Self {
         let hello = match name.parse::<IpAddr>() {
             Ok(IpAddr::V4(address)) => ClientId::Ipv4(address),
             Ok(IpAddr::V6(address)) => ClientId::Ipv6(address),
@@ -130,11 +129,11 @@ impl SmtpServer {
 
     /// Connects and signs in.
     pub(super) async fn connect(&self) -> Result<AsyncSmtpConnection, String> {
-        let connecting = timeout(PATIENCE, self.try_to_connect()).await;
+        let connecting = timeout(SMTP_TIMEOUT, self.try_to_connect()).await;
         match connecting {
             Ok(Ok(connection)) => Ok(connection),
-            Ok(Err(error)) => Err(said(&error)),
-            Err(_) => Err("the mail server does not answer".to_owned()),
+            Ok(Err(error)) => Err(describe(&error)),
+            Err(_) => Err("the mail server does not respond".to_owned()),
         }
     }
 
@@ -143,7 +142,7 @@ impl SmtpServer {
         let implicit = if self.tls == Tls::Implicit { Some(tls()?) } else { None };
         let mut connection = AsyncSmtpConnection::connect_tokio1(
             (self.host.as_str(), self.port),
-            Some(PATIENCE),
+            Some(SMTP_TIMEOUT),
             &self.hello,
             implicit,
             None,
@@ -172,11 +171,11 @@ fn credentials(url: &Url) -> Result<Option<Credentials>, SmtpUrlError> {
         (user, Some(password)) if !user.is_empty() => {
             Ok(Some(Credentials::new(decoded(user), decoded(password))))
         }
-        _ => Err(SmtpUrlError("give both user and password, or neither")),
+        _ => Err(SmtpUrlError("set both user and password, or neither")),
     }
 }
 
-fn is_this_machine(url: &Url) -> bool {
+fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(address)) => address.is_loopback(),
         Some(Host::Ipv6(address)) => address.is_loopback(),
@@ -188,7 +187,7 @@ fn is_this_machine(url: &Url) -> bool {
     }
 }
 
-/// Gives a mail to a mail server.
+/// Sends an email to a mail server.
 pub(super) async fn send(
     connection: &mut AsyncSmtpConnection,
     from: &WireAddress,
@@ -197,20 +196,23 @@ pub(super) async fn send(
 ) -> Outcome {
     let parameters = match parameters(connection, from, to) {
         Ok(parameters) => parameters,
-        Err(refused) => return refused,
+        Err(outcome) => return outcome,
     };
-    let mut given = false;
-    let giving = give(connection, (from, to), parameters, message, &mut given);
-    match timeout(PATIENCE, giving).await {
+    let mut fully_sent = false;
+    let transmission = transmit(connection, (from, to), parameters, message, &mut fully_sent);
+    match timeout(SMTP_TIMEOUT, transmission).await {
         Ok(outcome) => outcome,
-        Err(_) if given => Outcome::Unknown("no answer came after the whole mail".to_owned()),
-        Err(_) => {
-            Outcome::Again { why: "the mail server does not answer".to_owned(), recipient: false }
+        Err(_) if fully_sent => {
+            Outcome::Unknown("no response after the complete email was sent".to_owned())
         }
+        Err(_) => Outcome::Retry {
+            reason: "the mail server does not respond".to_owned(),
+            recipient: false,
+        },
     }
 }
 
-/// What MAIL FROM asks for: SMTPUTF8 where an address needs it (RFC 6531).
+/// Parameters of MAIL FROM: SMTPUTF8 if an address requires it (RFC 6531).
 fn parameters(
     connection: &AsyncSmtpConnection,
     from: &WireAddress,
@@ -224,74 +226,73 @@ fn parameters(
         return Ok(vec![MailParameter::SmtpUtfEight, eight_bit]);
     }
     Err(if from.needs_utf8 {
-        let why =
-            "the mail server takes only sender addresses in ASCII (it does not offer SMTPUTF8); \
-                   set mail_from to one"
+        let reason =
+            "the mail server only accepts ASCII sender addresses (it does not offer SMTPUTF8); set \
+                   mail_from to one"
                 .to_owned();
-        Outcome::Refused { why, fault: Fault::Sender }
+        Outcome::Refused { reason, fault: FailureCause::Sender }
     } else {
         Outcome::Undeliverable(
-            "the mail server cannot take this address: before the @ it has characters that are not \
-             ASCII, and the server does not offer SMTPUTF8"
+            "the mail server does not accept this address: its local part is not ASCII, and the \
+             server does not offer SMTPUTF8"
                 .to_owned(),
         )
     })
 }
 
-async fn give(
+async fn transmit(
     connection: &mut AsyncSmtpConnection,
     (from, to): (&WireAddress, &WireAddress),
     parameters: Vec<MailParameter>,
     message: &[u8],
-    given: &mut bool,
+    fully_sent: &mut bool,
 ) -> Outcome {
     let mail = Mail::new(Some(from.address.clone()), parameters);
     if let Err(error) = connection.command(mail).await {
-        return refused(&error, SmtpStage::MailFrom);
+        return refusal_outcome(&error, SmtpStage::MailFrom);
     }
     if let Err(error) = connection.command(Rcpt::new(to.address.clone(), Vec::new())).await {
-        return refused(&error, SmtpStage::Rcpt);
+        return refusal_outcome(&error, SmtpStage::Rcpt);
     }
     if let Err(error) = connection.command(Data).await {
-        return refused(&error, SmtpStage::Data);
+        return refusal_outcome(&error, SmtpStage::Data);
     }
     // The pieces run out when only the final dot is left to be sent: from there on, the server may
     // have all of it.
-    let mut pieces = message.chunks(PIECE);
+    let mut pieces = message.chunks(CHUNK_BYTES);
     let pieces = std::iter::from_fn(|| {
         let piece = pieces.next();
-        *given = piece.is_none();
+        *fully_sent = piece.is_none();
         piece
     });
     match connection.message_iter(pieces).await {
         Ok(_) => Outcome::Sent,
-        Err(error) if error.status().is_some() => refused(&error, SmtpStage::Content),
-        Err(error) if *given => Outcome::Unknown(format!(
-            "the connection was lost after the whole mail; it may have been sent: {}",
-            said(&error)
+        Err(error) if error.status().is_some() => refusal_outcome(&error, SmtpStage::Content),
+        Err(error) if *fully_sent => Outcome::Unknown(format!(
+            "the connection was lost after the complete email was sent; it may have been delivered: {}",
+            describe(&error)
         )),
-        Err(error) => Outcome::Again { why: said(&error), recipient: false },
+        Err(error) => Outcome::Retry { reason: describe(&error), recipient: false },
     }
 }
 
-fn refused(error: &SmtpError, stage: SmtpStage) -> Outcome {
-    let why = said(error);
-    let Some(code) = error.status() else { return Outcome::Again { why, recipient: false } };
+fn refusal_outcome(error: &SmtpError, stage: SmtpStage) -> Outcome {
+    let reason = describe(error);
+    let Some(code) = error.status() else { return Outcome::Retry { reason, recipient: false } };
     let text = error.source().map(ToString::to_string).unwrap_or_default();
-    match fault(stage, u16::from(code), &text) {
-        Fault::Temporary => Outcome::Again { why, recipient: stage == SmtpStage::Rcpt },
-        fault => Outcome::Refused { why, fault },
+    match failure_cause(stage, u16::from(code), &text) {
+        FailureCause::Temporary => Outcome::Retry { reason, recipient: stage == SmtpStage::Rcpt },
+        fault => Outcome::Refused { reason, fault },
     }
 }
 
-/// What a mail server said, or what happened to the connection.
-fn said(error: &SmtpError) -> String {
+/// Describes a mail server's reply or a connection error.
+fn describe(error: &SmtpError) -> String {
     const MAX_CHARS: usize = 300;
     let text = match (error.status(), error.source()) {
         (Some(code), Some(text)) => format!("{code} {text}"),
         (None, Some(text)) if error.is_client() && text.to_string().contains("authentication") => {
-            "it offers no way to sign in to the mail server that Mainstay knows (PLAIN or LOGIN)"
-                .to_owned()
+            "cannot sign in to the mail server: it offers neither PLAIN nor LOGIN".to_owned()
         }
         _ => error.to_string(),
     };

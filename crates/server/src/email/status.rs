@@ -1,10 +1,9 @@
-//! Whether mails can leave, as this process knows it, and what keeps them.
+//! The state of email delivery in this process.
 //!
-//! Two things can: the mail server cannot be reached, which keeps everybody's mails, and it refuses what
-//! an organization sends by no fault of the recipients, which stops the queue of that organization after
-//! three refusals. Both end by themselves: a trial is made after 5 s, 30 s, 5 min and then every half
-//! hour. Kept in memory only: a server that is started again, most likely with other settings, tries
-//! at once.
+//! Delivery stops for everyone if the mail server is unreachable, and for one organization after
+//! three rejections that are not the recipients' fault. Both are retried after 5 s, 30 s, 5 min and
+//! then every half hour. The state is only in memory: a restarted server, probably with new
+//! settings, retries immediately.
 
 use std::{
     collections::HashMap,
@@ -12,86 +11,86 @@ use std::{
 };
 
 use jiff::Timestamp;
-use mainstay_core::{email::next_trial, id::OrganizationId};
+use mainstay_core::{email::probe_delay, id::OrganizationId};
 
-/// The sender's refusals after which a queue stops.
+/// Number of rejections of the sender after which a queue is paused.
 const MAX_REFUSALS: u32 = 3;
-/// Mails that are accepted one after another until earlier refusals count no more.
-const FORGIVEN_AFTER: u32 = 10;
+/// Number of consecutively accepted emails after which earlier rejections are reset.
+const RESET_AFTER_ACCEPTED: u32 = 10;
 
-/// Why mails do not leave, and when it is tried again.
+/// Why emails are not sent, and when delivery is retried.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Outage {
     /// Since when.
     pub since: Timestamp,
-    /// What the mail server said, or why it cannot be reached.
+    /// The mail server's reply, or why it is unreachable.
     pub reason: String,
-    /// When it is tried next.
-    pub next_try: Timestamp,
+    /// The time of the next attempt.
+    pub retry_delay: Timestamp,
     tries: i64,
 }
 
 impl Outage {
     fn begin(reason: &str, now: Timestamp) -> Self {
-        let mut outage = Self { since: now, reason: String::new(), next_try: now, tries: 0 };
-        outage.go_on(reason, now);
+        let mut outage = Self { since: now, reason: String::new(), retry_delay: now, tries: 0 };
+        outage.extend(reason, now);
         outage
     }
 
-    fn go_on(&mut self, reason: &str, now: Timestamp) {
+    fn extend(&mut self, reason: &str, now: Timestamp) {
         self.tries += 1;
         reason.clone_into(&mut self.reason);
-        let wait = next_trial(self.tries, fastrand::u16(0..=1_000));
-        self.next_try = now.checked_add(wait).unwrap_or(now);
+        let wait = probe_delay(self.tries, fastrand::u16(0..=1_000));
+        self.retry_delay = now.checked_add(wait).unwrap_or(now);
     }
 }
 
-/// What keeps an organization's mails from being sent.
+/// The reason why an organization's emails are not sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MailTrouble {
-    /// No mail server is set.
+    /// No mail server is configured.
     NoServer,
-    /// The mail server cannot be reached, or does not let us in.
+    /// The mail server is unreachable or rejects the sign-in.
     Unreachable(Outage),
-    /// It refuses what this organization sends.
+    /// It rejects this organization's emails.
     Refused(Outage),
 }
 
-/// What changed by the outcome of one mail.
+/// A change of an organization's queue after an attempt.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum QueueChange {
     None,
-    /// The organization's queue stopped.
+    /// The queue was paused.
     Stopped(Outage),
-    /// It goes on after it had stopped.
+    /// The queue was resumed.
     Resumed(Outage),
 }
 
-/// What an attempt says about the mail server.
+/// The evidence of an attempt about the mail server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Evidence<'a> {
-    /// It takes the organization's mails.
+    /// It accepts the organization's emails.
     Accepted,
-    /// It does not, by the sender's fault.
+    /// It rejects them because of the sender.
     Refused {
-        /// What it said.
+        /// Its reply.
         reason: &'a str,
-        /// Whether it was asked to take that mail for the first time: one mail that it does not like,
-        /// refused again and again, does not stop the others.
+        /// Whether this was the email's first attempt: a single email that is rejected repeatedly
+        /// must not pause the queue.
         first: bool,
     },
-    /// Neither: a mailbox's own refusal, or a passing one.
+    /// Inconclusive: a rejection for a mailbox, or a temporary one.
     Neither,
 }
 
-/// Whether mails can leave.
+/// The state of email delivery.
 #[derive(Debug, Default)]
 pub struct MailStatus(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
     configured: bool,
-    /// Whether the mail server was connected to since the start.
+    /// Whether a connection to the mail server has succeeded since the start.
     reached: bool,
     outage: Option<Outage>,
     queues: HashMap<OrganizationId, Queue>,
@@ -110,7 +109,7 @@ impl MailStatus {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether this process sends mails.
+    /// Whether this process sends emails.
     pub fn is_configured(&self) -> bool {
         self.inner().configured
     }
@@ -119,7 +118,7 @@ impl MailStatus {
         self.inner().configured = true;
     }
 
-    /// What keeps an organization's mails, if anything does.
+    /// Why an organization's emails are not sent, if so.
     pub fn trouble(&self, organization: OrganizationId) -> Option<MailTrouble> {
         let inner = self.inner();
         if !inner.configured {
@@ -132,20 +131,20 @@ impl MailStatus {
         stopped.map(MailTrouble::Refused)
     }
 
-    /// Tries again at once, for somebody who has mended something.
+    /// Retries immediately, for a user who has fixed a problem.
     pub fn try_now(&self, organization: OrganizationId, now: Timestamp) {
         let mut inner = self.inner();
         if let Some(outage) = &mut inner.outage {
-            outage.next_try = now;
+            outage.retry_delay = now;
         }
         if let Some(stopped) =
             inner.queues.get_mut(&organization).and_then(|one| one.stopped.as_mut())
         {
-            stopped.next_try = now;
+            stopped.retry_delay = now;
         }
     }
 
-    /// Whether it is known that the mail server can be used.
+    /// Whether the mail server is known to be reachable.
     pub(super) fn is_reached(&self) -> bool {
         let inner = self.inner();
         inner.reached && inner.outage.is_none()
@@ -153,17 +152,17 @@ impl MailStatus {
 
     /// Whether the mail server may be connected to.
     pub(super) fn may_connect(&self, now: Timestamp) -> bool {
-        self.inner().outage.as_ref().is_none_or(|outage| outage.next_try <= now)
+        self.inner().outage.as_ref().is_none_or(|outage| outage.retry_delay <= now)
     }
 
-    /// Records that the mail server could not be reached; returns when it is tried again.
+    /// Records that the mail server is unreachable; returns the time of the next attempt.
     pub(super) fn record_unreachable(&self, reason: &str, now: Timestamp) -> Timestamp {
         let mut inner = self.inner();
         match &mut inner.outage {
-            Some(outage) => outage.go_on(reason, now),
+            Some(outage) => outage.extend(reason, now),
             none => *none = Some(Outage::begin(reason, now)),
         }
-        inner.outage.as_ref().map_or(now, |outage| outage.next_try)
+        inner.outage.as_ref().map_or(now, |outage| outage.retry_delay)
     }
 
     pub(super) fn record_reached(&self) {
@@ -172,14 +171,14 @@ impl MailStatus {
         inner.outage = None;
     }
 
-    /// Whether a mail of an organization may be tried: its queue goes on, or a trial is due.
+    /// Whether an email of an organization may be sent: its queue is active, or a trial is due.
     pub(super) fn may_send(&self, organization: OrganizationId, now: Timestamp) -> bool {
         let inner = self.inner();
         let stopped = inner.queues.get(&organization).and_then(|queue| queue.stopped.as_ref());
-        stopped.is_none_or(|outage| outage.next_try <= now)
+        stopped.is_none_or(|outage| outage.retry_delay <= now)
     }
 
-    /// Records what came of one mail of an organization.
+    /// Records the outcome of an email of an organization.
     pub(super) fn record(
         &self,
         organization: OrganizationId,
@@ -195,13 +194,13 @@ impl MailStatus {
             (Evidence::Accepted, stopped) => {
                 queue.accepted += 1;
                 let resumed = stopped.take();
-                if resumed.is_some() || queue.accepted >= FORGIVEN_AFTER {
+                if resumed.is_some() || queue.accepted >= RESET_AFTER_ACCEPTED {
                     inner.queues.remove(&organization);
                 }
                 resumed.map_or(QueueChange::None, QueueChange::Resumed)
             }
             (Evidence::Refused { reason, .. }, Some(outage)) => {
-                outage.go_on(reason, now);
+                outage.extend(reason, now);
                 QueueChange::None
             }
             (Evidence::Refused { reason, first: true }, stopped) => {
@@ -243,7 +242,7 @@ mod tests {
         assert_eq!((outage.since, outage.reason.as_str()), (NOW, "550 5.7.1 no"));
         assert!(!status.may_send(ours, NOW));
         assert!(status.may_send(theirs, NOW), "another organization's mails leave");
-        let later = outage.next_try;
+        let later = outage.retry_delay;
         assert!(status.may_send(ours, later));
         assert_eq!(status.record(ours, again, later), QueueChange::None);
         assert!(!status.may_send(ours, later), "the trial failed");
@@ -262,7 +261,7 @@ mod tests {
         for _ in 0..20 {
             let refused = Evidence::Refused { reason: "554 spam", first: true };
             assert_eq!(status.record(ours, refused, NOW), QueueChange::None);
-            for _ in 0..FORGIVEN_AFTER {
+            for _ in 0..RESET_AFTER_ACCEPTED {
                 status.record(ours, Evidence::Accepted, NOW);
             }
         }

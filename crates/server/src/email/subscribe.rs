@@ -6,21 +6,21 @@ use mainstay_core::{
 };
 use mainstay_store::{Client, NewEmail, Scope, Subscription, Tx, WholeEmail, new_id};
 
-use super::{SAMPLE, ago, called, new_token, outbox::made};
+use super::{SAMPLE, ago, display_name, new_token, outbox::render_all};
 use crate::{
     Error, Mainstay, Result,
     access::{check_email, normal_email},
     organization::Context,
 };
 
-/// Mails in a day that ask one client for its consent.
+/// Maximum number of confirmation emails per client and day.
 const MAX_REQUESTS_PER_DAY: i64 = 5;
 const DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// What is to become of a client's subscription.
+/// A change to a client's subscription.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Subscribe {
-    /// Subscribed, unsubscribed, or pending: asked by a mail whether it wants that.
+pub struct SubscriptionUpdate {
+    /// Subscribed, unsubscribed, or pending until a confirmation.
     pub state: SubscriptionState,
     /// Where to; the client's own address when absent.
     pub address: Option<String>,
@@ -28,9 +28,9 @@ pub struct Subscribe {
     pub source: ConsentSource,
 }
 
-impl Subscribe {
-    /// What becomes of a client's own wish: mails to another address than the one that is known need
-    /// the word of its owner, and so does coming back after unsubscribing.
+impl SubscriptionUpdate {
+    /// A client's own request: a new address must be confirmed by its owner, and so must
+    /// resubscribing.
     pub fn by_client(
         client: &Client,
         before: Option<&Subscription>,
@@ -38,41 +38,44 @@ impl Subscribe {
         address: Option<&str>,
     ) -> Self {
         let known = client.profile.email.as_deref().map(normal_email);
-        let given = address.map(normal_email).filter(|address| !address.is_empty());
-        let foreign = given.is_some() && given != known;
-        let left = before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
+        let explicit_address = address.map(normal_email).filter(|address| !address.is_empty());
+        let foreign = explicit_address.is_some() && explicit_address != known;
+        let had_unsubscribed =
+            before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
         let state = match wants {
-            SubscriptionState::Subscribed if foreign || left => SubscriptionState::Pending,
+            SubscriptionState::Subscribed if foreign || had_unsubscribed => {
+                SubscriptionState::Pending
+            }
             wants => wants,
         };
-        Self { state, address: given, source: ConsentSource::ClientPage }
+        Self { state, address: explicit_address, source: ConsentSource::ClientPage }
     }
 }
 
-/// From `unsubscribed`, only the client itself comes back.
-fn check_return(before: Option<&Subscription>, asked: &Subscribe) -> Result<()> {
-    let left = before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
-    let by_itself = match (asked.state, asked.source) {
+/// Checks that only the client itself resubscribes.
+fn check_resubscribe(before: Option<&Subscription>, update: &SubscriptionUpdate) -> Result<()> {
+    let had_unsubscribed = before.is_some_and(|one| one.state == SubscriptionState::Unsubscribed);
+    let by_itself = match (update.state, update.source) {
         (SubscriptionState::Unsubscribed, _)
         | (SubscriptionState::Pending, ConsentSource::ClientPage)
         | (SubscriptionState::Subscribed, ConsentSource::DoubleOptIn) => true,
         (SubscriptionState::Pending | SubscriptionState::Subscribed, _) => false,
     };
-    if !left || by_itself {
+    if !had_unsubscribed || by_itself {
         return Ok(());
     }
     Err(Error::conflict_in(
         "state",
-        "this client has unsubscribed, and only the person itself can come back: by the button \
-         \u{201c}Get the weekly e-mail\u{201d} on its page and the link in the mail that asks it then",
+        "this client has unsubscribed and can only resubscribe itself: with the button \
+         \u{201c}Get the weekly email\u{201d} on its page and the link in the confirmation email",
     ))
 }
 
-/// Keeps anybody from filling a mailbox with questions by changing addresses.
-async fn check_requests(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result<()> {
+/// Limits confirmation emails, so that nobody can flood a mailbox.
+async fn check_request_limit(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result<()> {
     let since = ago(now, DAY);
-    let asked = tx.consents(client, MAX_REQUESTS_PER_DAY * 4).await?;
-    let today = asked
+    let update = tx.list_consents(client, MAX_REQUESTS_PER_DAY * 4).await?;
+    let today = update
         .iter()
         .filter(|one| one.state == SubscriptionState::Pending && one.changed_at > since)
         .count();
@@ -82,71 +85,72 @@ async fn check_requests(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result
     Err(Error::conflict_in(
         "address",
         format!(
-            "this client was asked {MAX_REQUESTS_PER_DAY} times in the last 24 hours; open the \
-         link in the last mail, or try again tomorrow"
+            "this client got {MAX_REQUESTS_PER_DAY} confirmation emails in the last 24 hours; \
+         open the link in the latest, or try again tomorrow"
         ),
     ))
 }
 
 impl Mainstay {
-    /// Whether a client gets mails; `None` when nobody ever said.
+    /// A client's subscription; `None` if no consent was ever recorded.
     pub async fn subscription(
         &self,
         scope: Scope,
         client: ClientId,
     ) -> Result<Option<Subscription>> {
-        Ok(self.store().read(scope).await?.subscription(client).await?)
+        Ok(self.store().read(scope).await?.find_subscription(client).await?)
     }
 
-    /// Everything that a client ever said about mails, newest first.
+    /// A client's history of consent, newest first.
     pub async fn consents(
         &self,
         scope: Scope,
         client: ClientId,
         limit: i64,
     ) -> Result<Vec<Subscription>> {
-        Ok(self.store().read(scope).await?.consents(client, limit).await?)
+        Ok(self.store().read(scope).await?.list_consents(client, limit).await?)
     }
 
-    /// Changes whether a client gets mails. Saying the same twice changes nothing.
+    /// Changes a client's subscription. Idempotent.
     ///
     /// # Errors
-    /// When there is no address, or it cannot be used; [`Error::Conflict`] when anybody but the client
-    /// itself wants mails for one that has unsubscribed, or when it was asked too often in a day.
+    /// If there is no valid address; [`Error::Conflict`] if anyone but the client itself
+    /// resubscribes it, or after too many confirmation emails in a day.
     pub async fn subscribe(
         &self,
         organization: OrganizationId,
         client: &Client,
-        asked: &Subscribe,
+        update: &SubscriptionUpdate,
     ) -> Result<Subscription> {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
-        let before = tx.subscription(client.id).await?;
-        let given = asked.address.as_deref().filter(|address| !address.trim().is_empty());
+        let before = tx.find_subscription(client.id).await?;
+        let explicit_address =
+            update.address.as_deref().filter(|address| !address.trim().is_empty());
         // Anybody can have told it: whoever reads what is sent there must say yes first.
         let unconfirmed = client.profile.unconfirmed_email.as_deref().map(normal_email);
         let known = before.as_ref().filter(|before| {
-            asked.state == SubscriptionState::Unsubscribed
+            update.state == SubscriptionState::Unsubscribed
                 || before.state == SubscriptionState::Subscribed
                 || Some(&before.address) != unconfirmed.as_ref()
         });
         let known = known.map(|before| before.address.as_str());
         let own = client.profile.email.as_deref();
-        // Whoever does not want mails need not have an address.
-        let fallback = (asked.state == SubscriptionState::Unsubscribed).then_some("");
-        let confirmed = given.or(own).or(known).or(fallback);
-        let state = match asked.state {
+        // Whoever does not want emails need not have an address.
+        let fallback = (update.state == SubscriptionState::Unsubscribed).then_some("");
+        let confirmed = explicit_address.or(own).or(known).or(fallback);
+        let state = match update.state {
             SubscriptionState::Subscribed if confirmed.is_none() => SubscriptionState::Pending,
             state => state,
         };
         let address = confirmed.or(unconfirmed.as_deref()).ok_or_else(|| {
             Error::invalid(
                 "address",
-                "this client has no e-mail address; send one, or identify the client with one first",
+                "this client has no email address; send one, or identify the client with one first",
             )
         })?;
         let address = normal_email(address);
         // An address that is sent must be one, also where none is needed.
-        if state != SubscriptionState::Unsubscribed || given.is_some() {
+        if state != SubscriptionState::Unsubscribed || explicit_address.is_some() {
             check_email(&address).map_err(|error| match error {
                 Error::Invalid { reason, .. } => Error::invalid("address", reason),
                 other => other,
@@ -160,24 +164,24 @@ impl Mainstay {
         if let Some(same) = before.as_ref().filter(same) {
             return Ok(same.clone());
         }
-        check_return(before.as_ref(), asked)?;
+        check_resubscribe(before.as_ref(), update)?;
         if state == SubscriptionState::Pending {
-            check_requests(&mut tx, client.id, now).await?;
+            check_request_limit(&mut tx, client.id, now).await?;
         }
-        let new = Subscription { state, address, source: asked.source, changed_at: now };
+        let new = Subscription { state, address, source: update.source, changed_at: now };
         tx.set_subscription(client.id, &new).await?;
         if new.state == SubscriptionState::Pending {
             let context = Context::load(&mut tx).await?;
             let sample = context.organization.sample;
-            let name = called(client.profile.name.as_deref(), &client.external_id);
-            let (subject, says) = subscription_request(&context.organization.name, name);
+            let name = display_name(client.profile.name.as_deref(), &client.external_id);
+            let (subject, content) = subscription_request(&context.organization.name, name);
             let request = NewEmail {
                 id: new_id(now),
                 client: client.id,
                 kind: EmailType::SubscriptionRequest,
                 period: local_day(now, &context.zone),
                 subject,
-                content: says,
+                content,
                 body: None,
                 address: new.address.clone(),
                 token: new_token(),
@@ -185,10 +189,10 @@ impl Mainstay {
                 reason: sample.then(|| SAMPLE.to_owned()),
                 due_at: now,
             };
-            let settings = tx.email_settings().await?;
-            let mut request = made(vec![request], settings.postal_address.as_deref()).await?;
+            let settings = tx.get_email_settings().await?;
+            let mut request = render_all(vec![request], settings.postal_address.as_deref()).await?;
             // One a day is kept. The last word counts: a corrected address, or whoever left and came back.
-            if tx.queue_emails(&request, now).await? == 0
+            if tx.enqueue_emails(&request, now).await? == 0
                 && let Some(request) = request.pop()
             {
                 tx.replace_subscription_request(&request, now).await?;
@@ -198,37 +202,37 @@ impl Mainstay {
         Ok(new)
     }
 
-    /// Ends a client's subscription, by the way out of a mail.
+    /// Unsubscribes a client with an email's unsubscribe link.
     pub async fn unsubscribe(&self, email: &WholeEmail) -> Result<Subscription> {
-        let asked = Subscribe {
+        let update = SubscriptionUpdate {
             state: SubscriptionState::Unsubscribed,
             address: Some(email.email.address.clone()),
             source: ConsentSource::Unsubscribe,
         };
         let client =
             self.client(Scope::Service(email.organization), &email.email.client_id).await?;
-        self.subscribe(email.organization, &client, &asked).await
+        self.subscribe(email.organization, &client, &update).await
     }
 
-    /// Begins the subscription that a mail asked about; `None` when it is not asked any more.
+    /// Confirms a subscription with a confirmation email; `None` if it is no longer pending.
     pub async fn confirm_subscription(&self, email: &WholeEmail) -> Result<Option<Subscription>> {
         let scope = Scope::Service(email.organization);
-        let asked = self.subscription(scope, email.client).await?;
-        let asked = asked.filter(|one| {
+        let update = self.subscription(scope, email.client).await?;
+        let update = update.filter(|one| {
             email.email.kind == EmailType::SubscriptionRequest
                 && one.address == email.email.address
                 && one.state != SubscriptionState::Unsubscribed
         });
-        let Some(asked) = asked else { return Ok(None) };
-        if asked.state == SubscriptionState::Subscribed {
-            return Ok(Some(asked));
+        let Some(update) = update else { return Ok(None) };
+        if update.state == SubscriptionState::Subscribed {
+            return Ok(Some(update));
         }
         let client = self.client(scope, &email.email.client_id).await?;
-        let asked = Subscribe {
+        let update = SubscriptionUpdate {
             state: SubscriptionState::Subscribed,
-            address: Some(asked.address),
+            address: Some(update.address),
             source: ConsentSource::DoubleOptIn,
         };
-        self.subscribe(email.organization, &client, &asked).await.map(Some)
+        self.subscribe(email.organization, &client, &update).await.map(Some)
     }
 }

@@ -1,12 +1,12 @@
-//! Emails to one person about one thing: a new password, a way back to a client's page, what owners have
-//! to know, a test. A link that lets somebody in is made when its email is sent, and kept nowhere before.
+//! Transactional emails: password resets, sign-in links for clients, notices for owners, tests.
+//! Sign-in links are only created when the email is sent, and stored nowhere before.
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     email::{EmailContent, EmailState, SubscriptionState, TransactionalKind},
     id::{MemberId, OrganizationId, TransactionalEmailId},
-    insight::words::listed,
-    text::{counted, grouped},
+    insight::words::join_with_and,
+    text::{count_noun, format_thousands},
     time::{local_day, time_zone},
 };
 use mainstay_store::{
@@ -17,39 +17,39 @@ use mainstay_store::{
 use super::{Outage, SAMPLE, ago, deliver::Delivery, track::OpenedEmail};
 use crate::{Error, Mainstay, Result, site::Site};
 
-/// How long the link works by which a client comes to its page.
+/// Lifetime of a client's sign-in link.
 const SIGN_IN_LINK_TTL: SignedDuration = SignedDuration::from_hours(24);
-/// A link that was asked for is of no use to anybody after this; neither is a test.
+/// How long a requested link or a test is worth sending.
 const REQUEST_TTL: SignedDuration = SignedDuration::from_hours(24);
-/// How long news for owners is worth sending.
+/// How long a notice for owners is worth sending.
 const NOTICE_TTL: SignedDuration = SignedDuration::from_hours(7 * 24);
-/// Emails of a kind to one person in an hour: whoever asks again has the earlier ones, which all work.
+/// Maximum number of emails of a kind to one person per hour: earlier links stay valid.
 const MAX_PER_HOUR: i64 = 5;
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
-/// Links for a new password of one member that can be used at a time.
+/// Maximum number of active password reset links of a member.
 const MAX_LIVE_RESETS: i64 = 5;
-/// Owners hear of a stop that was shorter only on the pages about mail.
+/// Owners are only emailed about outages of at least this length.
 const NOTABLE_OUTAGE: SignedDuration = SignedDuration::from_mins(10);
 
-/// What waits, and what came of the last test.
+/// The queue, and the last test.
 #[derive(Clone, Debug)]
 pub struct MailOverview {
-    /// How many emails wait, to clients and members.
+    /// The number of queued emails, to clients and members.
     pub waiting: i64,
     /// The last test email.
     pub last_test: Option<TransactionalEmail>,
 }
 
 impl Mainstay {
-    /// What waits to be sent, and what came of the last test.
+    /// The queued emails and the last test.
     pub async fn mail_overview(&self, organization: OrganizationId) -> Result<MailOverview> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let waiting = tx.count_waiting_emails().await?;
-        let last_test = tx.latest_transactional_email(TransactionalKind::Test).await?;
+        let last_test = tx.find_latest_transactional_email(TransactionalKind::Test).await?;
         Ok(MailOverview { waiting, last_test })
     }
 
-    /// Mails a member a link for a new password, unless it has enough of them that work.
+    /// Emails a member a password reset link, unless it has enough active ones.
     pub(crate) async fn queue_password_reset(
         &self,
         organization: OrganizationId,
@@ -61,11 +61,11 @@ impl Mainstay {
         let to = Addressee::Member(member.id);
         let live = tx.count_live_sign_in_links(member.id, LinkKind::Reset, now).await?;
         let kind = TransactionalKind::PasswordReset;
-        if live >= MAX_LIVE_RESETS || !has_room(&mut tx, kind, to, now).await? {
-            tracing::info!(%organization, member = %member.id, "enough links for a new password are out");
+        if live >= MAX_LIVE_RESETS || !is_below_limit(&mut tx, kind, to, now).await? {
+            tracing::info!(%organization, member = %member.id, "too many password reset links are active");
             return Ok(());
         }
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         let subject = format!("Choose a new password for {}", organization.name);
         let content = EmailContent {
             organization: organization.name,
@@ -78,21 +78,21 @@ impl Mainstay {
             button: "Choose a new password".to_owned(),
             ..EmailContent::default()
         };
-        let email = new(kind, to, member.email, (subject, content), now, REQUEST_TTL);
-        tx.queue_transactional_emails(&[email], now).await?;
+        let email = new_email(kind, to, member.email, (subject, content), now, REQUEST_TTL);
+        tx.enqueue_transactional_emails(&[email], now).await?;
         Ok(tx.commit().await?)
     }
 
-    /// Mails the client of a mail a new link to its page, to the address that it gets mails at now.
-    /// `false` when there is none.
+    /// Emails a client a new sign-in link, to its subscribed address; returns `false` if there is
+    /// none.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when no mail server is set.
+    /// [`Error::Conflict`] if no mail server is configured.
     pub async fn request_sign_in_link(&self, opened: &OpenedEmail) -> Result<bool> {
         self.check_mail_server()?;
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(opened.organization.id)).await?;
-        let subscription = tx.subscription(opened.email.client).await?;
+        let subscription = tx.find_subscription(opened.email.client).await?;
         // An address that was only asked about is nobody's yet.
         let address = subscription
             .filter(|one| one.state != SubscriptionState::Pending && !one.address.is_empty())
@@ -100,7 +100,7 @@ impl Mainstay {
         let Some(address) = address else { return Ok(false) };
         let to = Addressee::Client(opened.email.client);
         let kind = TransactionalKind::SignInLink;
-        if !has_room(&mut tx, kind, to, now).await? {
+        if !is_below_limit(&mut tx, kind, to, now).await? {
             return Ok(true);
         }
         let organization = opened.organization.name.clone();
@@ -116,16 +116,16 @@ impl Mainstay {
             button: "Open your dashboard".to_owned(),
             ..EmailContent::default()
         };
-        let email = new(kind, to, address, (subject, content), now, REQUEST_TTL);
-        tx.queue_transactional_emails(&[email], now).await?;
+        let email = new_email(kind, to, address, (subject, content), now, REQUEST_TTL);
+        tx.enqueue_transactional_emails(&[email], now).await?;
         tx.commit().await?;
         Ok(true)
     }
 
-    /// Mails a member a test, and tries the mail server at once.
+    /// Sends a test email to a member, immediately.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when no mail server is set, for sample data, and after too many tests.
+    /// [`Error::Conflict`] if no mail server is configured, for sample data, and after too many tests.
     pub async fn send_test_email(
         &self,
         organization: OrganizationId,
@@ -134,17 +134,17 @@ impl Mainstay {
         self.check_mail_server()?;
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let sender = tx.organization().await?;
+        let sender = tx.get_organization().await?;
         if sender.sample {
             return Err(Error::conflict(
-                "this organization is sample data, for which nothing is sent; use one of your own",
+                "this organization contains sample data and sends no emails; use another organization",
             ));
         }
         let (kind, to) = (TransactionalKind::Test, Addressee::Member(member.id));
-        if !has_room(&mut tx, kind, to, now).await? {
+        if !is_below_limit(&mut tx, kind, to, now).await? {
             return Err(Error::conflict(format!(
-                "you were sent {} in the last hour; look at what came of the last one, or wait",
-                counted(MAX_PER_HOUR, "test email")
+                "you were sent {} in the last hour; check the latest one, or wait",
+                count_noun(MAX_PER_HOUR, "test email")
             )));
         }
         let subject = format!("Test email from {}", sender.name);
@@ -153,13 +153,12 @@ impl Mainstay {
             about: "Test".to_owned(),
             preview: "Mainstay can send emails.".to_owned(),
             heading: "Mainstay can send emails.".to_owned(),
-            lead: "This test was sent from the e-mail settings. Nothing else is to be done."
-                .to_owned(),
-            button: "Open the e-mail settings".to_owned(),
+            lead: "This test was sent from the email settings. No action is needed.".to_owned(),
+            button: "Open the email settings".to_owned(),
             ..EmailContent::default()
         };
-        let email = new(kind, to, member.email.clone(), (subject, content), now, REQUEST_TTL);
-        tx.queue_transactional_emails(&[email], now).await?;
+        let email = new_email(kind, to, member.email.clone(), (subject, content), now, REQUEST_TTL);
+        tx.enqueue_transactional_emails(&[email], now).await?;
         tx.commit().await?;
         self.mail_status().try_now(organization, now);
         Ok(())
@@ -170,13 +169,13 @@ impl Mainstay {
             return Ok(());
         }
         Err(Error::conflict(
-            "no mail server is set, so no email can be sent; whoever runs the server sets \
+            "no mail server is configured, so no email can be sent; the operator must set \
              MAINSTAY_SMTP_URL and MAINSTAY_MAIL_FROM",
         ))
     }
 
-    /// Tells owners that their organization's mails waited, and why. It could not be mailed before.
-    pub(super) async fn tell_owners_of_outage(
+    /// Notifies owners about an outage of their organization's emails, after it has ended.
+    pub(super) async fn notify_owners_of_outage(
         &self,
         organization: OrganizationId,
         outage: &Outage,
@@ -186,17 +185,17 @@ impl Mainstay {
             return Ok(());
         }
         let lead = format!(
-            "For {}, the mail server refused what this organization sends. All emails were kept and are \
-             sent now. It said: {}",
-            lasting(lasted),
+            "For {}, the mail server rejected this organization's emails. All emails were kept and \
+             are being sent now. Its reply: {}",
+            format_duration(lasted),
             outage.reason
         );
         let about = "Emails waited".to_owned();
-        self.tell_owners(organization, &format!("mail:{}", outage.since), about, lead).await
+        self.notify_owners(organization, &format!("mail:{}", outage.since), about, lead).await
     }
 
-    /// Mails the owners of an organization what they have to know, once for each key.
-    pub(crate) async fn tell_owners(
+    /// Emails a notice to the owners of an organization, once per key.
+    pub(crate) async fn notify_owners(
         &self,
         organization: OrganizationId,
         key: &str,
@@ -209,8 +208,8 @@ impl Mainstay {
         Ok(tx.commit().await?)
     }
 
-    /// Takes a transactional email to send it; `None` when somebody else has it or it is not to be sent.
-    pub(super) async fn take_transactional_email(
+    /// Claims a transactional email; `None` if another process has it or it must not be sent.
+    pub(super) async fn claim_transactional_email(
         &self,
         organization: OrganizationId,
         id: TransactionalEmailId,
@@ -218,24 +217,24 @@ impl Mainstay {
     ) -> Result<Option<Delivery>> {
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if !tx.begin_sending_transactional(id, now).await? {
+        if !tx.claim_transactional_email(id, now).await? {
             return Ok(None);
         }
-        let Some(email) = tx.transactional_email(id).await? else { return Ok(None) };
-        let sender = tx.organization().await?;
-        let why = if sender.sample {
+        let Some(email) = tx.find_transactional_email(id).await? else { return Ok(None) };
+        let sender = tx.get_organization().await?;
+        let reason = if sender.sample {
             Some(SAMPLE)
         } else {
-            (email.expires_at <= now).then_some("it waited until it was out of date")
+            (email.expires_at <= now).then_some("expired before it could be sent")
         };
-        if let Some(why) = why {
+        if let Some(reason) = reason {
             let end = SendEnd {
                 state: EmailState::Suppressed,
-                reason: Some(why.to_owned()),
+                reason: Some(reason.to_owned()),
                 due_at: None,
                 tried: false,
             };
-            tx.end_sending_transactional(id, &end, now).await?;
+            tx.complete_transactional_email(id, &end, now).await?;
             tx.commit().await?;
             return Ok(None);
         }
@@ -272,7 +271,7 @@ impl Mainstay {
     }
 }
 
-/// Queues a notice for each owner of the transaction's organization, once for each key.
+/// Queues a notice for each owner of the transaction's organization, once per key.
 pub(crate) async fn queue_owner_notices(
     tx: &mut Tx,
     key: &str,
@@ -280,8 +279,8 @@ pub(crate) async fn queue_owner_notices(
     lead: &str,
     now: Timestamp,
 ) -> Result<()> {
-    let organization = tx.organization().await?.name;
-    let owners = tx.members().await?.into_iter().filter(|member| member.role == Role::Owner);
+    let organization = tx.get_organization().await?.name;
+    let owners = tx.list_members().await?.into_iter().filter(|member| member.role == Role::Owner);
     let emails: Vec<NewTransactionalEmail> = owners
         .map(|owner| {
             let content = EmailContent {
@@ -295,15 +294,15 @@ pub(crate) async fn queue_owner_notices(
             };
             let said = (format!("{about}: {organization}"), content);
             let (kind, to) = (TransactionalKind::OwnerNotice, Addressee::Member(owner.id));
-            let email = new(kind, to, owner.email, said, now, NOTICE_TTL);
+            let email = new_email(kind, to, owner.email, said, now, NOTICE_TTL);
             NewTransactionalEmail { dedup_key: Some(format!("{key}:{}", owner.id)), ..email }
         })
         .collect();
-    tx.queue_transactional_emails(&emails, now).await?;
+    tx.enqueue_transactional_emails(&emails, now).await?;
     Ok(())
 }
 
-/// Queues a warning for a member whose password somebody seems to guess, at most one a local day.
+/// Queues a warning for a member after many failed sign-ins, at most one per local day.
 pub(crate) async fn queue_sign_in_warning(
     tx: &mut Tx,
     member: MemberId,
@@ -311,25 +310,25 @@ pub(crate) async fn queue_sign_in_warning(
     now: Timestamp,
 ) -> Result<()> {
     let Some(member) = find(tx, member).await? else { return Ok(()) };
-    let organization = tx.organization().await?;
+    let organization = tx.get_organization().await?;
     let zone =
         time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
     let RecordedFailures { failures, places } = recorded;
     let lead = format!(
         "{} wrong passwords were tried for your account since {} ({} time). The latest came from {}. If \
-         that was you, there is nothing to do. If it was not, choose a new password that you use nowhere \
+         that was you, no action is needed. If not, choose a new password that you use nowhere \
          else.",
-        grouped(failures.count),
+        format_thousands(failures.count),
         failures.since.to_zoned(zone.clone()).strftime("%-d %B, %H:%M"),
         organization.time_zone,
-        listed(places),
+        join_with_and(places),
     );
     let subject = format!("Failed sign-ins to your account at {}", organization.name);
     let content = EmailContent {
         organization: organization.name,
         about: "Failed sign-ins".to_owned(),
         preview: lead.clone(),
-        heading: "Somebody may be guessing your password.".to_owned(),
+        heading: "Someone may be trying to guess your password.".to_owned(),
         lead,
         button: "Change your password".to_owned(),
         notes: vec!["You get this email at most once a day.".to_owned()],
@@ -337,18 +336,18 @@ pub(crate) async fn queue_sign_in_warning(
     };
     let (kind, to) = (TransactionalKind::SignInWarning, Addressee::Member(member.id));
     let key = format!("sign-in:{}:{}", member.id, local_day(now, &zone));
-    let email = new(kind, to, member.email, (subject, content), now, REQUEST_TTL);
+    let email = new_email(kind, to, member.email, (subject, content), now, REQUEST_TTL);
     let email = NewTransactionalEmail { dedup_key: Some(key), ..email };
-    tx.queue_transactional_emails(&[email], now).await?;
+    tx.enqueue_transactional_emails(&[email], now).await?;
     Ok(())
 }
 
 async fn find(tx: &mut Tx, member: MemberId) -> Result<Option<Member>> {
-    Ok(tx.members().await?.into_iter().find(|one| one.id == member))
+    Ok(tx.list_members().await?.into_iter().find(|one| one.id == member))
 }
 
-/// Whether somebody may be sent one more of a kind.
-async fn has_room(
+/// Whether the recipient is below the limit for a kind.
+async fn is_below_limit(
     tx: &mut Tx,
     kind: TransactionalKind,
     to: Addressee,
@@ -357,7 +356,7 @@ async fn has_room(
     Ok(tx.count_transactional_emails(kind, to, ago(now, HOUR)).await? < MAX_PER_HOUR)
 }
 
-fn new(
+fn new_email(
     kind: TransactionalKind,
     to: Addressee,
     address: String,
@@ -379,10 +378,10 @@ fn new(
 }
 
 /// `25 minutes`, `3 hours`, `2 days`.
-fn lasting(time: SignedDuration) -> String {
+fn format_duration(time: SignedDuration) -> String {
     match (time.as_hours(), time.as_mins()) {
-        (0, minutes) => counted(minutes, "minute"),
-        (hours @ 1..48, _) => counted(hours, "hour"),
-        (hours, _) => counted(hours / 24, "day"),
+        (0, minutes) => count_noun(minutes, "minute"),
+        (hours @ 1..48, _) => count_noun(hours, "hour"),
+        (hours, _) => count_noun(hours / 24, "day"),
     }
 }

@@ -7,19 +7,18 @@ use mainstay_core::{
 };
 use mainstay_store::{ClientChunk, NewEmail, Scope, Subscriber, TypeCounts};
 
-use super::{Draft, called, outbox::made, queued};
+use super::{Draft, display_name, outbox::render_all, outbox_row};
 use crate::{
     Mainstay, Result, alert::Holds, insight::last_week, organization::Context, score::shown_facts,
 };
 
-/// Mails that are written at a time: few enough that nobody else waits long to write.
+/// Emails per transaction, which must stay short.
 const CHUNK: i64 = 1_000;
 
 impl Mainstay {
-    /// Queues the weekly mail of the last complete local week before `as_of` for every client that asked
-    /// for it. A client that has one of that week, or of one that overlaps it, gets no other; one that has
-    /// left four of them without any activity gets none until it is active again, and one whose data are
-    /// missing none.
+    /// Queues the weekly email for the last complete local week before `as_of` for every subscribed
+    /// client. A client gets one email per week; none after four without any activity, until it is
+    /// active again; and none while its data is missing.
     pub(crate) async fn queue_weekly_emails(
         &self,
         organization: OrganizationId,
@@ -34,14 +33,14 @@ impl Mainstay {
         }
         loop {
             let mut tx = self.store().read(Scope::Service(organization)).await?;
-            let subscribers = tx.subscribers_after(last, as_of, CHUNK).await?;
+            let subscribers = tx.list_subscribers_after(last, as_of, CHUNK).await?;
             drop(tx);
             let Some(latest) = subscribers.last() else { return Ok(count) };
             last = Some(latest.client.id);
             let emails = self.write_weekly_emails(organization, &subscribers, as_of).await?;
-            let emails = made(emails, settings.postal_address.as_deref()).await?;
+            let emails = render_all(emails, settings.postal_address.as_deref()).await?;
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
-            count += tx.queue_emails(&emails, self.now()).await?;
+            count += tx.enqueue_emails(&emails, self.now()).await?;
             tx.commit().await?;
             each(subscribers.len());
         }
@@ -56,15 +55,15 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let context = Context::load(&mut tx).await?;
         let period = last_week(&mut tx, as_of).await?;
-        let chunk = ClientChunk::stretch(
+        let chunk = ClientChunk::from_range(
             subscribers.iter().map(|one| (one.client, one.external_id.clone())).collect(),
         );
         let facts = shown_facts(&mut tx, &context, &chunk, as_of, false).await?;
-        let counts = tx.type_counts(&chunk, period.first, period.last).await?;
-        let mut insights = tx.period_insights(&chunk, period.last).await?;
+        let counts = tx.count_events_by_type(&chunk, period.first, period.last).await?;
+        let mut insights = tx.list_period_insights(&chunk, period.last).await?;
         let week_before = add_days(period.last, -Period::DAYS);
-        let latest = tx.latest_weekly_periods(&chunk, week_before).await?;
-        let unanswered = tx.unanswered_weekly_since(&chunk).await?;
+        let latest = tx.list_latest_weekly_periods(&chunk, week_before).await?;
+        let unanswered = tx.list_unanswered_weekly_since(&chunk).await?;
         let withheld = Holds::load(&mut tx, as_of).await?.withheld(&mut tx, &chunk).await?;
         drop(tx);
         let now = self.now();
@@ -79,16 +78,16 @@ impl Mainstay {
                 .remove(&to.client.id)
                 .unwrap_or_default()
                 .iter()
-                .map(|one| Item::of_insight(one.kind, &one.title, &one.message))
+                .map(|one| Item::from_insight(one.kind, &one.title, &one.message))
                 .collect();
             let TypeCounts(events) = counts.get(&to.client.id).cloned().unwrap_or_default();
             let score = context.shown_score(facts);
             let fourth_last = unanswered.get(&to.client.id).copied();
             let pause = weekly_pause(fourth_last, score.inputs.last, to.since);
-            let (subject, says) = weekly_insights(&WeekInReview {
+            let (subject, content) = weekly_insights(&WeekInReview {
                 to: Recipient {
                     organization: &context.organization.name,
-                    client: called(to.name.as_deref(), &to.external_id),
+                    client: display_name(to.name.as_deref(), &to.external_id),
                     zone: &context.zone,
                     since: to.since,
                     now,
@@ -100,8 +99,8 @@ impl Mainstay {
                 insights: &insights,
             });
             let kind = EmailType::WeeklyInsights;
-            let draft = Draft { kind, period: period.last, subject, content: says };
-            let mut email = queued(draft, &context.organization, to, now, now);
+            let draft = Draft { kind, period: period.last, subject, content };
+            let mut email = outbox_row(draft, &context.organization, to, now, now);
             if let Some(reason) = pause.filter(|_| email.state == EmailState::Queued) {
                 email.state = EmailState::Suppressed;
                 email.reason = Some(reason);

@@ -1,5 +1,5 @@
-//! Events that a fault in Mainstay keeps from being stored: each is found and refused by itself, and all
-//! that came with it is stored.
+//! Isolation of events that cannot be stored because of an internal error: each is found and
+//! rejected individually, and the others are stored.
 
 use std::{
     pin::Pin,
@@ -8,90 +8,90 @@ use std::{
 };
 
 use mainstay_core::{
-    engagement::{EventError, segment::Said},
+    engagement::{EventError, segment::IncomingMessage},
     id::OrganizationId,
 };
 use tokio::time::timeout;
 
-use super::Fate;
+use super::MessageOutcome;
 use crate::{Error, Mainstay, Result, supervise::Panicked};
 
-/// Panics of a group after which it is no event's fault, but of all of them.
+/// Number of panics after which a whole group is rejected.
 const MAX_PANICS: u32 = 32;
-/// What a sender is told to wait, in seconds.
+/// The `Retry-After`, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
 
-type Storing<'a> = Pin<Box<dyn Future<Output = Result<Vec<Fate>>> + Send + 'a>>;
+type Storing<'a> = Pin<Box<dyn Future<Output = Result<Vec<MessageOutcome>>> + Send + 'a>>;
 
-/// Whether the database would refuse the same again, however often it is tried.
-fn is_of_data(error: &Error) -> bool {
+/// Whether the database would reject the same data again.
+fn is_data_error(error: &Error) -> bool {
     let refused = matches!(error, Error::Store(error) if error.is_of_data());
     if refused {
-        tracing::error!(%error, "the database refused what was to be stored; it is looked for");
+        tracing::error!(%error, "the database rejected a batch; looking for the faulty event");
     }
     refused
 }
 
 impl Mainstay {
-    /// Stores what was said. What cannot be stored without a panic, or the database refuses, is refused
-    /// by itself, and logged.
+    /// Stores messages. Those that cause a panic, or that the database rejects, are rejected
+    /// individually and logged.
     ///
     /// # Errors
-    /// When the database does not take it in time.
-    pub(super) async fn store_apart_from_faults(
+    /// If the database times out.
+    pub(super) async fn store_isolating_faults(
         &self,
         organization: OrganizationId,
-        said: &[Said],
-    ) -> Result<Vec<Fate>> {
-        match self.store_guarded(organization, said).await {
-            Ok(Err(error)) if is_of_data(&error) => {}
+        messages: &[IncomingMessage],
+    ) -> Result<Vec<MessageOutcome>> {
+        match self.store_isolated(organization, messages).await {
+            Ok(Err(error)) if is_data_error(&error) => {}
             Ok(stored) => return stored,
             Err(_) => {}
         }
         let panics = AtomicU32::new(1);
-        self.store_halves(organization, said, &panics).await
+        self.store_halves(organization, messages, &panics).await
     }
 
-    /// Stores one half and then the other, and the halves of what panics or the database refuses.
+    /// Stores both halves of a batch, splitting again on a panic or a rejection.
     fn store_halves<'a>(
         &'a self,
         organization: OrganizationId,
-        said: &'a [Said],
+        messages: &'a [IncomingMessage],
         panics: &'a AtomicU32,
     ) -> Storing<'a> {
         Box::pin(async move {
-            if said.len() <= 1 {
-                return Ok(said.iter().map(|_| Fate::Refused(fault())).collect());
+            if messages.len() <= 1 {
+                return Ok(messages.iter().map(|_| MessageOutcome::Refused(fault())).collect());
             }
-            let mut fates = Vec::with_capacity(said.len());
-            let (first, second) = said.split_at(said.len() / 2);
+            let mut outcomes = Vec::with_capacity(messages.len());
+            let (first, second) = messages.split_at(messages.len() / 2);
             for half in [first, second] {
-                match self.store_guarded(organization, half).await {
-                    Ok(Err(error)) if is_of_data(&error) => {
-                        fates.extend(self.store_halves(organization, half, panics).await?);
+                match self.store_isolated(organization, half).await {
+                    Ok(Err(error)) if is_data_error(&error) => {
+                        outcomes.extend(self.store_halves(organization, half, panics).await?);
                     }
-                    Ok(stored) => fates.extend(stored?),
+                    Ok(stored) => outcomes.extend(stored?),
                     Err(panicked) if panics.fetch_add(1, Ordering::Relaxed) >= MAX_PANICS => {
                         return Err(panicked.into());
                     }
-                    Err(_) => fates.extend(self.store_halves(organization, half, panics).await?),
+                    Err(_) => outcomes.extend(self.store_halves(organization, half, panics).await?),
                 }
             }
-            Ok(fates)
+            Ok(outcomes)
         })
     }
 
-    async fn store_guarded(
+    async fn store_isolated(
         &self,
         organization: OrganizationId,
-        said: &[Said],
-    ) -> std::result::Result<Result<Vec<Fate>>, Panicked> {
+        messages: &[IncomingMessage],
+    ) -> std::result::Result<Result<Vec<MessageOutcome>>, Panicked> {
         // Boxed, once a group: whoever waits for it would be as large as all that it does.
         let storing = Box::pin(async {
             if self.supervisor().is_armed() {
-                self.pass_events(said);
+                self.inject_event_panics(messages);
             }
-            self.store_said(organization, said).await
+            self.store_messages(organization, messages).await
         });
         // After that its connection is taken for lost.
         let seconds = self.store().timeouts().storing_seconds;
@@ -104,13 +104,14 @@ impl Mainstay {
         self.supervisor().isolate("storing events", in_time).await
     }
 
-    /// Where a test can have an event of a name panic.
-    fn pass_events(&self, said: &[Said]) {
-        for one in said {
-            if let Said::Did(event) | Said::DidByPerson(event) | Said::DidByPersonOrClient(event) =
-                one
+    /// The fail point for events of a given name.
+    fn inject_event_panics(&self, messages: &[IncomingMessage]) {
+        for one in messages {
+            if let IncomingMessage::Event(event)
+            | IncomingMessage::PersonEvent(event)
+            | IncomingMessage::PersonOrClientEvent(event) = one
             {
-                self.supervisor().pass(&format!("event {}", event.name));
+                self.supervisor().fail_point(&format!("event {}", event.name));
             }
         }
     }
@@ -119,7 +120,7 @@ impl Mainstay {
 fn fault() -> EventError {
     EventError::new(
         "event",
-        "a fault in Mainstay keeps this event from being stored; it is not tried again. The server's log \
-         has the fault's place; please report it, and send the event again once it is mended",
+        "an internal error prevents this event from being stored; it is not retried. See the \
+         server's log, please report it, and send the event again once it is fixed",
     )
 }

@@ -1,4 +1,4 @@
-//! Putting in its place what is rolled up from events that came a few at a time.
+//! Gathering of rolled-up activity from small writes.
 
 use std::{
     collections::HashMap,
@@ -14,65 +14,64 @@ use tokio::{
     time::{Instant, MissedTickBehavior, interval, timeout},
 };
 
-use super::said::Tries;
+use super::messages::ConflictRetries;
 use crate::{Mainstay, Result, supervise::GATHERER};
 
-/// How long what is rolled up may lie beside its place: every figure has to look there too.
+/// How often activity is gathered: until then, every query must also read the pending rows.
 const TICK: Duration = Duration::from_secs(1);
-/// Events of an organization that may lie there, however fast they come.
-const MOST_PENDING: usize = 100_000;
+/// Maximum number of pending events of an organization.
+const MAX_PENDING: usize = 100_000;
 
-/// How long an organization whose gathering panicked is left alone.
-const SET_ASIDE: Duration = Duration::from_mins(1);
-/// What gathering an organization may take, before its connection is taken for lost.
+/// Pause for an organization whose gathering panicked.
+const PANIC_PAUSE: Duration = Duration::from_mins(1);
+/// Timeout for gathering an organization, after which the connection counts as lost.
 const GATHER_TIMEOUT: Duration = Duration::from_mins(2);
 
-/// Remembers whose events are to be gathered.
+/// Tracks the organizations with activity to gather.
 #[derive(Default)]
 pub(super) struct Gatherer {
     pending: Mutex<HashMap<OrganizationId, usize>>,
     /// Organizations whose gathering panicked, and when.
-    set_aside: tokio::sync::Mutex<HashMap<OrganizationId, Instant>>,
-    many: Notify,
+    paused: tokio::sync::Mutex<HashMap<OrganizationId, Instant>>,
+    threshold_reached: Notify,
     done: Notify,
 }
 
 impl Gatherer {
-    /// So many events of an organization were stored.
-    pub(super) fn note(&self, organization: OrganizationId, events: usize) {
+    /// Records stored events of an organization.
+    pub(super) fn add_pending(&self, organization: OrganizationId, events: usize) {
         let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         let waiting = pending.entry(organization).or_default();
         *waiting += events;
-        if *waiting >= MOST_PENDING {
-            self.many.notify_one();
+        if *waiting >= MAX_PENDING {
+            self.threshold_reached.notify_one();
         }
     }
 
-    /// No more events are coming: gathers what there is, and ends.
+    /// Gathers the rest and stops: no more events will arrive.
     pub(super) fn finish(&self) {
         self.done.notify_one();
     }
 
-    /// Gathers every second, and once more at the end; first what a process left behind that was
-    /// killed.
+    /// Gathers every second, and once more at the end; first the leftovers of a killed process.
     pub(super) async fn run(&self, mainstay: Mainstay) {
-        match mainstay.left_to_gather().await {
+        match mainstay.organizations_to_gather().await {
             Ok(organizations) => {
                 for organization in organizations {
-                    self.note(organization, 0);
+                    self.add_pending(organization, 0);
                 }
             }
-            Err(error) => tracing::error!(%error, "what is to be gathered could not be looked up"),
+            Err(error) => tracing::error!(%error, "failed to look up activity to gather"),
         }
         let mut ticks = interval(TICK);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let done = tokio::select! {
                 () = self.done.notified() => true,
-                () = self.many.notified() => false,
+                () = self.threshold_reached.notified() => false,
                 _ = ticks.tick() => false,
             };
-            mainstay.supervisor().pass(GATHERER);
+            mainstay.supervisor().fail_point(GATHERER);
             self.gather(&mainstay).await;
             if done {
                 return;
@@ -82,55 +81,55 @@ impl Gatherer {
 
     async fn gather(&self, mainstay: &Mainstay) {
         let pending = mem::take(&mut *self.pending.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut set_aside = self.set_aside.lock().await;
+        let mut paused = self.paused.lock().await;
         for (organization, events) in pending {
-            if set_aside.get(&organization).is_some_and(|since| since.elapsed() < SET_ASIDE) {
+            if paused.get(&organization).is_some_and(|since| since.elapsed() < PANIC_PAUSE) {
                 // Figures look beside the place too: they are right, and slower to read.
-                self.note(organization, 0);
+                self.add_pending(organization, 0);
                 continue;
             }
             let supervisor = mainstay.supervisor();
             // Boxed: whoever waits for it would be as large as all that it does.
             let gathering = Box::pin(async {
                 if supervisor.is_armed() {
-                    supervisor.pass(&format!("gather {organization}"));
+                    supervisor.fail_point(&format!("gather {organization}"));
                 }
                 mainstay.gather_activity(organization).await
             });
             let in_time = timeout(GATHER_TIMEOUT, gathering);
             match supervisor.isolate("gathering an organization's activity", in_time).await {
                 Ok(Ok(Ok(()))) => {
-                    set_aside.remove(&organization);
+                    paused.remove(&organization);
                 }
                 Ok(Ok(Err(error))) => {
-                    tracing::error!(%error, %organization, "activity was not gathered; it is tried again");
-                    self.note(organization, events);
+                    tracing::error!(%error, %organization, "failed to gather activity; will retry");
+                    self.add_pending(organization, events);
                 }
                 Ok(Err(_)) => {
-                    tracing::error!(%organization, "the database did not gather activity in time; it is tried again");
-                    self.note(organization, events);
+                    tracing::error!(%organization, "gathering activity timed out; will retry");
+                    self.add_pending(organization, events);
                 }
                 Err(_) => {
-                    set_aside.insert(organization, Instant::now());
-                    self.note(organization, 0);
+                    paused.insert(organization, Instant::now());
+                    self.add_pending(organization, 0);
                 }
             }
         }
-        mainstay.keep_keys_seen().await;
+        mainstay.flush_key_activity().await;
     }
 }
 
 impl Mainstay {
-    async fn left_to_gather(&self) -> Result<Vec<OrganizationId>> {
+    async fn organizations_to_gather(&self) -> Result<Vec<OrganizationId>> {
         let mut tx = self.store().read(Scope::System).await?;
-        Ok(tx.organizations_with_pending_activity().await?)
+        Ok(tx.list_organizations_with_pending_activity().await?)
     }
 
     async fn gather_activity(&self, organization: OrganizationId) -> Result<()> {
-        let mut tries = Tries::default();
+        let mut retries = ConflictRetries::default();
         loop {
             let gathered = self.try_gather(organization).await;
-            if !tries.again(&gathered) {
+            if !retries.should_retry(&gathered) {
                 return gathered;
             }
         }

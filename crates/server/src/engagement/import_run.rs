@@ -2,58 +2,58 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 use mainstay_core::{
-    engagement::{EventError, segment::Said},
+    engagement::{EventError, segment::IncomingMessage},
     id::OrganizationId,
 };
 use mainstay_store::{RollUp, Scope};
 
 use super::{
-    Fate, Naming,
+    IngestSettings, MessageOutcome,
+    dry_run::Rehearsal,
     import::{
         ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row, RowContent,
-        said_in_message,
+        read_segment_message,
     },
-    rehearsal::Rehearsal,
-    said::{Tries, refused_at},
+    messages::{ConflictRetries, with_refusals},
 };
 use crate::{Error, Mainstay, Result};
 
-/// Rows that go into one transaction: memory for a few megabytes, and few fsyncs.
+/// Rows per transaction: a few megabytes of memory, and few fsyncs.
 const BATCH: usize = 5_000;
 
-/// What an import came to.
+/// The result of an import.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ImportSummary {
     /// Rows read.
     pub read: u64,
-    /// Events that are new.
+    /// Number of new events.
     pub stored: u64,
-    /// Events that were there already.
+    /// Number of already stored events.
     pub duplicates: u64,
-    /// Events of people who belong to no client yet; they count once that is known.
+    /// Events of users who belong to no client yet; they count once they belong to one.
     pub waiting: u64,
-    /// Rows that told of clients, people or groups.
+    /// Rows that changed clients, users or groups.
     pub profiles: u64,
     /// Rows whose time had no offset and was read as local time.
     pub local_times: u64,
     /// Rows refused.
     pub refused: u64,
-    /// Where the refused rows are, if there are any.
+    /// The path of the rejected rows, if any.
     pub rejects: Option<PathBuf>,
 }
 
-/// How far an import is, in bytes of the file and rows.
+/// The progress of an import, in bytes and rows.
 #[derive(Clone, Copy, Debug)]
 pub struct ImportProgress {
-    /// Bytes of the file that are read, as they are on disk.
+    /// Bytes read of the file on disk.
     pub bytes: u64,
-    /// Bytes of the file, if it tells.
+    /// Size of the file, if known.
     pub total_bytes: Option<u64>,
     /// Rows read.
     pub rows: u64,
 }
 
-/// Why an import stopped before the end.
+/// Why an import was aborted.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportFailure {
     /// The file.
@@ -65,13 +65,13 @@ pub enum ImportFailure {
 }
 
 impl Mainstay {
-    /// Stores the rows of a file; those that are refused go to `FILE.rejects.csv` with the reason.
-    /// What is stored stays when a later part of the file cannot be read: importing again adds
-    /// nothing twice. A dry run only reads and says what would happen. It does not foresee which rows
-    /// are refused because a client's profile is full, or because too many events wait.
+    /// Imports the rows of a file; rejected ones go to `FILE.rejects.csv` with the reason. Stored
+    /// rows stay if a later part of the file cannot be read: importing again adds nothing twice. A
+    /// dry run only predicts the outcomes, except for rejections because of a full profile or too
+    /// many waiting events.
     ///
     /// # Errors
-    /// When the file cannot be read or the database not be written.
+    /// If the file cannot be read or the database cannot be written.
     pub async fn import_file(
         &self,
         organization: OrganizationId,
@@ -86,34 +86,34 @@ impl Mainstay {
         }
         let mut source = ImportSource::open(path, &options)?;
         let mut rejects = RejectsFile::beside(path);
-        let naming = self.naming(organization).await?;
+        let settings = self.ingest_settings(organization).await?;
         let mut summary = ImportSummary::default();
         let mut rehearsal = dry_run.then(Rehearsal::default);
         loop {
-            let batch = read_batch(&mut source, &naming, &mut rejects, &mut summary, self.now())?;
+            let batch = read_batch(&mut source, &settings, &mut rejects, &mut summary, self.now())?;
             progress(ImportProgress {
                 bytes: source.bytes_read(),
                 total_bytes: source.total_bytes(),
                 rows: summary.read,
             });
-            if batch.said.is_empty() {
+            if batch.messages.is_empty() {
                 break;
             }
-            let fates = match &mut rehearsal {
+            let outcomes = match &mut rehearsal {
                 Some(rehearsal) => {
                     let tx = self.store().read(Scope::Service(organization)).await;
                     let mut tx = tx.map_err(Error::from)?;
-                    rehearsal.fates(&mut tx, &batch.said, self.now()).await?
+                    rehearsal.predict(&mut tx, &batch.messages, self.now()).await?
                 }
-                None => self.import_batch(organization, &batch.said).await?,
+                None => self.import_batch(organization, &batch.messages).await?,
             };
-            for (fate, (line, raw)) in fates.into_iter().zip(batch.rows) {
-                match fate {
-                    Fate::Stored => summary.stored += 1,
-                    Fate::Duplicate => summary.duplicates += 1,
-                    Fate::Waiting => summary.waiting += 1,
-                    Fate::Learned => summary.profiles += 1,
-                    Fate::Refused(error) => {
+            for (outcome, (line, raw)) in outcomes.into_iter().zip(batch.rows) {
+                match outcome {
+                    MessageOutcome::Stored => summary.stored += 1,
+                    MessageOutcome::Duplicate => summary.duplicates += 1,
+                    MessageOutcome::Waiting => summary.waiting += 1,
+                    MessageOutcome::Recorded => summary.profiles += 1,
+                    MessageOutcome::Refused(error) => {
                         rejects.write(&RejectedRow { line, reason: error.to_string(), raw })?;
                     }
                 }
@@ -125,53 +125,57 @@ impl Mainstay {
         Ok(summary)
     }
 
-    /// Stores a batch in one transaction, again when it lost against another one.
+    /// Stores a batch in one transaction, and retries after conflicts.
     async fn import_batch(
         &self,
         organization: OrganizationId,
-        batch: &[Said],
-    ) -> Result<Vec<Fate>> {
+        batch: &[IncomingMessage],
+    ) -> Result<Vec<MessageOutcome>> {
         let kept_out = self.merge_aliases(organization, batch).await?;
-        let mut tries = Tries::default();
+        let mut retries = ConflictRetries::default();
         loop {
             let stored = self.try_import(organization, batch).await;
-            if !tries.again(&stored) {
-                return stored.map(|fates| refused_at(&kept_out, fates));
+            if !retries.should_retry(&stored) {
+                return stored.map(|outcomes| with_refusals(&kept_out, outcomes));
             }
         }
     }
 
-    async fn try_import(&self, organization: OrganizationId, batch: &[Said]) -> Result<Vec<Fate>> {
+    async fn try_import(
+        &self,
+        organization: OrganizationId,
+        batch: &[IncomingMessage],
+    ) -> Result<Vec<MessageOutcome>> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let (_, fates) = self.store_said_in(&mut tx, batch, RollUp::AtOnce).await?;
+        let (_, outcomes) = self.store_messages_in(&mut tx, batch, RollUp::Immediately).await?;
         tx.commit().await?;
-        Ok(fates)
+        Ok(outcomes)
     }
 }
 
-/// Rows that go into one transaction.
+/// The rows of one transaction.
 #[derive(Default)]
 struct Batch {
-    said: Vec<Said>,
-    /// The line and text of each, should it be refused yet.
+    messages: Vec<IncomingMessage>,
+    /// The line and text of each, in case it is rejected later.
     rows: Vec<(u64, String)>,
 }
 
 fn read_batch(
     source: &mut ImportSource,
-    naming: &Naming,
+    settings: &IngestSettings,
     rejects: &mut RejectsFile,
     summary: &mut ImportSummary,
     now: Timestamp,
 ) -> std::result::Result<Batch, ImportError> {
     let mut batch = Batch::default();
-    while batch.said.len() < BATCH {
+    while batch.messages.len() < BATCH {
         let Some(row) = source.next() else { break };
         summary.read += 1;
         let rejected = match row? {
-            Ok(Row { line, content, raw }) => match said_in(content, source, naming, now) {
-                Ok(said) => {
-                    batch.said.push(said);
+            Ok(Row { line, content, raw }) => match read_row(content, source, settings, now) {
+                Ok(message) => {
+                    batch.messages.push(message);
                     batch.rows.push((line, raw));
                     continue;
                 }
@@ -184,24 +188,24 @@ fn read_batch(
     Ok(batch)
 }
 
-/// What a row says, unless it is refused.
-fn said_in(
+/// Parses a row, unless it is rejected.
+fn read_row(
     content: RowContent,
     source: &ImportSource,
-    naming: &Naming,
+    settings: &IngestSettings,
     now: Timestamp,
-) -> std::result::Result<Said, EventError> {
+) -> std::result::Result<IncomingMessage, EventError> {
     match content {
         RowContent::Event(incoming) => {
             // History, not late data: it counts as received when it happened. But nothing was
             // received in the future, so a broken clock is still found out.
             let received_at = incoming.timestamp.map_or(now, |happened| happened.min(now));
-            Ok(naming.meant(naming.check(*incoming, received_at)?))
+            Ok(settings.attribute(settings.check(*incoming, received_at)?))
         }
         RowContent::Message(json) => {
             let of_file = |name: &str| source.type_of(name);
-            let of_organization = |name: &str| naming.types.get(name).copied();
-            said_in_message(&json, naming.clients_are, now, of_file, of_organization)
+            let of_organization = |name: &str| settings.types.get(name).copied();
+            read_segment_message(&json, settings.clients_are, now, of_file, of_organization)
         }
     }
 }

@@ -1,5 +1,4 @@
-//! With which keys events come, kept once a second: it tells the silence of one app of several from that
-//! of its clients.
+//! Activity of keys, saved once a second: it distinguishes a silent app from silent clients.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -9,90 +8,94 @@ use std::{
 };
 
 use jiff::{Timestamp, civil::Date, tz::TimeZone};
-use mainstay_core::{engagement::segment::Said, id::OrganizationId, time::local_day};
+use mainstay_core::{engagement::segment::IncomingMessage, id::OrganizationId, time::local_day};
 use mainstay_store::{ClientKey, KeyHour, Scope, hour_of};
 
-use super::Fate;
+use super::MessageOutcome;
 use crate::{Mainstay, Result, access::CallerKey};
 
-/// Clients and keys that are known to be kept for today; eight bytes each. Beyond that they are written
-/// again, which changes nothing.
+/// Maximum number of clients and keys remembered as saved today, eight bytes each. Beyond that,
+/// they are written again, which changes nothing.
 const MAX_KNOWN: usize = 500_000;
-/// Clients that may wait to be kept. What goes beyond that is kept with their next event.
+/// Maximum number of buffered clients. Others are saved with their next event.
 const MAX_WAITING: usize = 50_000;
 
-/// What is seen of keys, and not kept yet. A crash loses a second of it, which no figure rests on.
+/// Activity of keys that is not saved yet. A crash loses one second of it, which affects no figure.
 #[derive(Debug, Default)]
-pub(crate) struct KeysSeen {
-    seen: Mutex<Seen>,
-    /// Held while it is written down, so that whoever asks for that finds all of it written.
+pub(crate) struct KeyActivityBuffer {
+    pending: Mutex<PendingKeyActivity>,
+    /// Held while flushing, so that a concurrent flush waits for it.
     writing: tokio::sync::Mutex<()>,
 }
 
 #[derive(Debug, Default)]
-struct Seen {
-    of: HashMap<OrganizationId, OfOrganization>,
+struct PendingKeyActivity {
+    by_organization: HashMap<OrganizationId, OrganizationActivity>,
     known: HashSet<u64>,
     hasher: RandomState,
     day: Option<Date>,
 }
 
 #[derive(Debug, Default)]
-struct OfOrganization {
+struct OrganizationActivity {
     hours: HashMap<(CallerKey, i64), i64>,
-    /// By the id that was sent: a client's, or a person's, whose client at that time it is looked up for.
+    /// By the id that was sent: a client's, or a user's, whose client at that time is looked up.
     clients: Vec<(CallerKey, Box<str>)>,
     people: Vec<(CallerKey, Box<str>, Timestamp)>,
 }
 
-impl KeysSeen {
-    /// Notes which events came with which key: so many of the first key, then so many of the next.
-    pub(crate) fn note<'a>(
+impl KeyActivityBuffer {
+    /// Records the keys of events, given as runs of events per key.
+    pub(crate) fn record<'a>(
         &self,
         organization: OrganizationId,
         keys: &[(Option<CallerKey>, usize)],
-        mut said: impl Iterator<Item = (&'a Said, &'a Fate)>,
+        mut messages: impl Iterator<Item = (&'a IncomingMessage, &'a MessageOutcome)>,
     ) {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
         for (key, count) in keys {
-            let mut told = said.by_ref().take(*count);
+            let mut messages = messages.by_ref().take(*count);
             match key {
-                Some(key) => seen.note(organization, *key, told),
+                Some(key) => pending.record(organization, *key, messages),
                 None => {
                     // Its place in the list is passed all the same.
-                    let _ = told.nth(count.saturating_sub(1));
+                    let _ = messages.nth(count.saturating_sub(1));
                 }
             }
         }
     }
 
-    fn take(&self, today: Date) -> HashMap<OrganizationId, OfOrganization> {
-        let mut seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        if seen.day != Some(today) || seen.known.len() > MAX_KNOWN {
-            seen.known.clear();
-            seen.day = Some(today);
+    fn drain(&self, today: Date) -> HashMap<OrganizationId, OrganizationActivity> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        if pending.day != Some(today) || pending.known.len() > MAX_KNOWN {
+            pending.known.clear();
+            pending.day = Some(today);
         }
-        mem::take(&mut seen.of)
+        mem::take(&mut pending.by_organization)
     }
 }
 
-impl Seen {
-    /// Notes what came with one key. Per event it costs a hash of the client's id: it is on the way of
-    /// every event that is stored.
-    fn note<'a>(
+impl PendingKeyActivity {
+    /// Records the activity of one key. It is on the hot path of all events and costs one hash of
+    /// the client's id per event.
+    fn record<'a>(
         &mut self,
         organization: OrganizationId,
         key: CallerKey,
-        said: impl Iterator<Item = (&'a Said, &'a Fate)>,
+        messages: impl Iterator<Item = (&'a IncomingMessage, &'a MessageOutcome)>,
     ) {
-        let of = self.of.entry(organization).or_default();
+        let activity = self.by_organization.entry(organization).or_default();
         let by_key = self.hasher.hash_one((organization, key));
         let mut hours: Vec<(i64, i64)> = Vec::new();
-        for (said, fate) in said {
-            let (event, by_person) = match (said, fate) {
-                (_, Fate::Refused(_)) => continue,
-                (Said::Did(event), _) => (event, false),
-                (Said::DidByPerson(event) | Said::DidByPersonOrClient(event), _) => (event, true),
+        for (message, outcome) in messages {
+            let (event, by_person) = match (message, outcome) {
+                (_, MessageOutcome::Refused(_)) => continue,
+                (IncomingMessage::Event(event), _) => (event, false),
+                (
+                    IncomingMessage::PersonEvent(event)
+                    | IncomingMessage::PersonOrClientEvent(event),
+                    _,
+                ) => (event, true),
                 _ => continue,
             };
             let hour = hour_of(event.occurred_at);
@@ -101,58 +104,59 @@ impl Seen {
                 _ => hours.push((hour, 1)),
             }
             let who = self.hasher.hash_one((by_key, &event.client_id));
-            if self.known.contains(&who) || of.clients.len() + of.people.len() >= MAX_WAITING {
+            if self.known.contains(&who)
+                || activity.clients.len() + activity.people.len() >= MAX_WAITING
+            {
                 continue;
             }
             self.known.insert(who);
             let name = event.client_id.as_str().into();
             if by_person {
-                of.people.push((key, name, event.occurred_at));
+                activity.people.push((key, name, event.occurred_at));
             } else {
-                of.clients.push((key, name));
+                activity.clients.push((key, name));
             }
         }
         for (hour, events) in hours {
-            *of.hours.entry((key, hour)).or_default() += events;
+            *activity.hours.entry((key, hour)).or_default() += events;
         }
     }
 }
 
 impl Mainstay {
-    /// Writes down with which keys events came since it was done last. What fails is logged: no figure
-    /// rests on it.
-    pub async fn keep_keys_seen(&self) {
-        let _writing = self.keys_seen().writing.lock().await;
+    /// Saves the key activity since the last flush. Failures are logged: no figure depends on it.
+    pub async fn flush_key_activity(&self) {
+        let _writing = self.key_activity().writing.lock().await;
         let today = local_day(self.now(), &TimeZone::UTC);
-        for (organization, noted) in self.keys_seen().take(today) {
-            if noted.hours.is_empty() {
+        for (organization, activity) in self.key_activity().drain(today) {
+            if activity.hours.is_empty() {
                 continue;
             }
-            if let Err(error) = self.keep_keys(organization, noted, today).await {
-                tracing::warn!(%error, %organization, "with which keys events came was not kept");
+            if let Err(error) = self.save_key_activity(organization, activity, today).await {
+                tracing::warn!(%error, %organization, "failed to save key activity");
             }
         }
     }
 
-    async fn keep_keys(
+    async fn save_key_activity(
         &self,
         organization: OrganizationId,
-        noted: OfOrganization,
+        activity: OrganizationActivity,
         today: Date,
     ) -> Result<()> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let known = tx.keys_by_hash().await?;
+        let known = tx.list_keys_by_hash().await?;
         let id = |key: CallerKey| known.get(key.hash().as_slice()).copied();
-        let hours: Vec<KeyHour> = noted
+        let hours: Vec<KeyHour> = activity
             .hours
             .into_iter()
             .filter_map(|((key, hour), events)| Some(KeyHour { key: id(key)?, hour, events }))
             .collect();
         let people: Vec<(&str, Timestamp)> =
-            noted.people.iter().map(|(_, person, at)| (&**person, *at)).collect();
-        let of_people = tx.clients_of_people(&people).await?;
-        let clients = noted.clients.iter().map(|(key, client)| (*key, client.to_string()));
-        let clients = clients.chain(noted.people.iter().map(|(key, person, at)| {
+            activity.people.iter().map(|(_, person, at)| (&**person, *at)).collect();
+        let of_people = tx.find_clients_of_people(&people).await?;
+        let clients = activity.clients.iter().map(|(key, client)| (*key, client.to_string()));
+        let clients = clients.chain(activity.people.iter().map(|(key, person, at)| {
             let found = of_people.get(&(person.to_string(), *at));
             // Of no client yet, or a client itself; an id that is none is left out.
             (*key, found.map_or_else(|| person.to_string(), |(_, client)| client.clone()))

@@ -1,24 +1,24 @@
-//! Taking in what clients do.
+//! Ingestion of events and profiles.
 
-mod arrivals;
+mod dry_run;
 mod faults;
 mod gather;
 pub mod import;
 mod import_run;
+mod incoming_bodies;
 mod keys;
+mod messages;
 mod queue;
-mod rehearsal;
-mod said;
 mod track;
 mod view;
 mod writer;
 
-pub(crate) use arrivals::BodyOwner;
 pub use import_run::{ImportFailure, ImportProgress, ImportSummary};
-pub(crate) use keys::KeysSeen;
-pub use said::Fate;
-pub(crate) use said::{KEPT_OUT, Tries};
-pub(crate) use track::Naming;
-pub use track::{Refusal, Tracked};
+pub(crate) use incoming_bodies::BodyOwner;
+pub(crate) use keys::KeyActivityBuffer;
+pub use messages::MessageOutcome;
+pub(crate) use messages::{ConflictRetries, KEPT_OUT_REASON};
+pub(crate) use track::IngestSettings;
+pub use track::{Refusal, TrackOutcome};
 pub use view::{EventPage, HEATMAP_DAYS, Heatmap, HeatmapDay};
 pub use writer::{Admission, EventWriter, Rates};

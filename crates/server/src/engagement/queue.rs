@@ -6,28 +6,28 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use mainstay_core::{engagement::segment::Said, id::OrganizationId};
+use mainstay_core::{engagement::segment::IncomingMessage, id::OrganizationId};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-use super::Fate;
+use super::MessageOutcome;
 use crate::{Result, access::CallerKey};
 
-/// Things that go into one transaction, so that nobody waits long for a large one.
-const MOST_AT_ONCE: usize = 5_000;
+/// Maximum number of messages per transaction, which must stay short.
+const MAX_GROUP_SIZE: usize = 5_000;
 /// Groups of one organization that are being stored at a time.
 pub(super) const MOST_UNDER_WAY: usize = 4;
 
-/// What one request brings.
+/// The messages of one request.
 pub(super) struct Submission {
-    pub(super) said: Vec<Said>,
-    /// The key that it came with; `None` of what a page here makes.
+    pub(super) messages: Vec<IncomingMessage>,
+    /// The key of the request; `None` for Mainstay's own pages.
     pub(super) key: Option<CallerKey>,
-    pub(super) answer: oneshot::Sender<Result<Vec<Fate>>>,
-    /// Its share of the memory that may wait; given back with the answer.
+    pub(super) reply: oneshot::Sender<Result<Vec<MessageOutcome>>>,
+    /// Its reserved memory, released with the reply.
     pub(super) memory: OwnedSemaphorePermit,
 }
 
-/// What is stored in one transaction.
+/// The messages of one transaction.
 pub(super) struct Group {
     pub(super) organization: OrganizationId,
     pub(super) submissions: Vec<Submission>,
@@ -62,8 +62,8 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    of: HashMap<OrganizationId, VecDeque<Submission>>,
-    /// Organizations of which something waits, in the order of their turns.
+    by_organization: HashMap<OrganizationId, VecDeque<Submission>>,
+    /// Organizations with queued messages, in round-robin order.
     turns: VecDeque<OrganizationId>,
     /// How many groups of each are being stored.
     under_way: HashMap<OrganizationId, usize>,
@@ -73,7 +73,7 @@ struct Waiting {
 impl Queue {
     pub(super) fn push(&self, organization: OrganizationId, submission: Submission) {
         let mut waiting = self.lock();
-        let own = waiting.of.entry(organization).or_default();
+        let own = waiting.by_organization.entry(organization).or_default();
         own.push_back(submission);
         if own.len() == 1 {
             waiting.turns.push_back(organization);
@@ -82,13 +82,13 @@ impl Queue {
         self.changed.notify_one();
     }
 
-    /// Lets writers end when nothing waits any more.
+    /// Lets writers stop once the queue is empty.
     pub(super) fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_waiters();
     }
 
-    /// The next group to store; waits for one. `None` when the queue is closed and empty.
+    /// Waits for the next group to store; `None` if the queue is closed and empty.
     pub(super) async fn next(self: &Arc<Self>) -> Option<Group> {
         loop {
             let changed = self.changed.notified();
@@ -97,7 +97,7 @@ impl Queue {
             changed.as_mut().enable();
             {
                 let mut waiting = self.lock();
-                if let Some((organization, submissions)) = waiting.take() {
+                if let Some((organization, submissions)) = waiting.next_group() {
                     if !waiting.turns.is_empty() {
                         self.changed.notify_one();
                     }
@@ -120,22 +120,22 @@ impl Queue {
 
 impl Waiting {
     /// What the next organization that may have a turn has waiting.
-    fn take(&mut self) -> Option<(OrganizationId, Vec<Submission>)> {
+    fn next_group(&mut self) -> Option<(OrganizationId, Vec<Submission>)> {
         let may =
             |organization| self.under_way.get(organization).is_none_or(|it| *it < MOST_UNDER_WAY);
         let place = self.turns.iter().position(may)?;
         let organization = self.turns.remove(place)?;
-        let own = self.of.get_mut(&organization)?;
+        let own = self.by_organization.get_mut(&organization)?;
         let mut submissions: Vec<Submission> = own.pop_front().into_iter().collect();
-        let mut count = submissions.first().map_or(0, |first| first.said.len());
+        let mut count = submissions.first().map_or(0, |first| first.messages.len());
         while let Some(next) = own.front()
-            && count + next.said.len() <= MOST_AT_ONCE
+            && count + next.messages.len() <= MAX_GROUP_SIZE
         {
-            count += next.said.len();
+            count += next.messages.len();
             submissions.extend(own.pop_front());
         }
         if own.is_empty() {
-            self.of.remove(&organization);
+            self.by_organization.remove(&organization);
         } else {
             self.turns.push_back(organization);
         }

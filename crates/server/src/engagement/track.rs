@@ -4,33 +4,33 @@ use jiff::Timestamp;
 use mainstay_core::{
     engagement::{
         Event, EventError, EventType, IncomingEvent, normalize_id,
-        segment::{ClientsAre, Said},
+        segment::{ClientIdentity, IncomingMessage},
         validate,
     },
     id::OrganizationId,
 };
 use mainstay_store::{Scope, new_id};
 
-use super::Fate;
+use super::MessageOutcome;
 use crate::{Mainstay, Result};
 
-/// What became of the events of one call.
+/// The outcome of a call.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tracked {
+pub struct TrackOutcome {
     /// Events that are new, and on disk.
     pub stored: usize,
-    /// Events that were there already.
+    /// Number of already stored events.
     pub duplicates: usize,
-    /// Events that were refused, each with its reason; everything else was stored.
+    /// Rejected events, each with its reason; all others were stored.
     pub refused: Vec<Refusal>,
 }
 
-/// Why one event of several was refused.
+/// Why one of several events was rejected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
-    /// Its place in what was sent, from 0.
+    /// Its index, from 0.
     pub index: usize,
-    /// The field at fault, what is wrong with it and what to do.
+    /// The field, what is wrong, and the remedy.
     pub error: EventError,
 }
 
@@ -38,31 +38,32 @@ impl Mainstay {
     /// Stores events exactly once. When this returns, every event that is not refused is on disk.
     ///
     /// # Errors
-    /// When the database cannot be written; then none of them is stored.
+    /// If the database cannot be written; then nothing is stored.
     pub async fn track_engagement_events(
         &self,
         organization: OrganizationId,
         incoming: Vec<IncomingEvent>,
-    ) -> Result<Tracked> {
+    ) -> Result<TrackOutcome> {
         let (events, refused) = self.check_events(organization, incoming).await?;
-        let said: Vec<Said> = events.into_iter().map(Said::Did).collect();
-        let fates = self.store_said(organization, &said).await?;
-        let stored = fates.iter().filter(|fate| **fate == Fate::Stored).count();
-        Ok(Tracked { stored, duplicates: fates.len() - stored, refused })
+        let messages: Vec<IncomingMessage> =
+            events.into_iter().map(IncomingMessage::Event).collect();
+        let outcomes = self.store_messages(organization, &messages).await?;
+        let stored = outcomes.iter().filter(|outcome| **outcome == MessageOutcome::Stored).count();
+        Ok(TrackOutcome { stored, duplicates: outcomes.len() - stored, refused })
     }
 
-    /// Checks events one by one, with the organization's own names for them.
+    /// Validates events one by one, with the organization's own event names.
     pub(crate) async fn check_events(
         &self,
         organization: OrganizationId,
         incoming: Vec<IncomingEvent>,
     ) -> Result<(Vec<Event>, Vec<Refusal>)> {
         let now = self.now();
-        let naming = self.naming(organization).await?;
+        let settings = self.ingest_settings(organization).await?;
         let mut events = Vec::with_capacity(incoming.len());
         let mut refused = Vec::new();
         for (index, incoming) in incoming.into_iter().enumerate() {
-            match naming.check(incoming, now) {
+            match settings.check(incoming, now) {
                 Ok(event) => events.push(event),
                 Err(error) => refused.push(Refusal { index, error }),
             }
@@ -70,86 +71,93 @@ impl Mainstay {
         Ok((events, refused))
     }
 
-    /// What an organization's messages mean; changes elsewhere count here within a second.
-    pub(crate) async fn naming(&self, organization: OrganizationId) -> Result<Arc<Naming>> {
+    /// An organization's ingest settings; changes by other processes apply within a second.
+    pub(crate) async fn ingest_settings(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<Arc<IngestSettings>> {
         let now = self.now();
-        if let Some(known) = self.namings().get(&organization, now) {
+        if let Some(known) = self.ingest_settings_cache().get(&organization, now) {
             return Ok(known);
         }
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let names = tx.event_names().await?;
-        let organization_now = tx.organization().await?;
+        let names = tx.list_event_names().await?;
+        let organization_now = tx.get_organization().await?;
         let types = names.into_iter().map(|name| (name.name, name.event_type)).collect();
-        let naming = Arc::new(Naming {
+        let ingest_settings = Arc::new(IngestSettings {
             types,
             clients_are: organization_now.clients_are,
             count_self_told: organization_now.count_self_told,
         });
-        self.namings().keep(organization, Arc::clone(&naming), now);
-        Ok(naming)
+        self.ingest_settings_cache().insert(organization, Arc::clone(&ingest_settings), now);
+        Ok(ingest_settings)
     }
 }
 
-/// What an organization's messages mean.
+/// An organization's ingest settings.
 #[derive(Debug)]
-pub(crate) struct Naming {
-    /// What its own event names count as.
+pub(crate) struct IngestSettings {
+    /// The types of its own event names.
     pub(crate) types: HashMap<String, EventType>,
-    /// Whom it calls its clients.
-    pub(crate) clients_are: ClientsAre,
-    /// Whether high-value types count that a client says of itself.
+    /// Whether its clients are users or groups.
+    pub(crate) clients_are: ClientIdentity,
+    /// Whether self-reported high-value events count.
     pub(crate) count_self_told: bool,
 }
 
-impl Naming {
-    /// What an event says that names nobody but its client: where clients are accounts, that may be a
-    /// person too.
-    pub(crate) fn meant(&self, mut event: Event) -> Said {
-        if self.clients_are == ClientsAre::Users {
-            return Said::Did(event);
+impl IngestSettings {
+    /// The message for an event that only names a client: if clients are accounts, that id may be a
+    /// user's.
+    pub(crate) fn attribute(&self, mut event: Event) -> IncomingMessage {
+        if self.clients_are == ClientIdentity::User {
+            return IncomingMessage::Event(event);
         }
         event.person = Some(event.client_id.clone());
-        Said::DidByPersonOrClient(event)
+        IncomingMessage::PersonOrClientEvent(event)
     }
 
-    /// Checks an event that names its client, its person or both.
+    /// Validates an event that names a client, a user or both.
     ///
     /// # Errors
-    /// The first field at fault.
-    pub(crate) fn said(
+    /// The first invalid field.
+    pub(crate) fn check_and_attribute(
         &self,
         mut incoming: IncomingEvent,
         now: Timestamp,
-    ) -> std::result::Result<Said, EventError> {
+    ) -> std::result::Result<IncomingMessage, EventError> {
         let person = incoming.person.take().filter(|person| !person.trim().is_empty());
-        let accounts = self.clients_are == ClientsAre::Groups;
+        let accounts = self.clients_are == ClientIdentity::Account;
         match (person, incoming.client_id.is_empty()) {
             (Some(person), true) => {
                 incoming.client_id.clone_from(&person);
                 incoming.person = accounts.then_some(person);
                 let event = self.check(incoming, now)?;
-                Ok(if accounts { Said::DidByPerson(event) } else { Said::Did(event) })
+                Ok(if accounts {
+                    IncomingMessage::PersonEvent(event)
+                } else {
+                    IncomingMessage::Event(event)
+                })
             }
             (Some(person), false) if accounts => {
                 incoming.person = Some(person);
-                self.check(incoming, now).map(Said::Did)
+                self.check(incoming, now).map(IncomingMessage::Event)
             }
             (Some(person), false) if normalize_id(&person) != normalize_id(&incoming.client_id) => {
                 Err(EventError::new(
                     "user_id",
-                    "is another one than client_id, and this organization's clients are users; send \
-                     one of them",
+                    "differs from client_id, but this organization's clients are users; send one \
+                     of them",
                 ))
             }
-            (None, false) => Ok(self.meant(self.check(incoming, now)?)),
-            _ => self.check(incoming, now).map(Said::Did),
+            (None, false) => Ok(self.attribute(self.check(incoming, now)?)),
+            _ => self.check(incoming, now).map(IncomingMessage::Event),
         }
     }
 
-    /// Checks an event, with the organization's own names for it.
+    /// Validates an event, with the organization's own event names.
     ///
     /// # Errors
-    /// The first field at fault.
+    /// The first invalid field.
     pub(crate) fn check(
         &self,
         mut incoming: IncomingEvent,

@@ -8,15 +8,15 @@ use mainstay_store::{Client, EventCursor, Scope, StoredEvent};
 
 use crate::{Mainstay, Result};
 
-/// Days that a heatmap shows, today included.
+/// Days of a heatmap, including today.
 pub const HEATMAP_DAYS: i32 = 30;
-/// Events that are read at a time when only some of them are wanted.
+/// Events per query when filtering.
 const READ_AHEAD: i64 = 1_000;
 
 /// A client's activity on the last days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Heatmap {
-    /// Every day, oldest first, those without events too.
+    /// All days, oldest first.
     pub days: Vec<HeatmapDay>,
     /// Events on all of them.
     pub total: i64,
@@ -34,7 +34,7 @@ pub struct HeatmapDay {
 }
 
 impl Heatmap {
-    /// The heatmap of somebody who has done nothing yet.
+    /// The heatmap of a client without events.
     pub fn empty(today: Date) -> Self {
         Self::of(today, &[])
     }
@@ -70,7 +70,7 @@ impl Heatmap {
 pub struct EventPage {
     /// Newest first.
     pub events: Vec<StoredEvent>,
-    /// Where the next page goes on; `None` on the last.
+    /// The cursor of the next page; `None` on the last.
     pub next: Option<EventCursor>,
 }
 
@@ -83,16 +83,17 @@ impl Mainstay {
         as_of: Timestamp,
     ) -> Result<Heatmap> {
         let mut tx = self.store().read(scope).await?;
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         let zone = mainstay_core::time::time_zone(&organization.time_zone)
             .map_err(|reason| crate::Error::invalid("time_zone", reason))?;
         let today = local_day(as_of, &zone);
-        let activity = tx.day_activity(client, add_days(today, 1 - HEATMAP_DAYS), today).await?;
+        let activity =
+            tx.list_day_activity(client, add_days(today, 1 - HEATMAP_DAYS), today).await?;
         let activity: Vec<_> = activity.into_iter().map(|day| (day.day, day.events)).collect();
         Ok(Heatmap::of(today, &activity))
     }
 
-    /// A client's events in `[from, to)`, newest first; only of some types, unless none is named.
+    /// A client's events in `[from, to)`, newest first; filtered by types, if any.
     pub async fn client_timeline(
         &self,
         scope: Scope,
@@ -111,7 +112,7 @@ impl Mainstay {
         let mut before = before.cloned();
         // A type has no index of its own, so events of other types are read over.
         while events.len() < wanted {
-            let chunk = tx.client_events(client.id, range, before.as_ref(), read).await?;
+            let chunk = tx.list_client_events(client.id, range, before.as_ref(), read).await?;
             let is_last = i64::try_from(chunk.len()).is_ok_and(|len| len < read);
             before = chunk.last().map(cursor_of);
             let fits = |event: &StoredEvent| types.is_empty() || types.contains(&event.event_type);

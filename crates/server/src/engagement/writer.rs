@@ -1,4 +1,4 @@
-//! Group commit: what is waiting is stored in one transaction, with one fsync for all of it.
+//! Group commit: queued events are stored in one transaction with a single fsync.
 
 use std::{
     collections::BTreeMap,
@@ -11,16 +11,16 @@ use std::{
 };
 
 use governor::Quota;
-use mainstay_core::{engagement::segment::Said, id::OrganizationId};
+use mainstay_core::{engagement::segment::IncomingMessage, id::OrganizationId};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::JoinHandle,
 };
 
 use super::{
-    Fate,
-    arrivals::Arrivals,
+    MessageOutcome,
     gather::Gatherer,
+    incoming_bodies::IncomingBodies,
     queue::{Group, MOST_UNDER_WAY, Queue, Submission},
 };
 use crate::{
@@ -30,45 +30,42 @@ use crate::{
     supervise::{GATHERER, OnPanic, WRITER},
 };
 
-/// Bytes of requests that may wait and be stored at a time: bounds memory, and past it
-/// senders are told to come again. A byte of a request takes some ten while it is worked on. With all of
-/// it taken by 4 096 connections, a server was measured at 432 MiB (the README promises less than 512); with
-/// six times as much it took 814, stored no more, and the last answers came after 4.4 s instead of 2.4.
-const MOST_BYTES: usize = 8 * 1024 * 1024;
-/// What a request takes besides its bytes.
+/// Maximum bytes of queued requests: limits memory; beyond it, senders are told to retry. Each byte
+/// takes about ten while it is processed. With the limit reached by 4 096 connections, a server was
+/// measured at 432 MiB (the README promises less than 512); six times the limit took 814 MiB,
+/// stored no more, and the last responses came after 4.4 s instead of 2.4.
+const MAX_BYTES: usize = 8 * 1024 * 1024;
+/// Fixed memory cost of a request.
 const REQUEST_BYTES: usize = 1_024;
-/// What a sender is told to wait when too much is waiting, in seconds.
+/// The `Retry-After` if the queue is full, in seconds.
 const RETRY_AFTER_SECONDS: u64 = 1;
-/// Transactions at a time on PostgreSQL, which has more than one writer: while one waits for its
-/// commit, the next are under way. One organization has fewer, so that a lock on its rows leaves some to the
+/// Concurrent transactions on PostgreSQL: while one waits for its commit, others proceed. One organization has fewer, so that a lock on its rows leaves some to the
 /// others.
 const POSTGRES_WRITERS: usize = MOST_UNDER_WAY + 2;
-/// Events that may come at once whatever the rate: the most that one request brings.
-const LEAST_BURST: NonZeroU32 = NonZeroU32::new(2_500).unwrap();
-/// Seconds' worth of events that may come at once where nobody chose a rate: apps send what they held
-/// back while they were offline.
+/// Minimum burst, whatever the rate: the maximum of one request.
+const MIN_BURST: NonZeroU32 = NonZeroU32::new(2_500).unwrap();
+/// The default burst, in seconds' worth of events: apps send a backlog after being offline.
 const BURST_SECONDS: NonZeroU32 = NonZeroU32::new(60).unwrap();
-/// Keys and organizations that are counted before those that have long been quiet are forgotten.
-const MOST_COUNTED: usize = 10_000;
+/// Number of rate-limited keys and organizations from which idle ones are evicted.
+const MAX_COUNTED: usize = 10_000;
 
-/// How many events are taken in a second, before senders are told to wait; `None` is as many as can
-/// be stored.
+/// Limits of events per second; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rates {
-    /// From all keys of an organization together.
+    /// For all keys of an organization together.
     pub organization: Option<NonZeroU32>,
-    /// With one key, whatever it opens.
+    /// For one key of any kind.
     pub key: Option<NonZeroU32>,
-    /// With one write key, which may be public: a minute's worth at once.
+    /// For one write key, which may be public, with a burst of one minute.
     pub write_key: Option<NonZeroU32>,
-    /// With one client's token: a minute's worth at once.
+    /// For one client's token, with a burst of one minute.
     pub client_token: Option<NonZeroU32>,
-    /// Events and ratings of one client in a day that a browser or the client itself sends.
+    /// Self-reported events and ratings of one client per day.
     pub client_day: Option<NonZeroU32>,
 }
 
 impl Rates {
-    /// What is in force when the operator says nothing.
+    /// The defaults.
     pub const STANDARD: Self = Self {
         organization: None,
         key: None,
@@ -78,23 +75,23 @@ impl Rates {
     };
 }
 
-/// The way into the store for what arrives over the network. Cheap to clone; the writer ends when the
-/// last clone is gone and everything that was waiting is stored.
+/// The queue for events from the network. Cheap to clone; the writer stops when the last clone is
+/// dropped and all queued events are stored.
 #[derive(Clone)]
 pub struct EventWriter(Arc<Shared>);
 
 struct Shared {
     queue: Arc<Queue>,
     memory: Arc<Semaphore>,
-    arrivals: Arc<Arrivals>,
+    incoming_bodies: Arc<IncomingBodies>,
     clock: LimitClock,
     organizations: Option<Limiter<OrganizationId>>,
     keys: Option<Limiter<CallerKey>>,
     write_keys: Option<Limiter<CallerKey>>,
     client_tokens: Option<Limiter<(OrganizationId, String)>>,
     client_days: Option<Limiter<(OrganizationId, String)>>,
-    /// How many a limiter may count before it forgets the quiet ones.
-    most_counted: AtomicUsize,
+    /// Number of entries of a limiter from which idle ones are evicted.
+    max_counted: AtomicUsize,
 }
 
 impl Drop for Shared {
@@ -103,7 +100,7 @@ impl Drop for Shared {
     }
 }
 
-/// A share of the memory that requests may take, held while one is worked on.
+/// A reservation of memory, held while a request is processed.
 pub struct Admission {
     memory: OwnedSemaphorePermit,
     all: Arc<Semaphore>,
@@ -111,39 +108,39 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Says with which key the request came, so that the silence of a key is noticed.
+    /// Sets the key of the request, to detect when a key goes silent.
     #[must_use]
-    pub fn of_key(mut self, key: CallerKey) -> Self {
+    pub fn with_key(mut self, key: CallerKey) -> Self {
         self.key = Some(key);
         self
     }
 
-    /// Takes more, for a request that turns out to be larger than it said.
+    /// Reserves more memory, for a request that is larger than announced.
     ///
     /// # Errors
-    /// [`Error::Busy`] when there is no more.
+    /// [`Error::Busy`] if there is none left.
     pub fn grow(&mut self, bytes: usize) -> Result<()> {
-        self.memory.merge(take(&self.all, bytes)?);
+        self.memory.merge(acquire_memory(&self.all, bytes)?);
         Ok(())
     }
 }
 
 impl EventWriter {
-    /// Starts the writer, and answers when it is done too: after the last clone is dropped.
+    /// Starts the writer; also returns its task, which ends after the last clone is dropped.
     pub fn start(mainstay: &Mainstay, rates: Rates) -> (Self, JoinHandle<()>) {
         let queue: Arc<Queue> = Arc::default();
         let clock = LimitClock::of(mainstay);
-        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.max(LEAST_BURST));
+        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.max(MIN_BURST));
         let shared = Shared {
             queue: Arc::clone(&queue),
-            memory: Arc::new(Semaphore::new(MOST_BYTES)),
-            arrivals: Arc::default(),
+            memory: Arc::new(Semaphore::new(MAX_BYTES)),
+            incoming_bodies: Arc::default(),
             organizations: rates.organization.map(|rate| clock.limiter(quota(rate))),
             keys: rates.key.map(|rate| clock.limiter(quota(rate))),
-            write_keys: rates.write_key.map(|rate| clock.limiter(minutes_worth(rate))),
-            client_tokens: rates.client_token.map(|rate| clock.limiter(minutes_worth(rate))),
-            client_days: rates.client_day.and_then(days_worth).map(|quota| clock.limiter(quota)),
-            most_counted: AtomicUsize::new(MOST_COUNTED),
+            write_keys: rates.write_key.map(|rate| clock.limiter(minute_burst_quota(rate))),
+            client_tokens: rates.client_token.map(|rate| clock.limiter(minute_burst_quota(rate))),
+            client_days: rates.client_day.and_then(daily_quota).map(|quota| clock.limiter(quota)),
+            max_counted: AtomicUsize::new(MAX_COUNTED),
             clock,
         };
         let writers = if mainstay.store().is_postgres() { POSTGRES_WRITERS } else { 1 };
@@ -154,7 +151,7 @@ impl EventWriter {
                 let (mainstay, queue) = (mainstay.clone(), Arc::clone(&queue));
                 let gatherer = Arc::clone(&gatherer);
                 supervisor.spawn(WRITER, OnPanic::EndProcess, move || {
-                    write(mainstay.clone(), Arc::clone(&queue), Arc::clone(&gatherer))
+                    run_writer(mainstay.clone(), Arc::clone(&queue), Arc::clone(&gatherer))
                 })
             })
             .collect();
@@ -165,7 +162,7 @@ impl EventWriter {
                 async move { gatherer.run(mainstay).await }
             })
         };
-        let written = tokio::spawn(async move {
+        let writer_done = tokio::spawn(async move {
             for writer in running {
                 // A panic was caught and logged, and ends the process.
                 let _ = writer.await;
@@ -173,18 +170,18 @@ impl EventWriter {
             gatherer.finish();
             let _ = gathering.await;
         });
-        (Self(Arc::new(shared)), written)
+        (Self(Arc::new(shared)), writer_done)
     }
 
-    /// Bodies that are on their way.
-    pub(crate) fn arrivals(&self) -> &Arc<Arrivals> {
-        &self.0.arrivals
+    /// The incoming bodies.
+    pub(crate) fn incoming_bodies(&self) -> &Arc<IncomingBodies> {
+        &self.0.incoming_bodies
     }
 
-    /// Checks that a request of so many bytes would be let in now.
+    /// Checks that a request of this size would be admitted now.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too much is waiting.
+    /// [`Error::Busy`] if the queue is full.
     pub(crate) fn check_room(&self, bytes: usize) -> Result<()> {
         if self.0.memory.available_permits() >= bytes + REQUEST_BYTES {
             Ok(())
@@ -193,20 +190,24 @@ impl EventWriter {
         }
     }
 
-    /// Lets a request of so many bytes in.
+    /// Admits a request of this size.
     ///
     /// # Errors
-    /// [`Error::Busy`] when too much is waiting.
+    /// [`Error::Busy`] if the queue is full.
     pub fn admit(&self, bytes: usize) -> Result<Admission> {
         let all = &self.0.memory;
-        Ok(Admission { memory: take(all, bytes + REQUEST_BYTES)?, all: Arc::clone(all), key: None })
+        Ok(Admission {
+            memory: acquire_memory(all, bytes + REQUEST_BYTES)?,
+            all: Arc::clone(all),
+            key: None,
+        })
     }
 
-    /// Counts so many events against the rates of who sends them and of the organization.
+    /// Counts events against the rate limits of the sender and the organization.
     ///
     /// # Errors
-    /// [`Error::TooFast`] when one of them is exceeded, [`Error::Invalid`] when so many can never come at
-    /// once.
+    /// [`Error::TooFast`] if a limit is exceeded, [`Error::Invalid`] if the batch exceeds the
+    /// maximum burst.
     pub fn count(&self, sender: &Principal, key: CallerKey, events: usize) -> Result<()> {
         let organization = sender.organization();
         let events = u32::try_from(events).ok().and_then(NonZeroU32::new);
@@ -234,7 +235,7 @@ impl EventWriter {
         Ok(())
     }
 
-    /// Counts what a browser or a client itself says of clients against what each may in a day.
+    /// Counts self-reported messages against the daily limit of each client.
     ///
     /// # Errors
     /// See [`EventWriter::count`].
@@ -260,67 +261,68 @@ impl EventWriter {
         limiter: &Limiter<K>,
         key: &K,
         events: NonZeroU32,
-        of: &'static str,
+        sender: &'static str,
     ) -> Result<()> {
-        self.forget_the_quiet(limiter);
+        self.evict_idle(limiter);
         match limiter.check_key_n(key, events) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(until)) => {
-                Err(Error::TooFast { of, retry_after_seconds: self.0.clock.seconds_until(&until) })
-            }
-            Err(most) => Err(Error::invalid(
+            Ok(Err(until)) => Err(Error::TooFast {
+                sender,
+                retry_after_seconds: self.0.clock.seconds_until(&until),
+            }),
+            Err(max) => Err(Error::invalid(
                 "events",
                 format!(
-                    "{events} are more than the {} that one {of} may send at once; send fewer",
-                    most.0
+                    "{events} exceed the limit of {} per request of one {sender}; send fewer",
+                    max.0
                 ),
             )),
         }
     }
 
-    /// Forgets those that have long been quiet, once there are many. Looking through all of them costs as
-    /// much as there are: so it happens again only when there are twice as many as were left.
-    fn forget_the_quiet<K: std::hash::Hash + Eq + Clone>(&self, limiter: &Limiter<K>) {
+    /// Evicts idle entries once there are many. A scan costs time in proportion to their number, so
+    /// the next one only happens when the number has doubled.
+    fn evict_idle<K: std::hash::Hash + Eq + Clone>(&self, limiter: &Limiter<K>) {
         let counted = limiter.len();
-        if counted <= self.0.most_counted.load(Ordering::Relaxed) {
+        if counted <= self.0.max_counted.load(Ordering::Relaxed) {
             return;
         }
         limiter.retain_recent();
-        let next = (2 * limiter.len()).max(MOST_COUNTED);
-        self.0.most_counted.store(next, Ordering::Relaxed);
+        let next = (2 * limiter.len()).max(MAX_COUNTED);
+        self.0.max_counted.store(next, Ordering::Relaxed);
     }
 
-    /// Stores what was said; when this returns it is on disk, as far as it is not refused.
+    /// Stores messages; when this returns, all that are not rejected are on disk.
     ///
     /// # Errors
-    /// [`Error::Unavailable`] when the database does not take it; then nothing is stored.
+    /// [`Error::Unavailable`] if the database fails; then nothing is stored.
     pub async fn store(
         &self,
         organization: OrganizationId,
-        said: Vec<Said>,
+        messages: Vec<IncomingMessage>,
         admission: Admission,
-    ) -> Result<Vec<Fate>> {
-        if said.is_empty() {
+    ) -> Result<Vec<MessageOutcome>> {
+        if messages.is_empty() {
             return Ok(Vec::new());
         }
-        let (answer, stored) = oneshot::channel();
+        let (reply, stored) = oneshot::channel();
         let Admission { memory, key, .. } = admission;
-        self.0.queue.push(organization, Submission { said, key, answer, memory });
+        self.0.queue.push(organization, Submission { messages, key, reply, memory });
         stored.await.unwrap_or_else(|_| Err(unavailable()))
     }
 }
 
-fn minutes_worth(rate: NonZeroU32) -> Quota {
+fn minute_burst_quota(rate: NonZeroU32) -> Quota {
     Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST_SECONDS))
 }
 
-/// A day's events at once, and then one at a time, evenly.
-fn days_worth(events: NonZeroU32) -> Option<Quota> {
+/// A day's events as a burst, refilled evenly.
+fn daily_quota(events: NonZeroU32) -> Option<Quota> {
     let period = Duration::from_hours(24) / events.get();
     Some(Quota::with_period(period)?.allow_burst(events))
 }
 
-fn take(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit> {
+fn acquire_memory(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit> {
     let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
     Arc::clone(all)
         .try_acquire_many_owned(bytes)
@@ -331,9 +333,9 @@ const fn unavailable() -> Error {
     Error::Unavailable { retry_after_seconds: RETRY_AFTER_SECONDS }
 }
 
-async fn write(mainstay: Mainstay, queue: Arc<Queue>, gatherer: Arc<Gatherer>) {
+async fn run_writer(mainstay: Mainstay, queue: Arc<Queue>, gatherer: Arc<Gatherer>) {
     while let Some(group) = queue.next().await {
-        mainstay.supervisor().pass(WRITER);
+        mainstay.supervisor().fail_point(WRITER);
         store_group(&mainstay, &gatherer, group).await;
     }
 }
@@ -343,32 +345,32 @@ async fn store_group(
     gatherer: &Gatherer,
     Group { organization, submissions, turn: _turn }: Group,
 ) {
-    let mut said = Vec::with_capacity(submissions.iter().map(|one| one.said.len()).sum());
-    let mut answers = Vec::with_capacity(submissions.len());
+    let mut messages = Vec::with_capacity(submissions.iter().map(|one| one.messages.len()).sum());
+    let mut replies = Vec::with_capacity(submissions.len());
     let mut keys = Vec::new();
     for submission in submissions {
-        answers.push((submission.said.len(), submission.answer, submission.memory));
-        keys.push((submission.key, submission.said.len()));
-        said.extend(submission.said);
+        replies.push((submission.messages.len(), submission.reply, submission.memory));
+        keys.push((submission.key, submission.messages.len()));
+        messages.extend(submission.messages);
     }
-    match mainstay.store_apart_from_faults(organization, &said).await {
-        Ok(fates) => {
-            gatherer.note(organization, said.len());
-            mainstay.keys_seen().note(organization, &keys, said.iter().zip(&fates));
+    match mainstay.store_isolating_faults(organization, &messages).await {
+        Ok(outcomes) => {
+            gatherer.add_pending(organization, messages.len());
+            mainstay.key_activity().record(organization, &keys, messages.iter().zip(&outcomes));
             // Beside the next group, which need not wait until everybody is answered and all is freed.
             tokio::spawn(async move {
-                let mut fates = fates.into_iter();
-                for (count, answer, _memory) in answers {
+                let mut outcomes = outcomes.into_iter();
+                for (count, reply, _memory) in replies {
                     // The sender may have gone; its events are stored all the same.
-                    let _ = answer.send(Ok(fates.by_ref().take(count).collect()));
+                    let _ = reply.send(Ok(outcomes.by_ref().take(count).collect()));
                 }
-                drop(said);
+                drop(messages);
             });
         }
         Err(error) => {
-            tracing::error!(%error, events = said.len(), "events were not stored");
-            for (_, answer, _memory) in answers {
-                let _ = answer.send(Err(unavailable()));
+            tracing::error!(%error, events = messages.len(), "failed to store events");
+            for (_, reply, _memory) in replies {
+                let _ = reply.send(Err(unavailable()));
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Bodies with a limit of time, and answers that tell when they are written.
+//! Request bodies with a timeout, and response bodies that report their end.
 
 use std::{
     pin::Pin,
@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::{Limits, connections::Connection};
 
-/// A sender that takes too long for a request's body.
+/// The error for a request body that arrives too slowly.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "the body did not arrive in time: within {} s, or at {bytes_per_second} bytes a second",
@@ -24,15 +24,15 @@ pub(crate) struct BodyTooSlow {
     bytes_per_second: u32,
 }
 
-/// A request's body, which has to arrive in time.
+/// A request body with a timeout.
 pub(super) struct TimedBody {
     body: Incoming,
     connection: Arc<Connection>,
     within: Duration,
     bytes_per_second: u32,
-    began: Instant,
+    started_at: Instant,
     received: u64,
-    /// Only while bytes are waited for: most bodies are there at once.
+    /// Only while waiting: most bodies arrive immediately.
     deadline: Option<Pin<Box<Sleep>>>,
     failed: bool,
 }
@@ -44,16 +44,16 @@ impl TimedBody {
             connection,
             within: limits.body_timeout,
             bytes_per_second: limits.body_bytes_per_second.max(1),
-            began: Instant::now(),
+            started_at: Instant::now(),
             received: 0,
             deadline: None,
             failed: false,
         }
     }
 
-    fn due(&self) -> Instant {
+    fn due_at(&self) -> Instant {
         let bytes = u32::try_from(self.received).unwrap_or(u32::MAX);
-        self.began + self.within + Duration::from_secs(1) * bytes / self.bytes_per_second
+        self.started_at + self.within + Duration::from_secs(1) * bytes / self.bytes_per_second
     }
 }
 
@@ -79,12 +79,12 @@ impl HttpBody for TimedBody {
             if this.body.is_end_stream() {
                 this.connection.body_ended();
             } else {
-                this.connection.body_came();
+                this.connection.body_received();
             }
             return Poll::Ready(Some(Ok(frame)));
         }
-        let due = this.due();
-        let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep_until(due)));
+        let due_at = this.due_at();
+        let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep_until(due_at)));
         ready!(deadline.as_mut().poll(context));
         this.failed = true;
         let error = BodyTooSlow { within: this.within, bytes_per_second: this.bytes_per_second };
@@ -106,19 +106,19 @@ impl Drop for TimedBody {
     }
 }
 
-/// An answer's body. Its connection waits for the next request once this is gone.
-pub(super) struct AnswerBody {
+/// A response body. Once it is dropped, its connection waits for the next request.
+pub(super) struct ResponseBody {
     body: Body,
     connection: Arc<Connection>,
 }
 
-impl AnswerBody {
+impl ResponseBody {
     pub(super) const fn new(body: Body, connection: Arc<Connection>) -> Self {
         Self { body, connection }
     }
 }
 
-impl HttpBody for AnswerBody {
+impl HttpBody for ResponseBody {
     type Data = Bytes;
     type Error = axum::Error;
 
@@ -138,13 +138,13 @@ impl HttpBody for AnswerBody {
     }
 }
 
-impl Drop for AnswerBody {
+impl Drop for ResponseBody {
     fn drop(&mut self) {
-        self.connection.ends();
+        self.connection.response_finished();
     }
 }
 
-/// Whether an error, or what caused it, is one of a type.
+/// Whether an error or one of its causes has a type.
 pub(crate) fn is_caused_by<E: std::error::Error + 'static>(
     error: &(dyn std::error::Error + 'static),
 ) -> bool {

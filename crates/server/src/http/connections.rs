@@ -1,4 +1,4 @@
-//! Which connections there are, what each of them waits for, and which has to go.
+//! Open connections, their states, and their eviction.
 
 use std::{
     collections::HashMap,
@@ -10,17 +10,17 @@ use tokio::{sync::Notify, time::Instant};
 
 use super::Limits;
 
-/// What a connection waits for.
+/// The state of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Waiting {
-    /// For the head of a request, the first one included.
+    /// Waiting for the head of a request, including the first.
     Head,
-    /// For a request's body.
+    /// Waiting for a request body.
     Body,
-    /// For the next request.
+    /// Waiting for the next request.
     Next,
-    /// For us.
-    Us,
+    /// Waiting for the server.
+    Server,
 }
 
 /// One connection.
@@ -28,7 +28,7 @@ enum Waiting {
 pub(super) struct Connection {
     address: IpAddr,
     state: Mutex<State>,
-    /// Told when the connection is to be closed.
+    /// Notified when the connection must close.
     pub(super) closing: Notify,
 }
 
@@ -36,44 +36,44 @@ pub(super) struct Connection {
 struct State {
     waiting: Waiting,
     since: Instant,
-    /// Since when the reader has not taken what was written.
+    /// Since when a write is blocked.
     blocked: Option<Instant>,
 }
 
 impl Connection {
-    /// Bytes came.
-    pub(super) fn came(&self) {
+    /// Records received bytes.
+    pub(super) fn bytes_received(&self) {
         let mut state = lock(&self.state);
         if state.waiting == Waiting::Next {
             (state.waiting, state.since) = (Waiting::Head, Instant::now());
         }
     }
 
-    /// A request's head is there.
-    pub(super) fn begins(&self, with_body: bool) {
-        self.waits(if with_body { Waiting::Body } else { Waiting::Us });
+    /// Records a complete request head.
+    pub(super) fn request_started(&self, with_body: bool) {
+        self.set_waiting(if with_body { Waiting::Body } else { Waiting::Server });
     }
 
-    /// A part of the body came.
-    pub(super) fn body_came(&self) {
-        self.waits(Waiting::Body);
+    /// Records a part of the body.
+    pub(super) fn body_received(&self) {
+        self.set_waiting(Waiting::Body);
     }
 
-    /// The whole body is there, or nobody wants the rest.
+    /// Records the end of the body, or that the rest is ignored.
     pub(super) fn body_ended(&self) {
         let mut state = lock(&self.state);
         if state.waiting == Waiting::Body {
-            state.waiting = Waiting::Us;
+            state.waiting = Waiting::Server;
         }
     }
 
-    /// The answer is written.
-    pub(super) fn ends(&self) {
-        self.waits(Waiting::Next);
+    /// Records the end of the response.
+    pub(super) fn response_finished(&self) {
+        self.set_waiting(Waiting::Next);
     }
 
-    /// Whether a write went through.
-    pub(super) fn writes(&self, through: bool) {
+    /// Records whether a write succeeded.
+    pub(super) fn record_write(&self, through: bool) {
         let mut state = lock(&self.state);
         if through {
             state.blocked = None;
@@ -82,12 +82,12 @@ impl Connection {
         }
     }
 
-    fn waits(&self, waiting: Waiting) {
+    fn set_waiting(&self, waiting: Waiting) {
         let mut state = lock(&self.state);
         (state.waiting, state.since) = (waiting, Instant::now());
     }
 
-    /// Whether it has waited for too long. A body has a limit of its own.
+    /// Whether it has timed out. Bodies have their own timeout.
     fn is_overdue(&self, limits: &Limits, now: Instant) -> bool {
         let state = lock(&self.state);
         let waited = now.saturating_duration_since(state.since);
@@ -98,18 +98,18 @@ impl Connection {
             || match state.waiting {
                 Waiting::Head => waited > limits.header_timeout,
                 Waiting::Next => waited > limits.idle_timeout,
-                Waiting::Body | Waiting::Us => false,
+                Waiting::Body | Waiting::Server => false,
             }
     }
 
-    /// How soon it has to go when there is no room, the smallest first; `None` for one that waits for us.
-    fn turn(&self) -> Option<(bool, Instant)> {
+    /// The eviction order, smallest first; `None` if it waits for the server.
+    fn eviction_order(&self) -> Option<(bool, Instant)> {
         let state = lock(&self.state);
         match state.waiting {
             Waiting::Head | Waiting::Body => Some((false, state.since)),
             // It has done its part, and may come again at once.
             Waiting::Next => Some((true, state.since)),
-            Waiting::Us => None,
+            Waiting::Server => None,
         }
     }
 }
@@ -118,7 +118,7 @@ impl Connection {
 #[derive(Debug)]
 pub(super) struct Connections {
     limits: Limits,
-    /// Whether they are a proxy's, so that their address says nothing.
+    /// Whether they come from a proxy, so that their address is meaningless.
     behind_proxy: bool,
     open: Mutex<Open>,
 }
@@ -142,15 +142,16 @@ impl Open {
         Some(connection)
     }
 
-    /// Closes the connection that has waited longest for its sender; false when all wait for us.
-    fn make_room(&mut self, address: Option<IpAddr>) -> bool {
+    /// Closes the connection that has waited longest for its sender; returns false if all wait for
+    /// the server.
+    fn evict_one(&mut self, address: Option<IpAddr>) -> bool {
         let candidates = self
             .by_number
             .iter()
             .filter(|(_, connection)| address.is_none_or(|address| connection.address == address));
         let first = candidates
-            .filter_map(|(number, connection)| Some((connection.turn()?, *number)))
-            .min_by_key(|(turn, _)| *turn);
+            .filter_map(|(number, connection)| Some((connection.eviction_order()?, *number)))
+            .min_by_key(|(order, _)| *order);
         let Some(closed) = first.and_then(|(_, number)| self.remove(number)) else { return false };
         closed.closing.notify_one();
         true
@@ -162,15 +163,15 @@ impl Connections {
         Arc::new(Self { limits, behind_proxy, open: Mutex::default() })
     }
 
-    /// Takes a connection in; one that has waited longer may have to make room. `None` when there is none.
-    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<Admitted> {
+    /// Admits a connection, evicting one if necessary; `None` if that is not possible.
+    pub(super) fn admit(self: &Arc<Self>, address: IpAddr) -> Option<ConnectionPermit> {
         let mut open = lock(&self.open);
         let own = open.by_address.get(&address).copied().unwrap_or_default();
-        let most = self.limits.of_address(address).filter(|_| !self.behind_proxy);
-        if most.is_some_and(|most| own >= most) && !open.make_room(Some(address)) {
+        let max = self.limits.limit_for(address).filter(|_| !self.behind_proxy);
+        if max.is_some_and(|max| own >= max) && !open.evict_one(Some(address)) {
             return None;
         }
-        if open.by_number.len() >= self.limits.connections && !open.make_room(None) {
+        if open.by_number.len() >= self.limits.connections && !open.evict_one(None) {
             return None;
         }
         let state = State { waiting: Waiting::Head, since: Instant::now(), blocked: None };
@@ -181,15 +182,15 @@ impl Connections {
         open.by_number.insert(number, Arc::clone(&connection));
         *open.by_address.entry(address).or_default() += 1;
         drop(open);
-        Some(Admitted { all: Arc::clone(self), number, connection })
+        Some(ConnectionPermit { all: Arc::clone(self), number, connection })
     }
 
-    /// Closes some connection that nobody would miss: there are no descriptors left.
-    pub(super) fn make_room(&self) {
-        lock(&self.open).make_room(None);
+    /// Evicts a connection, because there are no file descriptors left.
+    pub(super) fn evict_one(&self) {
+        lock(&self.open).evict_one(None);
     }
 
-    /// Closes all that have waited for too long.
+    /// Closes all timed-out connections.
     pub(super) fn close_overdue(&self) {
         let now = Instant::now();
         let open = lock(&self.open);
@@ -201,27 +202,27 @@ impl Connections {
     }
 }
 
-/// A connection's place, given back when it ends.
-pub(super) struct Admitted {
+/// The permit of a connection, released when it ends.
+pub(super) struct ConnectionPermit {
     all: Arc<Connections>,
     number: u64,
     pub(super) connection: Arc<Connection>,
 }
 
-impl Admitted {
+impl ConnectionPermit {
     pub(super) fn limits(&self) -> &Limits {
         &self.all.limits
     }
 }
 
-impl Drop for Admitted {
+impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         lock(&self.all.open).remove(self.number);
     }
 }
 
-fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]
@@ -240,25 +241,25 @@ mod tests {
         Connections::new(limits, false)
     }
 
-    fn is_closing(admitted: &Admitted) -> bool {
-        !lock(&admitted.all.open).by_number.contains_key(&admitted.number)
+    fn is_closing(permit: &ConnectionPermit) -> bool {
+        !lock(&permit.all.open).by_number.contains_key(&permit.number)
     }
 
     #[tokio::test]
     async fn whoever_waits_longest_for_its_sender_makes_room_and_whoever_waits_for_us_stays() {
         let all = connections(3, 3);
         let working = all.admit(address(1)).unwrap();
-        working.connection.begins(false);
+        working.connection.request_started(false);
         let slow = all.admit(address(2)).unwrap();
         let slower = all.admit(address(3)).unwrap();
-        slow.connection.begins(true);
+        slow.connection.request_started(true);
         // The newest of all, and yet it has to go: it waits for a request, the others for its rest.
         let fourth = all.admit(address(4)).unwrap();
         assert!(is_closing(&slower) && !is_closing(&slow) && !is_closing(&working));
-        fourth.connection.begins(false);
+        fourth.connection.request_started(false);
         slow.connection.body_ended();
         assert!(all.admit(address(5)).is_none(), "all of them wait for us");
-        fourth.connection.ends();
+        fourth.connection.response_finished();
         assert!(all.admit(address(5)).is_some() && is_closing(&fourth));
     }
 
@@ -283,17 +284,17 @@ mod tests {
         let second = Duration::from_secs(1);
         let (head, idle) = (all.limits.header_timeout, all.limits.idle_timeout);
         assert!(!overdue(head / 2) && overdue(head + second), "nothing was sent at all");
-        one.connection.begins(true);
+        one.connection.request_started(true);
         assert!(!overdue(Duration::from_hours(1)), "a body has a limit of its own");
-        one.connection.ends();
+        one.connection.response_finished();
         assert!(!overdue(idle / 2) && overdue(idle + second));
-        one.connection.came();
+        one.connection.bytes_received();
         assert!(!overdue(head / 2) && overdue(head + second), "the next head is not finished");
-        one.connection.begins(false);
+        one.connection.request_started(false);
         assert!(!overdue(Duration::from_hours(1)), "it waits for us");
-        one.connection.writes(false);
+        one.connection.record_write(false);
         assert!(overdue(all.limits.write_timeout + second), "its reader takes nothing");
-        one.connection.writes(true);
+        one.connection.record_write(true);
         assert!(!overdue(all.limits.write_timeout + second));
     }
 }

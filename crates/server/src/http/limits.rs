@@ -1,30 +1,31 @@
-//! How much of the server one sender, one address or all of them together may hold, and for how long.
+//! Limits of connections and streams.
 
 use std::{net::IpAddr, time::Duration};
 
 /// Limits of connections and streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// Connections in all. Past them, the one that has waited longest for its sender makes room.
+    /// Maximum number of connections. Beyond it, the connection that has waited longest for its
+    /// sender is evicted.
     pub connections: usize,
-    /// Connections from one address, where connections are not a proxy's. This machine's own addresses are
-    /// not counted: a proxy that nobody told us of would be everybody.
+    /// Maximum number of connections per address, unless behind a proxy. Loopback addresses are
+    /// exempt: an unconfigured proxy would be everybody.
     pub connections_per_address: usize,
-    /// What a sender may take for a request's head, from its first byte or from connecting on.
+    /// Timeout for a request head, from its first byte or from the connection.
     pub header_timeout: Duration,
-    /// What a sender may take for a request's body before it has to keep up a rate.
+    /// Timeout for a request body, before the minimum rate applies.
     pub body_timeout: Duration,
-    /// The rate, in bytes a second over the whole body.
+    /// Minimum rate of a request body, in bytes per second.
     pub body_bytes_per_second: u32,
-    /// How long a connection may wait for its next request.
+    /// Idle timeout of a connection.
     pub idle_timeout: Duration,
-    /// How long a reader may take nothing of an answer that waits for it.
+    /// Timeout of a blocked write.
     pub write_timeout: Duration,
-    /// Streams of live updates in all.
+    /// Maximum number of live streams.
     pub streams: usize,
-    /// Streams of one address.
+    /// Maximum number of streams per address.
     pub streams_per_address: usize,
-    /// Streams of one session.
+    /// Maximum number of streams per session.
     pub streams_per_session: usize,
 }
 
@@ -45,14 +46,13 @@ impl Default for Limits {
     }
 }
 
-/// Descriptors that are kept for everything but connections: the database, mail and webhooks.
+/// File descriptors reserved for the database, email and webhooks.
 const RESERVED_FILES: u64 = 200;
 
 impl Limits {
-    /// The same with no more connections than there are descriptors for. `files` is how many the process
-    /// may open.
+    /// The limits, with connections capped to the limit of open files.
     #[must_use]
-    pub fn within(self, files: Option<u64>) -> Self {
+    pub fn capped_to(self, files: Option<u64>) -> Self {
         let Some(files) = files else { return self };
         // At least some, however few there are: a server that takes nobody is no server.
         let most =
@@ -61,8 +61,8 @@ impl Limits {
             tracing::warn!(
                 files,
                 connections = most,
-                "the operating system lets this process open few files, so fewer connections are \
-                 taken than set; raise its limit (ulimit -Hn, or LimitNOFILE of systemd)"
+                "the limit of open files is too low for the configured number of connections, \
+                 which is reduced; raise it (ulimit -Hn, or LimitNOFILE of systemd)"
             );
         }
         Self {
@@ -72,13 +72,13 @@ impl Limits {
         }
     }
 
-    /// How many connections an address may have; `None` for as many as there are in all.
-    pub(super) fn of_address(&self, address: IpAddr) -> Option<usize> {
+    /// The limit of connections for an address; `None` if unlimited.
+    pub(super) fn limit_for(&self, address: IpAddr) -> Option<usize> {
         (!address.to_canonical().is_loopback()).then_some(self.connections_per_address)
     }
 }
 
-/// Raises the number of files that this process may open to the most that it is allowed. Answers it.
+/// Raises the soft limit of open files to the hard limit and returns it.
 #[cfg(unix)]
 pub fn raise_open_files() -> Option<u64> {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -88,13 +88,13 @@ pub fn raise_open_files() -> Option<u64> {
     if limit.current.is_some_and(|current| current < wanted) {
         let raised = Rlimit { current: Some(wanted), maximum: limit.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::warn!(%error, "the number of open files could not be raised");
+            tracing::warn!(%error, "failed to raise the limit of open files");
         }
     }
     getrlimit(Resource::Nofile).current
 }
 
-/// Raises nothing where the system has no such number.
+/// Does nothing on systems without such a limit.
 #[cfg(not(unix))]
 pub const fn raise_open_files() -> Option<u64> {
     None

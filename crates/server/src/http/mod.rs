@@ -1,10 +1,9 @@
-//! Everything that one listener serves: the pages and the API, each with its own errors, headers and
-//! limits.
+//! The HTTP service: pages and API, each with its own errors, headers and limits.
 
 mod body;
 mod connections;
-mod gate;
 mod limits;
+mod request_checks;
 mod server;
 mod startup;
 mod trace;
@@ -18,12 +17,12 @@ use tower::{ServiceExt as _, service_fn};
 pub(crate) use body::{BodyTooSlow, is_caused_by};
 pub use limits::{Limits, raise_open_files};
 pub use startup::Startup;
-pub(crate) use trace::traced;
+pub(crate) use trace::with_tracing;
 
 use crate::{Mainstay, api, engagement::EventWriter, site::Site, web};
 
-/// Serves a listener until `stop` ends, and then the requests that are under way. Until `startup` is ready it
-/// answers only that. Handlers find the address that asks in [`axum::extract::ConnectInfo`].
+/// Serves a listener until `stop` completes, and then finishes open requests. Until `startup` is
+/// ready, only its state is served. Handlers find the peer address in [`axum::extract::ConnectInfo`].
 pub async fn serve_from_startup(
     listener: TcpListener,
     startup: Arc<Startup>,
@@ -34,7 +33,7 @@ pub async fn serve_from_startup(
     server::serve(listener, startup, limits, behind_proxy, stop).await;
 }
 
-/// Serves a listener from the first moment on, and until it is dropped.
+/// Serves a listener without startup and shutdown, until it is dropped.
 pub async fn serve(
     listener: TcpListener,
     mainstay: Mainstay,
@@ -43,12 +42,11 @@ pub async fn serve(
     limits: Limits,
 ) {
     let (startup, behind_proxy) = (Arc::<Startup>::default(), site.behind_proxy);
-    startup.is_ready(mainstay, writer, site, &limits);
+    startup.set_ready(mainstay, writer, site, &limits);
     serve_from_startup(listener, startup, limits, behind_proxy, pending()).await;
 }
 
-/// Pages and API. They are told apart by the path alone, so that each also answers in its own way for
-/// paths at which nothing is: one router could have only one fallback.
+/// Pages and API, separated by the path, so that each has its own fallback for unknown paths.
 fn router(mainstay: Mainstay, writer: EventWriter, site: Site, limits: &Limits) -> Router {
     let api = api::router(mainstay.clone(), writer.clone(), site.clone());
     let pages = web::router(mainstay, writer, site.clone(), limits);
@@ -57,12 +55,13 @@ fn router(mainstay: Mainstay, writer: EventWriter, site: Site, limits: &Limits) 
         let router = if is_api(request.uri()) { api.clone() } else { pages.clone() };
         let (site, path) = (site.clone(), request.uri().path().to_owned());
         async move {
-            let answer: Result<Response, std::convert::Infallible> = match gate::refuse(&request) {
-                Some(refused) => Ok(refused),
-                None => router.oneshot(request).await,
-            };
+            let answer: Result<Response, std::convert::Infallible> =
+                match request_checks::refuse(&request) {
+                    Some(refused) => Ok(refused),
+                    None => router.oneshot(request).await,
+                };
             answer.map(|mut answer| {
-                gate::add_headers(&site, &path, &mut answer);
+                request_checks::add_headers(&site, &path, &mut answer);
                 answer
             })
         }

@@ -1,4 +1,4 @@
-//! The listener: takes connections within limits, and closes those that keep others out.
+//! The listener: accepts connections within limits, and closes timed-out ones.
 
 use std::{
     convert::Infallible,
@@ -26,20 +26,20 @@ use tokio::{
 
 use super::{
     Limits, Startup,
-    body::{AnswerBody, TimedBody},
-    connections::{Admitted, Connection, Connections},
+    body::{ResponseBody, TimedBody},
+    connections::{Connection, ConnectionPermit, Connections},
 };
 
-/// How often it is looked for connections that have waited for too long.
+/// How often to check for timed-out connections.
 const TICK: Duration = Duration::from_secs(1);
-/// Bytes that a request's head may have.
+/// Maximum size of a request head.
 const MAX_HEAD_BYTES: usize = 64 * 1024;
-/// What a connection gets for which there is no room.
-const NO_ROOM: &[u8] =
+/// The response for a connection that cannot be admitted.
+const SERVICE_UNAVAILABLE: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 1\r\nConnection: close\r\n\
                          Content-Length: 0\r\n\r\n";
 
-/// Serves a listener until `stop` ends, and then the requests that are under way.
+/// Serves a listener until `stop` completes, and then finishes open requests.
 pub(super) async fn serve(
     listener: TcpListener,
     startup: Arc<Startup>,
@@ -57,16 +57,16 @@ pub(super) async fn serve(
         tokio::select! {
             accepted = listener.accept() => match accepted {
                 Ok((stream, address)) => match connections.admit(address.ip()) {
-                    Some(admitted) => {
-                        let connection = handle(stream, address, admitted, Arc::clone(&startup), stopping.subscribe());
+                    Some(permit) => {
+                        let connection = handle(stream, address, permit, Arc::clone(&startup), stopping.subscribe());
                         running.spawn(connection);
                     }
                     None => refuse(stream),
                 },
-                Err(error) if is_the_connections(&error) => {}
+                Err(error) if is_per_connection(&error) => {}
                 Err(error) => {
-                    tracing::error!(%error, "no connection can be taken");
-                    connections.make_room();
+                    tracing::error!(%error, "failed to accept a connection");
+                    connections.evict_one();
                     ticks.tick().await;
                 }
             },
@@ -86,8 +86,8 @@ pub(super) async fn serve(
     }
 }
 
-/// Whether accepting failed for one connection alone.
-fn is_the_connections(error: &io::Error) -> bool {
+/// Whether the error of an accept concerns a single connection.
+fn is_per_connection(error: &io::Error) -> bool {
     use io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
@@ -95,26 +95,26 @@ fn is_the_connections(error: &io::Error) -> bool {
 fn refuse(stream: TcpStream) {
     // Not waited for: whoever has filled all places would have us wait too.
     if let Ok(mut stream) = stream.into_std() {
-        let _ = stream.write(NO_ROOM);
+        let _ = stream.write(SERVICE_UNAVAILABLE);
     }
 }
 
 async fn handle(
     stream: TcpStream,
     address: SocketAddr,
-    admitted: Admitted,
+    permit: ConnectionPermit,
     startup: Arc<Startup>,
     mut stopping: watch::Receiver<bool>,
 ) {
-    // Answers and news are short, and whoever waits for them waits for all of each.
+    // Returns and news are short, and whoever waits for them waits for all of each.
     let _ = stream.set_nodelay(true);
-    let connection = Arc::clone(&admitted.connection);
-    let limits = admitted.limits().clone();
+    let connection = Arc::clone(&permit.connection);
+    let limits = permit.limits().clone();
     let own = Arc::clone(&connection);
     let service = service_fn(move |request: Request<Incoming>| {
         let (startup, connection) = (Arc::clone(&startup), Arc::clone(&own));
         let with_body = !request.body().is_end_stream();
-        connection.begins(with_body);
+        connection.request_started(with_body);
         let mut request = request.map(|body| {
             if with_body {
                 Body::new(TimedBody::new(body, Arc::clone(&connection), &limits))
@@ -124,11 +124,11 @@ async fn handle(
         });
         request.extensions_mut().insert(ConnectInfo(address));
         async move {
-            let answer = startup.answer(request).await;
-            Ok::<_, Infallible>(answer.map(|body| AnswerBody::new(body, connection)))
+            let answer = startup.respond(request).await;
+            Ok::<_, Infallible>(answer.map(|body| ResponseBody::new(body, connection)))
         }
     });
-    let io = TokioIo::new(WatchedIo { stream, connection: Arc::clone(&connection) });
+    let io = TokioIo::new(ObservedIo { stream, connection: Arc::clone(&connection) });
     // Limits of time are ours: hyper has one for a head and for waiting for it.
     let mut builder = http1::Builder::new();
     builder.header_read_timeout(None).max_header_size(MAX_HEAD_BYTES);
@@ -137,7 +137,7 @@ async fn handle(
         tokio::select! {
             served = serving.as_mut() => {
                 if let Err(error) = served {
-                    tracing::debug!(%error, "a connection ended");
+                    tracing::debug!(%error, "connection ended");
                 }
                 break;
             }
@@ -145,16 +145,16 @@ async fn handle(
             Ok(()) = stopping.changed() => serving.as_mut().graceful_shutdown(),
         }
     }
-    drop(admitted);
+    drop(permit);
 }
 
-/// A connection whose progress is noted.
-struct WatchedIo {
+/// A stream that reports its progress.
+struct ObservedIo {
     stream: TcpStream,
     connection: Arc<Connection>,
 }
 
-impl AsyncRead for WatchedIo {
+impl AsyncRead for ObservedIo {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -163,20 +163,20 @@ impl AsyncRead for WatchedIo {
         let before = buffer.filled().len();
         let polled = Pin::new(&mut self.stream).poll_read(context, buffer);
         if buffer.filled().len() > before {
-            self.connection.came();
+            self.connection.bytes_received();
         }
         polled
     }
 }
 
-impl AsyncWrite for WatchedIo {
+impl AsyncWrite for ObservedIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write(context, bytes);
-        self.connection.writes(polled.is_ready());
+        self.connection.record_write(polled.is_ready());
         polled
     }
 
@@ -186,7 +186,7 @@ impl AsyncWrite for WatchedIo {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let polled = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
-        self.connection.writes(polled.is_ready());
+        self.connection.record_write(polled.is_ready());
         polled
     }
 

@@ -1,4 +1,4 @@
-//! What is served while the server still starts: that it lives, and how far it is.
+//! Responses while the server is starting.
 
 use std::{
     convert::Infallible,
@@ -19,11 +19,11 @@ use tower::ServiceExt as _;
 use super::{Limits, is_api, router};
 use crate::{Mainstay, api::Problem, engagement::EventWriter, site::Site, web::PageError};
 
-/// How long a request waits for a server that starts: opening a database takes less, a migration may take
-/// longer.
-const PATIENCE: Duration = Duration::from_secs(3);
+/// How long a request waits for a starting server: longer than opening a database, shorter than
+/// some migrations.
+const STARTUP_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// A server that starts. Once it is ready, everything is served.
+/// A starting server.
 #[derive(Debug, Default)]
 pub struct Startup {
     router: OnceLock<Router>,
@@ -32,24 +32,24 @@ pub struct Startup {
 }
 
 impl Startup {
-    /// Says what is being done, for whoever asks whether the server is ready.
-    pub fn tell(&self, step: String) {
+    /// Sets the current step, for the readiness probe.
+    pub fn set_step(&self, step: String) {
         *self.step.lock().unwrap_or_else(PoisonError::into_inner) = step;
     }
 
-    /// From now on everything is served.
-    pub fn is_ready(&self, mainstay: Mainstay, writer: EventWriter, site: Site, limits: &Limits) {
+    /// Starts serving all requests.
+    pub fn set_ready(&self, mainstay: Mainstay, writer: EventWriter, site: Site, limits: &Limits) {
         // A second time would change nothing, and nobody does so.
         let _ = self.router.set(router(mainstay, writer, site, limits));
         self.ready.send_replace(true);
     }
 
-    /// Answers a request, which waits a moment for a server that starts.
-    pub(super) async fn answer(&self, request: Request) -> Response {
+    /// Responds to a request, which waits a moment for a starting server.
+    pub(super) async fn respond(&self, request: Request) -> Response {
         if self.router.get().is_none() && !is_probe(&request) {
             let mut ready = self.ready.subscribe();
             // Whether it is ready by then is looked up below.
-            let _ = timeout(PATIENCE, ready.wait_for(|ready| *ready)).await;
+            let _ = timeout(STARTUP_TIMEOUT, ready.wait_for(|ready| *ready)).await;
         }
         let Some(router) = self.router.get() else { return self.not_ready(&request) };
         let answer: Result<Response, Infallible> = router.clone().oneshot(request).await;
@@ -68,13 +68,13 @@ impl Startup {
         PageError::new(
             StatusCode::SERVICE_UNAVAILABLE,
             "Mainstay is starting",
-            format!("It is {step}. Load this page again in a moment."),
+            format!("Current step: {step}. Reload this page in a moment."),
         )
         .into_response()
     }
 }
 
-/// Whether somebody asks for the state of the server, and wants to know it now.
+/// Whether the request is a probe, which must not wait.
 fn is_probe(request: &Request) -> bool {
     matches!(request.uri().path(), "/healthz" | "/readyz")
 }

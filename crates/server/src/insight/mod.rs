@@ -1,4 +1,4 @@
-//! Writing each client's weekly insights, and what clients make of them.
+//! Generation of clients' weekly insights, and clients' reactions.
 
 use std::collections::{HashMap, HashSet};
 
@@ -9,7 +9,9 @@ use jiff::{
 use mainstay_core::{
     engagement::EventType,
     id::{ClientId, InsightId, OrganizationId},
-    insight::{Insight, InsightStatus, Lifetime, PendingTask, Period, WeekFacts, weekly_insights},
+    insight::{
+        Insight, InsightStatus, LifetimeCount, PendingTask, Period, WeekFacts, weekly_insights,
+    },
     time::time_zone,
 };
 use mainstay_store::{
@@ -21,13 +23,13 @@ use crate::{
     Error, Mainstay, Result,
     alert::{Holds, were_data_silent},
     client::next_chunk,
-    email::Occasion,
+    email::InsightBatch,
     job::weekly_schedule,
     organization::{Context, check_as_of},
     score::{previous_contributions, shown_facts},
 };
 
-/// An insight that a run wrote.
+/// A newly generated insight.
 #[derive(Clone, Debug, PartialEq)]
 pub struct WrittenInsight {
     /// Its id.
@@ -38,24 +40,24 @@ pub struct WrittenInsight {
     pub insight: Insight,
 }
 
-/// Which insights to write.
+/// The insights to generate.
 #[derive(Clone, Copy)]
 struct InsightRun<'a> {
     as_of: Timestamp,
     /// Only this client's.
     client: Option<&'a str>,
     dry_run: bool,
-    /// Whether the weekly mails, which tell of them, follow at once.
+    /// Whether the weekly emails follow immediately.
     weekly_follows: bool,
 }
 
 impl Mainstay {
-    /// Writes the insights of the last complete local week before `as_of` for every client, or one, and
-    /// hands out those that are new. What a client was told of that week already stays as it is, and
-    /// nothing is added to it: they are written as of the week's end, on whichever day.
+    /// Generates the insights of the last complete local week before `as_of` for every client, or
+    /// one, and passes on new ones. Existing insights of the week stay unchanged: insights are
+    /// generated as of the week's end, on any day.
     ///
     /// # Errors
-    /// When there is no such client, or `as_of` cannot be used.
+    /// If there is no such client, or `as_of` is invalid.
     pub async fn generate_organization_insights(
         &self,
         organization: OrganizationId,
@@ -68,7 +70,7 @@ impl Mainstay {
         self.write_all_insights(organization, run, &mut each).await
     }
 
-    /// The same for every client, by the weekly job: the mails of the week follow at once.
+    /// The same for every client, by the weekly job: the weekly emails follow immediately.
     pub(crate) async fn write_weekly_insights(
         &self,
         organization: OrganizationId,
@@ -89,14 +91,14 @@ impl Mainstay {
         check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
         if !dry_run {
-            self.settle_data_silence(organization, as_of).await?;
+            self.refresh_data_silence(organization, as_of).await?;
         }
         let period = last_week(&mut self.store().read(scope).await?, as_of).await?;
         let mut count = 0;
-        let mut done: Option<ClientChunk> = None;
+        let mut last_chunk: Option<ClientChunk> = None;
         loop {
             let mut tx = self.begin_writing(scope).await?;
-            let chunk = next_chunk(&mut tx, client, period.end, done.as_ref()).await?;
+            let chunk = next_chunk(&mut tx, client, period.end, last_chunk.as_ref()).await?;
             if chunk.clients.is_empty() {
                 return Ok(count);
             }
@@ -108,12 +110,12 @@ impl Mainstay {
             }
             count += written.len() as u64;
             each(written);
-            done = Some(chunk);
+            last_chunk = Some(chunk);
         }
     }
 
-    /// Writes a client's insights of the last complete week before now, as they are kept; answers the week
-    /// too. Of a week that was written already there are none.
+    /// Generates a client's insights of the last complete week before now; also returns the week.
+    /// Returns none if the week already has insights.
     ///
     /// # Errors
     /// When there is no such client.
@@ -124,7 +126,7 @@ impl Mainstay {
     ) -> Result<(Period, Vec<StoredInsight>)> {
         let (scope, now) = (Scope::Service(organization), self.now());
         let mut tx = self.store().read(scope).await?;
-        let client = tx.client(client_id).await?.ok_or_else(|| Error::no_client(client_id))?;
+        let client = tx.find_client(client_id).await?.ok_or_else(|| Error::no_client(client_id))?;
         let period = last_week(&mut tx, now).await?;
         drop(tx);
         let mut written: HashSet<InsightId> = HashSet::new();
@@ -142,7 +144,7 @@ impl Mainstay {
         Ok((period, insights))
     }
 
-    /// Writes one client's insights of the last complete local week before `as_of`.
+    /// Generates one client's insights of the last complete local week before `as_of`.
     ///
     /// # Errors
     /// See [`Mainstay::generate_organization_insights`].
@@ -174,18 +176,18 @@ impl Mainstay {
         period: &Period,
     ) -> Result<Vec<WrittenInsight>> {
         let context = Context::load(tx).await?;
-        let told = tx.clients_with_insights(chunk, period.last).await?;
+        let clients_with_insights = tx.list_clients_with_insights(chunk, period.last).await?;
         let mut withheld = Holds::load(tx, run.as_of).await?.withheld(tx, chunk).await?;
         if were_data_silent(tx, period.start, period.end).await? {
             withheld.extend(chunk.clients.iter().map(|(client, _)| client.id));
         }
         let facts = shown_facts(tx, &context, chunk, period.end, true).await?;
-        let counts = tx.type_counts(chunk, period.first, period.last).await?;
-        let mut tasks = tx.open_tasks(chunk, period.end).await?;
+        let counts = tx.count_events_by_type(chunk, period.first, period.last).await?;
+        let mut tasks = tx.list_open_tasks(chunk, period.end).await?;
 
-        let mut names: HashMap<InsightId, String> = HashMap::new();
+        let mut client_ids: HashMap<InsightId, String> = HashMap::new();
         let mut insights = Vec::new();
-        for facts in facts.iter().filter(|facts| !told.contains(&facts.client)) {
+        for facts in facts.iter().filter(|facts| !clients_with_insights.contains(&facts.client)) {
             let week = Week {
                 context: &context,
                 as_of: period.end,
@@ -195,29 +197,29 @@ impl Mainstay {
             };
             let missing = withheld.contains(&facts.client);
             for insight in week.insights(facts) {
-                if missing && insight.rests_on_absence() {
+                if missing && insight.depends_on_absence() {
                     continue;
                 }
                 let id: InsightId = new_id(run.as_of);
-                names.insert(id, facts.external_id.clone());
+                client_ids.insert(id, facts.external_id.clone());
                 insights.push(NewInsight { id, client: facts.client, insight });
             }
         }
         let new = tx.save_insights(period.last, &insights, run.as_of).await?;
         let new: HashSet<InsightId> = new.into_iter().collect();
         insights.retain(|insight| new.contains(&insight.id));
-        let occasion = Occasion { period: period.last, weekly_follows: run.weekly_follows };
-        self.queue_celebrations(tx, &context, chunk, &insights, occasion).await?;
+        let batch = InsightBatch { period: period.last, weekly_follows: run.weekly_follows };
+        self.queue_celebrations(tx, &context, chunk, &insights, batch).await?;
         Ok(insights
             .into_iter()
             .filter_map(|insight| {
-                let client_id = names.remove(&insight.id)?;
+                let client_id = client_ids.remove(&insight.id)?;
                 Some(WrittenInsight { id: insight.id, client_id, insight: insight.insight })
             })
             .collect())
     }
 
-    /// A client's insights that are valid now.
+    /// A client's valid insights.
     pub async fn client_insights(
         &self,
         scope: Scope,
@@ -225,16 +227,16 @@ impl Mainstay {
         with_dismissed: bool,
     ) -> Result<Vec<StoredInsight>> {
         let mut tx = self.store().read(scope).await?;
-        let mut insights = tx.client_insights(client, self.now(), with_dismissed).await?;
+        let mut insights = tx.list_client_insights(client, self.now(), with_dismissed).await?;
         count_later_events(&mut tx, client, &mut insights).await?;
         Ok(insights)
     }
 
-    /// Records that an insight was read, acted on or dismissed. Saying the same twice is no error.
-    /// `client` is the one whose insight it must be.
+    /// Records that an insight was read, acted on or dismissed. Idempotent. The insight must belong
+    /// to `client`.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or [`Error::Conflict`] when it was dismissed or acted on already.
+    /// [`Error::NotFound`], or [`Error::Conflict`] if it was already dismissed or acted on.
     pub async fn set_insight_status(
         &self,
         scope: Scope,
@@ -244,7 +246,7 @@ impl Mainstay {
     ) -> Result<StoredInsight> {
         let mut tx = self.begin_writing(scope).await?;
         let found = tx
-            .insight(id)
+            .find_insight(id)
             .await?
             .filter(|insight| client.is_none_or(|client| client == insight.client));
         let Some(insight) = found else {
@@ -261,8 +263,8 @@ impl Mainstay {
             return Err(Error::conflict_in(
                 "status",
                 format!(
-                    "this insight is {} and cannot become {}; only an unread or read one \
-                 changes",
+                    "this insight is {} and cannot become {}; only an unread or read insight \
+                 can change",
                     insight.status.as_str(),
                     to.as_str()
                 ),
@@ -271,14 +273,14 @@ impl Mainstay {
         if !tx.set_insight_status(id, insight.status, to).await? {
             return Err(Error::conflict_in(
                 "status",
-                "this insight was just changed by somebody else; read it again",
+                "this insight was just changed by another request; read it again",
             ));
         }
         tx.commit().await?;
         Ok(StoredInsight { status: to, ..insight })
     }
 
-    /// Deletes an organization's insights that are no longer valid; answers how many.
+    /// Deletes an organization's expired insights; returns the number.
     pub async fn clean_expired_insights(&self, organization: OrganizationId) -> Result<u64> {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         let deleted = tx.delete_expired_insights(self.now()).await?;
@@ -287,8 +289,7 @@ impl Mainstay {
     }
 }
 
-/// Counts the events of each insight's period that came after it was written: beside figures that follow
-/// them, its own would be wrong without a word.
+/// Counts the late events of each insight's period, to explain differences from current figures.
 async fn count_later_events(
     tx: &mut Tx,
     client: ClientId,
@@ -301,7 +302,7 @@ async fn count_later_events(
             *events
         } else {
             let (first, last) = (insight.evidence.first, insight.evidence.last);
-            let days = tx.day_activity(client, first, last).await?;
+            let days = tx.list_day_activity(client, first, last).await?;
             let events = days.iter().map(|day| day.events).sum();
             now.insert(insight.period, events);
             events
@@ -311,18 +312,18 @@ async fn count_later_events(
     Ok(())
 }
 
-/// The last complete week of a transaction's organization before an instant. Its weeks end where the
-/// weekly job runs on one weekday only; else on Saturdays, as they do by default.
+/// The last complete week of a transaction's organization before an instant. Weeks end on the
+/// weekday of the weekly job if it has a single one, otherwise on Saturdays, the default.
 pub(crate) async fn last_week(tx: &mut Tx, as_of: Timestamp) -> Result<Period> {
-    let organization = tx.organization().await?;
+    let organization = tx.get_organization().await?;
     let zone =
         time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
-    let changed = tx.job_schedules().await?;
+    let changed = tx.list_job_schedules().await?;
     let week_start = weekly_schedule(&organization, &changed)?.weekday();
     Ok(Period::last_complete(as_of, &zone, week_start.unwrap_or(Weekday::Sunday)))
 }
 
-/// What one client's insights are written from.
+/// The input of one client's insights.
 struct Week<'a> {
     context: &'a Context,
     as_of: Timestamp,
@@ -338,7 +339,7 @@ impl Week<'_> {
         let events = self.counts.cloned().unwrap_or_default().0;
         let lifetime = |ever: i64, today: i64, kind: EventType| {
             let at_end = ever - today;
-            Lifetime { before: at_end - events.get(&kind).copied().unwrap_or(0), at_end }
+            LifetimeCount { before: at_end - events.get(&kind).copied().unwrap_or(0), at_end }
         };
         let previous_contributions = previous_contributions(facts, &score, model);
         let activity = &facts.activity;

@@ -1,4 +1,4 @@
-//! What runs by itself: which jobs there are, when they are due, and which runs there were.
+//! Scheduled jobs and their runs.
 
 mod run;
 mod steps;
@@ -12,13 +12,13 @@ use mainstay_core::{
 };
 use mainstay_store::{JobRun, JobSchedule, LastPeriod, NewJobRun, Organization, Scope, new_id};
 
-pub use run::MOST_IDLE_SECONDS;
+pub use run::MAX_IDLE_SECONDS;
 pub use worker::{Worker, start};
 
 use crate::{Error, Mainstay, Result};
 
-/// Longer than any run of sample data.
-const OWN_LEASE: SignedDuration = SignedDuration::from_hours(1);
+/// The lease of inline runs: longer than any run of sample data.
+const INLINE_LEASE: SignedDuration = SignedDuration::from_hours(1);
 
 /// A job of an organization.
 #[derive(Clone, Debug)]
@@ -36,23 +36,23 @@ pub struct JobState {
 }
 
 impl Mainstay {
-    /// Every job of an organization, in the order in which they run.
+    /// All jobs of an organization, in execution order.
     pub async fn jobs(&self, scope: Scope) -> Result<Vec<JobState>> {
         let mut tx = self.store().read(scope).await?;
-        let organization = tx.organization().await?;
-        let changed = tx.job_schedules().await?;
+        let organization = tx.get_organization().await?;
+        let changed = tx.list_job_schedules().await?;
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
         let now = self.now();
         let mut states = Vec::new();
         for job in Job::ALL {
-            let (schedule, since) = in_force(*job, &organization, &changed)?;
+            let (schedule, since) = effective_schedule(*job, &organization, &changed)?;
             states.push(JobState {
                 job: *job,
                 next: schedule.next(now, &zone),
                 schedule,
                 changed: since > organization.created_at,
-                last: tx.job_runs(Some(job.as_str()), 1).await?.into_iter().next(),
+                last: tx.list_job_runs(Some(job.as_str()), 1).await?.into_iter().next(),
             });
         }
         Ok(states)
@@ -66,26 +66,26 @@ impl Mainstay {
         limit: i64,
     ) -> Result<Vec<JobRun>> {
         let mut tx = self.store().read(scope).await?;
-        Ok(tx.job_runs(job.map(Job::as_str), limit).await?)
+        Ok(tx.list_job_runs(job.map(Job::as_str), limit).await?)
     }
 
     /// One run.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none such.
+    /// [`Error::NotFound`] if it does not exist.
     pub async fn job_run(&self, scope: Scope, id: JobRunId) -> Result<JobRun> {
         let mut tx = self.store().read(scope).await?;
-        tx.job_run(id).await?.ok_or_else(|| Error::NotFound {
+        tx.find_job_run(id).await?.ok_or_else(|| Error::NotFound {
             what: "run",
             id: id.to_string(),
             remedy: "GET /api/v1/jobs/runs lists the latest runs",
         })
     }
 
-    /// Changes when a job runs. Nothing that the new schedule would have had before now is made up for.
+    /// Changes a job's schedule, for future runs only.
     ///
     /// # Errors
-    /// When the expression cannot be used.
+    /// If the expression is invalid.
     pub async fn set_job_schedule(
         &self,
         scope: impl Into<Scope>,
@@ -99,7 +99,7 @@ impl Mainstay {
         Ok(schedule)
     }
 
-    /// Has a job run now, besides its schedule; whichever process is free does it.
+    /// Queues a run of a job, in addition to its schedule; any process may execute it.
     pub async fn start_job(&self, scope: impl Into<Scope>, job: Job) -> Result<JobRun> {
         let now = self.now();
         let new = NewJobRun {
@@ -110,17 +110,17 @@ impl Mainstay {
         };
         let mut tx = self.begin_writing(scope.into()).await?;
         let created = tx.create_job_run(&new, now).await?;
-        let run = tx.job_run(new.id).await?.filter(|_| created);
+        let run = tx.find_job_run(new.id).await?.filter(|_| created);
         tx.commit().await?;
         run.ok_or_else(|| {
-            Error::conflict_in("job", format!("{job} was started at this instant already"))
+            Error::conflict_in("job", format!("{job} was already started at this instant"))
         })
     }
 
-    /// Runs a period of a job here and now, as its schedule would have it.
+    /// Runs a scheduled period of a job in this process.
     ///
     /// # Errors
-    /// When the run cannot be kept. A run that fails is no error here.
+    /// If the run cannot be stored. A failed run is not an error.
     pub(crate) async fn run_period(
         &self,
         organization: OrganizationId,
@@ -132,24 +132,24 @@ impl Mainstay {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         tx.create_job_run(&new, period).await?;
         tx.commit().await?;
-        let (worker, _stop) = Worker::new(OWN_LEASE);
+        let (worker, _stop) = Worker::new(INLINE_LEASE);
         while self.run_next_job(organization, &worker).await? {}
         Ok(())
     }
 
-    /// Keeps a run for every period that is due; answers the organizations with something to do.
-    async fn keep_due_runs(&self) -> Result<Vec<OrganizationId>> {
+    /// Creates a run for every due period; returns the organizations with pending runs.
+    async fn create_due_runs(&self) -> Result<Vec<OrganizationId>> {
         let now = self.now();
         let mut tx = self.store().read(Scope::System).await?;
-        let organizations = tx.organizations().await?;
-        let schedules = tx.all_job_schedules().await?;
-        let last = tx.last_job_periods(now).await?;
+        let organizations = tx.list_organizations().await?;
+        let schedules = tx.list_all_job_schedules().await?;
+        let last = tx.list_last_job_periods(now).await?;
         drop(tx);
         for organization in &organizations {
             let periods = match due_periods(organization, &schedules, &last, now) {
                 Ok(periods) => periods,
                 Err(error) => {
-                    tracing::error!(organization = organization.slug, %error, "a job cannot be due");
+                    tracing::error!(organization = organization.slug, %error, "failed to determine whether a job is due");
                     continue;
                 }
             };
@@ -165,11 +165,11 @@ impl Mainstay {
             tx.commit().await?;
         }
         let mut tx = self.store().read(Scope::System).await?;
-        Ok(tx.organizations_with_runs(now).await?)
+        Ok(tx.list_organizations_with_runs(now).await?)
     }
 }
 
-/// The periods that an organization has not run and that are due.
+/// The due periods that an organization has not run yet.
 fn due_periods(
     organization: &Organization,
     schedules: &[JobSchedule],
@@ -180,7 +180,7 @@ fn due_periods(
         time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
     let mut periods = Vec::new();
     for job in Job::ALL {
-        let (schedule, since) = in_force(*job, organization, schedules)?;
+        let (schedule, since) = effective_schedule(*job, organization, schedules)?;
         let ran = last
             .iter()
             .find(|last| last.organization == organization.id && last.job == job.as_str())
@@ -190,8 +190,8 @@ fn due_periods(
     Ok(periods)
 }
 
-/// When a job runs, and since when that is so.
-fn in_force(
+/// A job's schedule, and since when it applies.
+fn effective_schedule(
     job: Job,
     organization: &Organization,
     changed: &[JobSchedule],
@@ -204,12 +204,12 @@ fn in_force(
     }
 }
 
-/// When the weekly job of an organization runs.
+/// The schedule of an organization's weekly job.
 pub(crate) fn weekly_schedule(
     organization: &Organization,
     changed: &[JobSchedule],
 ) -> Result<Schedule> {
-    Ok(in_force(Job::Weekly, organization, changed)?.0)
+    Ok(effective_schedule(Job::Weekly, organization, changed)?.0)
 }
 
 fn parse(cron: &str) -> Result<Schedule> {

@@ -14,12 +14,12 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use super::Worker;
 use crate::{Error, Mainstay, Result};
 
-/// A process that stops in the middle of a job's transaction keeps others from the run for so long.
-pub const MOST_IDLE_SECONDS: i64 = 30;
+/// How long a crashed process blocks a run with an open transaction.
+pub const MAX_IDLE_SECONDS: i64 = 30;
 /// How long ended runs are kept.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(90 * 24);
+const RUN_RETENTION: SignedDuration = SignedDuration::from_hours(90 * 24);
 
-/// How far a run is, told by its parts and read by what keeps its lease.
+/// The progress of a run, written by its steps and read by the lease keeper.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Progress(Arc<Mutex<RunProgress>>);
 
@@ -57,25 +57,25 @@ impl Progress {
 }
 
 impl Mainstay {
-    /// Does everything that is due now; answers how many runs it began.
+    /// Executes all due runs; returns the number of started runs.
     ///
     /// # Errors
-    /// When it cannot be told what is due. A run that fails is no error here: it is tried again.
+    /// If due runs cannot be looked up. A failed run is not an error: it is retried.
     pub async fn run_due_jobs(&self, worker: &Worker) -> Result<u64> {
-        let mut begun = 0;
-        for organization in self.keep_due_runs().await? {
+        let mut started = 0;
+        for organization in self.create_due_runs().await? {
             if self.is_changing_zone(organization).await? {
                 // Results are stored for good, and must not mix the days of two time zones.
                 continue;
             }
             while !*worker.stop.borrow() && self.run_next_job(organization, worker).await? {
-                begun += 1;
+                started += 1;
             }
         }
-        Ok(begun)
+        Ok(started)
     }
 
-    /// Claims an organization's next run and does it; false when there is none to be had.
+    /// Claims and executes an organization's next run; returns false if there is none.
     pub async fn run_next_job(
         &self,
         organization: OrganizationId,
@@ -89,35 +89,35 @@ impl Mainstay {
         tx.commit().await?;
         let Some(run) = claimed else { return Ok(false) };
         let lease = Lease { organization, run: run.id, fence: run.fence };
-        match self.do_run(&run, lease, worker).await {
+        match self.execute_run(&run, lease, worker).await {
             // Its new holder tells how it ends.
             Err(Error::Store(StoreError::LeaseLost)) => {
-                tracing::warn!(job = run.job, run = %run.id, "a run was taken over by another process");
+                tracing::warn!(job = run.job, run = %run.id, "run taken over by another process");
                 Ok(true)
             }
-            done => done.map(|()| true),
+            result => result.map(|()| true),
         }
     }
 
-    async fn do_run(&self, run: &JobRun, lease: Lease, worker: &Worker) -> Result<()> {
+    async fn execute_run(&self, run: &JobRun, lease: Lease, worker: &Worker) -> Result<()> {
         let progress = Progress::of(run);
-        let leased = self.under(lease);
+        let leased = self.with_lease(lease);
         let steps = async {
             // Boxed: the parts are as large as all that they do, and everybody who waits would be too.
             let steps = Box::pin(async {
-                self.supervisor().pass("job run");
-                leased.do_steps(lease.organization, run, &progress).await
+                self.supervisor().fail_point("job run");
+                leased.run_steps(lease.organization, run, &progress).await
             });
             // A panic fails the run, which says so; it is tried again like any other that failed.
             self.supervisor().isolate("job run", steps).await.unwrap_or_else(|it| Err(it.into()))
         };
-        let done = tokio::select! {
-            done = steps => Some(done),
-            lost = self.keep_lease(lease, worker, &progress) => return Err(lost),
+        let result = tokio::select! {
+            result = steps => Some(result),
+            lost = self.maintain_lease(lease, worker, &progress) => return Err(lost),
             () = worker.stopped() => None,
         };
         let now = self.now();
-        let end = match done {
+        let end = match result {
             None => RunEnd::Released,
             Some(Ok(())) => RunEnd::Succeeded,
             Some(Err(Error::Store(StoreError::LeaseLost))) => {
@@ -126,20 +126,20 @@ impl Mainstay {
             Some(Err(error)) => {
                 let wait = retry_after(run.attempts, fastrand::u16(0..=1_000));
                 let again_at = wait.and_then(|wait| now.checked_add(wait).ok());
-                tracing::error!(job = run.job, run = %run.id, %error, ?again_at, "a run failed");
+                tracing::error!(job = run.job, run = %run.id, %error, ?again_at, "run failed");
                 RunEnd::Failed { error: error.to_string(), again_at }
             }
         };
         let mut tx = self.store().begin(Scope::Service(lease.organization)).await?;
-        tx.end_job_run(lease, &end, &progress.snapshot(), now).await?;
-        tx.forget_job_runs(now.checked_sub(REMEMBERED).unwrap_or(now)).await?;
+        tx.finish_job_run(lease, &end, &progress.snapshot(), now).await?;
+        tx.delete_job_runs(now.checked_sub(RUN_RETENTION).unwrap_or(now)).await?;
         tx.commit().await?;
-        tracing::debug!(job = run.job, run = %run.id, ?end, "a run ended");
+        tracing::debug!(job = run.job, run = %run.id, ?end, "run ended");
         Ok(())
     }
 
-    /// Keeps a run's lease while its work goes on, and tells how far it is; ends when it is lost.
-    async fn keep_lease(&self, lease: Lease, worker: &Worker, progress: &Progress) -> Error {
+    /// Renews a run's lease and saves its progress; completes when the lease is lost.
+    async fn maintain_lease(&self, lease: Lease, worker: &Worker, progress: &Progress) -> Error {
         let third = Duration::try_from(worker.lease / 3).unwrap_or(Duration::from_secs(1));
         let mut ticks = interval(third.clamp(Duration::from_millis(100), Duration::from_secs(5)));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -156,7 +156,7 @@ impl Mainstay {
                 Ok(()) => {}
                 Err(lost @ Error::Store(StoreError::LeaseLost)) => return lost,
                 // The lease lasts for some tries more, and each transaction of the work checks it.
-                Err(error) => tracing::warn!(%error, "a run's lease could not be renewed"),
+                Err(error) => tracing::warn!(%error, "failed to renew a run's lease"),
             }
         }
     }

@@ -9,8 +9,8 @@ use super::run::Progress;
 use crate::{Error, Mainstay, Result, score::ClientScore};
 
 impl Mainstay {
-    /// Does the parts of a run that an earlier attempt has not finished.
-    pub(super) async fn do_steps(
+    /// Executes the steps of a run that an earlier attempt has not finished.
+    pub(super) async fn run_steps(
         &self,
         organization: OrganizationId,
         run: &JobRun,
@@ -26,13 +26,13 @@ impl Mainstay {
                 continue;
             }
             progress.begin(step.as_str(), clients);
-            let count = self.do_step(organization, *step, run.period, progress).await?;
+            let count = self.run_step(organization, *step, run.period, progress).await?;
             progress.end(step.as_str(), count);
         }
         Ok(())
     }
 
-    async fn do_step(
+    async fn run_step(
         &self,
         organization: OrganizationId,
         step: Step,

@@ -13,22 +13,22 @@ use crate::{
     supervise::{JOBS, OnPanic},
 };
 
-/// How often it is looked whether something is due.
+/// How often to check for due runs.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Somebody who does what is due.
+/// An executor of due runs.
 #[derive(Clone, Debug)]
 pub struct Worker {
-    /// What it is called in a run.
+    /// Its name in runs.
     pub holder: Arc<str>,
-    /// How long others leave a run alone of which nothing has been heard.
+    /// The lease of its runs.
     pub lease: SignedDuration,
-    /// Turns true when it is to stop.
+    /// True once it should stop.
     pub stop: watch::Receiver<bool>,
 }
 
 impl Worker {
-    /// A worker of this process, and what stops it.
+    /// A worker of this process, and its stop signal.
     pub fn new(lease: SignedDuration) -> (Self, watch::Sender<bool>) {
         let (sender, stop) = watch::channel(false);
         let unique: String = random_secret().chars().take(8).collect();
@@ -36,7 +36,7 @@ impl Worker {
         (Self { holder: holder.into(), lease, stop }, sender)
     }
 
-    /// Ends when the worker is to stop.
+    /// Completes when the worker should stop.
     pub(super) async fn stopped(&self) {
         let mut stop = self.stop.clone();
         if stop.wait_for(|stop| *stop).await.is_err() {
@@ -46,7 +46,7 @@ impl Worker {
     }
 }
 
-/// Does what is due, until the worker is stopped.
+/// Executes due runs until the worker is stopped.
 pub fn start(mainstay: &Mainstay, worker: Worker) -> JoinHandle<()> {
     let services = mainstay.clone();
     mainstay
@@ -55,7 +55,7 @@ pub fn start(mainstay: &Mainstay, worker: Worker) -> JoinHandle<()> {
 }
 
 async fn run(mainstay: Mainstay, worker: Worker) {
-    let mut steadiness = Steadiness::default();
+    let mut clock_monitor = ClockMonitor::default();
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -63,48 +63,48 @@ async fn run(mainstay: Mainstay, worker: Worker) {
             () = worker.stopped() => return,
             _ = ticks.tick() => {}
         }
-        mainstay.supervisor().pass(JOBS);
+        mainstay.supervisor().fail_point(JOBS);
         let (wall, monotonic) = mainstay.both_clocks();
-        match steadiness.look(wall, monotonic) {
-            Steady::Yes => {}
-            Steady::JumpedBy(by) => {
+        match clock_monitor.check(wall, monotonic) {
+            ClockState::Steady => {}
+            ClockState::Jumped(by) => {
                 tracing::warn!(
                     ?by, %wall,
-                    "the clock jumped ahead; nothing is made up for until it has gone on for a minute"
+                    "the clock jumped ahead; no missed jobs are started until it has been stable for a minute"
                 );
                 continue;
             }
-            Steady::NotYet => continue,
+            ClockState::Unsettled => continue,
         }
         if let Err(error) = mainstay.run_due_jobs(&worker).await {
-            tracing::error!(%error, "what is due could not be looked up; it is tried again");
+            tracing::error!(%error, "failed to look up due jobs; will retry");
         }
     }
 }
 
-/// How far the clock may get ahead of the time that passes before it is doubted.
+/// Maximum drift of the clock ahead of monotonic time before it is distrusted.
 const MAX_DRIFT: SignedDuration = SignedDuration::from_mins(1);
-/// For how long a clock that jumped ahead has to go on before it is believed.
+/// How long a clock that jumped ahead must be stable before it is trusted.
 const PROBATION: Duration = Duration::from_mins(1);
 
-/// Whether the clock can be believed: a clock that is years ahead for a few seconds must not have the jobs
-/// of those years run.
+/// Monitors the clock: a clock that is years ahead for a few seconds must not start the jobs of
+/// those years.
 #[derive(Debug, Default)]
-struct Steadiness {
+struct ClockMonitor {
     last: Option<(Timestamp, Duration)>,
     doubted_until: Option<Duration>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Steady {
-    Yes,
-    JumpedBy(SignedDuration),
-    NotYet,
+enum ClockState {
+    Steady,
+    Jumped(SignedDuration),
+    Unsettled,
 }
 
-impl Steadiness {
-    /// Looks at both clocks, once in a while.
-    fn look(&mut self, wall: Timestamp, monotonic: Duration) -> Steady {
+impl ClockMonitor {
+    /// Compares both clocks.
+    fn check(&mut self, wall: Timestamp, monotonic: Duration) -> ClockState {
         let last = self.last.replace((wall, monotonic));
         let ahead = last.map_or(SignedDuration::ZERO, |(last_wall, last_monotonic)| {
             let passed = monotonic.saturating_sub(last_monotonic);
@@ -113,17 +113,17 @@ impl Steadiness {
         });
         if ahead > MAX_DRIFT {
             self.doubted_until = Some(monotonic + PROBATION);
-            return Steady::JumpedBy(ahead);
+            return ClockState::Jumped(ahead);
         }
         if ahead < -MAX_DRIFT {
             // Back to where it was, or behind: nothing becomes due by that.
             self.doubted_until = None;
         }
         if self.doubted_until.is_some_and(|until| monotonic < until) {
-            return Steady::NotYet;
+            return ClockState::Unsettled;
         }
         self.doubted_until = None;
-        Steady::Yes
+        ClockState::Steady
     }
 }
 
@@ -138,19 +138,19 @@ mod tests {
         let noon: Timestamp = "2026-05-01T12:00:00Z".parse().unwrap();
         let at = |seconds: i64| noon.checked_add(seconds.seconds()).unwrap();
         let second = Duration::from_secs;
-        let mut clock = Steadiness::default();
-        assert_eq!(clock.look(at(0), second(0)), Steady::Yes);
-        assert_eq!(clock.look(at(1), second(1)), Steady::Yes);
+        let mut clock = ClockMonitor::default();
+        assert_eq!(clock.check(at(0), second(0)), ClockState::Steady);
+        assert_eq!(clock.check(at(1), second(1)), ClockState::Steady);
         // A slow loop is no jump.
-        assert_eq!(clock.look(at(400), second(400)), Steady::Yes);
+        assert_eq!(clock.check(at(400), second(400)), ClockState::Steady);
         let years = 10 * 365 * 86_400;
-        let jumped = Steady::JumpedBy(SignedDuration::from_secs(years));
-        assert_eq!(clock.look(at(401 + years), second(401)), jumped);
-        assert_eq!(clock.look(at(402 + years), second(402)), Steady::NotYet);
-        assert_eq!(clock.look(at(403), second(403)), Steady::Yes);
+        let jumped = ClockState::Jumped(SignedDuration::from_secs(years));
+        assert_eq!(clock.check(at(401 + years), second(401)), jumped);
+        assert_eq!(clock.check(at(402 + years), second(402)), ClockState::Unsettled);
+        assert_eq!(clock.check(at(403), second(403)), ClockState::Steady);
         // After sleeping for an hour.
-        assert!(matches!(clock.look(at(4_004), second(404)), Steady::JumpedBy(_)));
-        assert_eq!(clock.look(at(4_063), second(463)), Steady::NotYet);
-        assert_eq!(clock.look(at(4_064), second(464)), Steady::Yes);
+        assert!(matches!(clock.check(at(4_004), second(404)), ClockState::Jumped(_)));
+        assert_eq!(clock.check(at(4_063), second(463)), ClockState::Unsettled);
+        assert_eq!(clock.check(at(4_064), second(464)), ClockState::Steady);
     }
 }

@@ -15,16 +15,17 @@ use mainstay_core::{
 use mainstay_store::RefusedEvent;
 use tokio::sync::{broadcast, watch};
 
-use super::refusals::Refusals;
+use super::refusals::RefusalBuffer;
 
-/// News that may wait for a slow reader; one that falls further behind is let go, and starts anew.
+/// Maximum number of queued updates of a slow reader; one that falls further behind is disconnected
+/// and must reload.
 const BACKLOG: usize = 64;
-/// Events that are told one by one in a second; more of them are counted.
-const EVENTS_A_SECOND: usize = 40;
-/// Clients that are named at a time.
-pub(super) const MOST_NAMED: usize = 200;
+/// Maximum number of individual events per second; the rest is only counted.
+const MAX_EVENTS_PER_SECOND: usize = 40;
+/// Maximum number of named clients.
+pub(super) const MAX_NAMED: usize = 200;
 
-/// An event that was just stored.
+/// A newly stored event.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveEvent {
     /// The host app's id of the client.
@@ -37,59 +38,59 @@ pub struct LiveEvent {
     pub name: String,
     /// When it happened.
     pub occurred_at: Timestamp,
-    /// When it reached us.
+    /// When it was received.
     pub received_at: Timestamp,
 }
 
-/// Something that a page may want to know at once.
+/// A live update for pages.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum News {
+pub enum LiveUpdate {
     /// Events were stored.
     Events(Vec<LiveEvent>),
-    /// More were stored than were told one by one.
+    /// More events were stored than are sent individually.
     MoreEvents {
-        /// How many more.
+        /// The number of events.
         count: i64,
-        /// Of which clients; `None` for more than are worth naming.
+        /// Their clients; `None` if there are too many to name.
         clients: Option<Vec<String>>,
     },
-    /// Events were refused, the newest first.
+    /// Events were rejected, newest first.
     Refused(Vec<RefusedEvent>),
-    /// How many alerts of each severity are open now.
+    /// The number of open alerts per severity.
     Alerts(Vec<(Severity, i64)>),
-    /// Clients stand otherwise, by the host app's ids; `None` for more than are worth naming.
+    /// Clients' standings changed, by the host app's ids; `None` if there are too many to name.
     Standings(Option<Vec<String>>),
 }
 
-/// Tells those who watch an organization what happens in it. Costs nothing while nobody does.
+/// Publishes updates of an organization to its subscribers. Costs nothing without subscribers.
 #[derive(Debug)]
 pub struct Hub {
     channels: Mutex<HashMap<OrganizationId, Channel>>,
-    pub(super) refusals: Refusals,
+    pub(super) refusals: RefusalBuffer,
     stopped: watch::Sender<bool>,
-    /// How often sessions ended, or the rights of one changed.
+    /// Incremented when sessions end or rights change.
     sessions: watch::Sender<u64>,
 }
 
 #[derive(Clone, Debug)]
 struct Channel {
-    sender: broadcast::Sender<Arc<News>>,
-    left: Arc<AtomicUsize>,
-    more: Arc<Mutex<More>>,
+    sender: broadcast::Sender<Arc<LiveUpdate>>,
+    budget: Arc<AtomicUsize>,
+    more: Arc<Mutex<Overflow>>,
 }
 
-/// Events of a second that were not told one by one.
+/// Events of a second that were not sent individually.
 #[derive(Debug, Default)]
-struct More {
+struct Overflow {
     count: i64,
-    /// At most one more than may be named.
+    /// At most one more than the maximum.
     clients: BTreeSet<String>,
 }
 
-/// What one reader hears.
+/// A subscription of one reader.
 #[derive(Debug)]
 pub struct Subscription {
-    receiver: broadcast::Receiver<Arc<News>>,
+    receiver: broadcast::Receiver<Arc<LiveUpdate>>,
     stopped: watch::Receiver<bool>,
 }
 
@@ -97,7 +98,7 @@ impl Default for Hub {
     fn default() -> Self {
         Self {
             channels: Mutex::default(),
-            refusals: Refusals::default(),
+            refusals: RefusalBuffer::default(),
             stopped: watch::Sender::new(false),
             sessions: watch::Sender::new(0),
         }
@@ -105,9 +106,8 @@ impl Default for Hub {
 }
 
 impl Subscription {
-    /// The next thing that happens. `None` when the server stops, or when so much happened since the
-    /// last time that some of it is gone: then it takes a new look at everything.
-    pub async fn next(&mut self) -> Option<Arc<News>> {
+    /// The next update; `None` if the server stops, or if the reader fell behind and must reload.
+    pub async fn next(&mut self) -> Option<Arc<LiveUpdate>> {
         tokio::select! {
             biased;
             _ = self.stopped.wait_for(|stopped| *stopped) => None,
@@ -117,29 +117,29 @@ impl Subscription {
 }
 
 impl Hub {
-    /// Listens to an organization; the second answer is whether nobody did before.
+    /// Subscribes to an organization; also returns whether it is the first subscription.
     pub(super) fn listen(&self, organization: OrganizationId) -> (Subscription, bool) {
         let mut channels = self.channels();
         let first = !channels.contains_key(&organization);
         let channel = channels.entry(organization).or_insert_with(|| Channel {
             sender: broadcast::Sender::new(BACKLOG),
-            left: Arc::new(AtomicUsize::new(EVENTS_A_SECOND)),
+            budget: Arc::new(AtomicUsize::new(MAX_EVENTS_PER_SECOND)),
             more: Arc::default(),
         });
         let receiver = channel.sender.subscribe();
         (Subscription { receiver, stopped: self.stopped.subscribe() }, first)
     }
 
-    /// Tells everybody who listens to an organization.
-    pub(super) fn tell(&self, organization: OrganizationId, news: News) {
+    /// Publishes an update to the subscribers of an organization.
+    pub(super) fn publish(&self, organization: OrganizationId, news: LiveUpdate) {
         if let Some(channel) = self.channels().get(&organization) {
             // Nobody may be listening any more.
             let _ = channel.sender.send(Arc::new(news));
         }
     }
 
-    /// Begins a new second: so many events may be told again, and what was only counted is told.
-    /// False when nobody listens any more; then there is nothing to go on for.
+    /// Starts a new second: resets the budget of events and publishes the overflow. Returns false
+    /// if there are no subscribers any more.
     pub(super) fn next_second(&self, organization: OrganizationId) -> bool {
         let mut channels = self.channels();
         let Some(channel) = channels.get(&organization) else { return false };
@@ -147,43 +147,44 @@ impl Hub {
             channels.remove(&organization);
             return false;
         }
-        channel.left.store(EVENTS_A_SECOND, Ordering::Relaxed);
+        channel.budget.store(MAX_EVENTS_PER_SECOND, Ordering::Relaxed);
         let more = std::mem::take(&mut *lock(&channel.more));
         if more.count > 0 {
-            let _ = channel.sender.send(Arc::new(more.news()));
+            let _ = channel.sender.send(Arc::new(more.into_update()));
         }
         true
     }
 
-    /// Tells of events that were just stored, each with its client's `external_id`.
-    pub(crate) fn stored<'a>(
+    /// Publishes newly stored events, each with its client's `external_id`.
+    pub(crate) fn publish_stored<'a>(
         &self,
         organization: OrganizationId,
         new: impl Iterator<Item = (&'a str, &'a Event)>,
     ) {
         let Some(channel) = self.channels().get(&organization).cloned() else { return };
         let new: Vec<(&str, &Event)> = new.collect();
-        let left = channel.left.load(Ordering::Relaxed);
-        let (rest, told) = new.split_at(new.len().saturating_sub(left));
-        channel.left.fetch_sub(told.len(), Ordering::Relaxed);
+        let budget = channel.budget.load(Ordering::Relaxed);
+        let (rest, individual) = new.split_at(new.len().saturating_sub(budget));
+        channel.budget.fetch_sub(individual.len(), Ordering::Relaxed);
         lock(&channel.more).add(rest);
-        if !told.is_empty() {
-            let told = told.iter().map(|(client, event)| LiveEvent::of(client, event)).collect();
-            let _ = channel.sender.send(Arc::new(News::Events(told)));
+        if !individual.is_empty() {
+            let individual =
+                individual.iter().map(|(client, event)| LiveEvent::of(client, event)).collect();
+            let _ = channel.sender.send(Arc::new(LiveUpdate::Events(individual)));
         }
     }
 
-    /// Sessions ended, or somebody may do less: streams look whether they may go on.
-    pub(crate) fn sessions_changed(&self) {
+    /// Notifies streams that sessions ended or rights changed, so that they check their permission.
+    pub(crate) fn notify_sessions_changed(&self) {
         self.sessions.send_modify(|times| *times += 1);
     }
 
-    /// Tells when sessions end.
+    /// Subscribes to changes of sessions.
     pub(crate) fn watch_sessions(&self) -> watch::Receiver<u64> {
         self.sessions.subscribe()
     }
 
-    /// Ends every stream, now and from now on: the server stops.
+    /// Ends all streams, and new ones immediately: the server stops.
     pub fn stop(&self) {
         self.stopped.send_replace(true);
     }
@@ -193,11 +194,11 @@ impl Hub {
     }
 }
 
-impl More {
+impl Overflow {
     fn add(&mut self, events: &[(&str, &Event)]) {
         self.count += i64::try_from(events.len()).unwrap_or(i64::MAX);
         for (client, _) in events {
-            if self.clients.len() > MOST_NAMED {
+            if self.clients.len() > MAX_NAMED {
                 break;
             }
             if !self.clients.contains(*client) {
@@ -206,15 +207,15 @@ impl More {
         }
     }
 
-    fn news(self) -> News {
-        let few = self.clients.len() <= MOST_NAMED;
+    fn into_update(self) -> LiveUpdate {
+        let few = self.clients.len() <= MAX_NAMED;
         let clients = few.then(|| self.clients.into_iter().collect());
-        News::MoreEvents { count: self.count, clients }
+        LiveUpdate::MoreEvents { count: self.count, clients }
     }
 }
 
-fn lock<T>(kept: &Mutex<T>) -> MutexGuard<'_, T> {
-    kept.lock().unwrap_or_else(PoisonError::into_inner)
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl LiveEvent {

@@ -1,12 +1,12 @@
-//! What happens, as it happens: events taken in, events refused, alerts and scores that changed.
+//! Live updates: stored events, rejected events, and changes of alerts and scores.
 
-mod arrived;
 mod hub;
+mod recent;
 mod refusals;
 mod streams;
 mod watch;
 
-pub use arrived::Arrived;
-pub use hub::{Hub, LiveEvent, News, Subscription};
-pub(crate) use refusals::Refused;
-pub(crate) use streams::{OpenStream, StreamRefusal, Streams};
+pub use hub::{Hub, LiveEvent, LiveUpdate, Subscription};
+pub use recent::RecentEvents;
+pub(crate) use refusals::RefusedMessage;
+pub(crate) use streams::{StreamPermit, StreamRefusal, Streams};

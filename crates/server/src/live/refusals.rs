@@ -15,40 +15,40 @@ use tokio::{
 
 use crate::{
     Mainstay, Result,
-    engagement::KEPT_OUT,
+    engagement::KEPT_OUT_REASON,
     supervise::{OnPanic, REFUSALS},
 };
 
-/// How often what was refused is written down.
-const EVERY: Duration = Duration::from_secs(1);
-/// Refused events that are kept a second; more of them are counted.
-const KEPT_A_SECOND: usize = 20;
-/// Characters that are kept of a refused event.
-const MOST_CHARS: usize = 600;
-/// Characters that are kept of a reason, which may repeat what was sent.
-const MOST_REASON_CHARS: usize = 400;
-/// What stands for a value that may be secret.
+/// How often rejected events are saved.
+const FLUSH_INTERVAL: Duration = Duration::from_secs(1);
+/// Maximum number of rejected events saved per second; the rest is only counted.
+const MAX_KEPT_PER_SECOND: usize = 20;
+/// Maximum length of a saved event.
+const MAX_CHARS: usize = 600;
+/// Maximum length of a saved reason, which may repeat parts of the event.
+const MAX_REASON_CHARS: usize = 400;
+/// The replacement for a potential secret.
 const HIDDEN: &str = "…";
-/// Parts of the names of fields whose values may be secret.
-const SECRET: [&str; 7] =
+/// Parts of field names whose values may be secret.
+const SECRET_FIELD_PARTS: [&str; 7] =
     ["password", "passwd", "secret", "token", "authorization", "cookie", "key"];
 
-/// Why something was refused.
-pub(crate) struct Refused<'a> {
+/// A rejected message.
+pub(crate) struct RefusedMessage<'a> {
     /// The field at fault.
     pub(crate) field: &'a str,
-    /// What is wrong with it, its limit and what to do.
+    /// What is wrong, the limit and the remedy.
     pub(crate) reason: &'a str,
-    /// What was sent, as far as it could be read.
+    /// The message, as far as it could be parsed.
     pub(crate) sent: Option<&'a Value>,
 }
 
-/// Refused events that wait to be kept, of each organization.
+/// Rejected events to be saved, by organization.
 #[derive(Debug, Default)]
-pub(super) struct Refusals {
+pub(super) struct RefusalBuffer {
     waiting: Mutex<HashMap<OrganizationId, Waiting>>,
-    /// Read by those who write them down, so that a deletion can see to it that nobody does meanwhile.
-    written: RwLock<()>,
+    /// Read-locked while saving, so that a deletion can exclude concurrent saves.
+    flush_lock: RwLock<()>,
 }
 
 #[derive(Debug, Default)]
@@ -57,20 +57,20 @@ struct Waiting {
     more: i64,
 }
 
-impl Refusals {
-    /// Adds refused events; answers whether nothing of the organization is being kept yet.
+impl RefusalBuffer {
+    /// Adds rejected events; returns whether the organization had no buffer yet.
     fn add<'a>(
         &self,
         organization: OrganizationId,
-        refused: impl Iterator<Item = Refused<'a>>,
+        refused: impl Iterator<Item = RefusedMessage<'a>>,
         at: Timestamp,
     ) -> bool {
         let mut all = self.lock();
         let first = !all.contains_key(&organization);
         let waiting = all.entry(organization).or_default();
         for refused in refused {
-            if waiting.refused.len() < KEPT_A_SECOND {
-                waiting.refused.push(refused.kept(at));
+            if waiting.refused.len() < MAX_KEPT_PER_SECOND {
+                waiting.refused.push(refused.to_new_refusal(at));
             } else {
                 waiting.more += 1;
             }
@@ -78,7 +78,7 @@ impl Refusals {
         first
     }
 
-    /// Takes what waits; forgets the organization when nothing does.
+    /// Takes the buffered events; removes the organization if there are none.
     fn take(&self, organization: OrganizationId) -> Option<Vec<NewRefusal>> {
         let mut all = self.lock();
         let Waiting { mut refused, more } = std::mem::take(all.get_mut(&organization)?);
@@ -90,7 +90,7 @@ impl Refusals {
         None
     }
 
-    /// Forgets what waits and speaks of a client that was deleted.
+    /// Discards buffered events about a deleted client.
     fn forget(&self, organization: OrganizationId, names: &ErasedNames) {
         if let Some(waiting) = self.lock().get_mut(&organization) {
             waiting
@@ -105,43 +105,43 @@ impl Refusals {
 }
 
 impl Mainstay {
-    /// Remembers refused events for whoever is wiring them up. However many are sent, they are written
-    /// once a second, and only the first of a second one by one.
-    pub(crate) fn note_refused<'a>(
+    /// Records rejected events, as a help for integrators. They are saved once a second, and only
+    /// the first of each second individually.
+    pub(crate) fn record_refused<'a>(
         &self,
         organization: OrganizationId,
-        refused: impl Iterator<Item = Refused<'a>>,
+        refused: impl Iterator<Item = RefusedMessage<'a>>,
     ) {
         let mut refused = refused.peekable();
         if refused.peek().is_some() && self.hub().refusals.add(organization, refused, self.now()) {
             let mainstay = self.clone();
             self.supervisor().spawn(REFUSALS, OnPanic::Restart, move || {
-                mainstay.clone().keep_refused(organization)
+                mainstay.clone().flush_refused(organization)
             });
         }
     }
 
-    /// Waits until what is being written down of refused events is, and keeps the rest from it for as long
-    /// as the answer is held: what speaks of a client is written before it is deleted, or forgotten.
-    pub(crate) async fn hold_refused(&self) -> RwLockWriteGuard<'_, ()> {
-        self.hub().refusals.written.write().await
+    /// Waits for a running save of rejected events and blocks further ones while the guard is held,
+    /// so that events of a deleted client are either saved before the deletion or discarded.
+    pub(crate) async fn pause_refusals(&self) -> RwLockWriteGuard<'_, ()> {
+        self.hub().refusals.flush_lock.write().await
     }
 
-    /// Forgets refused events that speak of a client that was deleted and are not written down yet.
-    pub(crate) fn forget_refused(&self, organization: OrganizationId, names: &ErasedNames) {
+    /// Discards unsaved rejected events about a deleted client.
+    pub(crate) fn discard_refused(&self, organization: OrganizationId, names: &ErasedNames) {
         self.hub().refusals.forget(organization, names);
     }
 
-    async fn keep_refused(self, organization: OrganizationId) {
-        let mut ticks = interval(EVERY);
+    async fn flush_refused(self, organization: OrganizationId) {
+        let mut ticks = interval(FLUSH_INTERVAL);
         loop {
             ticks.tick().await;
-            self.supervisor().pass(REFUSALS);
-            let _written = self.hub().refusals.written.read().await;
+            self.supervisor().fail_point(REFUSALS);
+            let _flushing = self.hub().refusals.flush_lock.read().await;
             let Some(refused) = self.hub().refusals.take(organization) else { return };
             if let Err(error) = self.store_refused(organization, &refused).await {
                 // Nothing is lost that counts: the sender was told.
-                tracing::warn!(%error, "refused events were not kept for the page of live events");
+                tracing::warn!(%error, "failed to save rejected events for the page of live events");
             }
         }
     }
@@ -152,24 +152,24 @@ impl Mainstay {
         refused: &[NewRefusal],
     ) -> Result<()> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        tx.keep_refused(refused).await?;
+        tx.record_refusals(refused).await?;
         Ok(tx.commit().await?)
     }
 }
 
-impl Refused<'_> {
-    fn kept(&self, at: Timestamp) -> NewRefusal {
+impl RefusedMessage<'_> {
+    fn to_new_refusal(&self, at: Timestamp) -> NewRefusal {
         // Of a client that was deleted, nothing is to be kept here either.
-        let sent = self.sent.filter(|_| self.reason != KEPT_OUT);
+        let sent = self.sent.filter(|_| self.reason != KEPT_OUT_REASON);
         let body = sent.map_or_else(String::new, |sent| {
             let mut sent = sent.clone();
             hide_secrets(&mut sent);
-            shortened(&sent.to_string(), MOST_CHARS)
+            truncate(&sent.to_string(), MAX_CHARS)
         });
         NewRefusal {
             at,
             field: self.field.to_owned(),
-            reason: shortened(self.reason, MOST_REASON_CHARS),
+            reason: truncate(self.reason, MAX_REASON_CHARS),
             body,
             more: 0,
         }
@@ -181,7 +181,7 @@ fn hide_secrets(value: &mut Value) {
         Value::Object(fields) => {
             for (name, value) in fields {
                 let name = name.to_lowercase();
-                if SECRET.iter().any(|secret| name.contains(secret)) {
+                if SECRET_FIELD_PARTS.iter().any(|secret| name.contains(secret)) {
                     *value = Value::String(HIDDEN.to_owned());
                 } else {
                     hide_secrets(value);
@@ -193,10 +193,10 @@ fn hide_secrets(value: &mut Value) {
     }
 }
 
-/// The beginning of a text, of so many characters; PostgreSQL keeps no NUL.
-fn shortened(text: &str, most: usize) -> String {
+/// The start of a text, up to a number of characters; without NUL, which PostgreSQL cannot store.
+fn truncate(text: &str, max: usize) -> String {
     let mut chars = text.chars().filter(|c| *c != '\0');
-    let mut short: String = chars.by_ref().take(most).collect();
+    let mut short: String = chars.by_ref().take(max).collect();
     if chars.next().is_some() {
         short.push('…');
     }
@@ -215,10 +215,11 @@ mod tests {
             "event": "login", "userId": "ada",
             "data": {"Password": "hunter2", "list": [{"apiKey": {"a": 1}}], "page": "/"},
         });
-        let refused = Refused { field: "event", reason: "no", sent: Some(&sent) };
-        let kept: Value = serde_json::from_str(&refused.kept(Timestamp::UNIX_EPOCH).body).unwrap();
+        let refused = RefusedMessage { field: "event", reason: "no", sent: Some(&sent) };
+        let to_new_refusal: Value =
+            serde_json::from_str(&refused.to_new_refusal(Timestamp::UNIX_EPOCH).body).unwrap();
         assert_eq!(
-            kept,
+            to_new_refusal,
             json!({
                 "event": "login", "userId": "ada",
                 "data": {"Password": "…", "list": [{"apiKey": "…"}], "page": "/"},
@@ -228,7 +229,7 @@ mod tests {
 
     #[test]
     fn only_the_beginning_is_kept_of_what_is_long() {
-        assert_eq!(shortened("abc\0def", 6), "abcdef");
-        assert_eq!(shortened("abcdefg", 6), "abcdef…");
+        assert_eq!(truncate("abc\0def", 6), "abcdef");
+        assert_eq!(truncate("abcdefg", 6), "abcdef…");
     }
 }

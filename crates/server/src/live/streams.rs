@@ -1,4 +1,4 @@
-//! How many streams there are, and whose.
+//! Limits of live streams.
 
 use std::{
     collections::HashMap,
@@ -9,23 +9,23 @@ use std::{
 
 use crate::{access::CallerKey, http::Limits};
 
-/// Why no more streams are opened.
+/// The limit that a new stream exceeds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum StreamRefusal {
-    /// The session has as many as it may have.
+    /// The limit per session.
     Session(usize),
-    /// The address has.
+    /// The limit per address.
     Address(usize),
-    /// All of them together are as many as there may be.
+    /// The total limit.
     All,
 }
 
-/// Streams that are open.
+/// Open streams.
 #[derive(Debug)]
 pub(crate) struct Streams {
-    most: usize,
-    most_of_address: usize,
-    most_of_session: usize,
+    max: usize,
+    max_per_address: usize,
+    max_per_session: usize,
     open: Mutex<Open>,
 }
 
@@ -39,9 +39,9 @@ struct Open {
 impl Streams {
     pub(crate) fn new(limits: &Limits) -> Self {
         Self {
-            most: limits.streams,
-            most_of_address: limits.streams_per_address,
-            most_of_session: limits.streams_per_session,
+            max: limits.streams,
+            max_per_address: limits.streams_per_address,
+            max_per_session: limits.streams_per_session,
             open: Mutex::default(),
         }
     }
@@ -49,29 +49,29 @@ impl Streams {
     /// Opens a stream of a session from an address.
     ///
     /// # Errors
-    /// When there are enough.
+    /// If a limit is reached.
     pub(crate) fn open(
         self: &Arc<Self>,
         session: CallerKey,
         address: IpAddr,
-    ) -> Result<OpenStream, StreamRefusal> {
+    ) -> Result<StreamPermit, StreamRefusal> {
         let mut open = self.lock();
         let of_session = open.by_session.get(&session).copied().unwrap_or_default();
-        if of_session >= self.most_of_session {
-            return Err(StreamRefusal::Session(self.most_of_session));
+        if of_session >= self.max_per_session {
+            return Err(StreamRefusal::Session(self.max_per_session));
         }
         let of_address = open.by_address.get(&address).copied().unwrap_or_default();
         // A proxy on this machine that nobody told us of would be everybody.
-        if of_address >= self.most_of_address && !address.to_canonical().is_loopback() {
-            return Err(StreamRefusal::Address(self.most_of_address));
+        if of_address >= self.max_per_address && !address.to_canonical().is_loopback() {
+            return Err(StreamRefusal::Address(self.max_per_address));
         }
-        if open.all >= self.most {
+        if open.all >= self.max {
             return Err(StreamRefusal::All);
         }
         open.all += 1;
         open.by_session.insert(session, of_session + 1);
         open.by_address.insert(address, of_address + 1);
-        Ok(OpenStream { all: Arc::clone(self), session, address })
+        Ok(StreamPermit { all: Arc::clone(self), session, address })
     }
 
     fn lock(&self) -> MutexGuard<'_, Open> {
@@ -79,15 +79,15 @@ impl Streams {
     }
 }
 
-/// A stream's place, given back when it ends.
+/// The permit of a stream, released when it ends.
 #[derive(Debug)]
-pub(crate) struct OpenStream {
+pub(crate) struct StreamPermit {
     all: Arc<Streams>,
     session: CallerKey,
     address: IpAddr,
 }
 
-impl Drop for OpenStream {
+impl Drop for StreamPermit {
     fn drop(&mut self) {
         let mut open = self.all.lock();
         open.all -= 1;
@@ -120,7 +120,7 @@ mod tests {
             ..Limits::default()
         };
         let streams = Arc::new(Streams::new(&limits));
-        let (ada, bob) = (CallerKey::of("ada"), CallerKey::of("bob"));
+        let (ada, bob) = (CallerKey::from_credential("ada"), CallerKey::from_credential("bob"));
         let [here, there] = [1, 2].map(|last| IpAddr::from(Ipv4Addr::new(192, 0, 2, last)));
         let first = streams.open(ada, here).unwrap();
         let _second = streams.open(ada, here).unwrap();
@@ -128,7 +128,10 @@ mod tests {
         let _third = streams.open(bob, here).unwrap();
         assert_eq!(streams.open(bob, here).unwrap_err(), StreamRefusal::Address(3));
         let _fourth = streams.open(bob, there).unwrap();
-        assert_eq!(streams.open(CallerKey::of("eve"), there).unwrap_err(), StreamRefusal::All);
+        assert_eq!(
+            streams.open(CallerKey::from_credential("eve"), there).unwrap_err(),
+            StreamRefusal::All
+        );
         drop(first);
         drop(streams.open(ada, here).unwrap());
         assert_eq!(streams.lock().all, 3);

@@ -4,59 +4,60 @@ use std::{
     time::Duration,
 };
 
-use mainstay_core::notification::Outgoing;
+use mainstay_core::notification::OutgoingPolicy;
 use tokio::{
     net::{TcpStream, lookup_host},
     time::timeout,
 };
 use url::{Host, Url};
 
-/// An address that does not answer for so long is given up for the next one.
-const PATIENCE: Duration = Duration::from_secs(5);
+/// Timeout for connecting to an address, after which the next one is tried.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Why there is no connection.
+/// A connection error.
 #[derive(Debug, thiserror::Error)]
 pub enum Unreachable {
-    /// The address is none that messages may go to. Nothing was sent to it, not even a connection
-    /// tried.
+    /// The address is not allowed. No connection was attempted.
     #[error(
-        "{host} leads to an address that is not public: messages go to public addresses only, \
-         unless the operator allows others with MAINSTAY_WEBHOOK_ALLOW; the server's log names the \
+        "{host} resolves to a private address: messages are only sent to public addresses, unless \
+         the operator allows others with MAINSTAY_WEBHOOK_ALLOW; the server's log names the \
          address"
     )]
     Forbidden {
         /// The host of the URL.
         host: String,
-        /// What it leads to. For the log only: whoever may name a host would learn by it the addresses
-        /// of a network that is none of its business.
+        /// Its address. For the log only: it would reveal addresses of the internal network to
+        /// whoever configures a host.
         address: IpAddr,
     },
-    /// Nobody knows the name.
-    #[error("{host} is not known: {reason}")]
+    /// The name cannot be resolved.
+    #[error("{host} cannot be resolved: {reason}")]
     Unknown {
         /// The host of the URL.
         host: String,
-        /// What the resolver says.
+        /// The resolver's message.
         reason: String,
     },
-    /// Nobody takes the connection.
-    #[error("{host} takes no connection: {error}")]
+    /// The connection failed.
+    #[error("cannot connect to {host}: {error}")]
     Refused {
         /// The host of the URL.
         host: String,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
 }
 
-/// Connects to where a URL leads. Its name is looked up here and each address checked right before it
-/// is connected to, so that a name cannot lead elsewhere in between; an address that stands in the URL
-/// itself is checked alike.
-pub(super) async fn connect(url: &Url, outgoing: &Outgoing) -> Result<TcpStream, Unreachable> {
+/// Connects to the host of a URL. The name is resolved here and each address is checked right
+/// before connecting, which prevents DNS rebinding; a literal address in the URL is also checked.
+pub(super) async fn connect(
+    url: &Url,
+    outgoing: &OutgoingPolicy,
+) -> Result<TcpStream, Unreachable> {
     let host = url.host_str().unwrap_or_default().to_owned();
     let unknown =
         |reason: &str| Unreachable::Unknown { host: host.clone(), reason: reason.to_owned() };
-    let port = url.port_or_known_default().ok_or_else(|| unknown("its port is not known"))?;
+    let port = url.port_or_known_default().ok_or_else(|| unknown("its port is unknown"))?;
     let addresses: Vec<SocketAddr> = match url.host() {
         Some(Host::Ipv4(address)) => vec![(address, port).into()],
         Some(Host::Ipv6(address)) => vec![(address, port).into()],
@@ -66,21 +67,21 @@ pub(super) async fn connect(url: &Url, outgoing: &Outgoing) -> Result<TcpStream,
         }
         None => Vec::new(),
     };
-    let mut why = unknown("it has no address");
+    let mut failure = unknown("it has no address");
     for address in addresses {
         if !outgoing.permits(address.ip()) {
-            tracing::warn!(%host, address = %address.ip(), "a webhook leads to an address that is not public");
-            why = Unreachable::Forbidden { host: host.clone(), address: address.ip() };
+            tracing::warn!(%host, address = %address.ip(), "a webhook resolves to a private address");
+            failure = Unreachable::Forbidden { host: host.clone(), address: address.ip() };
             continue;
         }
-        match timeout(PATIENCE, TcpStream::connect(address)).await {
+        match timeout(CONNECT_TIMEOUT, TcpStream::connect(address)).await {
             Ok(Ok(stream)) => return Ok(stream),
-            Ok(Err(error)) => why = Unreachable::Refused { host: host.clone(), error },
+            Ok(Err(error)) => failure = Unreachable::Refused { host: host.clone(), error },
             Err(_) => {
                 let error = io::Error::from(io::ErrorKind::TimedOut);
-                why = Unreachable::Refused { host: host.clone(), error };
+                failure = Unreachable::Refused { host: host.clone(), error };
             }
         }
     }
-    Err(why)
+    Err(failure)
 }

@@ -20,16 +20,16 @@ use crate::{
     supervise::{COURIER, OnPanic},
 };
 
-/// How often it is looked whether something is to be sent.
+/// How often to check for due messages.
 const TICK: Duration = Duration::from_secs(1);
-/// Messages that are on their way to one endpoint at a time: a slow one holds up nobody else.
-const MOST_AT_ONE: usize = 4;
-/// Messages that are on their way at a time.
-const MOST_AT_ALL: usize = 256;
-/// News of a health check that went on would not be as old as this.
-const ABANDONED: SignedDuration = SignedDuration::from_mins(5);
+/// Maximum number of concurrent messages to one endpoint, so that a slow one does not delay others.
+const MAX_IN_FLIGHT_PER_ENDPOINT: usize = 4;
+/// Maximum number of concurrent messages.
+const MAX_IN_FLIGHT: usize = 256;
+/// Age of news after which their health check must have crashed.
+const ABANDONED_AFTER: SignedDuration = SignedDuration::from_mins(5);
 
-/// Sends what is due, until it is told to stop. What is on its way then is finished.
+/// Sends due messages until it is asked to stop. Messages in flight are finished.
 pub fn start(
     mainstay: &Mainstay,
     outbound: Outbound,
@@ -47,91 +47,97 @@ async fn run(mut courier: Courier, mut stop: watch::Receiver<bool>) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
-        let done = tokio::select! {
+        let finished = tokio::select! {
             _ = stop.wait_for(|stop| *stop) => break,
             _ = ticks.tick() => None,
-            Some(done) = courier.under_way.join_next() => Some(done),
+            Some(finished) = courier.in_flight.join_next() => Some(finished),
         };
-        courier.mainstay.supervisor().pass(COURIER);
-        let looked = match done {
-            None => courier.set_out().await,
-            Some(Ok((organization, webhook))) => courier.go_on(organization, webhook).await,
+        courier.mainstay.supervisor().fail_point(COURIER);
+        let looked = match finished {
+            None => courier.dispatch_due().await,
+            Some(Ok((organization, webhook))) => courier.dispatch_to(organization, webhook).await,
             // Its claim runs out, and it is sent again.
             Some(Err(error)) => {
-                tracing::error!(%error, "a delivery was not recorded");
+                tracing::error!(%error, "failed to record a delivery");
                 Ok(())
             }
         };
         if let Err(error) = looked {
-            tracing::error!(%error, "notices could not be looked up; it is tried again");
+            tracing::error!(%error, "failed to look up due messages; will retry");
         }
     }
-    while courier.under_way.join_next().await.is_some() {}
+    while courier.in_flight.join_next().await.is_some() {}
 }
 
-/// Takes messages to endpoints, several at a time.
+/// Sends messages to endpoints concurrently.
 pub struct Courier {
     mainstay: Mainstay,
     outbound: Arc<Outbound>,
     site: Arc<Site>,
-    under_way: JoinSet<(OrganizationId, WebhookId)>,
-    rooms: HashMap<WebhookId, Arc<Semaphore>>,
+    in_flight: JoinSet<(OrganizationId, WebhookId)>,
+    slots: HashMap<WebhookId, Arc<Semaphore>>,
 }
 
 impl Courier {
-    /// A courier with nothing under way.
+    /// Creates an idle courier.
     pub fn new(mainstay: Mainstay, outbound: Outbound, site: Arc<Site>) -> Self {
         Self {
             mainstay,
             outbound: Arc::new(outbound),
             site,
-            under_way: JoinSet::new(),
-            rooms: HashMap::new(),
+            in_flight: JoinSet::new(),
+            slots: HashMap::new(),
         }
     }
 
-    /// Sends everything whose time has come, and waits for all answers.
+    /// Sends all due messages, and waits for all responses.
     ///
     /// # Errors
-    /// When it cannot be told what is due. A message that is not taken is no error here.
+    /// If due messages cannot be looked up. A failed delivery is not an error.
     pub async fn deliver_due(&mut self) -> Result<()> {
-        self.set_out().await?;
-        while let Some(done) = self.under_way.join_next().await {
-            if let Ok((organization, webhook)) = done {
-                self.go_on(organization, webhook).await?;
+        self.dispatch_due().await?;
+        while let Some(finished) = self.in_flight.join_next().await {
+            if let Ok((organization, webhook)) = finished {
+                self.dispatch_to(organization, webhook).await?;
             }
         }
         Ok(())
     }
 
-    /// Sets out with what is due to any endpoint, as far as there is room.
-    async fn set_out(&mut self) -> Result<()> {
-        self.tell_abandoned_news().await?;
-        // Endpoints with nothing under way are forgotten, so that deleted ones are.
-        self.rooms.retain(|_, room| room.available_permits() < MOST_AT_ONE);
+    /// Dispatches due messages to all endpoints, within the limits.
+    async fn dispatch_due(&mut self) -> Result<()> {
+        self.queue_abandoned_notifications().await?;
+        // Endpoints with nothing in progress are forgotten, so that deleted ones are.
+        self.slots.retain(|_, slot| slot.available_permits() < MAX_IN_FLIGHT_PER_ENDPOINT);
         for organization in self.mainstay.organizations_with_messages().await? {
             for webhook in self.mainstay.webhooks_due(organization).await? {
-                self.go_on(organization, webhook).await?;
+                self.dispatch_to(organization, webhook).await?;
             }
         }
         Ok(())
     }
 
-    /// Sets out with what is due to one endpoint, as far as there is room.
-    async fn go_on(&mut self, organization: OrganizationId, webhook: WebhookId) -> Result<()> {
-        let room =
-            self.rooms.entry(webhook).or_insert_with(|| Arc::new(Semaphore::new(MOST_AT_ONE)));
-        let room = Arc::clone(room);
-        let free = room.available_permits().min(MOST_AT_ALL.saturating_sub(self.under_way.len()));
+    /// Dispatches due messages to one endpoint, within the limits.
+    async fn dispatch_to(
+        &mut self,
+        organization: OrganizationId,
+        webhook: WebhookId,
+    ) -> Result<()> {
+        let slot = self
+            .slots
+            .entry(webhook)
+            .or_insert_with(|| Arc::new(Semaphore::new(MAX_IN_FLIGHT_PER_ENDPOINT)));
+        let slot = Arc::clone(slot);
+        let free = slot.available_permits().min(MAX_IN_FLIGHT.saturating_sub(self.in_flight.len()));
         let most = i64::try_from(free).unwrap_or_default();
         if most == 0 {
             return Ok(());
         }
-        for delivery in self.mainstay.take_webhook_messages(organization, webhook, most).await? {
-            let Ok(place) = Arc::clone(&room).try_acquire_owned() else { break };
+        for delivery in self.mainstay.claim_webhook_messages(organization, webhook, most).await? {
+            let Ok(place) = Arc::clone(&slot).try_acquire_owned() else { break };
             let (mainstay, outbound) = (self.mainstay.clone(), Arc::clone(&self.outbound));
             let site = Arc::clone(&self.site);
-            self.under_way.spawn(async move {
+            self.in_flight.spawn(async move {
                 deliver(&mainstay, &outbound, &site, &delivery, place).await;
                 (organization, webhook)
             });
@@ -139,14 +145,15 @@ impl Courier {
         Ok(())
     }
 
-    /// Tells what a health check left that was stopped before it had told it.
-    async fn tell_abandoned_news(&self) -> Result<()> {
-        let before = self.mainstay.now().checked_sub(ABANDONED).unwrap_or(jiff::Timestamp::MIN);
+    /// Queues the news that a crashed health check left behind.
+    async fn queue_abandoned_notifications(&self) -> Result<()> {
+        let before =
+            self.mainstay.now().checked_sub(ABANDONED_AFTER).unwrap_or(jiff::Timestamp::MIN);
         let mut tx = self.mainstay.store().read(Scope::System).await?;
-        let abandoned = tx.organizations_with_old_news(before).await?;
+        let abandoned = tx.list_organizations_with_old_news(before).await?;
         drop(tx);
         for organization in abandoned {
-            self.mainstay.tell_news(organization).await?;
+            self.mainstay.queue_alert_notifications(organization).await?;
         }
         Ok(())
     }
@@ -159,18 +166,18 @@ async fn deliver(
     delivery: &Delivery,
     place: OwnedSemaphorePermit,
 ) {
-    let (now, began) = (mainstay.now(), Instant::now());
+    let (now, started_at) = (mainstay.now(), Instant::now());
     let sending = async {
-        mainstay.supervisor().pass("webhook message");
+        mainstay.supervisor().fail_point("webhook message");
         let body = body_of(delivery.webhook.kind, &delivery.claimed.message.notice, site);
         outbound.send(&delivery.webhook, &delivery.message_id(), body, now).await
     };
-    let sent = mainstay.supervisor().isolate("webhook message", sending).await;
-    let outcome = sent.unwrap_or_else(|panicked| Err(panicked.into()));
-    let took = i64::try_from(began.elapsed().as_millis()).unwrap_or(i64::MAX);
-    if let Err(error) = mainstay.record_delivery(delivery, now, took, outcome).await {
+    let result = mainstay.supervisor().isolate("webhook message", sending).await;
+    let outcome = result.unwrap_or_else(|panicked| Err(panicked.into()));
+    let duration_ms = i64::try_from(started_at.elapsed().as_millis()).unwrap_or(i64::MAX);
+    if let Err(error) = mainstay.record_delivery(delivery, now, duration_ms, outcome).await {
         // It is sent again when the claim has run out.
-        tracing::error!(%error, notice = %delivery.claimed.message.id, "a delivery was not recorded");
+        tracing::error!(%error, notice = %delivery.claimed.message.id, "failed to record a delivery");
     }
     drop(place);
 }

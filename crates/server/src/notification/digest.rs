@@ -4,7 +4,9 @@ use jiff::{SignedDuration, Timestamp, civil::Time, tz::TimeZone};
 use mainstay_core::{
     email::EmailState,
     id::{AlertId, MemberId, OrganizationId, StaffEmailId},
-    notification::{Digest, DigestAlert, DigestFor, News, NotificationSettings, settled},
+    notification::{
+        Digest, DigestAlert, DigestContext, News, NotificationSettings, latest_changes,
+    },
     time::{days_before, days_between, local_day, time_zone},
 };
 use mainstay_store::{NewStaffEmail, Scope, SendEnd, StaffEmail, Tx, new_id};
@@ -12,14 +14,14 @@ use mainstay_store::{NewStaffEmail, Scope, SendEnd, StaffEmail, Tx, new_id};
 use super::SAMPLE;
 use crate::{Error, Mainstay, Result};
 
-/// Days after the one that it speaks of on which a digest is still sent.
+/// For how many days after its date a digest is still sent.
 const VALID_DAYS: i32 = 1;
-/// How long messages and digests are kept after they were sent.
-const REMEMBERED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long messages and digests are kept.
+const RETENTION: SignedDuration = SignedDuration::from_hours(30 * 24);
 
 impl Mainstay {
-    /// Writes the daily mails of the members who want them: what became of alerts since the last
-    /// ones, or since a day before `period`. Forgets old messages. Answers how many were new.
+    /// Queues the daily digests of members who want them: changes of alerts since the last one, or
+    /// since a day before `period`. Deletes old messages. Returns the number of new digests.
     pub(crate) async fn queue_digests(
         &self,
         organization: OrganizationId,
@@ -27,58 +29,57 @@ impl Mainstay {
     ) -> Result<u64> {
         let now = self.now();
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
-        let before = now.checked_sub(REMEMBERED).unwrap_or(Timestamp::MIN);
-        tx.forget_webhook_messages(before).await?;
-        tx.forget_staff_emails(before).await?;
+        let before = now.checked_sub(RETENTION).unwrap_or(Timestamp::MIN);
+        tx.delete_webhook_messages(before).await?;
+        tx.delete_staff_emails(before).await?;
         tx.delete_transactional_emails(before).await?;
-        let queued = queue(&mut tx, period, now).await?;
+        let queued = queue_for_members(&mut tx, period, now).await?;
         tx.commit().await?;
         Ok(queued)
     }
 
-    /// Takes a digest to send it, for good; `None` when somebody else has it or it is not to be sent.
-    pub(crate) async fn take_staff_email(
+    /// Claims a digest; `None` if another process has it or it must not be sent.
+    pub(crate) async fn claim_staff_email(
         &self,
         organization: OrganizationId,
         id: StaffEmailId,
     ) -> Result<Option<StaffEmail>> {
         let now = self.now();
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        if !tx.begin_sending_to_staff(id, now).await? {
+        if !tx.claim_staff_email(id, now).await? {
             return Ok(None);
         }
-        let Some(email) = tx.staff_email(id).await? else { return Ok(None) };
-        let organization = tx.organization().await?;
+        let Some(email) = tx.find_staff_email(id).await? else { return Ok(None) };
+        let organization = tx.get_organization().await?;
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
-        let why = if organization.sample {
+        let reason = if organization.sample {
             Some(SAMPLE.to_owned())
         } else if days_between(email.day, local_day(now, &zone)) > VALID_DAYS {
-            Some("it waited until a later one was written".to_owned())
+            Some("replaced by a later digest before it was sent".to_owned())
         } else if !email.wanted {
-            Some("the member does not want it any more".to_owned())
+            Some("the member has turned it off".to_owned())
         } else {
-            tx.suppression(&email.address)
+            tx.find_suppression(&email.address)
                 .await?
-                .map(|why| format!("the address was refused: {why}"))
+                .map(|reason| format!("the address was refused: {reason}"))
         };
-        let kept = why.is_none().then_some(email);
-        if why.is_some() {
-            let end =
-                SendEnd { state: EmailState::Suppressed, reason: why, due_at: None, tried: false };
-            tx.end_sending_to_staff(id, &end, now).await?;
+        let email_to_send = reason.is_none().then_some(email);
+        if reason.is_some() {
+            let end = SendEnd { state: EmailState::Suppressed, reason, due_at: None, tried: false };
+            tx.complete_staff_email(id, &end, now).await?;
         }
         tx.commit().await?;
-        Ok(kept)
+        Ok(email_to_send)
     }
 
-    /// The members who want a mail a day.
+    /// The members who receive the daily digest.
     pub async fn digest_members(&self, organization: OrganizationId) -> Result<Vec<MemberId>> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        Ok(tx.digest_members().await?)
+        Ok(tx.list_digest_members().await?)
     }
 
-    /// Keeps whether a member wants a mail a day.
+    /// Turns a member's daily digest on or off.
     ///
     /// # Errors
     /// [`Error::NotFound`] when there is no such member.
@@ -93,31 +94,32 @@ impl Mainstay {
             return Err(Error::NotFound {
                 what: "member",
                 id: member.to_string(),
-                remedy: "GET /api/v1/members lists those there are",
+                remedy: "GET /api/v1/members lists all members",
             });
         }
         Ok(tx.commit().await?)
     }
 }
 
-async fn queue(tx: &mut Tx, period: Timestamp, now: Timestamp) -> Result<u64> {
-    let members = tx.digest_members().await?;
+async fn queue_for_members(tx: &mut Tx, period: Timestamp, now: Timestamp) -> Result<u64> {
+    let members = tx.list_digest_members().await?;
     if members.is_empty() {
         return Ok(0);
     }
-    let organization = tx.organization().await?;
+    let organization = tx.get_organization().await?;
     let zone =
         time_zone(&organization.time_zone).map_err(|reason| Error::invalid("time_zone", reason))?;
     let day_before = days_before(period, 1, &zone);
-    let from = tx.staff_told_until().await?.map_or(day_before, |until| until.max(day_before));
+    let from =
+        tx.find_staff_notified_until().await?.map_or(day_before, |until| until.max(day_before));
     let alerts = alerts_of(tx, from, now).await?;
-    let open = tx.open_alert_counts().await?.into_iter().map(|(_, count)| count).sum();
-    let settings = tx.notification_settings().await?;
+    let open = tx.count_open_alerts().await?.into_iter().map(|(_, count)| count).sum();
+    let settings = tx.get_notification_settings().await?;
     let mails: Vec<NewStaffEmail> = members
         .into_iter()
         .filter_map(|member| {
             let day = local_day(from, &zone);
-            let to = DigestFor { member, organization: &organization.name, day, open };
+            let to = DigestContext { member, organization: &organization.name, day, open };
             let digest = Digest::new(to, &alerts)?;
             Some(NewStaffEmail {
                 id: new_id(now),
@@ -130,28 +132,28 @@ async fn queue(tx: &mut Tx, period: Timestamp, now: Timestamp) -> Result<u64> {
             })
         })
         .collect();
-    Ok(tx.queue_staff_emails(&mails, now).await?)
+    Ok(tx.enqueue_staff_emails(&mails, now).await?)
 }
 
 async fn alerts_of(tx: &mut Tx, from: Timestamp, until: Timestamp) -> Result<Vec<DigestAlert>> {
     let mut messages: HashMap<AlertId, String> = HashMap::new();
     let mut news: Vec<News> = Vec::new();
-    for (one, message) in tx.alert_changes(from, until).await? {
+    for (one, message) in tx.list_alert_changes(from, until).await? {
         messages.insert(one.alert, message);
         news.push(one);
     }
-    let left = settled(&news);
-    let ids: Vec<AlertId> = left.iter().map(|news| news.alert).collect();
-    let mut called: HashMap<AlertId, String> = tx
-        .noticed_alerts(&ids)
+    let settled_news = latest_changes(&news);
+    let ids: Vec<AlertId> = settled_news.iter().map(|news| news.alert).collect();
+    let mut client_names: HashMap<AlertId, String> = tx
+        .list_noticed_alerts(&ids)
         .await?
         .into_iter()
         .map(|alert| (alert.id, alert.client_name.unwrap_or(alert.client_id)))
         .collect();
-    Ok(left
+    Ok(settled_news
         .into_iter()
         .map(|news| DigestAlert {
-            client: called.remove(&news.alert).unwrap_or_default(),
+            client: client_names.remove(&news.alert).unwrap_or_default(),
             owner: news.owner,
             change: news.change,
             kind: news.kind,
@@ -161,7 +163,7 @@ async fn alerts_of(tx: &mut Tx, from: Timestamp, until: Timestamp) -> Result<Vec
         .collect())
 }
 
-/// The hour at which digests are mailed, if it is still ahead today, and not in quiet hours.
+/// When the next digest is sent: today's digest hour if still ahead, outside quiet hours.
 fn due_at(settings: &NotificationSettings, zone: &TimeZone, now: Timestamp) -> Timestamp {
     let at = Time::new(settings.digest_hour, 0, 0, 0)
         .ok()

@@ -1,5 +1,5 @@
-//! Telling staff outside the pages here: notices are kept in an outbox with what caused them, and a
-//! courier takes them to webhooks and to Slack. A digest is mailed once a day.
+//! Notifications of staff: stored in an outbox in the transaction that causes them, and sent by a
+//! courier to webhooks and Slack. A digest is emailed once a day.
 
 mod address;
 mod courier;
@@ -13,36 +13,36 @@ mod webhooks;
 pub use address::Unreachable;
 pub use courier::{Courier, start};
 pub use deliver::Delivery;
-pub(crate) use news::{changed_by, tell_all};
+pub(crate) use news::{manual_change_news, notify_all_webhooks};
 pub use secret::{SecretError, WebhookSecret, signatures};
-pub use send::{Answer, Outbound, SendError, body_of};
-pub use webhooks::{CreateWebhook, DeliveredMessage, PREVIOUS_SECRET_COUNTS};
+pub use send::{EndpointResponse, Outbound, SendError, body_of};
+pub use webhooks::{CreateWebhook, DeliveredMessage, PREVIOUS_SECRET_TTL};
 
 use mainstay_core::{
     id::{AlertId, WebhookId},
-    notification::Notice,
+    notification::Notification,
 };
 use mainstay_store::{NewWebhookMessage, Tx, new_id};
 
 use crate::{Error, Result};
 
-/// Why nothing of a sample organization is sent.
+/// The reason why a sample organization sends nothing.
 const SAMPLE: &str = "sample data: nothing is sent";
 
-/// Queues a notice to one endpoint in the caller's transaction, for the alerts that it tells of; false
-/// when nothing is sent there. The transaction needs the scope of the service.
+/// Queues a notification to one endpoint in the caller's transaction, about the given alerts;
+/// returns false if the endpoint is disabled. The transaction needs the service scope.
 ///
 /// # Errors
-/// When the database does not take it.
+/// If the database fails.
 pub async fn queue_notice(
     tx: &mut Tx,
     webhook: WebhookId,
-    notice: Notice,
+    notice: Notification,
     alerts: &[AlertId],
     now: jiff::Timestamp,
 ) -> Result<bool> {
-    let enabled = tx.webhook(webhook).await?.is_some_and(|webhook| webhook.disabled.is_none());
-    if !enabled || tx.organization().await?.sample {
+    let enabled = tx.find_webhook(webhook).await?.is_some_and(|webhook| webhook.disabled.is_none());
+    if !enabled || tx.get_organization().await?.sample {
         return Ok(false);
     }
     let message = NewWebhookMessage {
@@ -52,7 +52,7 @@ pub async fn queue_notice(
         alerts: alerts.to_vec(),
         by_hand: false,
     };
-    tx.queue_webhook_messages(&[message], now).await?;
+    tx.enqueue_webhook_messages(&[message], now).await?;
     Ok(true)
 }
 
@@ -60,6 +60,6 @@ fn no_webhook(id: WebhookId) -> Error {
     Error::NotFound {
         what: "webhook",
         id: id.to_string(),
-        remedy: "GET /api/v1/webhooks lists those there are",
+        remedy: "GET /api/v1/webhooks lists all webhooks",
     }
 }

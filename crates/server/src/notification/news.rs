@@ -5,7 +5,8 @@ use mainstay_core::{
     alert::Change,
     id::{AlertId, OrganizationId, WebhookId},
     notification::{
-        AlertNotice, Event, Gathered, ManyAlerts, News, Notice, OwnerName, gathered, settled,
+        AlertNotification, AlertOwner, AlertSummary, Event, News, Notification, NotificationGroup,
+        group_news, latest_changes,
     },
 };
 use mainstay_store::{
@@ -14,86 +15,95 @@ use mainstay_store::{
 
 use crate::{Mainstay, Result};
 
-/// Alerts that a notice of many names.
-const MOST_NAMED: usize = 5;
+/// Maximum number of alerts named in one notification.
+const MAX_NAMED: usize = 5;
 
 impl Mainstay {
-    /// Turns the news of an organization's alerts into messages to its endpoints: of all of it
-    /// together, so that what happened to many clients is told as one.
-    pub(crate) async fn tell_news(&self, organization: OrganizationId) -> Result<()> {
+    /// Turns the news of an organization's alerts into messages to its endpoints, all together, so
+    /// that news of many clients is combined.
+    pub(crate) async fn queue_alert_notifications(
+        &self,
+        organization: OrganizationId,
+    ) -> Result<()> {
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         tx.lock_health_check().await?;
         let mut messages: HashMap<AlertId, String> = HashMap::new();
         let mut news = Vec::new();
-        for (one, message) in tx.take_alert_news().await? {
+        for (one, message) in tx.claim_alert_news().await? {
             messages.insert(one.alert, message);
             news.push(one);
         }
         if news.is_empty() {
             return Ok(tx.rollback().await?);
         }
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         if !organization.sample {
-            let speaker = Speaker {
+            let builder = NotificationBuilder {
                 organization: organization.slug,
                 messages,
                 alerts: HashMap::new(),
                 clients_in_all: tx.count_clients().await?,
             };
-            tell(&mut tx, speaker, &settled(&news), self.now()).await?;
+            queue_messages(&mut tx, builder, &latest_changes(&news), self.now()).await?;
         }
         Ok(tx.commit().await?)
     }
 }
 
-async fn tell(tx: &mut Tx, mut speaker: Speaker, news: &[News], now: Timestamp) -> Result<()> {
-    let mut told: Vec<(WebhookId, Vec<Gathered>)> = Vec::new();
-    let mut named: BTreeSet<AlertId> = BTreeSet::new();
-    for webhook in enabled(tx).await? {
-        let gathered = gathered(news, &webhook.route, speaker.clients_in_all);
-        named.extend(gathered.iter().flat_map(|one| one.worst(MOST_NAMED)).map(|news| news.alert));
-        told.push((webhook.id, gathered));
+async fn queue_messages(
+    tx: &mut Tx,
+    mut builder: NotificationBuilder,
+    news: &[News],
+    now: Timestamp,
+) -> Result<()> {
+    let mut per_webhook: Vec<(WebhookId, Vec<NotificationGroup>)> = Vec::new();
+    let mut alert_ids: BTreeSet<AlertId> = BTreeSet::new();
+    for webhook in enabled_webhooks(tx).await? {
+        let gathered = group_news(news, &webhook.route, builder.clients_in_all);
+        alert_ids
+            .extend(gathered.iter().flat_map(|one| one.worst(MAX_NAMED)).map(|news| news.alert));
+        per_webhook.push((webhook.id, gathered));
     }
-    let named: Vec<AlertId> = named.into_iter().collect();
-    let alerts = tx.noticed_alerts(&named).await?;
-    speaker.alerts = alerts.into_iter().map(|alert| (alert.id, alert)).collect();
-    let messages: Vec<NewWebhookMessage> = told
+    let alert_ids: Vec<AlertId> = alert_ids.into_iter().collect();
+    let alerts = tx.list_noticed_alerts(&alert_ids).await?;
+    builder.alerts = alerts.into_iter().map(|alert| (alert.id, alert)).collect();
+    let messages: Vec<NewWebhookMessage> = per_webhook
         .iter()
         .flat_map(|(webhook, gathered)| gathered.iter().map(move |one| (*webhook, one)))
         .filter_map(|(webhook, one)| {
             Some(NewWebhookMessage {
                 id: new_id(now),
                 webhook,
-                notice: speaker.notice(one)?,
+                notice: builder.notice(one)?,
                 alerts: one.news().iter().map(|news| news.alert).collect(),
                 by_hand: false,
             })
         })
         .collect();
-    Ok(tx.queue_webhook_messages(&messages, now).await?)
+    Ok(tx.enqueue_webhook_messages(&messages, now).await?)
 }
 
-/// Puts news into words.
-struct Speaker {
-    /// The organization's short name.
+/// Builds notifications from news.
+struct NotificationBuilder {
+    /// The organization's slug.
     organization: String,
-    /// What the last change of each alert says.
+    /// The message of the last change of each alert.
     messages: HashMap<AlertId, String>,
-    /// The alerts that are named.
+    /// The named alerts.
     alerts: HashMap<AlertId, NoticedAlert>,
     clients_in_all: i64,
 }
 
-impl Speaker {
-    fn notice(&self, gathered: &Gathered) -> Option<Notice> {
+impl NotificationBuilder {
+    fn notice(&self, gathered: &NotificationGroup) -> Option<Notification> {
         let timestamp = gathered.news().iter().map(|news| news.at).max()?;
-        Some(Notice { event: self.event(gathered)?, timestamp })
+        Some(Notification { event: self.event(gathered)?, timestamp })
     }
 
-    fn event(&self, gathered: &Gathered) -> Option<Event> {
+    fn event(&self, gathered: &NotificationGroup) -> Option<Event> {
         let (over, news) = match gathered {
-            Gathered::Many { over, news } => (*over, news),
-            Gathered::One(news) => {
+            NotificationGroup::Many { over, news } => (*over, news),
+            NotificationGroup::One(news) => {
                 let alert = self.alert(news)?;
                 return Some(match news.change {
                     Change::Opened => Event::AlertOpened(alert),
@@ -102,26 +112,26 @@ impl Speaker {
                 });
             }
         };
-        let many = ManyAlerts {
+        let many = AlertSummary {
             organization: self.organization.clone(),
             clients: gathered.clients(),
             clients_in_all: self.clients_in_all,
             alerts: i64::try_from(news.len()).unwrap_or(i64::MAX),
             by_type: gathered.by_type(),
-            worst: gathered.worst(MOST_NAMED).iter().filter_map(|news| self.alert(news)).collect(),
+            worst: gathered.worst(MAX_NAMED).iter().filter_map(|news| self.alert(news)).collect(),
         };
         let event = if over { Event::OrganizationRecovery } else { Event::OrganizationFall };
         Some(event(many))
     }
 
-    fn alert(&self, news: &News) -> Option<AlertNotice> {
+    fn alert(&self, news: &News) -> Option<AlertNotification> {
         let alert = self.alerts.get(&news.alert)?;
-        Some(AlertNotice {
+        Some(AlertNotification {
             organization: self.organization.clone(),
             alert_id: alert.id,
             client_id: alert.client_id.clone(),
             client_name: alert.client_name.clone(),
-            owner: alert.owner.clone().map(|(id, name)| OwnerName { id, name }),
+            owner: alert.owner.clone().map(|(id, name)| AlertOwner { id, name }),
             alert_type: news.kind,
             severity: news.severity,
             status: alert.status,
@@ -132,14 +142,13 @@ impl Speaker {
     }
 }
 
-async fn enabled(tx: &mut Tx) -> Result<Vec<Webhook>> {
-    let webhooks = tx.webhooks().await?;
+async fn enabled_webhooks(tx: &mut Tx) -> Result<Vec<Webhook>> {
+    let webhooks = tx.list_webhooks().await?;
     Ok(webhooks.into_iter().filter(|webhook| webhook.disabled.is_none()).collect())
 }
 
-/// Queues an event of the whole organization for every endpoint that wants to hear of it, in the
-/// caller's transaction.
-pub(crate) async fn tell_all(
+/// Queues an event of the organization for every subscribed endpoint, in the caller's transaction.
+pub(crate) async fn notify_all_webhooks(
     tx: &mut Tx,
     organization: &Organization,
     event: &Event,
@@ -149,23 +158,23 @@ pub(crate) async fn tell_all(
     if organization.sample {
         return Ok(());
     }
-    let messages: Vec<NewWebhookMessage> = enabled(tx)
+    let messages: Vec<NewWebhookMessage> = enabled_webhooks(tx)
         .await?
         .into_iter()
-        .filter(|webhook| webhook.route.takes_event(event.kind()))
+        .filter(|webhook| webhook.route.accepts_event(event.kind()))
         .map(|webhook| NewWebhookMessage {
             id: new_id(now),
             webhook: webhook.id,
-            notice: Notice { event: event.clone(), timestamp: at },
+            notice: Notification { event: event.clone(), timestamp: at },
             alerts: Vec::new(),
             by_hand: false,
         })
         .collect();
-    Ok(tx.queue_webhook_messages(&messages, now).await?)
+    Ok(tx.enqueue_webhook_messages(&messages, now).await?)
 }
 
-/// The news that somebody ended an alert, or opened it again.
-pub(crate) fn changed_by(
+/// The news that a member ended or reopened an alert.
+pub(crate) fn manual_change_news(
     alert: &mainstay_store::Alert,
     who: &str,
     note: &str,

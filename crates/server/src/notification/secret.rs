@@ -3,53 +3,53 @@ use jiff::Timestamp;
 use mainstay_store::Webhook;
 use ring::hmac;
 
-/// What secrets begin with.
+/// The prefix of secrets.
 const PREFIX: &str = "whsec_";
-/// Bytes of a secret that is made here.
-const BYTES: usize = 32;
-/// Fewer could be guessed, and more say nothing more: the limits of Standard Webhooks.
-const LIMITS: std::ops::RangeInclusive<usize> = 24..=64;
+/// Bytes of a generated secret.
+const SECRET_BYTES: usize = 32;
+/// The allowed number of bytes, by Standard Webhooks.
+const BYTE_RANGE: std::ops::RangeInclusive<usize> = 24..=64;
 
-/// A secret that messages are signed with, as `whsec_` and base64.
+/// A signing secret, as `whsec_` and base64.
 #[derive(Clone, PartialEq, Eq)]
 pub struct WebhookSecret {
     text: String,
     bytes: Vec<u8>,
 }
 
-/// A text that is no secret.
+/// An invalid secret.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "is no secret of a webhook; use whsec_ and 24 to 64 bytes in base64, or leave it out for a new one"
+    "is not a webhook secret; use whsec_ and 24 to 64 bytes in base64, or omit it to generate one"
 )]
 pub struct SecretError;
 
 impl WebhookSecret {
-    /// A new one.
+    /// Generates a new secret.
     ///
     /// # Panics
-    /// When the operating system gives no randomness.
+    /// If the operating system provides no randomness.
     pub fn new() -> Self {
-        let mut bytes = vec![0; BYTES];
+        let mut bytes = vec![0; SECRET_BYTES];
         getrandom::fill(&mut bytes).expect("the operating system gives randomness");
         Self { text: format!("{PREFIX}{}", STANDARD.encode(&bytes)), bytes }
     }
 
-    /// Reads one that somebody chose.
+    /// Parses a secret.
     ///
     /// # Errors
-    /// When it is none.
+    /// If it is invalid.
     pub fn parse(text: &str) -> Result<Self, SecretError> {
         let encoded = text.strip_prefix(PREFIX).ok_or(SecretError)?;
         let bytes = STANDARD.decode(encoded).map_err(|_| SecretError)?;
-        if LIMITS.contains(&bytes.len()) {
+        if BYTE_RANGE.contains(&bytes.len()) {
             Ok(Self { text: text.to_owned(), bytes })
         } else {
             Err(SecretError)
         }
     }
 
-    /// As it is shown and stored.
+    /// The text form.
     pub fn as_str(&self) -> &str {
         &self.text
     }
@@ -72,8 +72,8 @@ impl std::fmt::Debug for WebhookSecret {
     }
 }
 
-/// The value of `webhook-signature`: a signature by each secret that counts, so that a receiver
-/// accepts messages before and after it has learned a new one.
+/// The value of `webhook-signature`: a signature by each valid secret, so that the receiver accepts
+/// messages before and after a rotation.
 pub fn signatures(webhook: &Webhook, id: &str, at: Timestamp, body: &str) -> String {
     let signed = format!("{id}.{}.{body}", at.as_second());
     let previous = webhook

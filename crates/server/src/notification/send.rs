@@ -5,7 +5,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper::{body::Bytes, client::conn::http1};
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
-use mainstay_core::notification::{EndpointKind, Notice, Outgoing, slack_message};
+use mainstay_core::notification::{EndpointKind, Notification, OutgoingPolicy, slack_message};
 use mainstay_store::Webhook;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
@@ -20,57 +20,57 @@ use url::Url;
 use super::{Unreachable, address::connect, signatures};
 use crate::{paths::client_path, site::Site, supervise::Panicked};
 
-/// What an endpoint has for its whole answer, from the first look for its address.
-const PATIENCE: Duration = Duration::from_secs(15);
-/// Bytes of an answer that are read at most, and characters of it that are kept.
-const MOST_READ: usize = 16_384;
-const MOST_KEPT: usize = 500;
-const AGENT: &str = concat!("Mainstay/", env!("CARGO_PKG_VERSION"));
+/// Timeout of a request, including name resolution.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(15);
+/// Maximum bytes read of a response, and characters kept.
+const MAX_RESPONSE_BYTES: usize = 16_384;
+const MAX_KEPT_CHARS: usize = 500;
+const USER_AGENT: &str = concat!("Mainstay/", env!("CARGO_PKG_VERSION"));
 
-/// Sends messages to where they may go. It follows no redirect and uses no proxy: the address that was
-/// checked is the one that is connected to.
+/// Sends messages to allowed addresses. It follows no redirects and uses no proxy, so that it
+/// connects to the checked address.
 #[derive(Clone)]
 pub struct Outbound {
-    outgoing: Outgoing,
+    outgoing: OutgoingPolicy,
     tls: TlsConnector,
 }
 
-/// What an endpoint answered.
+/// The response of an endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
+pub struct EndpointResponse {
     /// The status.
     pub status: u16,
     /// The beginning of the body.
     pub body: String,
-    /// When it asks for the next message, as it says it (RFC 9110, `Retry-After`).
+    /// The value of `Retry-After` (RFC 9110).
     pub retry_after: Option<String>,
 }
 
-/// Why there is no answer.
+/// The error if there is no response.
 #[derive(Debug, thiserror::Error)]
 pub enum SendError {
-    /// The address is none.
-    #[error("{0:?} is no address that messages can be sent to")]
+    /// The URL is invalid.
+    #[error("{0:?} is not a URL that messages can be sent to")]
     Url(String),
-    /// There is no connection.
+    /// The connection failed.
     #[error(transparent)]
     Unreachable(#[from] Unreachable),
-    /// The endpoint does not prove who it is.
-    #[error("no TLS connection: {0}")]
+    /// The TLS handshake failed.
+    #[error("TLS connection failed: {0}")]
     Tls(io::Error),
-    /// The connection was lost, or the answer is no HTTP.
-    #[error("no answer: {0}")]
+    /// The connection was lost, or the response is not HTTP.
+    #[error("no response: {0}")]
     Http(#[from] hyper::Error),
-    /// A fault in Mainstay itself.
+    /// An internal error.
     #[error(transparent)]
     Panicked(#[from] Panicked),
-    /// It took too long.
-    #[error("no answer within {} s", PATIENCE.as_secs())]
+    /// The request timed out.
+    #[error("no response within {} s", REQUEST_TIMEOUT.as_secs())]
     TooSlow,
 }
 
-/// The body of a notice as an endpoint of a kind understands it. The same notice makes the same bytes.
-pub fn body_of(kind: EndpointKind, notice: &Notice, site: &Site) -> String {
+/// The body of a notification in the format of an endpoint. The same notification gives the same bytes.
+pub fn body_of(kind: EndpointKind, notice: &Notification, site: &Site) -> String {
     match kind {
         EndpointKind::Webhook => {
             let mut body = serde_json::json!(notice);
@@ -87,11 +87,11 @@ pub fn body_of(kind: EndpointKind, notice: &Notice, site: &Site) -> String {
 }
 
 impl Outbound {
-    /// Sends to public addresses and those that the operator allows besides.
+    /// Creates a client that sends to public addresses and those allowed by the operator.
     ///
     /// # Errors
-    /// When TLS cannot be had: a mistake in the code.
-    pub fn new(outgoing: Outgoing) -> io::Result<Self> {
+    /// If TLS cannot be initialized: a bug.
+    pub fn new(outgoing: OutgoingPolicy) -> io::Result<Self> {
         let mut roots = RootCertStore::empty();
         // Where the system has none, endpoints by https are refused, each with the reason.
         roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
@@ -103,17 +103,17 @@ impl Outbound {
         Ok(Self { outgoing, tls: TlsConnector::from(Arc::new(config)) })
     }
 
-    /// Sends a message to a webhook, signed as at an instant.
+    /// Sends a message to a webhook, signed with a timestamp.
     ///
     /// # Errors
-    /// When there is no answer; an answer of any status is none.
+    /// If there is no response; a response with any status is not an error.
     pub async fn send(
         &self,
         webhook: &Webhook,
         id: &str,
         body: String,
         now: Timestamp,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<EndpointResponse, SendError> {
         let mut headers = HeaderMap::new();
         let mut set = |name: &'static str, value: &str| {
             // Ids, numbers and base64 have no other characters.
@@ -125,7 +125,7 @@ impl Outbound {
         set("webhook-id", id);
         set("webhook-timestamp", &now.as_second().to_string());
         set("webhook-signature", &signatures(webhook, id, now, &body));
-        timeout(PATIENCE, self.post(&webhook.url, headers, body))
+        timeout(REQUEST_TIMEOUT, self.post(&webhook.url, headers, body))
             .await
             .unwrap_or(Err(SendError::TooSlow))
     }
@@ -135,7 +135,7 @@ impl Outbound {
         address: &str,
         headers: HeaderMap,
         body: String,
-    ) -> Result<Answer, SendError> {
+    ) -> Result<EndpointResponse, SendError> {
         let wrong = || SendError::Url(address.to_owned());
         let url = Url::parse(address).map_err(|_| wrong())?;
         let host = url.host_str().ok_or_else(wrong)?;
@@ -146,7 +146,7 @@ impl Outbound {
         };
         let mut request = Request::post(target)
             .header(header::HOST, authority)
-            .header(header::USER_AGENT, AGENT)
+            .header(header::USER_AGENT, USER_AGENT)
             .header(header::CONTENT_TYPE, "application/json")
             .body(Full::new(Bytes::from(body)))
             .map_err(|_| wrong())?;
@@ -163,36 +163,40 @@ impl Outbound {
     }
 }
 
-/// Sends a request over a connection of its own and reads as much of the answer as is kept.
+/// Sends a request over its own connection and reads the start of the response.
 async fn exchange(
     stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     request: Request<Full<Bytes>>,
-) -> Result<Answer, SendError> {
+) -> Result<EndpointResponse, SendError> {
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-    let answer = async {
+    let response = async {
         let mut response = sender.send_request(request).await?;
         let mut body = Vec::new();
         while let Some(frame) = response.body_mut().frame().await {
             // The status is the answer; a body that breaks off changes nothing about it.
             let Ok(frame) = frame else { break };
             body.extend_from_slice(frame.data_ref().map_or(&[][..], |data| data));
-            if body.len() >= MOST_READ {
+            if body.len() >= MAX_RESPONSE_BYTES {
                 break;
             }
         }
         let retry_after = response.headers().get(header::RETRY_AFTER);
         let retry_after = retry_after.and_then(|value| value.to_str().ok()).map(str::to_owned);
-        Ok(Answer { status: response.status().as_u16(), body: beginning(&body), retry_after })
+        Ok(EndpointResponse {
+            status: response.status().as_u16(),
+            body: excerpt(&body),
+            retry_after,
+        })
     };
-    tokio::pin!(answer);
+    tokio::pin!(response);
     tokio::select! {
-        answer = &mut answer => answer,
+        response = &mut response => response,
         // What has arrived by then is still to be read.
-        _ = connection => answer.await,
+        _ = connection => response.await,
     }
 }
 
-fn beginning(body: &[u8]) -> String {
+fn excerpt(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MOST_KEPT).collect()
+    text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(MAX_KEPT_CHARS).collect()
 }

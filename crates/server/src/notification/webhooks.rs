@@ -4,46 +4,46 @@ use jiff::SignedDuration;
 use mainstay_core::{
     id::{AlertId, OrganizationId, WebhookId, WebhookMessageId},
     notification::{
-        EndpointKind, Event, Notice, NotificationSettings, Route, TestNotice, check_endpoint_name,
-        check_endpoint_url,
+        EndpointKind, Event, Notification, NotificationSettings, Route, TestNotification,
+        check_endpoint_name, check_endpoint_url,
     },
 };
 use mainstay_store::{
-    NewWebhook, NewWebhookMessage, Scope, Told, Tx, Webhook, WebhookAttempt, WebhookMessage,
-    WebhookPatch, new_id,
+    AlertDelivery, NewWebhook, NewWebhookMessage, Scope, Tx, Webhook, WebhookAttempt,
+    WebhookMessage, WebhookPatch, new_id,
 };
 
 use super::{SAMPLE, WebhookSecret, no_webhook};
 use crate::{Error, Mainstay, Result};
 
-/// How long messages are signed with a secret that was replaced, too.
-pub const PREVIOUS_SECRET_COUNTS: SignedDuration = SignedDuration::from_hours(24);
-/// Endpoints that an organization has at most.
-const MOST_WEBHOOKS: usize = 50;
+/// How long messages are also signed with a replaced secret.
+pub const PREVIOUS_SECRET_TTL: SignedDuration = SignedDuration::from_hours(24);
+/// Maximum number of endpoints of an organization.
+const MAX_WEBHOOKS: usize = 50;
 
-/// What it takes to create a webhook.
+/// The input for creating a webhook.
 #[derive(Clone, Debug)]
 pub struct CreateWebhook {
-    /// What it understands.
+    /// The format.
     pub kind: EndpointKind,
-    /// What people call it.
+    /// The display name.
     pub name: String,
-    /// Where it is.
+    /// The URL.
     pub url: String,
-    /// What messages are signed with; a new secret when absent.
+    /// The signing secret; generated if absent.
     pub secret: Option<String>,
-    /// Which notices go there.
+    /// The filter of events.
     pub route: Route,
-    /// Whether it takes them at any hour.
+    /// Whether to deliver in quiet hours.
     pub ignores_quiet_hours: bool,
 }
 
-/// A message with each time that it was sent.
+/// A message with its attempts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeliveredMessage {
     /// The message.
     pub message: WebhookMessage,
-    /// Each time, oldest first.
+    /// The attempts, oldest first.
     pub attempts: Vec<WebhookAttempt>,
 }
 
@@ -51,14 +51,14 @@ fn no_message(id: WebhookMessageId) -> Error {
     Error::NotFound {
         what: "message",
         id: id.to_string(),
-        remedy: "GET /api/v1/webhooks/{id}/deliveries lists those of a webhook",
+        remedy: "GET /api/v1/webhooks/{id}/deliveries lists a webhook's messages",
     }
 }
 
 impl Mainstay {
     /// The endpoints of an organization, oldest first.
     pub async fn webhooks(&self, organization: OrganizationId) -> Result<Vec<Webhook>> {
-        Ok(self.store().read(Scope::Service(organization)).await?.webhooks().await?)
+        Ok(self.store().read(Scope::Service(organization)).await?.list_webhooks().await?)
     }
 
     /// One endpoint.
@@ -67,19 +67,19 @@ impl Mainstay {
     /// [`Error::NotFound`].
     pub async fn webhook(&self, organization: OrganizationId, id: WebhookId) -> Result<Webhook> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        tx.webhook(id).await?.ok_or_else(|| no_webhook(id))
+        tx.find_webhook(id).await?.ok_or_else(|| no_webhook(id))
     }
 
-    /// Creates an endpoint; its secret is in what is answered.
+    /// Creates an endpoint; the result contains its secret.
     ///
     /// # Errors
-    /// When a value cannot be used, or there are very many endpoints.
+    /// If a value is invalid, or the limit of endpoints is reached.
     pub async fn create_webhook(
         &self,
         scope: impl Into<Scope>,
         create: CreateWebhook,
     ) -> Result<Webhook> {
-        let secret = chosen_secret(create.secret.as_deref())?;
+        let secret = parse_or_new_secret(create.secret.as_deref())?;
         let new = NewWebhook {
             id: new_id(self.now()),
             kind: create.kind,
@@ -91,22 +91,22 @@ impl Mainstay {
         };
         let mut tx = self.store().begin(scope.into()).await?;
         check(&mut tx, Some(&new.name), Some(&new.url), Some(&new.route)).await?;
-        if tx.webhooks().await?.len() >= MOST_WEBHOOKS {
+        if tx.list_webhooks().await?.len() >= MAX_WEBHOOKS {
             return Err(Error::conflict(format!(
-                "there are {MOST_WEBHOOKS} webhooks already, the most that an organization has; delete \
-                 one that nobody needs any more"
+                "there are already {MAX_WEBHOOKS} webhooks, which is the limit; delete an unused \
+                 one"
             )));
         }
         tx.create_webhook(&new, self.now()).await?;
-        let created = tx.webhook(new.id).await?.ok_or_else(|| no_webhook(new.id))?;
+        let created = tx.find_webhook(new.id).await?.ok_or_else(|| no_webhook(new.id))?;
         tx.commit().await?;
         Ok(created)
     }
 
-    /// Changes an endpoint, and switches it on or off when `enabled` says so.
+    /// Changes an endpoint, and optionally enables or disables it.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when a value cannot be used.
+    /// [`Error::NotFound`], or if a value is invalid.
     pub async fn update_webhook(
         &self,
         scope: impl Into<Scope>,
@@ -129,34 +129,34 @@ impl Mainstay {
             Some(false) => drop(tx.disable_webhook(id, "switched off", self.now()).await?),
             None => {}
         }
-        let updated = tx.webhook(id).await?.ok_or_else(|| no_webhook(id))?;
+        let updated = tx.find_webhook(id).await?.ok_or_else(|| no_webhook(id))?;
         tx.commit().await?;
         Ok(updated)
     }
 
-    /// Gives an endpoint another secret, which is in what is answered. For a day, messages are signed
-    /// with the one until now as well.
+    /// Rotates an endpoint's secret; the result contains the new one. For a day, messages are also
+    /// signed with the old one.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when the secret cannot be used.
+    /// [`Error::NotFound`], or if the secret is invalid.
     pub async fn rotate_webhook_secret(
         &self,
         scope: impl Into<Scope>,
         id: WebhookId,
         secret: Option<&str>,
     ) -> Result<Webhook> {
-        let secret = chosen_secret(secret)?;
-        let until = self.now().checked_add(PREVIOUS_SECRET_COUNTS).unwrap_or(self.now());
+        let secret = parse_or_new_secret(secret)?;
+        let until = self.now().checked_add(PREVIOUS_SECRET_TTL).unwrap_or(self.now());
         let mut tx = self.store().begin(scope.into()).await?;
         if !tx.rotate_webhook_secret(id, secret.as_str(), until).await? {
             return Err(no_webhook(id));
         }
-        let rotated = tx.webhook(id).await?.ok_or_else(|| no_webhook(id))?;
+        let rotated = tx.find_webhook(id).await?.ok_or_else(|| no_webhook(id))?;
         tx.commit().await?;
         Ok(rotated)
     }
 
-    /// Deletes an endpoint with the record of what was sent there.
+    /// Deletes an endpoint with its message history.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -168,10 +168,10 @@ impl Mainstay {
         Ok(tx.commit().await?)
     }
 
-    /// Sends a test message, at any hour.
+    /// Sends a test message, even in quiet hours.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when nothing is sent there.
+    /// [`Error::NotFound`], or if the endpoint is disabled.
     pub async fn test_webhook(
         &self,
         scope: impl Into<Scope>,
@@ -179,19 +179,19 @@ impl Mainstay {
     ) -> Result<WebhookMessage> {
         let now = self.now();
         let mut tx = self.store().begin(scope.into()).await?;
-        let webhook = sendable(&mut tx, id).await?;
-        let organization = tx.organization().await?.slug;
-        let event = Event::WebhookTest(TestNotice { organization, endpoint: webhook.name });
+        let webhook = active_webhook(&mut tx, id).await?;
+        let organization = tx.get_organization().await?.slug;
+        let event = Event::WebhookTest(TestNotification { organization, endpoint: webhook.name });
         let test = NewWebhookMessage {
             id: new_id(now),
             webhook: id,
-            notice: Notice { event, timestamp: now },
+            notice: Notification { event, timestamp: now },
             alerts: Vec::new(),
             by_hand: true,
         };
         let message = test.id;
-        tx.queue_webhook_messages(&[test], now).await?;
-        let queued = tx.webhook_message(message).await?.ok_or_else(|| no_message(message))?;
+        tx.enqueue_webhook_messages(&[test], now).await?;
+        let queued = tx.find_webhook_message(message).await?.ok_or_else(|| no_message(message))?;
         tx.commit().await?;
         Ok(queued)
     }
@@ -208,19 +208,19 @@ impl Mainstay {
         limit: i64,
     ) -> Result<Vec<DeliveredMessage>> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        tx.webhook(id).await?.ok_or_else(|| no_webhook(id))?;
+        tx.find_webhook(id).await?.ok_or_else(|| no_webhook(id))?;
         let mut messages = Vec::new();
-        for message in tx.webhook_messages(id, after, limit).await? {
-            let attempts = tx.webhook_attempts(message.id).await?;
+        for message in tx.list_webhook_messages(id, after, limit).await? {
+            let attempts = tx.list_webhook_attempts(message.id).await?;
             messages.push(DeliveredMessage { message, attempts });
         }
         Ok(messages)
     }
 
-    /// Sends a message again, under its id, at any hour.
+    /// Sends a message again with the same id, even in quiet hours.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when nothing is sent there.
+    /// [`Error::NotFound`], or if the endpoint is disabled.
     pub async fn resend_webhook_message(
         &self,
         scope: impl Into<Scope>,
@@ -228,37 +228,42 @@ impl Mainstay {
         id: WebhookMessageId,
     ) -> Result<WebhookMessage> {
         let mut tx = self.store().begin(scope.into()).await?;
-        sendable(&mut tx, webhook).await?;
-        let found = tx.webhook_message(id).await?;
+        active_webhook(&mut tx, webhook).await?;
+        let found = tx.find_webhook_message(id).await?;
         found.filter(|message| message.webhook == webhook).ok_or_else(|| no_message(id))?;
         tx.resend_webhook_message(id, self.now()).await?;
-        let queued = tx.webhook_message(id).await?.ok_or_else(|| no_message(id))?;
+        let queued = tx.find_webhook_message(id).await?.ok_or_else(|| no_message(id))?;
         tx.commit().await?;
         Ok(queued)
     }
 
-    /// What was told of some alerts outside, oldest first.
-    pub async fn told_of(
+    /// The notifications of some alerts, oldest first.
+    pub async fn notifications_of(
         &self,
         organization: OrganizationId,
         alerts: &[AlertId],
-    ) -> Result<HashMap<AlertId, Vec<Told>>> {
-        Ok(self.store().read(Scope::Service(organization)).await?.told_of(alerts).await?)
+    ) -> Result<HashMap<AlertId, Vec<AlertDelivery>>> {
+        Ok(self
+            .store()
+            .read(Scope::Service(organization))
+            .await?
+            .list_deliveries_of(alerts)
+            .await?)
     }
 
-    /// What an organization decided about telling its staff.
+    /// An organization's notification settings.
     pub async fn notification_settings(
         &self,
         organization: OrganizationId,
     ) -> Result<NotificationSettings> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        Ok(tx.notification_settings().await?)
+        Ok(tx.get_notification_settings().await?)
     }
 
-    /// Changes that.
+    /// Changes the notification settings.
     ///
     /// # Errors
-    /// When a value cannot be used.
+    /// If a value is invalid.
     pub async fn set_notification_settings(
         &self,
         scope: impl Into<Scope>,
@@ -271,7 +276,7 @@ impl Mainstay {
     }
 }
 
-fn chosen_secret(text: Option<&str>) -> Result<WebhookSecret> {
+fn parse_or_new_secret(text: Option<&str>) -> Result<WebhookSecret> {
     text.map_or_else(
         || Ok(WebhookSecret::new()),
         |text| {
@@ -295,34 +300,34 @@ async fn check(
         url::Url::parse(url).map_err(|error| {
             Error::invalid(
                 "url",
-                format!("is no address: {error}; use one like https://example.com/hooks"),
+                format!("is not a URL: {error}; use one like https://example.com/hooks"),
             )
         })?;
     }
     let owners = route.map_or(&[][..], |route| &route.owners);
     if !owners.is_empty() {
-        let members = tx.members().await?;
+        let members = tx.list_members().await?;
         if let Some(other) =
             owners.iter().find(|id| !members.iter().any(|member| member.id == **id))
         {
             return Err(Error::invalid(
                 "owners",
-                format!("{other} is no member; GET /api/v1/members lists those there are"),
+                format!("{other} is not a member; GET /api/v1/members lists all members"),
             ));
         }
     }
     Ok(())
 }
 
-/// An endpoint that messages are sent to.
-async fn sendable(tx: &mut Tx, id: WebhookId) -> Result<Webhook> {
-    let webhook = tx.webhook(id).await?.ok_or_else(|| no_webhook(id))?;
+/// An enabled endpoint.
+async fn active_webhook(tx: &mut Tx, id: WebhookId) -> Result<Webhook> {
+    let webhook = tx.find_webhook(id).await?.ok_or_else(|| no_webhook(id))?;
     if let Some((reason, _)) = &webhook.disabled {
         return Err(Error::conflict(format!(
-            "nothing is sent to this webhook: {reason}; enable it first"
+            "this webhook is disabled: {reason}; enable it first"
         )));
     }
-    if tx.organization().await?.sample {
+    if tx.get_organization().await?.sample {
         return Err(Error::conflict(SAMPLE));
     }
     Ok(webhook)

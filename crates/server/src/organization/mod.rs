@@ -24,12 +24,12 @@ use crate::{
     validate::{check_name, check_slug},
 };
 
-/// Days back that unmapped event names are looked for.
+/// How many days back unmapped event names are searched.
 const SEEN_DAYS: i32 = 7;
-/// Unmapped names that are told.
-const MOST_SEEN: i64 = 50;
+/// Maximum number of unmapped names returned.
+const MAX_SEEN_NAMES: i64 = 50;
 
-/// An organization with what every figure of it depends on.
+/// An organization with the parameters of all its figures.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The organization.
@@ -41,16 +41,16 @@ pub struct Context {
 }
 
 impl Context {
-    /// Reads the context of a transaction's organization.
+    /// Loads the context of a transaction's organization.
     pub(crate) async fn load(tx: &mut Tx) -> Result<Self> {
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
-        let models = tx.score_models().await?;
+        let models = tx.list_score_models().await?;
         Ok(Self { organization, zone, models })
     }
 
-    /// The model that new scores are made with, and its version.
+    /// The current model and its version.
     pub fn model(&self) -> (i64, ScoreModel) {
         let version = self.organization.model_version;
         (version, self.model_of(version))
@@ -61,7 +61,7 @@ impl Context {
         self.model_ref(version).clone()
     }
 
-    /// The model of a version, to look at.
+    /// A reference to the model of a version.
     pub(crate) fn model_ref(&self, version: i64) -> &ScoreModel {
         static STANDARD: LazyLock<ScoreModel> = LazyLock::new(ScoreModel::standard);
         self.models
@@ -71,27 +71,27 @@ impl Context {
     }
 }
 
-/// What it takes to create an organization.
+/// The input for creating an organization.
 #[derive(Clone, Debug)]
 pub struct CreateOrganization {
     /// Its short name in commands and tokens.
     pub slug: String,
-    /// What people call it; the slug when absent.
+    /// The display name; the slug if absent.
     pub name: Option<String>,
-    /// IANA zone; UTC when absent.
+    /// IANA time zone; UTC if absent.
     pub time_zone: Option<String>,
-    /// Whether it is made-up sample data.
+    /// Whether it contains sample data.
     pub sample: bool,
 }
 
-/// A new organization with its secrets, which are shown this once.
+/// A new organization with its secrets, which are shown only once.
 #[derive(Clone, Debug)]
 pub struct CreatedOrganization {
     /// The organization.
     pub organization: Organization,
     /// Its keys.
     pub keys: NewKeys,
-    /// Secret with which the host app signs its clients' tokens.
+    /// The secret with which the host app signs its clients' tokens.
     pub token_secret: String,
 }
 
@@ -99,7 +99,7 @@ impl Mainstay {
     /// Creates an organization with a secret key, a write key and a token secret.
     ///
     /// # Errors
-    /// When slug, name or zone cannot be used, or the slug is taken.
+    /// If the slug, name or zone is invalid, or the slug is taken.
     pub async fn create_organization(
         &self,
         create: CreateOrganization,
@@ -134,7 +134,7 @@ impl Mainstay {
         tx.commit().await?;
         let mut tx = self.store().begin(Scope::Service(id)).await?;
         let keys = crate::access::create_first_keys(&mut tx, now).await?;
-        let organization = tx.organization().await?;
+        let organization = tx.get_organization().await?;
         tx.commit().await?;
         Ok(CreatedOrganization { organization, keys, token_secret })
     }
@@ -142,14 +142,18 @@ impl Mainstay {
     /// The organization with a slug.
     ///
     /// # Errors
-    /// [`Error::NotFound`] naming the slugs there are.
+    /// [`Error::NotFound`] with the existing slugs.
     pub async fn organization_by_slug(&self, slug: &str) -> Result<Organization> {
         let mut tx = self.store().read(Scope::System).await?;
-        if let Some(organization) = tx.organization_by_slug(slug).await? {
+        if let Some(organization) = tx.find_organization_by_slug(slug).await? {
             return Ok(organization);
         }
-        let slugs: Vec<String> =
-            tx.organizations().await?.into_iter().map(|organization| organization.slug).collect();
+        let slugs: Vec<String> = tx
+            .list_organizations()
+            .await?
+            .into_iter()
+            .map(|organization| organization.slug)
+            .collect();
         Err(if slugs.is_empty() {
             Error::NotFound {
                 what: "organization",
@@ -164,9 +168,9 @@ impl Mainstay {
         })
     }
 
-    /// Every organization, by slug.
+    /// All organizations, ordered by slug.
     pub async fn organizations(&self) -> Result<Vec<Organization>> {
-        Ok(self.store().read(Scope::System).await?.organizations().await?)
+        Ok(self.store().read(Scope::System).await?.list_organizations().await?)
     }
 
     /// An organization's state and settings.
@@ -174,17 +178,17 @@ impl Mainstay {
         self.context_in(Scope::Service(organization)).await
     }
 
-    /// The same as somebody sees it.
+    /// The same, within a scope.
     pub async fn context_in(&self, scope: Scope) -> Result<Context> {
         Context::load(&mut self.store().read(scope).await?).await
     }
 
-    /// Changes an organization's name or time zone. A new zone has everything that is rolled up move
-    /// to its days: a small organization's has when this returns, a large one's goes on in the
-    /// background. Scores stored before keep the zone that they were made in.
+    /// Changes an organization's name or time zone. After a change of zone, all activity moves to
+    /// its days: immediately for a small organization, in the background for a large one. Stored
+    /// scores keep their zone.
     ///
     /// # Errors
-    /// When a value cannot be used.
+    /// If a value is invalid.
     pub async fn update_organization(
         &self,
         scope: impl Into<Scope>,
@@ -207,29 +211,29 @@ impl Mainstay {
         if changes_zone {
             tx.begin_zone_change(self.now()).await?;
         }
-        let mut after = tx.organization().await?;
+        let mut after = tx.get_organization().await?;
         tx.commit().await?;
-        self.namings().clear();
+        self.ingest_settings_cache().clear();
         if changes_zone {
-            if let Err(error) = self.take_zone_steps(after.id, zone_change::STEPS_PER_REQUEST).await
+            if let Err(error) = self.run_zone_steps(after.id, zone_change::STEPS_PER_REQUEST).await
             {
-                // The zone is changed; the background goes on.
-                tracing::warn!(%error, organization = %after.id, "a change of the time zone waits");
+                // The zone is changed; the background continues.
+                tracing::warn!(%error, organization = %after.id, "a change of time zone is queued");
             }
-            after = self.store().read(scope).await?.organization().await?;
+            after = self.store().read(scope).await?.get_organization().await?;
         }
         Ok(after)
     }
 
-    /// Deletes a sample organization; real ones are not deleted by this.
+    /// Deletes a sample organization; real ones are refused.
     ///
     /// # Errors
-    /// [`Error::Conflict`] when the organization is not sample data.
+    /// [`Error::Conflict`] if the organization is not sample data.
     pub async fn delete_sample_organization(&self, organization: &Organization) -> Result<()> {
         if !organization.sample {
             return Err(Error::conflict(format!(
-                "organization {:?} is not sample data and is left alone; rename it or use another \
-                 database",
+                "organization {:?} is not sample data and was not replaced; rename it or use \
+                 another database",
                 organization.slug
             )));
         }
@@ -239,15 +243,15 @@ impl Mainstay {
         Ok(())
     }
 
-    /// What an organization calls its events, by name.
+    /// An organization's event names, ordered by name.
     pub async fn event_names(&self, scope: Scope) -> Result<Vec<EventName>> {
-        Ok(self.store().read(scope).await?.event_names().await?)
+        Ok(self.store().read(scope).await?.list_event_names().await?)
     }
 
     /// Maps an organization's event names to types, replacing earlier mappings of the same names.
     ///
     /// # Errors
-    /// When a name cannot be used or is given twice.
+    /// If a name is invalid or duplicate.
     pub async fn set_event_names(
         &self,
         scope: impl Into<Scope>,
@@ -267,14 +271,14 @@ impl Mainstay {
         let mut tx = self.store().begin(scope.into()).await?;
         tx.set_event_names(names).await?;
         tx.commit().await?;
-        self.namings().clear();
+        self.ingest_settings_cache().clear();
         Ok(())
     }
 
-    /// Forgets the mapping of an event name.
+    /// Deletes the mapping of an event name.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is none, or when it could not be one.
+    /// [`Error::NotFound`] if it does not exist or is invalid.
     pub async fn delete_event_name(&self, scope: impl Into<Scope>, name: &str) -> Result<()> {
         check_name("name", name)?;
         let mut tx = self.store().begin(scope.into()).await?;
@@ -282,54 +286,53 @@ impl Mainstay {
             return Err(Error::NotFound {
                 what: "event name",
                 id: name.to_owned(),
-                remedy: "GET /api/v1/event-names lists those that are mapped",
+                remedy: "GET /api/v1/event-names lists all mapped names",
             });
         }
         tx.commit().await?;
-        self.namings().clear();
+        self.ingest_settings_cache().clear();
         Ok(())
     }
 
-    /// Names of recent events that count as `custom` because nothing says what they are, the most
-    /// frequent first.
+    /// Unmapped names of recent events, which count as `custom`, most frequent first.
     pub async fn unmapped_names(&self, scope: Scope) -> Result<Vec<SeenName>> {
         let mut tx = self.store().read(scope).await?;
         let since = add_days(local_day(self.now(), &TimeZone::UTC), -SEEN_DAYS);
         let mapped: HashSet<String> =
-            tx.event_names().await?.into_iter().map(|name| name.name).collect();
-        let mut seen = tx.custom_names(since, MOST_SEEN).await?;
+            tx.list_event_names().await?.into_iter().map(|name| name.name).collect();
+        let mut seen = tx.list_custom_names(since, MAX_SEEN_NAMES).await?;
         seen.retain(|seen| !mapped.contains(&seen.name));
         Ok(seen)
     }
 
-    /// Publishes an earlier version of the score model once more, as the next one: so the versions are
-    /// in the order in which they were in force.
+    /// Publishes an earlier version of the score model again, as the next version, so that versions
+    /// are in chronological order.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when there is no such version, [`Error::Conflict`] when it is in force.
+    /// [`Error::NotFound`] if there is no such version, [`Error::Conflict`] if it is the current one.
     pub async fn republish_score_model(&self, scope: Scope, version: i64) -> Result<i64> {
         let context = self.context_in(scope).await?;
         let stored = context.models.iter().find(|stored| stored.version == version);
         let stored = stored.ok_or_else(|| Error::NotFound {
             what: "score model version",
             id: version.to_string(),
-            remedy: "GET /api/v1/score-models lists them",
+            remedy: "GET /api/v1/score-models lists all versions",
         })?;
         if version == context.organization.model_version {
             return Err(Error::conflict_in(
                 "version",
-                format!("{version} is in force already; nothing was changed"),
+                format!("{version} is already in use; nothing was changed"),
             ));
         }
         self.publish_score_model(scope, &stored.model).await
     }
 
-    /// Publishes a score model as the next version. Each client's score is made with it from its next
-    /// event on, everybody's from the next local midnight on; stored ones keep theirs. So publishing
-    /// itself moves no score, no trend and no alert.
+    /// Publishes a score model as the next version. It applies to a client's score from its next
+    /// event, and to all scores from the next local midnight; stored scores keep their version.
+    /// Publishing itself changes no score, trend or alert.
     ///
     /// # Errors
-    /// When the model would not make scores of 0–100 that add up.
+    /// If the model is invalid.
     pub async fn publish_score_model(
         &self,
         scope: impl Into<Scope>,
@@ -344,18 +347,16 @@ impl Mainstay {
     }
 }
 
-/// Refuses an `as_of` that lies further ahead than an event may.
+/// Rejects an `as_of` further in the future than events may be.
 ///
 /// # Errors
-/// Naming the limit.
+/// With the limit.
 pub(crate) fn check_as_of(as_of: Timestamp, now: Timestamp) -> Result<()> {
     let latest = now.saturating_add(jiff::SignedDuration::from_hours(24)).unwrap_or(now);
     if as_of > latest {
         return Err(Error::invalid(
             "as_of",
-            format!(
-                "{as_of} is more than 24 hours ahead of now ({now}); nothing is known of it yet"
-            ),
+            format!("{as_of} is more than 24 hours ahead of now ({now}); use an earlier instant"),
         ));
     }
     // Further back there are no events; and a year before 0 has no place in either database.

@@ -1,4 +1,4 @@
-//! The organization's own sites: they may show its clients' pages in a frame and use the widgets.
+//! The organization's own sites, which may embed its clients' pages and use the widgets.
 
 use mainstay_core::id::OrganizationId;
 use mainstay_store::Scope;
@@ -6,25 +6,25 @@ use url::{Host, Url};
 
 use crate::{Error, Mainstay, Result};
 
-/// Sites that one organization may list: all of them are sent with each client's page.
+/// Maximum number of sites of an organization: all are sent with each client's page.
 const MAX_SITES: usize = 50;
 
 impl Mainstay {
-    /// An organization's own sites, by origin.
+    /// An organization's own sites, ordered by origin.
     pub async fn allowed_sites(&self, organization: OrganizationId) -> Result<Vec<String>> {
         self.allowed_sites_in(Scope::Service(organization)).await
     }
 
-    /// The same as somebody sees them.
+    /// The same, within a scope.
     pub async fn allowed_sites_in(&self, scope: Scope) -> Result<Vec<String>> {
-        Ok(self.store().read(scope).await?.allowed_sites().await?)
+        Ok(self.store().read(scope).await?.list_allowed_sites().await?)
     }
 
-    /// The sites that may show a failure in a frame when nobody knows whose client asks: the one that
-    /// does, if any organization has allowed it; without a word of where that is, those of the only
-    /// organization that has allowed any. All of everybody's would tell each who the others are.
+    /// The sites that may embed an error page for an unknown client: the requesting one, if any
+    /// organization has allowed it; without an origin, those of the only organization with allowed
+    /// sites. A list of all organizations' sites would reveal other customers.
     pub async fn sites_that_may_frame_errors(&self, origin: Option<&str>) -> Result<Vec<String>> {
-        let sites = self.store().read(Scope::System).await?.all_allowed_sites().await?;
+        let sites = self.store().read(Scope::System).await?.list_all_allowed_sites().await?;
         if let Some(origin) = origin {
             let allowed = sites.iter().any(|(_, site)| site == origin);
             return Ok(if allowed { vec![origin.to_owned()] } else { Vec::new() });
@@ -34,19 +34,19 @@ impl Mainstay {
         Ok(if only_one { sites.into_iter().map(|(_, site)| site).collect() } else { Vec::new() })
     }
 
-    /// Adds a site. Answers its origin.
+    /// Adds a site; returns its origin.
     ///
     /// # Errors
-    /// When it is no site's address, or there are too many.
+    /// If it is not an origin, or the limit is reached.
     pub async fn add_allowed_site(&self, scope: impl Into<Scope>, site: &str) -> Result<String> {
         let origin = origin_of(site)?;
         let mut tx = self.store().begin(scope.into()).await?;
-        let sites = tx.allowed_sites().await?;
+        let sites = tx.list_allowed_sites().await?;
         if sites.len() >= MAX_SITES && !sites.contains(&origin) {
             return Err(Error::invalid(
                 "site",
                 format!(
-                    "cannot be added: there are {MAX_SITES}, the most there may be; remove one"
+                    "cannot be added: there are already {MAX_SITES}, which is the limit; remove one"
                 ),
             ));
         }
@@ -55,17 +55,17 @@ impl Mainstay {
         Ok(origin)
     }
 
-    /// Takes a site away.
+    /// Removes a site.
     ///
     /// # Errors
-    /// [`Error::NotFound`] when it is not listed.
+    /// [`Error::NotFound`] if it is not in the list.
     pub async fn remove_allowed_site(&self, scope: impl Into<Scope>, origin: &str) -> Result<()> {
         let mut tx = self.store().begin(scope.into()).await?;
         if !tx.remove_allowed_site(origin).await? {
             return Err(Error::NotFound {
                 what: "allowed site",
                 id: origin.to_owned(),
-                remedy: "the settings list those that are allowed",
+                remedy: "the settings list all allowed sites",
             });
         }
         tx.commit().await?;
@@ -73,13 +73,13 @@ impl Mainstay {
     }
 }
 
-/// The origin of a site, as browsers write it.
+/// The origin of a site, as sent by browsers.
 fn origin_of(site: &str) -> Result<String> {
     let refused = || {
         Error::invalid(
             "site",
             format!(
-                "{site:?} is not a site's address; use scheme, host and port alone, for example \
+                "{site:?} is not an origin; use only scheme, host and port, for example \
                  https://app.example.com (http only for localhost)"
             ),
         )

@@ -7,23 +7,23 @@ use mainstay_core::{
     score::Band,
 };
 use mainstay_store::{
-    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StoredPlaybook, Tx, Waits, new_id,
+    ClientChunk, NewPlaybookRun, PlaybookRun, StoredPlaybook, TriggerSource, Tx, WaitReason, new_id,
 };
 
-use super::{approval::PlaybookCounts, start::Starting};
+use super::{approval::PlaybookCounts, start::PendingRuns};
 use crate::{Mainstay, Result, email::Nudge};
 
-/// The playbooks that answer alerts, while a health check goes through a chunk of clients.
+/// Playbooks triggered by alerts, during a health check of a chunk of clients.
 pub(crate) struct AlertPlaybooks {
     as_of: Timestamp,
     playbooks: Vec<StoredPlaybook>,
-    /// What waits for data that are missing.
+    /// Runs that wait for missing data.
     waiting: HashMap<ClientId, Vec<PlaybookRun>>,
-    starting: Starting,
+    pending_runs: PendingRuns,
 }
 
 impl Mainstay {
-    /// The playbooks that a check of a chunk may start, and what waits for it.
+    /// Loads the playbooks that a check of a chunk may start, and waiting runs.
     pub(crate) async fn alert_playbooks(
         &self,
         tx: &mut Tx,
@@ -31,40 +31,40 @@ impl Mainstay {
         as_of: Timestamp,
         counts: &mut PlaybookCounts,
     ) -> Result<AlertPlaybooks> {
-        if !self.is_present(as_of) {
-            return Ok(AlertPlaybooks::none());
+        if !self.is_recent_enough(as_of) {
+            return Ok(AlertPlaybooks::empty());
         }
-        let mut playbooks = tx.playbooks().await?;
+        let mut playbooks = tx.list_playbooks().await?;
         playbooks.retain(|one| one.enabled);
         if playbooks.is_empty() {
-            return Ok(AlertPlaybooks::none());
+            return Ok(AlertPlaybooks::empty());
         }
         counts.load(tx, as_of).await?;
-        let waiting = tx.waiting_playbook_runs(chunk).await?;
-        Ok(AlertPlaybooks { as_of, playbooks, waiting, starting: Starting::default() })
+        let waiting = tx.list_waiting_playbook_runs(chunk).await?;
+        Ok(AlertPlaybooks { as_of, playbooks, waiting, pending_runs: PendingRuns::default() })
     }
 }
 
 impl AlertPlaybooks {
-    /// None at all: nothing is to follow.
-    pub(crate) fn none() -> Self {
+    /// Without playbooks.
+    pub(crate) fn empty() -> Self {
         Self {
             as_of: Timestamp::MIN,
             playbooks: Vec::new(),
             waiting: HashMap::new(),
-            starting: Starting::default(),
+            pending_runs: PendingRuns::default(),
         }
     }
 
-    /// Those that answer a transition.
-    pub(crate) fn met_by(&self, transition: &Transition) -> Vec<usize> {
+    /// The playbooks that match a transition.
+    pub(crate) fn matching(&self, transition: &Transition) -> Vec<usize> {
         let met = |(place, one): (usize, &StoredPlaybook)| {
-            one.playbook.trigger.is_met_by(transition).then_some(place)
+            one.playbook.trigger.matches_transition(transition).then_some(place)
         };
         self.playbooks.iter().enumerate().filter_map(met).collect()
     }
 
-    /// Starts what answers a change that was made; has it wait while the alert is held.
+    /// Starts matching playbooks; they wait while the alert is held.
     pub(crate) fn start(
         &mut self,
         met: Vec<usize>,
@@ -79,17 +79,16 @@ impl AlertPlaybooks {
                 playbook: stored.id,
                 name: stored.playbook.name.clone(),
                 client,
-                occasion: Occasion::Alert(alert),
+                trigger_source: TriggerSource::Alert(alert),
                 found_at: self.as_of,
-                waits: held.then_some(Waits::ForData),
+                waits: held.then_some(WaitReason::Data),
             };
-            self.starting.add(stored, run, &nudge);
+            self.pending_runs.add(stored, run, &nudge);
         }
     }
 
-    /// Starts what has waited for a client's data and is held no longer: where the alert is still open
-    /// once a check's transitions are carried out, or the score still stands in the band. Forgets the
-    /// rest.
+    /// Starts runs that waited for a client's data, if the alert is still open after the check or
+    /// the score is still in the band. Discards the rest.
     pub(crate) fn release(
         &mut self,
         client: ClientId,
@@ -104,13 +103,13 @@ impl AlertPlaybooks {
                 .any(|one| matches!(one, Transition::Resolved { id, .. } if *id == alert))
         };
         for run in self.waiting.remove(&client).unwrap_or_default() {
-            let (held, goes_on) = match run.occasion {
-                Occasion::Alert(alert) => {
+            let (held, still_holds) = match run.trigger_source {
+                TriggerSource::Alert(alert) => {
                     let episode = episodes.iter().find(|episode| episode.id == alert);
                     let open = episode.filter(|one| one.status.is_open() && !resolved(one.id));
                     (open.is_some_and(|one| withholds(one.kind)), open.is_some())
                 }
-                Occasion::Band { change, .. } => {
+                TriggerSource::Band { change, .. } => {
                     (withholds(AlertType::ScoreDrop), band == Some(change.to))
                 }
             };
@@ -118,17 +117,17 @@ impl AlertPlaybooks {
                 continue;
             }
             let stored = self.playbooks.iter().find(|one| one.id == run.playbook);
-            match stored.filter(|_| goes_on) {
-                Some(stored) => self.starting.release(stored, run, &nudge),
-                None => self.starting.forget(run.id),
+            match stored.filter(|_| still_holds) {
+                Some(stored) => self.pending_runs.release(stored, run, &nudge),
+                None => self.pending_runs.forget(run.id),
             }
         }
     }
 
-    /// What is to start after all; where that is for too many clients, it waits for a person.
-    pub(crate) fn starting(self, counts: &mut PlaybookCounts) -> Starting {
-        let mut starting = self.starting;
-        counts.limit(&mut starting);
-        starting
+    /// The runs to start; if there are too many, they wait for approval.
+    pub(crate) fn pending_runs(self, counts: &mut PlaybookCounts) -> PendingRuns {
+        let mut pending_runs = self.pending_runs;
+        counts.limit(&mut pending_runs);
+        pending_runs
     }
 }

@@ -4,9 +4,11 @@ use mainstay_core::{
     playbook::{BandChange, PlaybookAction, Trigger},
     time::{add_days, local_day},
 };
-use mainstay_store::{ClientChunk, NewPlaybookRun, Occasion, StoredPlaybook, Tx, Waits, new_id};
+use mainstay_store::{
+    ClientChunk, NewPlaybookRun, StoredPlaybook, TriggerSource, Tx, WaitReason, new_id,
+};
 
-use super::{approval::PlaybookCounts, start::Starting};
+use super::{approval::PlaybookCounts, start::PendingRuns};
 use crate::{
     Mainstay, Result,
     alert::{Activity, Holds},
@@ -15,11 +17,10 @@ use crate::{
     score::Scores,
 };
 
-/// Days back that a score may lie for the next one's band to be compared with its. Whoever computes
-/// scores less often cannot tell a change from a new beginning.
+/// Maximum age of a previous score in days for detecting a change of band.
 const DAYS_BACK: i32 = 31;
 
-/// The playbooks that answer changes of the band, while scores are computed for an instant.
+/// Playbooks triggered by changes of band, during the computation of scores.
 pub(crate) struct BandPlaybooks {
     as_of: Timestamp,
     day: Date,
@@ -28,16 +29,16 @@ pub(crate) struct BandPlaybooks {
 }
 
 impl Mainstay {
-    /// The playbooks that scores of an instant may start; `None` when there are none, or it is not the
-    /// present. So whoever has none pays one query a run.
+    /// Loads the playbooks that scores of an instant may start; `None` if there are none, or the
+    /// instant is too old.
     pub(crate) async fn band_playbooks(
         &self,
         tx: &mut Tx,
         as_of: Timestamp,
     ) -> Result<Option<BandPlaybooks>> {
-        let mut playbooks = tx.playbooks().await?;
+        let mut playbooks = tx.list_playbooks().await?;
         playbooks.retain(|one| one.enabled && matches!(one.playbook.trigger, Trigger::Band { .. }));
-        if playbooks.is_empty() || !self.is_present(as_of) {
+        if playbooks.is_empty() || !self.is_recent_enough(as_of) {
             return Ok(None);
         }
         let context = Context::load(tx).await?;
@@ -49,9 +50,9 @@ impl Mainstay {
         Ok(Some(BandPlaybooks { as_of, day, playbooks, context }))
     }
 
-    /// Starts what answers the bands of a chunk's scores, in the transaction that stores them and
-    /// before they take the place of others.
-    pub(crate) async fn answer_bands(
+    /// Starts the playbooks for changes of band in a chunk, in the transaction that stores the
+    /// scores, before they replace the previous ones.
+    pub(crate) async fn start_band_playbooks(
         &self,
         tx: &mut Tx,
         bands: &BandPlaybooks,
@@ -61,10 +62,10 @@ impl Mainstay {
         let BandPlaybooks { as_of, day, playbooks, context } = bands;
         tx.lock_known_clients().await?;
         let days = (add_days(*day, -DAYS_BACK), *day);
-        let latest = tx.latest_scores(chunk, days).await?;
+        let latest = tx.list_latest_scores(chunk, days).await?;
         let holds = Holds::load(tx, *as_of).await?;
         let keys = holds.keys_of(tx, chunk).await?;
-        let mut starting = Starting::default();
+        let mut pending_runs = PendingRuns::default();
         let mut tasks = None;
         for (client, score) in scores {
             // Another model draws other bands; that is not the client's doing.
@@ -77,31 +78,31 @@ impl Mainstay {
             let Some(change) = change else { continue };
             // A rise is never the fault of data that are missing.
             let activity = Activity::unknown(keys.get(client).copied());
-            let held = change.is_fall() && holds.hold(AlertType::ScoreDrop, &activity);
+            let held = change.is_fall() && holds.holds_alert(AlertType::ScoreDrop, &activity);
             for stored in playbooks {
-                if !stored.playbook.trigger.is_met_by_band(change) {
+                if !stored.playbook.trigger.matches_band(change) {
                     continue;
                 }
                 if tasks.is_none() && stored.playbook.actions.contains(&PlaybookAction::Nudge) {
-                    tasks = Some(tx.open_tasks(chunk, *as_of).await?);
+                    tasks = Some(tx.list_open_tasks(chunk, *as_of).await?);
                 }
                 let run = NewPlaybookRun {
                     id: new_id(*as_of),
                     playbook: stored.id,
                     name: stored.playbook.name.clone(),
                     client: *client,
-                    occasion: Occasion::Band { day: *day, change },
+                    trigger_source: TriggerSource::Band { day: *day, change },
                     found_at: *as_of,
-                    waits: held.then_some(Waits::ForData),
+                    waits: held.then_some(WaitReason::Data),
                 };
                 let open = tasks.as_ref().and_then(|tasks| tasks.get(client));
                 let open = open.map(Vec::as_slice).unwrap_or_default();
-                starting.add(stored, run, || Nudge::new(*client, score.clone(), &model, open));
+                pending_runs.add(stored, run, || Nudge::new(*client, score.clone(), &model, open));
             }
         }
         let mut counts = PlaybookCounts::default();
         counts.load(tx, *as_of).await?;
-        counts.limit(&mut starting);
-        self.start_playbooks(tx, context, chunk, starting).await
+        counts.limit(&mut pending_runs);
+        self.start_playbooks(tx, context, chunk, pending_runs).await
     }
 }

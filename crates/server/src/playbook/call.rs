@@ -1,69 +1,71 @@
 use mainstay_core::{
     id::ClientId,
-    notification::{AlertNotice, Event, Notice, OwnerName, PlaybookNotice},
-    playbook::{PlaybookAction, PlaybookDeed},
+    notification::{AlertNotification, AlertOwner, Event, Notification, PlaybookNotification},
+    playbook::{ActionOutcome, PlaybookAction},
 };
-use mainstay_store::{ClientChunk, Occasion, Tx};
+use mainstay_store::{ClientChunk, TriggerSource, Tx};
 
-use super::start::Started;
+use super::start::StartedRun;
 use crate::{Mainstay, Result, notification::queue_notice, organization::Context};
 
 impl Mainstay {
-    /// Queues a notice for each webhook that a playbook calls; answers what became of it.
+    /// Queues a message for each webhook that a playbook calls; returns the outcomes.
     pub(super) async fn call_webhooks(
         &self,
         tx: &mut Tx,
         context: &Context,
         chunk: &ClientChunk,
-        started: &Started,
-    ) -> Result<Vec<PlaybookDeed>> {
-        let mut deeds = Vec::new();
-        let mut notice: Option<Notice> = None;
+        started: &StartedRun,
+    ) -> Result<Vec<ActionOutcome>> {
+        let mut outcomes = Vec::new();
+        let mut notice: Option<Notification> = None;
         for action in &started.playbook.actions {
             let PlaybookAction::Webhook { webhook } = action else { continue };
-            let Some(known) = tx.webhook(*webhook).await? else {
-                deeds.push(PlaybookDeed::NotCalled);
+            let Some(stored_webhook) = tx.find_webhook(*webhook).await? else {
+                outcomes.push(ActionOutcome::WebhookSkipped);
                 continue;
             };
             let notice = match &notice {
                 Some(notice) => notice.clone(),
-                None => notice.insert(self.notice_of(tx, context, chunk, started).await?).clone(),
+                None => {
+                    notice.insert(self.build_notice(tx, context, chunk, started).await?).clone()
+                }
             };
             let alerts: Vec<_> = started.alert().into_iter().collect();
             let queued = queue_notice(tx, *webhook, notice, &alerts, self.now()).await?;
-            deeds.push(if queued {
-                PlaybookDeed::Called { webhook: known.name }
+            outcomes.push(if queued {
+                ActionOutcome::WebhookQueued { webhook: stored_webhook.name }
             } else {
-                PlaybookDeed::NotCalled
+                ActionOutcome::WebhookSkipped
             });
         }
-        Ok(deeds)
+        Ok(outcomes)
     }
 
-    /// What a playbook has to say of what started it.
-    async fn notice_of(
+    /// Describes what started a playbook.
+    async fn build_notice(
         &self,
         tx: &mut Tx,
         context: &Context,
         chunk: &ClientChunk,
-        started: &Started,
-    ) -> Result<Notice> {
+        started: &StartedRun,
+    ) -> Result<Notification> {
         let organization = context.organization.slug.clone();
         let client_id = external_id(chunk, started.client);
-        let client_name = tx.client(&client_id).await?.and_then(|client| client.profile.name);
-        let (reason, alert) = match started.occasion {
-            Occasion::Band { change, .. } => {
+        let client_name = tx.find_client(&client_id).await?.and_then(|client| client.profile.name);
+        let (reason, alert) = match started.trigger_source {
+            TriggerSource::Band { change, .. } => {
                 let (from, to) = (change.from.words(), change.to.words());
                 (format!("The score went from {from} to {to}."), None)
             }
-            Occasion::Alert(id) => {
-                let owner = tx.noticed_alerts(&[id]).await?.pop().and_then(|one| one.owner);
-                let notice = tx.alert(id).await?.map(|alert| AlertNotice {
+            TriggerSource::Alert(id) => {
+                let owner = tx.list_noticed_alerts(&[id]).await?.pop().and_then(|one| one.owner);
+                let notice = tx.find_alert(id).await?.map(|alert| AlertNotification {
                     organization: organization.clone(),
                     alert_id: id,
                     client_id: alert.client_id,
                     client_name: alert.client_name,
-                    owner: owner.map(|(id, name)| OwnerName { id, name }),
+                    owner: owner.map(|(id, name)| AlertOwner { id, name }),
                     alert_type: alert.episode.kind,
                     severity: alert.episode.severity,
                     status: alert.episode.status,
@@ -77,8 +79,8 @@ impl Mainstay {
         };
         let playbook = started.playbook.name.clone();
         let event =
-            PlaybookNotice { organization, playbook, client_id, client_name, reason, alert };
-        Ok(Notice { event: Event::PlaybookCalled(event), timestamp: self.now() })
+            PlaybookNotification { organization, playbook, client_id, client_name, reason, alert };
+        Ok(Notification { event: Event::PlaybookCalled(event), timestamp: self.now() })
     }
 }
 

@@ -1,5 +1,4 @@
-//! Playbooks: what follows from an alert or a change of the band, the tasks of the staff's that they
-//! and people make, and what came of it all.
+//! Playbooks: automatic actions after an alert or a change of band, staff tasks, and outcomes.
 
 mod alert;
 mod approval;
@@ -24,24 +23,24 @@ pub use tasks::{NewStaffTask, StaffTaskPatch, TaskOwner};
 
 use crate::{Error, Mainstay, Result};
 
-/// Playbooks that an organization has at most: each is looked at with every alert.
-pub const MOST_PLAYBOOKS: usize = 50;
-/// How far back an instant may lie for playbooks to start: who looks into the past wants figures, not
-/// tasks for yesterday.
-const PRESENT: SignedDuration = SignedDuration::from_hours(24);
+/// Maximum number of playbooks of an organization: each is checked with every alert.
+pub const MAX_PLAYBOOKS: usize = 50;
+/// Maximum age of an instant for which playbooks start: computations for the past must not create
+/// tasks.
+const MAX_AGE_TO_START: SignedDuration = SignedDuration::from_hours(24);
 
 fn no_playbook(id: PlaybookId) -> Error {
     Error::NotFound {
         what: "playbook",
         id: id.to_string(),
-        remedy: "GET /api/v1/playbooks lists them with their ids",
+        remedy: "GET /api/v1/playbooks lists all playbooks",
     }
 }
 
 impl Mainstay {
     /// The organization's playbooks, oldest first.
     pub async fn playbooks(&self, scope: Scope) -> Result<Vec<StoredPlaybook>> {
-        Ok(self.store().read(scope).await?.playbooks().await?)
+        Ok(self.store().read(scope).await?.list_playbooks().await?)
     }
 
     /// One playbook.
@@ -50,13 +49,13 @@ impl Mainstay {
     /// [`Error::NotFound`].
     pub async fn playbook(&self, scope: Scope, id: PlaybookId) -> Result<StoredPlaybook> {
         let mut tx = self.store().read(scope).await?;
-        tx.playbook(id).await?.ok_or_else(|| no_playbook(id))
+        tx.find_playbook(id).await?.ok_or_else(|| no_playbook(id))
     }
 
-    /// Keeps a new playbook. It answers what happens from now on.
+    /// Creates a playbook. It applies to later alerts and changes.
     ///
     /// # Errors
-    /// When it cannot be used, or there are too many.
+    /// If it is invalid, or the limit is reached.
     pub async fn create_playbook(
         &self,
         scope: impl Into<Scope>,
@@ -68,11 +67,11 @@ impl Mainstay {
             StoredPlaybook { id: new_id(now), enabled, playbook, created_at: now, changed_at: now };
         let mut tx = self.begin_writing(scope.into()).await?;
         check(&mut tx, &stored.playbook).await?;
-        if tx.playbooks().await?.len() >= MOST_PLAYBOOKS {
+        if tx.list_playbooks().await?.len() >= MAX_PLAYBOOKS {
             return Err(Error::conflict_in(
                 "name",
                 format!(
-                    "there are {MOST_PLAYBOOKS} playbooks, which is the limit; delete one first"
+                    "there are {MAX_PLAYBOOKS} playbooks, which is the limit; delete one first"
                 ),
             ));
         }
@@ -81,10 +80,10 @@ impl Mainstay {
         Ok(stored)
     }
 
-    /// Replaces what a playbook says, and whether anything starts it.
+    /// Replaces a playbook, and whether it is enabled.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when it cannot be used.
+    /// [`Error::NotFound`], or if it is invalid.
     pub async fn change_playbook(
         &self,
         scope: impl Into<Scope>,
@@ -93,15 +92,15 @@ impl Mainstay {
         enabled: bool,
     ) -> Result<StoredPlaybook> {
         let mut tx = self.begin_writing(scope.into()).await?;
-        let known = tx.playbook(id).await?.ok_or_else(|| no_playbook(id))?;
+        let existing = tx.find_playbook(id).await?.ok_or_else(|| no_playbook(id))?;
         check(&mut tx, &playbook).await?;
-        let stored = StoredPlaybook { enabled, playbook, changed_at: self.now(), ..known };
+        let stored = StoredPlaybook { enabled, playbook, changed_at: self.now(), ..existing };
         tx.save_playbook(&stored).await?;
         tx.commit().await?;
         Ok(stored)
     }
 
-    /// Deletes a playbook. What it did stays.
+    /// Deletes a playbook. Its runs stay.
     ///
     /// # Errors
     /// [`Error::NotFound`].
@@ -113,24 +112,28 @@ impl Mainstay {
         Ok(tx.commit().await?)
     }
 
-    /// Whether an instant is near enough to now that playbooks start for what is found of it.
-    fn is_present(&self, as_of: Timestamp) -> bool {
-        self.now().duration_since(as_of) < PRESENT
+    /// Whether an instant is recent enough to start playbooks.
+    fn is_recent_enough(&self, as_of: Timestamp) -> bool {
+        self.now().duration_since(as_of) < MAX_AGE_TO_START
     }
 }
 
-/// Checks a playbook, and that whom it names is there.
+/// Validates a playbook, including its members and webhooks.
 async fn check(tx: &mut Tx, playbook: &Playbook) -> Result<()> {
     playbook.check()?;
-    let members = tx.members().await?;
+    let members = tx.list_members().await?;
     for (place, action) in playbook.actions.iter().enumerate() {
         let missing = match action {
-            PlaybookAction::Task(task) => task
-                .otherwise
-                .filter(|id| !members.iter().any(|member| member.id == *id))
-                .map(|id| ("otherwise", format!("there is no member {id}; choose one"))),
-            PlaybookAction::Webhook { webhook } if tx.webhook(*webhook).await?.is_none() => {
-                Some(("webhook_id", format!("there is no webhook {webhook}; choose one")))
+            PlaybookAction::Task(task) => {
+                task.otherwise.filter(|id| !members.iter().any(|member| member.id == *id)).map(
+                    |id| ("otherwise", format!("there is no member {id}; choose an existing one")),
+                )
+            }
+            PlaybookAction::Webhook { webhook } if tx.find_webhook(*webhook).await?.is_none() => {
+                Some((
+                    "webhook_id",
+                    format!("there is no webhook {webhook}; choose an existing one"),
+                ))
             }
             PlaybookAction::Webhook { .. } | PlaybookAction::Nudge => None,
         };

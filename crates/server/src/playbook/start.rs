@@ -2,47 +2,47 @@ use std::collections::{HashMap, HashSet};
 
 use mainstay_core::{
     id::{AlertId, ClientId, MemberId, PlaybookId, PlaybookRunId},
-    playbook::{Playbook, PlaybookAction, PlaybookDeed, StaffTaskState, due_day},
+    playbook::{ActionOutcome, Playbook, PlaybookAction, StaffTaskState, due_day},
 };
 use mainstay_store::{
-    ClientChunk, NewPlaybookRun, Occasion, PlaybookRun, StaffTask, StoredPlaybook, Tx, Waits,
-    new_id,
+    ClientChunk, NewPlaybookRun, PlaybookRun, StaffTask, StoredPlaybook, TriggerSource, Tx,
+    WaitReason, new_id,
 };
 
 use crate::{Mainstay, Result, email::Nudge, organization::Context};
 
-/// The playbooks that are about to start in a transaction.
+/// The playbook runs to start in a transaction.
 #[derive(Default)]
-pub(crate) struct Starting {
+pub(crate) struct PendingRuns {
     new: Vec<(NewPlaybookRun, Playbook)>,
     released: Vec<(PlaybookRun, Playbook)>,
     forgotten: Vec<PlaybookRunId>,
-    /// What waited for data, and waits for a person from now on.
+    /// Runs that waited for data and now wait for approval.
     to_approve: Vec<PlaybookRunId>,
-    /// What the clients of those that nudge are told.
+    /// The emails of runs that nudge.
     nudges: HashMap<ClientId, Nudge>,
 }
 
-/// A playbook that does its actions.
-pub(super) struct Started {
+/// A run that executes its actions.
+pub(super) struct StartedRun {
     pub(super) run: PlaybookRunId,
     pub(super) client: ClientId,
-    pub(super) occasion: Occasion,
+    pub(super) trigger_source: TriggerSource,
     pub(super) playbook: Playbook,
 }
 
-impl Started {
+impl StartedRun {
     /// The alert that started it, if one did.
     pub(super) const fn alert(&self) -> Option<AlertId> {
-        match self.occasion {
-            Occasion::Alert(alert) => Some(alert),
-            Occasion::Band { .. } => None,
+        match self.trigger_source {
+            TriggerSource::Alert(alert) => Some(alert),
+            TriggerSource::Band { .. } => None,
         }
     }
 }
 
-impl Starting {
-    /// Starts a playbook, unless it has answered the occasion already.
+impl PendingRuns {
+    /// Adds a run, unless the playbook has already started for this occasion.
     pub(super) fn add(
         &mut self,
         stored: &StoredPlaybook,
@@ -55,7 +55,7 @@ impl Starting {
         self.new.push((run, stored.playbook.clone()));
     }
 
-    /// Starts one that has waited.
+    /// Adds a run that has waited.
     pub(super) fn release(
         &mut self,
         stored: &StoredPlaybook,
@@ -66,12 +66,12 @@ impl Starting {
         self.released.push((run, stored.playbook.clone()));
     }
 
-    /// Forgets one that has waited for nothing.
+    /// Discards a run that has waited.
     pub(super) fn forget(&mut self, run: PlaybookRunId) {
         self.forgotten.push(run);
     }
 
-    /// For how many occasions each playbook is about to act.
+    /// The number of pending runs of each playbook.
     pub(super) fn count(&self) -> HashMap<PlaybookId, i64> {
         let new = self.new.iter().filter(|(run, _)| run.waits.is_none());
         let mut counts: HashMap<PlaybookId, i64> = HashMap::new();
@@ -84,10 +84,10 @@ impl Starting {
         counts
     }
 
-    /// Has everything that a playbook is about to do wait for a person.
+    /// Lets all pending runs of a playbook wait for approval.
     pub(super) fn await_approval(&mut self, playbook: PlaybookId) {
         for (run, _) in self.new.iter_mut().filter(|(run, _)| run.playbook == playbook) {
-            run.waits = run.waits.or(Some(Waits::ForApproval));
+            run.waits = run.waits.or(Some(WaitReason::Approval));
         }
         let waiting = self.released.extract_if(.., |(run, _)| run.playbook == playbook);
         self.to_approve.extend(waiting.map(|(run, _)| run.id));
@@ -100,104 +100,104 @@ impl Starting {
     }
 }
 
-/// The members who may get a task.
+/// The members who can own tasks.
 struct Team {
     owners: HashMap<ClientId, MemberId>,
     members: HashSet<MemberId>,
 }
 
 impl Team {
-    async fn load(tx: &mut Tx, started: &[Started]) -> Result<Self> {
+    async fn load(tx: &mut Tx, started: &[StartedRun]) -> Result<Self> {
         let mut clients: Vec<ClientId> = started.iter().map(|one| one.client).collect();
         clients.sort_unstable();
         clients.dedup();
-        let owners = tx.owners_of(&clients).await?;
-        let members = tx.members().await?.into_iter().map(|member| member.id).collect();
+        let owners = tx.list_owners_of(&clients).await?;
+        let members = tx.list_members().await?.into_iter().map(|member| member.id).collect();
         Ok(Self { owners, members })
     }
 }
 
 impl Mainstay {
-    /// Does what playbooks say, in the transaction of what starts them: each once for its occasion,
-    /// whatever runs at the same time. A panic ends one run, which keeps what it had done.
+    /// Executes playbooks in the transaction that starts them: each once per occasion, even with
+    /// concurrent checks. A panic only ends one run, whose earlier actions are kept.
     pub(crate) async fn start_playbooks(
         &self,
         tx: &mut Tx,
         context: &Context,
         chunk: &ClientChunk,
-        starting: Starting,
+        pending_runs: PendingRuns,
     ) -> Result<()> {
-        let Starting { new, released, forgotten, to_approve, mut nudges } = starting;
+        let PendingRuns { new, released, forgotten, to_approve, mut nudges } = pending_runs;
         for run in to_approve {
             tx.await_approval(run).await?;
         }
         for run in forgotten {
-            tx.forget_waiting_run(run).await?;
+            tx.delete_waiting_run(run).await?;
         }
-        let started = self.begin_runs(tx, new, released).await?;
+        let started = self.record_runs(tx, new, released).await?;
         if started.is_empty() {
             return Ok(());
         }
         let nudging =
             started.iter().filter(|one| one.playbook.actions.contains(&PlaybookAction::Nudge));
         let clients: HashSet<ClientId> = nudging.map(|one| one.client).collect();
-        let asked = clients.iter().filter_map(|client| nudges.remove(client)).collect();
-        let nudged = self.queue_nudges(tx, context, chunk, asked).await?;
+        let requested_nudges = clients.iter().filter_map(|client| nudges.remove(client)).collect();
+        let nudged = self.queue_nudges(tx, context, chunk, requested_nudges).await?;
         let team = Team::load(tx, &started).await?;
         for one in &started {
             let acting = Box::pin(async {
-                self.supervisor().pass("playbook run");
-                self.make_tasks(tx, context, &team, one).await?;
+                self.supervisor().fail_point("playbook run");
+                self.create_playbook_tasks(tx, context, &team, one).await?;
                 self.call_webhooks(tx, context, chunk, one).await
             });
-            let mut deeds = match self.supervisor().isolate("playbook run", acting).await {
-                Ok(deeds) => deeds?,
-                Err(panicked) => vec![PlaybookDeed::Failed { reason: panicked.to_string() }],
+            let mut outcomes = match self.supervisor().isolate("playbook run", acting).await {
+                Ok(outcomes) => outcomes?,
+                Err(panicked) => vec![ActionOutcome::Failed { reason: panicked.to_string() }],
             };
             if one.playbook.actions.contains(&PlaybookAction::Nudge) {
-                deeds.extend(nudged.get(&one.client).cloned());
+                outcomes.extend(nudged.get(&one.client).cloned());
             }
-            if !deeds.is_empty() {
-                tx.set_playbook_deeds(one.run, &deeds).await?;
+            if !outcomes.is_empty() {
+                tx.set_action_outcomes(one.run, &outcomes).await?;
             }
         }
         Ok(())
     }
 
-    /// Keeps that they start; answers those that start now and for the first time.
-    async fn begin_runs(
+    /// Records the runs; returns those that start now for the first time.
+    async fn record_runs(
         &self,
         tx: &mut Tx,
         new: Vec<(NewPlaybookRun, Playbook)>,
         released: Vec<(PlaybookRun, Playbook)>,
-    ) -> Result<Vec<Started>> {
+    ) -> Result<Vec<StartedRun>> {
         let mut started = Vec::new();
         for (run, playbook) in released {
             if tx.start_waiting_run(run.id, self.now()).await? {
-                let (occasion, client) = (run.occasion, run.client);
-                started.push(Started { run: run.id, client, occasion, playbook });
+                let (trigger_source, client) = (run.trigger_source, run.client);
+                started.push(StartedRun { run: run.id, client, trigger_source, playbook });
             }
         }
         if new.is_empty() {
             return Ok(started);
         }
         let (runs, playbooks): (Vec<NewPlaybookRun>, Vec<Playbook>) = new.into_iter().unzip();
-        let first = tx.begin_playbook_runs(&runs).await?;
+        let first = tx.create_playbook_runs(&runs).await?;
         for (run, playbook) in runs.into_iter().zip(playbooks) {
             if first.contains(&run.id) && run.waits.is_none() {
-                let (occasion, client) = (run.occasion, run.client);
-                started.push(Started { run: run.id, client, occasion, playbook });
+                let (trigger_source, client) = (run.trigger_source, run.client);
+                started.push(StartedRun { run: run.id, client, trigger_source, playbook });
             }
         }
         Ok(started)
     }
 
-    async fn make_tasks(
+    async fn create_playbook_tasks(
         &self,
         tx: &mut Tx,
         context: &Context,
         team: &Team,
-        started: &Started,
+        started: &StartedRun,
     ) -> Result<()> {
         let now = self.now();
         let mut tasks = Vec::new();

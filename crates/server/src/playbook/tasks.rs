@@ -1,4 +1,4 @@
-//! What staff are to do for clients: made by playbooks and by people.
+//! Staff tasks for clients, created by playbooks and people.
 
 use jiff::civil::Date;
 use mainstay_core::{
@@ -10,23 +10,23 @@ use mainstay_store::{Scope, StaffTask, StaffTaskFilter, Tx, new_id};
 
 use crate::{Error, Mainstay, Result, alert::no_alert, organization::Context};
 
-/// Whose a task is to be.
+/// The owner of a task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum TaskOwner {
-    /// As it is; of a new task, the client's owner.
+    /// Unchanged; for a new task, the client's owner.
     #[default]
-    Unsaid,
+    Unspecified,
     /// Nobody.
-    Nobody,
+    Unassigned,
     /// A member.
     Member(MemberId),
 }
 
 impl TaskOwner {
-    fn or(self, unsaid: Option<MemberId>) -> Option<MemberId> {
+    fn or(self, default: Option<MemberId>) -> Option<MemberId> {
         match self {
-            Self::Unsaid => unsaid,
-            Self::Nobody => None,
+            Self::Unspecified => default,
+            Self::Unassigned => None,
             Self::Member(member) => Some(member),
         }
     }
@@ -34,22 +34,22 @@ impl TaskOwner {
 
 impl From<Option<MemberId>> for TaskOwner {
     fn from(member: Option<MemberId>) -> Self {
-        member.map_or(Self::Nobody, Self::Member)
+        member.map_or(Self::Unassigned, Self::Member)
     }
 }
 
-/// A task that somebody makes.
+/// A task to create.
 #[derive(Clone, Debug)]
 pub struct NewStaffTask {
     /// For which client, by its `external_id`.
     pub client_id: String,
-    /// What to do, in a line.
+    /// The title.
     pub title: String,
-    /// More of it.
+    /// The description.
     pub text: String,
-    /// The local day at whose end it is late.
+    /// The due date.
     pub due_on: Date,
-    /// Whose it is.
+    /// The owner.
     pub owner: TaskOwner,
     /// The alert that led to it.
     pub alert: Option<AlertId>,
@@ -58,15 +58,15 @@ pub struct NewStaffTask {
 /// Changes to a task; what is absent stays as it is.
 #[derive(Clone, Debug, Default)]
 pub struct StaffTaskPatch {
-    /// What to do, in a line.
+    /// The title.
     pub title: Option<String>,
-    /// More of it.
+    /// The description.
     pub text: Option<String>,
-    /// The local day at whose end it is late.
+    /// The due date.
     pub due_on: Option<Date>,
-    /// Whose it is.
+    /// The owner.
     pub owner: TaskOwner,
-    /// What became of it.
+    /// The outcome of it.
     pub state: Option<StaffTaskState>,
 }
 
@@ -74,13 +74,13 @@ fn no_task(id: StaffTaskId) -> Error {
     Error::NotFound {
         what: "staff task",
         id: id.to_string(),
-        remedy: "GET /api/v1/staff-tasks lists them with their ids",
+        remedy: "GET /api/v1/staff-tasks lists all tasks",
     }
 }
 
 async fn check_owner(tx: &mut Tx, owner: Option<MemberId>) -> Result<()> {
     let Some(owner) = owner else { return Ok(()) };
-    if tx.members().await?.iter().any(|member| member.id == owner) {
+    if tx.list_members().await?.iter().any(|member| member.id == owner) {
         return Ok(());
     }
     Err(Error::invalid(
@@ -90,14 +90,14 @@ async fn check_owner(tx: &mut Tx, owner: Option<MemberId>) -> Result<()> {
 }
 
 impl Mainstay {
-    /// Tasks of the staff's, in the order in which they are due.
+    /// Staff tasks, ordered by due date.
     pub async fn staff_tasks(
         &self,
         scope: Scope,
-        which: &StaffTaskFilter,
+        filter: &StaffTaskFilter,
         limit: i64,
     ) -> Result<Vec<StaffTask>> {
-        Ok(self.store().read(scope).await?.staff_tasks(which, limit).await?)
+        Ok(self.store().read(scope).await?.list_staff_tasks(filter, limit).await?)
     }
 
     /// One task.
@@ -106,20 +106,20 @@ impl Mainstay {
     /// [`Error::NotFound`].
     pub async fn staff_task(&self, scope: Scope, id: StaffTaskId) -> Result<StaffTask> {
         let mut tx = self.store().read(scope).await?;
-        tx.staff_task(id).await?.ok_or_else(|| no_task(id))
+        tx.find_staff_task(id).await?.ok_or_else(|| no_task(id))
     }
 
-    /// How many open tasks are late, of a member or of everybody.
+    /// The number of overdue tasks, of a member or of everybody.
     pub async fn overdue_staff_tasks(&self, scope: Scope, owner: Option<MemberId>) -> Result<i64> {
         let mut tx = self.store().read(scope).await?;
         let today = local_day(self.now(), &Context::load(&mut tx).await?.zone);
         Ok(tx.count_due_staff_tasks(owner, today).await?)
     }
 
-    /// Makes a task by hand.
+    /// Creates a task manually.
     ///
     /// # Errors
-    /// When there is no such client, alert or member, or a text cannot be used.
+    /// If there is no such client, alert or member, or a text is invalid.
     pub async fn create_staff_task(
         &self,
         scope: Scope,
@@ -129,16 +129,18 @@ impl Mainstay {
         check_task(&new.title, &new.text)?;
         let now = self.now();
         let mut tx = self.store().begin(scope).await?;
-        let client =
-            tx.client(&new.client_id).await?.ok_or_else(|| Error::no_client(&new.client_id))?;
+        let client = tx
+            .find_client(&new.client_id)
+            .await?
+            .ok_or_else(|| Error::no_client(&new.client_id))?;
         let owner = new.owner.or(client.owner);
         check_owner(&mut tx, owner).await?;
         if let Some(alert) = new.alert {
-            let found = tx.alert(alert).await?.ok_or_else(|| no_alert(alert))?;
+            let found = tx.find_alert(alert).await?.ok_or_else(|| no_alert(alert))?;
             if found.client_id != client.external_id {
                 return Err(Error::invalid(
                     "alert_id",
-                    "is an alert of another client; name one of this client's, or leave it out",
+                    "is an alert of another client; use one of this client, or omit it",
                 ));
             }
         }
@@ -164,11 +166,10 @@ impl Mainstay {
         Ok(task)
     }
 
-    /// Changes what a task says, when it is due, whose it is and what became of it; keeps who finished
-    /// it and when.
+    /// Changes a task; records who completed it and when.
     ///
     /// # Errors
-    /// [`Error::NotFound`], or when something cannot be used.
+    /// [`Error::NotFound`], or if a value is invalid.
     pub async fn change_staff_task(
         &self,
         scope: Scope,
@@ -177,7 +178,7 @@ impl Mainstay {
         patch: StaffTaskPatch,
     ) -> Result<StaffTask> {
         let mut tx = self.store().begin(scope).await?;
-        let mut task = tx.staff_task(id).await?.ok_or_else(|| no_task(id))?;
+        let mut task = tx.find_staff_task(id).await?.ok_or_else(|| no_task(id))?;
         if let Some(title) = patch.title {
             title.trim().clone_into(&mut task.title);
         }
@@ -186,7 +187,7 @@ impl Mainstay {
         }
         check_task(&task.title, &task.text)?;
         task.due_on = patch.due_on.unwrap_or(task.due_on);
-        if patch.owner != TaskOwner::Unsaid {
+        if patch.owner != TaskOwner::Unspecified {
             task.owner = patch.owner.or(None);
             check_owner(&mut tx, task.owner).await?;
         }

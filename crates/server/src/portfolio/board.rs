@@ -11,8 +11,8 @@ use mainstay_store::ClientRange;
 use quick_cache::sync::Cache;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-/// Organizations whose portfolio is kept in memory; a hundred thousand clients take about 50 MB.
-pub(super) const MOST_KEPT: usize = 32;
+/// Maximum number of portfolios in memory; a hundred thousand clients take about 50 MB.
+pub(super) const MAX_BOARDS: usize = 32;
 
 /// The portfolios in memory.
 pub(crate) struct Boards(Cache<OrganizationId, Arc<Board>>);
@@ -20,70 +20,70 @@ pub(crate) struct Boards(Cache<OrganizationId, Arc<Board>>);
 /// One organization's portfolio in memory.
 #[derive(Debug, Default)]
 pub struct Board {
-    kept: RwLock<Kept>,
-    /// Held by whoever reads it again.
+    snapshot: RwLock<Snapshot>,
+    /// Held while reading from the database.
     reading: Arc<Mutex<()>>,
-    /// Held by whoever brings the stored scores up to date first.
+    /// Held while refreshing the stored scores.
     refreshing: Arc<Mutex<()>>,
-    /// Whether that takes so long that nobody waits for it.
+    /// Whether the refresh runs in the background.
     behind: AtomicBool,
 }
 
 #[derive(Debug, Default)]
-struct Kept {
-    /// What it is up to date with; `None` before it was read for the first time.
+struct Snapshot {
+    /// The version of its data; `None` before the first read.
     version: Option<i64>,
     portfolio: Portfolio,
 }
 
 impl Default for Boards {
     fn default() -> Self {
-        Self(Cache::new(MOST_KEPT))
+        Self(Cache::new(MAX_BOARDS))
     }
 }
 
 impl Boards {
     pub(super) fn of(&self, organization: OrganizationId) -> Arc<Board> {
-        let made: Result<_, std::convert::Infallible> =
+        let created: Result<_, std::convert::Infallible> =
             self.0.get_or_insert_with(&organization, || Ok(Arc::default()));
-        let Ok(board) = made;
+        let Ok(board) = created;
         board
     }
 }
 
 impl Board {
-    /// Looks at the portfolio. Nobody changes it meanwhile, so be quick.
-    pub fn look<T>(&self, look: impl FnOnce(&Portfolio) -> T) -> T {
+    /// Reads the portfolio under a lock, so be quick.
+    pub fn read<T>(&self, query: impl FnOnce(&Portfolio) -> T) -> T {
         // A panic elsewhere while it was read has changed nothing.
-        look(&self.kept.read().unwrap_or_else(PoisonError::into_inner).portfolio)
+        query(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner).portfolio)
     }
 
     pub(super) fn version(&self) -> Option<i64> {
-        self.kept.read().unwrap_or_else(PoisonError::into_inner).version
+        self.snapshot.read().unwrap_or_else(PoisonError::into_inner).version
     }
 
-    /// How many clients lie in these stretches.
+    /// The number of clients in these ranges.
     pub(super) fn count(&self, ranges: &[ClientRange]) -> usize {
-        self.look(|portfolio| {
+        self.read(|portfolio| {
             ranges.iter().map(|range| portfolio.count_between(range.low, range.high).max(1)).sum()
         })
     }
 
-    /// Whether it was never read, or has few clients anyway.
+    /// Whether it was never read, or has only few clients.
     pub(super) fn is_small(&self, few: usize) -> bool {
-        self.version().is_none() || self.look(Portfolio::len) <= few
+        self.version().is_none() || self.read(Portfolio::len) <= few
     }
 
-    pub(super) async fn turn(&self) -> OwnedMutexGuard<()> {
+    pub(super) async fn lock_reading(&self) -> OwnedMutexGuard<()> {
         Arc::clone(&self.reading).lock_owned().await
     }
 
-    pub(super) fn try_turn(&self) -> Option<OwnedMutexGuard<()>> {
+    pub(super) fn try_lock_reading(&self) -> Option<OwnedMutexGuard<()>> {
         Arc::clone(&self.reading).try_lock_owned().ok()
     }
 
-    /// The turn to bring scores up to date; `None` while that goes on behind what is shown.
-    pub(super) async fn refresh_turn(&self) -> Option<OwnedMutexGuard<()>> {
+    /// Locks the refresh of scores; `None` while it runs in the background.
+    pub(super) async fn lock_refresh(&self) -> Option<OwnedMutexGuard<()>> {
         if self.behind.load(Ordering::Acquire) {
             return None;
         }
@@ -95,10 +95,10 @@ impl Board {
     }
 
     pub(super) fn replace(&self, version: i64, read: Vec<(ClientRange, Vec<Standing>)>) {
-        let mut kept = self.kept.write().unwrap_or_else(PoisonError::into_inner);
+        let mut snapshot = self.snapshot.write().unwrap_or_else(PoisonError::into_inner);
         for (range, standings) in read {
-            kept.portfolio.replace((range.low, range.high), standings);
+            snapshot.portfolio.replace((range.low, range.high), standings);
         }
-        kept.version = Some(version);
+        snapshot.version = Some(version);
     }
 }

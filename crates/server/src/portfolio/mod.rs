@@ -1,5 +1,5 @@
-//! The portfolio: all clients of an organization side by side, kept in memory and brought up to date
-//! by what transactions say that they changed, in whichever process.
+//! The portfolio: all clients of an organization, cached in memory and updated from the changes
+//! that transactions of all processes record.
 
 mod board;
 mod scores;
@@ -7,7 +7,7 @@ mod worklist;
 
 pub use board::Board;
 pub(crate) use board::Boards;
-use board::MOST_KEPT;
+use board::MAX_BOARDS;
 pub use worklist::{WORKLIST_WEEKS, Worklist, WorklistQuery, WorklistRow};
 
 use std::sync::Arc;
@@ -17,13 +17,12 @@ use mainstay_store::{ClientRange, Scope, Tx};
 
 use crate::{CHUNK, Mainstay, Result};
 
-/// Clients that are read again before anything is shown. More of them, as after a score run, are read
-/// behind what is shown meanwhile.
-const READ_AT_ONCE: usize = 1_000;
+/// Maximum number of clients that are reloaded synchronously. More, as after a score run, are
+/// reloaded in the background.
+const MAX_INLINE_READ: usize = 1_000;
 
 impl Mainstay {
-    /// An organization's portfolio as it is now, with the scores that are shown everywhere; after a
-    /// change of very many clients, as it was a moment ago.
+    /// An organization's current portfolio; after a change of very many clients, slightly outdated.
     pub async fn portfolio(&self, organization: OrganizationId) -> Result<Arc<Board>> {
         let board = self.boards().of(organization);
         self.refresh(organization, &board).await?;
@@ -33,54 +32,54 @@ impl Mainstay {
         Ok(board)
     }
 
-    /// Reads portfolios into memory before anybody asks for one, which takes a second or two with a
-    /// hundred thousand clients. Whoever asks meanwhile waits for the same reading.
+    /// Preloads portfolios into memory, which takes a second or two with a hundred thousand
+    /// clients. Concurrent requests wait for the same read.
     pub async fn read_portfolios(self) {
         let read = async {
-            for organization in self.organizations().await?.into_iter().take(MOST_KEPT) {
+            for organization in self.organizations().await?.into_iter().take(MAX_BOARDS) {
                 self.portfolio(organization.id).await?;
             }
             Ok::<_, crate::Error>(())
         };
         if let Err(error) = read.await {
-            tracing::warn!(%error, "portfolios are read when they are asked for");
+            tracing::warn!(%error, "failed to read portfolios in advance; they are read on demand");
         }
     }
 
     async fn refresh(&self, organization: OrganizationId, board: &Arc<Board>) -> Result<()> {
-        let known = board.version();
+        let version = board.version();
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let changes = tx.portfolio_changes(known).await?;
+        let changes = tx.list_portfolio_changes(version).await?;
         // Whoever reads it again needs a connection too.
         drop(tx);
-        if known == Some(changes.version) {
+        if version == Some(changes.version) {
             return Ok(());
         }
-        let few = changes.clients.is_some_and(|ranges| board.count(&ranges) <= READ_AT_ONCE);
-        if few || board.is_small(READ_AT_ONCE) {
-            let turn = board.turn().await;
-            let done = self.read_into(organization, board).await;
-            drop(turn);
-            return done;
+        let few = changes.clients.is_some_and(|ranges| board.count(&ranges) <= MAX_INLINE_READ);
+        if few || board.is_small(MAX_INLINE_READ) {
+            let permit = board.lock_reading().await;
+            let result = self.read_into(organization, board).await;
+            drop(permit);
+            return result;
         }
-        if let Some(turn) = board.try_turn() {
+        if let Some(permit) = board.try_lock_reading() {
             let (mainstay, board) = (self.clone(), Arc::clone(board));
             self.supervisor().spawn_item("portfolio", async move {
                 if let Err(error) = mainstay.read_into(organization, &board).await {
-                    tracing::error!(%error, "the portfolio could not be read again");
+                    tracing::error!(%error, "failed to refresh the portfolio");
                 }
-                drop(turn);
+                drop(permit);
             });
         }
         Ok(())
     }
 
-    /// Reads what changed since the board's version, all of one moment.
+    /// Reads the changes since the board's version, in one snapshot.
     async fn read_into(&self, organization: OrganizationId, board: &Board) -> Result<()> {
-        let known = board.version();
+        let version = board.version();
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let changes = tx.portfolio_changes(known).await?;
-        if known == Some(changes.version) {
+        let changes = tx.list_portfolio_changes(version).await?;
+        if version == Some(changes.version) {
             return Ok(());
         }
         let ranges = changes.clients.unwrap_or_else(|| vec![ClientRange::ALL]);
@@ -97,7 +96,7 @@ async fn read_range(tx: &mut Tx, range: ClientRange) -> Result<Vec<Standing>> {
     let mut standings = Vec::new();
     let mut rest = Some(range);
     while let Some(range) = rest {
-        let chunk = tx.standings(range, CHUNK).await?;
+        let chunk = tx.list_standings(range, CHUNK).await?;
         let full = i64::try_from(chunk.len()).is_ok_and(|len| len == CHUNK);
         let last = chunk.last().map(|standing| standing.client).filter(|_| full);
         rest = last.and_then(|last| range.after(last));

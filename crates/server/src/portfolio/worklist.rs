@@ -3,7 +3,7 @@ use std::sync::Arc;
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::ClientId,
-    portfolio::{Filter, Order, Place, Standing, Summary},
+    portfolio::{Filter, Order, PageCursor, Standing, Summary},
     score::ScoreModel,
 };
 use mainstay_store::{Alert, AlertFlow, Member, Scope, Tx};
@@ -11,48 +11,48 @@ use mainstay_store::{Alert, AlertFlow, Member, Scope, Tx};
 use super::Board;
 use crate::{Mainstay, Result, organization::Context};
 
-/// Weekly scores of each client in a worklist.
+/// Number of weekly scores per client in a worklist.
 pub const WORKLIST_WEEKS: usize = 8;
 
 /// Which clients to list.
 #[derive(Clone, Debug)]
 pub struct WorklistQuery {
-    /// Which of them.
+    /// The filter.
     pub filter: Filter,
-    /// In which order.
+    /// The order.
     pub order: Order,
-    /// Only those after this place.
-    pub after: Option<Place>,
-    /// Only those before this place, the last of them.
-    pub before: Option<Place>,
+    /// Only clients after this cursor.
+    pub after: Option<PageCursor>,
+    /// Only clients before this cursor.
+    pub before: Option<PageCursor>,
     /// How many at most.
     pub size: usize,
-    /// Others of which only the number is wanted.
+    /// Other filters to count.
     pub others: Vec<Filter>,
-    /// The day it is for.
+    /// The day.
     pub today: Date,
-    /// Since when alerts are told to have opened and ended.
+    /// The start of the period for opened and ended alerts.
     pub lately: Timestamp,
 }
 
-/// A page of clients with what each row tells.
+/// A page of clients with their details.
 #[derive(Clone, Debug)]
 pub struct Worklist {
     /// The clients, in order.
     pub rows: Vec<WorklistRow>,
-    /// How many there are on all pages.
+    /// The number of clients on all pages.
     pub total: usize,
-    /// How many come before this page.
+    /// The number of clients before this page.
     pub before: usize,
-    /// Where this page begins, if one comes before it.
-    pub previous: Option<Place>,
-    /// Where this page ends, if one comes after it.
-    pub next: Option<Place>,
-    /// What all clients of the organization come to.
+    /// The cursor of the previous page, if any.
+    pub previous: Option<PageCursor>,
+    /// The cursor of the next page, if any.
+    pub next: Option<PageCursor>,
+    /// The summary of all clients of the organization.
     pub summary: Arc<Summary>,
-    /// How many clients each of the other filters would show.
+    /// The number of clients for each of the other filters.
     pub counts: Vec<usize>,
-    /// What became of alerts lately.
+    /// Recent changes of alerts.
     pub flow: AlertFlow,
     /// The organization's members.
     pub members: Vec<Member>,
@@ -63,9 +63,9 @@ pub struct Worklist {
 /// A client of a worklist.
 #[derive(Clone, Debug)]
 pub struct WorklistRow {
-    /// How it stands.
+    /// Its standing.
     pub standing: Standing,
-    /// The latest score of each of the last weeks, the oldest first.
+    /// The latest score of each of the last weeks, oldest first.
     pub weekly: [Option<i64>; WORKLIST_WEEKS],
     /// Its last event.
     pub last_event_at: Option<Timestamp>,
@@ -74,7 +74,7 @@ pub struct WorklistRow {
 }
 
 impl Mainstay {
-    /// A page of the clients on an organization's board, with all that is shown around it.
+    /// A page of the clients of an organization, with everything that is shown around it.
     pub async fn worklist(
         &self,
         scope: Scope,
@@ -83,9 +83,9 @@ impl Mainstay {
     ) -> Result<Worklist> {
         let mut tx = self.store().read(scope).await?;
         let context = Context::load(&mut tx).await?;
-        let members = tx.members().await?;
-        let flow = tx.alert_flow(query.lately).await?;
-        let mut worklist = board.look(|portfolio| {
+        let members = tx.list_members().await?;
+        let flow = tx.count_alert_flow(query.lately).await?;
+        let mut worklist = board.read(|portfolio| {
             let places = (query.after.as_ref(), query.before.as_ref());
             let page = portfolio.page(&query.filter, query.order, places, query.size);
             Worklist {
@@ -102,7 +102,7 @@ impl Mainstay {
             }
         });
         let folded_until = context.organization.folded_until;
-        fill_in(&mut tx, query.today, folded_until, &mut worklist.rows).await?;
+        load_details(&mut tx, query.today, folded_until, &mut worklist.rows).await?;
         Ok(worklist)
     }
 }
@@ -118,8 +118,8 @@ impl WorklistRow {
     }
 }
 
-/// What is not kept in memory, because it is only shown.
-async fn fill_in(
+/// Loads the details that are not cached in memory.
+async fn load_details(
     tx: &mut Tx,
     today: Date,
     folded_until: Option<Date>,
@@ -129,9 +129,9 @@ async fn fill_in(
     if clients.is_empty() {
         return Ok(());
     }
-    let weekly = tx.weekly_scores::<WORKLIST_WEEKS>(&clients, today).await?;
-    let seen = tx.last_seen(&clients, today, folded_until).await?;
-    let mut alerts = tx.open_alerts_of(&clients).await?;
+    let weekly = tx.list_weekly_scores::<WORKLIST_WEEKS>(&clients, today).await?;
+    let seen = tx.list_last_seen(&clients, today, folded_until).await?;
+    let mut alerts = tx.list_open_alerts_of(&clients).await?;
     for row in rows {
         let client = row.standing.client;
         row.weekly = weekly.get(&client).copied().unwrap_or([None; WORKLIST_WEEKS]);

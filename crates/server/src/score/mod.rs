@@ -1,10 +1,10 @@
 //! Computing, storing and explaining success scores.
 
-mod mend;
+mod current;
 mod preview;
+mod recompute;
 mod refresh;
 mod run;
-mod shown;
 mod single;
 
 use jiff::{SignedDuration, Timestamp};
@@ -16,9 +16,9 @@ use mainstay_core::{
 };
 use mainstay_store::{ActivityRange, ClientFacts};
 
+pub(crate) use current::{LOOKBACK_DAYS, shown_facts};
 pub use preview::{ModelPreview, Move};
 pub use run::{ClientScore, ScoreRun};
-pub(crate) use shown::{DAYS, shown_facts};
 pub use single::Explained;
 
 use crate::organization::Context;
@@ -26,26 +26,26 @@ use crate::organization::Context;
 /// Clients' scores, in the order of their chunk.
 pub(crate) type Scores = Vec<(ClientId, Score)>;
 
-/// What windows end with, so that an event is inside of them: the next instant that a database keeps.
+/// The next instant at database precision, as the exclusive end of windows that include an event.
 pub(crate) fn just_after(at: Timestamp) -> Timestamp {
     at.saturating_add(SignedDuration::from_micros(1)).unwrap_or(at)
 }
 
-/// The instant that figures are computed for, with all that decides them besides the facts.
-pub(crate) struct Moment<'a> {
+/// The instant and model that scores are computed with.
+pub(crate) struct ScoringContext<'a> {
     pub(crate) range: ActivityRange,
     pub(crate) model: ScoreModel,
     pub(crate) version: i64,
     context: &'a Context,
 }
 
-impl<'a> Moment<'a> {
-    /// The moment `as_of` of an organization, with the model that new scores are made with.
+impl<'a> ScoringContext<'a> {
+    /// Creates a context for `as_of`, with the current model.
     pub(crate) fn new(context: &'a Context, as_of: Timestamp, detailed: bool) -> Self {
         Self::with_model(context, as_of, detailed, context.organization.model_version)
     }
 
-    /// The same with a certain version of the model.
+    /// The same with a specific version of the model.
     pub(crate) fn with_model(
         context: &'a Context,
         as_of: Timestamp,
@@ -61,15 +61,15 @@ impl<'a> Moment<'a> {
         }
     }
 
-    /// The score that follows from a client's facts.
+    /// Computes the score from a client's facts.
     pub(crate) fn score(&self, facts: &ClientFacts) -> Score {
         self.context.score(facts, self.version)
     }
 }
 
 impl Context {
-    /// The version of the model that was in force at an instant. Publishing a model moves no score
-    /// that is shown: each follows with its client's next event, or when the day ends.
+    /// The version of the model at an instant. Publishing a model changes no current score: it
+    /// applies from a client's next event, or the end of the day.
     pub(crate) fn version_at(&self, at: Timestamp) -> i64 {
         self.models
             .iter()
@@ -79,7 +79,7 @@ impl Context {
             .map_or(ScoreModel::STANDARD_VERSION, |stored| stored.version)
     }
 
-    /// The score that follows from a client's facts by one version of the model.
+    /// Computes the score from a client's facts with a version of the model.
     pub(crate) fn score(&self, facts: &ClientFacts, version: i64) -> Score {
         let mut inputs = ScoreInputs::new(
             facts.as_of,
@@ -93,19 +93,18 @@ impl Context {
         inputs.known_at = facts.known_at;
         let model = self.model_ref(version);
         let compared = facts.previous.as_ref().map_or(Comparison::Nothing, |earlier| {
-            earlier.compared_by((version, model), self.model_ref(earlier.model))
+            earlier.compare_using((version, model), self.model_ref(earlier.model))
         });
         Score::compute(inputs, model, compared)
     }
 
-    /// The score that is shown of a client, from its facts at the instant that this is for.
+    /// Computes the current score of a client from its facts at the score's instant.
     pub(crate) fn shown_score(&self, facts: &ClientFacts) -> Score {
         self.score(facts, self.version_at(facts.as_of))
     }
 }
 
-/// What each part gave in the score that one is compared with, by the same model; `None` when that is
-/// not known.
+/// The contributions of each part in the previous score by the same model; `None` if unknown.
 pub(crate) fn previous_contributions(
     facts: &ClientFacts,
     score: &Score,

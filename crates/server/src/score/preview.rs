@@ -1,4 +1,4 @@
-//! What another score model would make of every client, before it is published.
+//! Preview of a score model for all clients, before it is published.
 
 use std::{cmp::Reverse, collections::HashMap};
 
@@ -11,26 +11,26 @@ use mainstay_store::Scope;
 
 use crate::{CHUNK, Error, Mainstay, Result, organization::Context};
 
-/// Days back that a client's newest score is looked for.
+/// How many days back a client's latest score is searched.
 const DAYS_BACK: i32 = 7;
 
-/// What a model would change.
+/// The effects of a model.
 #[derive(Clone, Debug)]
 pub struct ModelPreview {
-    /// Every client with a score of the last days, the biggest move first.
+    /// Every client with a recent score, largest change first.
     pub moves: Vec<Move>,
-    /// How many clients are in each band now and then, from the lowest band.
+    /// The number of clients per band before and after, from the lowest band.
     pub bands: [(Band, usize, usize); 4],
 }
 
-/// One client's score now and then.
+/// One client's score before and after.
 #[derive(Clone, Copy, Debug)]
 pub struct Move {
-    /// Whose.
+    /// The client.
     pub client: ClientId,
-    /// The score as it is stored, with its band.
+    /// The stored score, with its band.
     pub before: (i64, Band),
-    /// What the other model makes of the same inputs.
+    /// The score by the other model from the same inputs.
     pub after: (i64, Band),
 }
 
@@ -42,11 +42,11 @@ impl Move {
 }
 
 impl Mainstay {
-    /// What a model would make of each client's newest stored score, from that score's own inputs.
-    /// Changes nothing.
+    /// Computes the effects of a model on each client's latest stored score, from the score's
+    /// inputs. Changes nothing.
     ///
     /// # Errors
-    /// When the model could not be published.
+    /// If the model is invalid.
     pub async fn preview_score_model(
         &self,
         scope: Scope,
@@ -57,19 +57,19 @@ impl Mainstay {
         let context = Context::load(&mut tx).await?;
         let earliest = add_days(local_day(self.now(), &context.zone), -DAYS_BACK);
         let mut moves: HashMap<ClientId, Move> = HashMap::new();
-        let days = tx.score_days().await?;
+        let days = tx.list_score_days().await?;
         for day in days.into_iter().rev().take_while(|day| *day >= earliest) {
             let mut after = None;
             loop {
-                let rows = tx.scores_of_day(day, after, CHUNK).await?;
+                let rows = tx.list_scores_of_day(day, after, CHUNK).await?;
                 let Some(last) = rows.last() else { break };
                 after = Some(last.client);
                 for row in rows {
                     // An older day fills in only those that have no newer score.
                     moves.entry(row.client).or_insert_with(|| {
                         let before = (row.score.overall, row.score.band);
-                        let made = Score::compute(row.score.inputs, model, None);
-                        Move { client: row.client, before, after: (made.overall, made.band) }
+                        let score = Score::compute(row.score.inputs, model, None);
+                        Move { client: row.client, before, after: (score.overall, score.band) }
                     });
                 }
             }

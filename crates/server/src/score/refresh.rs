@@ -1,20 +1,20 @@
-//! Bringing the stored scores up to date with those that are shown.
+//! Refreshing the stored scores to the current ones.
 
 use jiff::Timestamp;
 use mainstay_core::{id::OrganizationId, time::local_day};
 use mainstay_store::{ClientChunk, ResolvedClient, Scope, StaleClient};
 
-use super::{run::scored, shown::history_facts};
+use super::{current::history_facts, run::compute_scores};
 use crate::{Mainstay, Result, organization::Context, playbook::BandPlaybooks};
 
-/// Clients that are seen to in one transaction.
-const CLIENTS: usize = 100;
-/// Scores of one client that are mended in one transaction.
-const MAX_MENDED: usize = 200;
+/// Clients per transaction.
+const CLIENTS_PER_TRANSACTION: usize = 100;
+/// Maximum number of scores of one client recomputed per transaction.
+const MAX_RECOMPUTED: usize = 200;
 
 impl Mainstay {
-    /// Puts everybody on the list whose stored score may not be the one that is shown, because something
-    /// happened since; returns up to so many of them.
+    /// Lists clients whose stored score may be outdated because of new data; returns up to a
+    /// maximum.
     pub(crate) async fn clients_to_refresh(
         &self,
         organization: OrganizationId,
@@ -29,33 +29,33 @@ impl Mainstay {
         drop(tx);
         let mut tx = self.begin_writing(scope).await?;
         tx.settle_arrivals(now).await?;
-        let stale = tx.stale_clients(None, limit).await?;
+        let stale = tx.list_stale_clients(None, limit).await?;
         tx.commit().await?;
         Ok(stale)
     }
 
-    /// Mends these clients' scores and stores those that are shown now. Nothing is folded for it, nobody
-    /// else's scores are touched, and events of others go on being stored.
+    /// Recomputes these clients' scores and stores the current ones, without folding activity,
+    /// touching other clients' scores or blocking other events.
     pub(crate) async fn refresh_clients(
         &self,
         organization: OrganizationId,
         clients: &[(ResolvedClient, String)],
     ) -> Result<()> {
-        self.announce_first_scores(organization).await?;
-        for clients in clients.chunks(CLIENTS) {
+        self.mark_first_scoring(organization).await?;
+        for clients in clients.chunks(CLIENTS_PER_TRANSACTION) {
             let mut waiting: Vec<(ResolvedClient, String)> = clients.to_vec();
             while !waiting.is_empty() {
-                waiting = self.refresh_some(organization, waiting).await?;
+                waiting = self.refresh_batch(organization, waiting).await?;
             }
         }
         Ok(())
     }
 
-    /// Sees to it that whatever comes late is found by its time, before the first score of all is
-    /// computed: an event that is stored beside that would otherwise miss the score and not make it stale.
-    async fn announce_first_scores(&self, organization: OrganizationId) -> Result<()> {
+    /// Enables the detection of late data before the first score is computed: otherwise, a
+    /// concurrent event could miss the score without making it stale.
+    async fn mark_first_scoring(&self, organization: OrganizationId) -> Result<()> {
         let scope = Scope::Service(organization);
-        if self.store().read(scope).await?.organization().await?.scored_until.is_some() {
+        if self.store().read(scope).await?.get_organization().await?.scored_until.is_some() {
             return Ok(());
         }
         let mut tx = self.begin_writing(scope).await?;
@@ -63,8 +63,8 @@ impl Mainstay {
         Ok(tx.commit().await?)
     }
 
-    /// Refreshes clients in one transaction; returns those whose scores are not all mended yet.
-    async fn refresh_some(
+    /// Refreshes clients in one transaction; returns those with scores left to recompute.
+    async fn refresh_batch(
         &self,
         organization: OrganizationId,
         clients: Vec<(ResolvedClient, String)>,
@@ -77,7 +77,7 @@ impl Mainstay {
             tx.lock_known_clients().await?;
         }
         let context = Context::load(&mut tx).await?;
-        let mut budget = MAX_MENDED;
+        let mut budget = MAX_RECOMPUTED;
         let mut ready = Vec::with_capacity(clients.len());
         let mut waiting = Vec::new();
         for (client, external_id) in clients {
@@ -98,13 +98,13 @@ impl Mainstay {
                 waiting.push((client, external_id));
             }
         }
-        let chunk = ClientChunk::picked(ready);
-        self.store_shown(&mut tx, &context, (&chunk, now), bands.as_ref()).await?;
+        let chunk = ClientChunk::from_selection(ready);
+        self.store_shown_scores(&mut tx, &context, (&chunk, now), bands.as_ref()).await?;
         tx.commit().await?;
         Ok(waiting)
     }
 
-    async fn store_shown(
+    async fn store_shown_scores(
         &self,
         tx: &mut mainstay_store::Tx,
         context: &Context,
@@ -115,9 +115,9 @@ impl Mainstay {
             return Ok(());
         }
         let (histories, facts) = history_facts(tx, context, chunk, now).await?;
-        let scores = scored(&facts, |facts| context.shown_score(facts));
+        let scores = compute_scores(&facts, |facts| context.shown_score(facts));
         if let Some(bands) = bands {
-            self.answer_bands(tx, bands, chunk, &scores).await?;
+            self.start_band_playbooks(tx, bands, chunk, &scores).await?;
         }
         tx.save_scores(local_day(now, &context.zone), &scores, now).await?;
         // What came since `now` was asked for is not counted yet.

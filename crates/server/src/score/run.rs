@@ -9,8 +9,8 @@ use mainstay_core::{
 use mainstay_store::{ClientChunk, ClientFacts, Scope, StaleClient, Tx};
 
 use super::{
-    Moment, Scores,
-    mend::{earlier, mended},
+    Scores, ScoringContext,
+    recompute::{previous_score, recompute_scores},
     shown_facts,
 };
 use crate::{
@@ -20,14 +20,13 @@ use crate::{
     playbook::BandPlaybooks,
 };
 
-/// Days that stay out of the folded totals: the two weeks that scores tell apart, and a day for
-/// windows that are cut.
+/// Days that are not folded into totals: the two weeks of a score, and one day for partial windows.
 const UNFOLDED_DAYS: i32 = 15;
 
-/// Scores of a single client that are mended in one transaction.
-const MAX_MENDED: usize = 200;
+/// Maximum number of scores of a single client recomputed per transaction.
+const MAX_RECOMPUTED: usize = 200;
 
-/// Clients with their scores and the local day that these are for.
+/// Clients with their scores and the local day of the scores.
 struct ScoredChunk {
     day: Date,
     /// When their facts were read.
@@ -36,7 +35,7 @@ struct ScoredChunk {
     scores: Scores,
 }
 
-/// A score with the name that the host app knows its client by.
+/// A score with the client's external id.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ClientScore {
     /// The client's `external_id`.
@@ -48,20 +47,20 @@ pub struct ClientScore {
 /// Which scores to compute.
 #[derive(Clone, Debug)]
 pub struct ScoreRun {
-    /// The instant they are for.
+    /// The instant of the scores.
     pub as_of: Timestamp,
     /// Only this client's.
     pub client: Option<String>,
-    /// Compute and tell, but store nothing.
+    /// Compute only, store nothing.
     pub dry_run: bool,
 }
 
-/// Which instant each client's score is for.
+/// The instant of each client's score.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Instants {
     /// This one, for all of them.
     Same(Timestamp),
-    /// That which its score is shown for now.
+    /// The instant of its current score.
     Shown(Timestamp),
 }
 
@@ -75,14 +74,14 @@ impl Instants {
 
 impl Mainstay {
     /// Computes and stores the scores of an organization's clients that existed before `as_of`, and
-    /// hands them out chunk by chunk, in no promised order. Of a single client nothing else is touched.
+    /// passes them on in chunks, in no particular order. For a single client, nothing else is
+    /// changed.
     ///
-    /// Scores stored before are mended first where something late has arrived since, and later ones
-    /// afterwards where they are to be compared with these, so that the figures are the same whatever
-    /// the order in which events came and scores were computed.
+    /// Stored scores with late data are recomputed first, and later scores that depend on them
+    /// afterwards, so that the result does not depend on the order of events and computations.
     ///
     /// # Errors
-    /// When there is no such client, or `as_of` cannot be used.
+    /// If there is no such client, or `as_of` is invalid.
     pub async fn score_organization(
         &self,
         organization: OrganizationId,
@@ -91,11 +90,11 @@ impl Mainstay {
     ) -> Result<u64> {
         check_as_of(run.as_of, self.now())?;
         let instants = Instants::Same(run.as_of);
-        let asked = (run.client.as_deref(), run.dry_run);
-        Box::pin(self.score_at(organization, instants, asked, each)).await
+        let options = (run.client.as_deref(), run.dry_run);
+        Box::pin(self.score_at(organization, instants, options, each)).await
     }
 
-    /// The same for the scores that are shown now: each as of its client's last event or the last local
+    /// The same for the current scores: each as of its client's last event or the last local
     /// midnight, whichever is later.
     ///
     /// # Errors
@@ -119,14 +118,14 @@ impl Mainstay {
         mut each: impl FnMut(Vec<ClientScore>) + Send,
     ) -> Result<u64> {
         if dry_run {
-            return self.dry_score_run(organization, instants, client, each).await;
+            return self.dry_run_scores(organization, instants, client, each).await;
         }
-        self.settle_data_silence(organization, instants.latest()).await?;
+        self.refresh_data_silence(organization, instants.latest()).await?;
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
         let bands = self.band_playbooks(&mut tx, instants.latest()).await?;
         if client.is_none() {
             self.prepare_scores(&mut tx, instants.latest()).await?;
-        } else if tx.organization().await?.scored_until.is_none() {
+        } else if tx.get_organization().await?.scored_until.is_none() {
             // Whatever happens from here on is found by it.
             tx.advance_scored_until(instants.latest()).await?;
         }
@@ -143,24 +142,25 @@ impl Mainstay {
             }
         }
         let mut count = 0;
-        let mut scored: Vec<ScoredChunk> = Vec::new();
+        let mut compute_scores: Vec<ScoredChunk> = Vec::new();
         let mut last: Option<ClientChunk> = None;
         loop {
-            let [one, other] = self.next_two(organization, instants, client, last.as_ref()).await?;
+            let [one, other] =
+                self.next_chunks(organization, instants, client, last.as_ref()).await?;
             // Summing up two weeks of activity takes longest: of two chunks at a time, while those
             // before them are written.
             let (written, first, second) = tokio::join!(
-                self.save_chunks(organization, &scored, bands.as_ref()),
+                self.save_chunks(organization, &compute_scores, bands.as_ref()),
                 self.score_chunk(organization, instants, &one),
                 self.score_chunk(organization, instants, &other),
             );
             written?;
-            for ScoredChunk { chunk, scores, .. } in scored {
+            for ScoredChunk { chunk, scores, .. } in compute_scores {
                 count += scores.len() as u64;
-                each(named(&chunk, scores));
+                each(with_client_ids(&chunk, scores));
             }
-            scored = [first?, second?].into_iter().flatten().collect();
-            let Some(latest) = scored.last() else { break };
+            compute_scores = [first?, second?].into_iter().flatten().collect();
+            let Some(latest) = compute_scores.last() else { break };
             last = Some(latest.chunk.clone());
         }
         match client {
@@ -171,11 +171,11 @@ impl Mainstay {
         Ok(count)
     }
 
-    /// Mends the scores of one client.
+    /// Recomputes the scores of one client.
     async fn mend_scores_of(&self, organization: OrganizationId, client: &str) -> Result<u64> {
         let scope = Scope::Service(organization);
         let client = self.client(scope, client).await?;
-        let mut mended = 0;
+        let mut recomputed = 0;
         loop {
             let mut tx = self.begin_writing(scope).await?;
             let context = Context::load(&mut tx).await?;
@@ -185,19 +185,19 @@ impl Mainstay {
                 created_at: client.created_at,
                 since: self.now(),
             };
-            let mut budget = MAX_MENDED;
+            let mut budget = MAX_RECOMPUTED;
             let (changed, complete) =
                 self.mend_stored(&mut tx, &context, &stale, &mut budget).await?;
             tx.commit().await?;
-            mended += changed;
+            recomputed += changed;
             if complete {
-                return Ok(mended);
+                return Ok(recomputed);
             }
         }
     }
 
-    /// The two chunks after another one, as far as there are any.
-    async fn next_two(
+    /// The next two chunks after another one.
+    async fn next_chunks(
         &self,
         organization: OrganizationId,
         instants: Instants,
@@ -213,7 +213,7 @@ impl Mainstay {
         Ok([one, other])
     }
 
-    /// The scores of a chunk; `None` of an empty one.
+    /// The scores of a chunk; `None` if it is empty.
     async fn score_chunk(
         &self,
         organization: OrganizationId,
@@ -234,13 +234,13 @@ impl Mainstay {
     async fn save_chunks(
         &self,
         organization: OrganizationId,
-        scored: &[ScoredChunk],
+        compute_scores: &[ScoredChunk],
         bands: Option<&BandPlaybooks>,
     ) -> Result<()> {
-        for ScoredChunk { day, read_at, chunk, scores } in scored {
+        for ScoredChunk { day, read_at, chunk, scores } in compute_scores {
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
             if let Some(bands) = bands {
-                self.answer_bands(&mut tx, bands, chunk, scores).await?;
+                self.start_band_playbooks(&mut tx, bands, chunk, scores).await?;
             }
             tx.save_scores(*day, scores, *read_at).await?;
             tx.commit().await?;
@@ -248,8 +248,8 @@ impl Mainstay {
         Ok(())
     }
 
-    /// What a run would store, in one state of the data; nobody waits for it.
-    async fn dry_score_run(
+    /// Computes what a run would store, from one snapshot, without blocking.
+    async fn dry_run_scores(
         &self,
         organization: OrganizationId,
         instants: Instants,
@@ -259,7 +259,7 @@ impl Mainstay {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
         let context = Context::load(&mut tx).await?;
         let stale: HashMap<ClientId, StaleClient> = tx
-            .stale_clients(None, i64::MAX)
+            .list_stale_clients(None, i64::MAX)
             .await?
             .into_iter()
             .map(|stale| (stale.client, stale))
@@ -271,19 +271,20 @@ impl Mainstay {
             for facts in &mut facts {
                 // A run mends what scores are compared with first.
                 let Some(stale) = stale.get(&facts.client) else { continue };
-                let all = mended(&mut tx, &context, stale, (usize::MAX, self.now())).await?.all;
-                facts.previous = earlier(&all, facts.as_of, &context);
+                let all =
+                    recompute_scores(&mut tx, &context, stale, (usize::MAX, self.now())).await?.all;
+                facts.previous = previous_score(&all, facts.as_of, &context);
             }
-            let scores = scored(&facts, |facts| instants.score(&context, facts));
+            let scores = compute_scores(&facts, |facts| instants.score(&context, facts));
             count += scores.len() as u64;
-            each(named(&chunk, scores));
+            each(with_client_ids(&chunk, scores));
             chunk = next_chunk(&mut tx, client, instants.latest(), Some(&chunk)).await?;
         }
         Ok(count)
     }
 
-    /// Announces the scores, and folds old activity when they are for the present: a score of the
-    /// past reads the history anyway.
+    /// Marks the scoring and, for current scores, folds old activity: a past score reads the
+    /// history anyway.
     pub(crate) async fn prepare_scores(&self, tx: &mut Tx, as_of: Timestamp) -> Result<()> {
         tx.settle_later_scores(as_of).await?;
         let now = self.now();
@@ -312,9 +313,9 @@ async fn chunk_facts(
 ) -> Result<Vec<ClientFacts>> {
     match instants {
         Instants::Same(as_of) => {
-            let moment = Moment::new(context, as_of, false);
-            let model = (moment.version, &moment.model);
-            Ok(tx.client_facts(chunk, &moment.range, model).await?)
+            let scoring = ScoringContext::new(context, as_of, false);
+            let model = (scoring.version, &scoring.model);
+            Ok(tx.list_client_facts(chunk, &scoring.range, model).await?)
         }
         Instants::Shown(now) => shown_facts(tx, context, chunk, now, false).await,
     }
@@ -327,15 +328,18 @@ async fn chunk_scores(
     chunk: &ClientChunk,
 ) -> Result<Scores> {
     let facts = chunk_facts(tx, context, instants, chunk).await?;
-    Ok(scored(&facts, |facts| instants.score(context, facts)))
+    Ok(compute_scores(&facts, |facts| instants.score(context, facts)))
 }
 
 /// The scores of facts.
-pub(super) fn scored(facts: &[ClientFacts], score: impl Fn(&ClientFacts) -> Score) -> Scores {
+pub(super) fn compute_scores(
+    facts: &[ClientFacts],
+    score: impl Fn(&ClientFacts) -> Score,
+) -> Scores {
     facts.iter().map(|facts| (facts.client, score(facts))).collect()
 }
 
-fn named(chunk: &ClientChunk, scores: Scores) -> Vec<ClientScore> {
+fn with_client_ids(chunk: &ClientChunk, scores: Scores) -> Vec<ClientScore> {
     chunk
         .clients
         .iter()

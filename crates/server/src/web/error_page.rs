@@ -18,7 +18,7 @@ use url::Url;
 
 use super::{
     BareShell, ClientSession, ClientShell, Place, StaffSession, StaffShell, Theme, Web,
-    page::{Told, show_with},
+    page::{ErrorMessage, show_with},
     portal::DASHBOARD,
     security::FrameAncestors,
     ui::text::local_path,
@@ -31,7 +31,7 @@ type Back = (String, String);
 #[template(path = "shell/staff_error.html")]
 struct StaffErrorPage<'a> {
     shell: StaffShell,
-    told: &'a Told,
+    message: &'a ErrorMessage,
     back: Back,
 }
 
@@ -39,7 +39,7 @@ struct StaffErrorPage<'a> {
 #[template(path = "shell/client_error.html")]
 struct ClientErrorPage<'a> {
     shell: ClientShell,
-    told: &'a Told,
+    message: &'a ErrorMessage,
     back: Back,
 }
 
@@ -48,7 +48,7 @@ struct ClientErrorPage<'a> {
 #[template(path = "shell/stranger_error.html")]
 struct StrangerErrorPage<'a> {
     shell: BareShell,
-    told: &'a Told,
+    message: &'a ErrorMessage,
 }
 
 /// Writes a failure again in the frame that fits whoever asked.
@@ -56,8 +56,10 @@ pub(super) async fn in_frame(State(web): State<Web>, request: Request, next: Nex
     let (parts, body) = request.into_parts();
     let asked = parts.clone();
     let response = next.run(Request::from_parts(parts, body)).await;
-    let Some(told) = response.extensions().get::<Arc<Told>>().cloned() else { return response };
-    match rewritten(&web, asked, &told).await {
+    let Some(message) = response.extensions().get::<Arc<ErrorMessage>>().cloned() else {
+        return response;
+    };
+    match render_error(&web, asked, &message).await {
         Some(page) => {
             // What was said with it, such as when to try again, still holds.
             let (mut said, _) = response.into_parts();
@@ -70,30 +72,30 @@ pub(super) async fn in_frame(State(web): State<Web>, request: Request, next: Nex
     }
 }
 
-async fn rewritten(web: &Web, mut parts: Parts, told: &Told) -> Option<Response> {
+async fn render_error(web: &Web, mut parts: Parts, message: &ErrorMessage) -> Option<Response> {
     let path = parts.uri.path().to_owned();
     if is_for_clients(&path) {
-        return for_client(web, &mut parts, told).await;
+        return for_client(web, &mut parts, message).await;
     }
     // Nobody is signed in on these; and when the database fails, it is not asked who is.
     let bare = ["/sign-in", "/assets/", "/widgets"].iter().any(|start| path.starts_with(start));
-    if bare || told.status().is_server_error() {
+    if bare || message.status().is_server_error() {
         return None;
     }
     let session = StaffSession::signed_in(&parts, web).await.ok()?;
     let who = (session.organization_id(), session.member_id(), session.member.role);
     let (organization, member, role) = who;
     Span::current().record("by", format!("{role} {member} of {organization}"));
-    let back = told.back().map(owned).or_else(|| came_from(&parts));
+    let back = message.back().map(owned).or_else(|| referring_page(&parts));
     let page = StaffErrorPage {
         shell: session.shell_at(Place::of_path(&path)),
-        told,
-        back: back.unwrap_or_else(|| owned(("Go to the portfolio", "/portfolio"))),
+        message,
+        back: back.unwrap_or_else(|| owned(("Go to portfolio", "/portfolio"))),
     };
-    show_with(told.status(), &page).ok()
+    show_with(message.status(), &page).ok()
 }
 
-async fn for_client(web: &Web, parts: &mut Parts, told: &Told) -> Option<Response> {
+async fn for_client(web: &Web, parts: &mut Parts, message: &ErrorMessage) -> Option<Response> {
     if let Some(ancestors) = parts.extensions.get::<FrameAncestors>() {
         // The page inside a frame of the app must be able to say why it does not show what was asked.
         let origin = embedder(&parts.headers);
@@ -103,18 +105,18 @@ async fn for_client(web: &Web, parts: &mut Parts, told: &Told) -> Option<Respons
         }
     }
     let signing_in = parts.uri.path().starts_with("/client/sign-in");
-    let session = if signing_in || told.status().is_server_error() {
+    let session = if signing_in || message.status().is_server_error() {
         None
     } else {
         ClientSession::from_request_parts(parts, web).await.ok()
     };
     let Some(session) = session else {
         let shell = BareShell { theme: Theme::of(&parts.headers) };
-        return show_with(told.status(), &StrangerErrorPage { shell, told }).ok();
+        return show_with(message.status(), &StrangerErrorPage { shell, message }).ok();
     };
-    let back = owned(told.back().unwrap_or(("Back to your page", DASHBOARD)));
-    let page = ClientErrorPage { shell: session.shell(), told, back };
-    show_with(told.status(), &page).ok()
+    let back = owned(message.back().unwrap_or(("Back to your page", DASHBOARD)));
+    let page = ClientErrorPage { shell: session.shell(), message, back };
+    show_with(message.status(), &page).ok()
 }
 
 /// What clients open, and those who get mails; whoever is not signed in there is no member.
@@ -123,7 +125,7 @@ fn is_for_clients(path: &str) -> bool {
 }
 
 /// Back to the form that was sent, by what the browser says of where that was.
-fn came_from(parts: &Parts) -> Option<Back> {
+fn referring_page(parts: &Parts) -> Option<Back> {
     if parts.method == Method::GET {
         return None;
     }

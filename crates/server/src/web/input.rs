@@ -3,9 +3,8 @@
 use std::str::FromStr;
 
 use axum::{
-    Form,
     extract::{
-        FromRequest, FromRequestParts, Query, RawPathParams, Request, rejection::FormRejection,
+        self, FromRequest, FromRequestParts, RawPathParams, Request, rejection::FormRejection,
     },
     http::{StatusCode, request::Parts},
 };
@@ -19,32 +18,32 @@ use crate::{
 
 /// A form that was sent.
 #[derive(Debug)]
-pub(crate) struct Sent<T>(pub(crate) T);
+pub(crate) struct Form<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
+impl<T: DeserializeOwned> FromRequest<Web> for Form<T> {
     type Rejection = PageError;
 
     async fn from_request(request: Request, web: &Web) -> Result<Self, PageError> {
-        Form::from_request(request, web).await.map(|Form(sent)| Self(sent)).map_err(
+        axum::Form::from_request(request, web).await.map(|axum::Form(form)| Self(form)).map_err(
             |rejection: FormRejection| {
                 if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
                     return PageError::new(
                         StatusCode::PAYLOAD_TOO_LARGE,
-                        "Too much at once",
-                        format!("A form holds at most {MAX_FORM_BYTES} bytes. Send less."),
+                        "Form too large",
+                        format!("A form can have at most {MAX_FORM_BYTES} bytes. Shorten it."),
                     );
                 }
                 if is_caused_by::<BodyTooSlow>(&rejection) {
                     return PageError::new(
                         StatusCode::REQUEST_TIMEOUT,
-                        "The form took too long to arrive",
+                        "Request timed out",
                         "The connection is slow or was interrupted. Go back and send the form again.",
                     );
                 }
                 PageError::new(
                     StatusCode::BAD_REQUEST,
-                    "The form cannot be read",
-                    "A field is missing or is not text. Open the page again and use its form.",
+                    "Invalid form",
+                    "A field is missing or is not text. Reload the page and use its form.",
                 )
             },
         )
@@ -54,27 +53,29 @@ impl<T: DeserializeOwned> FromRequest<Web> for Sent<T> {
 /// The query of an address. What is unknown in it is ignored: links are shortened, copied and added
 /// to by others.
 #[derive(Debug)]
-pub(crate) struct Asked<T>(pub(crate) T);
+pub(crate) struct Query<T>(pub(crate) T);
 
-impl<T: DeserializeOwned> FromRequestParts<Web> for Asked<T> {
+impl<T: DeserializeOwned> FromRequestParts<Web> for Query<T> {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, _: &Web) -> Result<Self, PageError> {
-        Query::try_from_uri(&parts.uri).map(|Query(asked)| Self(asked)).map_err(|_| {
-            PageError::new(
-                StatusCode::BAD_REQUEST,
-                "The address cannot be read",
-                "Something after the question mark is not what this page knows. Leave it out.",
-            )
-        })
+        extract::Query::try_from_uri(&parts.uri).map(|extract::Query(query)| Self(query)).map_err(
+            |_| {
+                PageError::new(
+                    StatusCode::BAD_REQUEST,
+                    "Invalid address",
+                    "A query parameter is invalid. Remove the part after the question mark.",
+                )
+            },
+        )
     }
 }
 
 /// The only parameter of a path.
 #[derive(Debug)]
-pub(crate) struct InPath<T>(pub(crate) T);
+pub(crate) struct Path<T>(pub(crate) T);
 
-impl<T: FromStr> FromRequestParts<Web> for InPath<T> {
+impl<T: FromStr> FromRequestParts<Web> for Path<T> {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
@@ -82,7 +83,7 @@ impl<T: FromStr> FromRequestParts<Web> for InPath<T> {
         let text = params.as_ref().and_then(|params| params.iter().next()).map(|(_, text)| text);
         text.and_then(|text| text.parse().ok())
             .map(Self)
-            .ok_or_else(|| PageError::not_found("Nothing is at this address, or not any more."))
+            .ok_or_else(|| PageError::not_found("There is no page at this address."))
     }
 }
 

@@ -35,13 +35,13 @@ use tower_http::{catch_panic::CatchPanicLayer, compression::CompressionLayer};
 use crate::{
     Mainstay,
     engagement::EventWriter,
-    http::{Limits, traced},
+    http::{Limits, with_tracing},
     live::Streams,
     site::Site,
 };
 
-pub(crate) use input::{Asked, FormError, InPath, Sent};
-pub(crate) use page::{Answer, PageError, show, show_with};
+pub(crate) use input::{Form, FormError, Path, Query};
+pub(crate) use page::{PageError, PageResult, show, show_with};
 pub use pages::PageRoute;
 pub(crate) use pages::Pages;
 pub(crate) use session::{
@@ -108,8 +108,8 @@ pub(crate) fn router(
         middleware::from_fn_with_state(web.site.clone(), security::refuse_cross_site);
     let router = pages()
         .router
-        .fallback(no_page)
-        .method_not_allowed_fallback(no_such_action)
+        .fallback(page_not_found)
+        .method_not_allowed_fallback(method_not_allowed)
         .with_state(web.clone())
         .layer(DefaultBodyLimit::max(MAX_FORM_BYTES))
         .layer(CatchPanicLayer::custom(page::panicked))
@@ -117,23 +117,23 @@ pub(crate) fn router(
         .layer(middleware::from_fn_with_state(web, error_page::in_frame))
         .layer(middleware::from_fn(security::add_headers))
         .layer(CompressionLayer::new());
-    traced(router)
+    with_tracing(router)
 }
 
 async fn home(_: StaffSession) -> Redirect {
     Redirect::to("/portfolio")
 }
 
-async fn no_page() -> Response {
-    PageError::not_found("Nothing is at this address. Check it, or go on from the start page.")
+async fn page_not_found() -> Response {
+    PageError::not_found("There is no page at this address. Check it, or go to the start page.")
         .into_response()
 }
 
-async fn no_such_action() -> Response {
+async fn method_not_allowed() -> Response {
     PageError::new(
         StatusCode::METHOD_NOT_ALLOWED,
-        "This cannot be done here",
-        "The address is right, but it takes another kind of request. Go back and use its button.",
+        "This page can’t be opened directly",
+        "This address only accepts forms. Go back and use the button.",
     )
     .into_response()
 }

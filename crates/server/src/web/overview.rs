@@ -19,7 +19,7 @@ use crate::{Mainstay, Result, engagement::Heatmap, score::Explained};
 /// Days that a score history shows, besides today: seven weeks make eight weekly scores.
 const HISTORY_DAYS: i32 = 49;
 /// Ratings that are read: those that count, and enough to look back on.
-const MOST_RATINGS: i64 = 100;
+const MAX_RATINGS: i64 = 100;
 
 /// One client at one instant.
 pub(crate) struct Overview {
@@ -48,7 +48,7 @@ impl Overview {
         let days = (add_days(today, -HISTORY_DAYS), today);
         Ok(Self {
             insights: mainstay.client_insights(scope, client.id, false).await?,
-            feedback: mainstay.feedback(scope, client.id, MOST_RATINGS).await?,
+            feedback: mainstay.feedback(scope, client.id, MAX_RATINGS).await?,
             heatmap: mainstay.engagement_heatmap(scope, client.id, view.now()).await?,
             tasks: mainstay.tasks(scope, client.id).await?,
             launch_kit: mainstay.launch_kit(scope, client.id).await?,

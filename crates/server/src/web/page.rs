@@ -14,18 +14,18 @@ use super::{BareShell, Theme, ui::icons};
 use crate::Error;
 
 /// What a handler of a page answers.
-pub(crate) type Answer = Result<Response, PageError>;
+pub(crate) type PageResult = Result<Response, PageError>;
 
 /// Where a shell leaves room for the icons of its page.
 const ICONS: &str = "<!--icons-->";
 
 /// Shows a page.
-pub(crate) fn show(template: &impl Template) -> Answer {
+pub(crate) fn show(template: &impl Template) -> PageResult {
     show_with(StatusCode::OK, template)
 }
 
 /// Shows a page with another status than 200.
-pub(crate) fn show_with(status: StatusCode, template: &impl Template) -> Answer {
+pub(crate) fn show_with(status: StatusCode, template: &impl Template) -> PageResult {
     let html = template.render().map_err(|error| {
         tracing::error!(%error, "a page could not be written");
         PageError::internal()
@@ -45,12 +45,12 @@ pub(crate) enum PageError {
         ended: bool,
     },
     /// Anything that is told on a page of its own.
-    Told(Box<Told>),
+    Message(Box<ErrorMessage>),
 }
 
 /// A failure as a page tells it.
 #[derive(Debug)]
-pub(crate) struct Told {
+pub(crate) struct ErrorMessage {
     status: StatusCode,
     title: String,
     detail: String,
@@ -58,7 +58,7 @@ pub(crate) struct Told {
     retry_after_seconds: Option<u64>,
 }
 
-impl Told {
+impl ErrorMessage {
     pub(super) const fn status(&self) -> StatusCode {
         self.status
     }
@@ -81,7 +81,7 @@ impl Told {
 #[template(path = "shell/error.html")]
 struct ErrorPage<'a> {
     shell: BareShell,
-    told: &'a Told,
+    message: &'a ErrorMessage,
 }
 
 impl PageError {
@@ -91,7 +91,7 @@ impl PageError {
         title: impl Into<String>,
         detail: impl Into<String>,
     ) -> Self {
-        Self::Told(Box::new(Told {
+        Self::Message(Box::new(ErrorMessage {
             status,
             title: title.into(),
             detail: detail.into(),
@@ -100,24 +100,24 @@ impl PageError {
         }))
     }
 
-    /// There is no such page or thing.
+    /// Page not found or thing.
     pub(crate) fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "There is no such page", detail)
+        Self::new(StatusCode::NOT_FOUND, "Page not found", detail)
     }
 
     /// Whoever is asking may not.
     pub(crate) fn forbidden(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::FORBIDDEN, "You may not do this", detail)
+        Self::new(StatusCode::FORBIDDEN, "Not allowed", detail)
     }
 
     /// Something that was sent cannot be used, and no form is there to say so.
     pub(crate) fn invalid(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "This cannot be used", detail)
+        Self::new(StatusCode::UNPROCESSABLE_ENTITY, "Check this value", detail)
     }
 
     /// Too often; the page says when to try again.
-    pub(crate) fn too_often(detail: impl Into<String>, retry_after_seconds: u64) -> Self {
-        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many tries", detail)
+    pub(crate) fn too_many_requests(detail: impl Into<String>, retry_after_seconds: u64) -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "Too many attempts", detail)
             .retry_after(retry_after_seconds)
     }
 
@@ -125,22 +125,22 @@ impl PageError {
     pub(crate) fn internal() -> Self {
         Self::new(
             StatusCode::INTERNAL_SERVER_ERROR,
-            "Something broke on our side",
-            "Nothing was changed. Try again; if it stays like this, the server's log says why.",
+            "Internal server error",
+            "Try again. If it keeps happening, see the server's log.",
         )
     }
 
     /// Another way back than to the start page.
     pub(crate) fn back(mut self, label: &'static str, path: &'static str) -> Self {
-        if let Self::Told(told) = &mut self {
-            told.back = Some((label, path));
+        if let Self::Message(message) = &mut self {
+            message.back = Some((label, path));
         }
         self
     }
 
     fn retry_after(mut self, seconds: u64) -> Self {
-        if let Self::Told(told) = &mut self {
-            told.retry_after_seconds = Some(seconds);
+        if let Self::Message(message) = &mut self {
+            message.retry_after_seconds = Some(seconds);
         }
         self
     }
@@ -154,29 +154,29 @@ impl From<Error> for PageError {
             Error::NotFound { .. } => Self::not_found(message),
             Error::Forbidden(_) | Error::Store(StoreError::MayNotWrite) => Self::forbidden(message),
             Error::Conflict { .. } => {
-                Self::new(StatusCode::CONFLICT, "It changed in the meantime", message)
+                Self::new(StatusCode::CONFLICT, "It has changed in the meantime", message)
             }
             Error::Busy { retry_after_seconds } | Error::TooFast { retry_after_seconds, .. } => {
-                Self::new(StatusCode::TOO_MANY_REQUESTS, "Too much is waiting", message)
+                Self::new(StatusCode::TOO_MANY_REQUESTS, "The server is busy", message)
                     .retry_after(retry_after_seconds)
             }
             Error::Unavailable { retry_after_seconds } => {
-                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Not available right now", message)
+                Self::new(StatusCode::SERVICE_UNAVAILABLE, "Service unavailable", message)
                     .retry_after(retry_after_seconds)
             }
             Error::Store(StoreError::Conflict) => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
-                "Somebody else changed the same",
-                "Both changes met at the same moment, and yours was not made. Do it again.",
+                "Conflicting change",
+                "Somebody else changed this at the same moment, and your change was not saved. Try again.",
             )
             .retry_after(1),
             Error::Store(error @ (StoreError::Unavailable(_) | StoreError::FileGone(_))) => {
                 tracing::error!(%error, "a page found the database unavailable");
                 Self::new(
                     StatusCode::SERVICE_UNAVAILABLE,
-                    "Not available right now",
-                    "The database does not answer. Try again in a moment; if it lasts, the server's \
-                     log says why.",
+                    "Service unavailable",
+                    "The database does not respond. Try again in a moment. If it keeps happening, see the server's \
+                     log.",
                 )
                 .retry_after(1)
             }
@@ -202,20 +202,20 @@ pub(super) fn sentence(message: &str) -> String {
 
 impl IntoResponse for PageError {
     fn into_response(self) -> Response {
-        let told = match self {
+        let message = match self {
             Self::SignIn { next, ended } => {
                 return Redirect::to(&sign_in(next, ended)).into_response();
             }
-            Self::Told(told) => told,
+            Self::Message(message) => message,
         };
-        let page = ErrorPage { shell: BareShell { theme: Theme::System }, told: &told };
+        let page = ErrorPage { shell: BareShell { theme: Theme::System }, message: &message };
         // An error page that cannot be written is still a truthful status.
         let mut response =
-            show_with(told.status, &page).unwrap_or_else(|_| told.status.into_response());
-        if let Some(seconds) = told.retry_after_seconds {
+            show_with(message.status, &page).unwrap_or_else(|_| message.status.into_response());
+        if let Some(seconds) = message.retry_after_seconds {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
-        response.extensions_mut().insert(Arc::<Told>::from(told));
+        response.extensions_mut().insert(Arc::<ErrorMessage>::from(message));
         response
     }
 }

@@ -10,7 +10,7 @@ use axum::{
     response::{IntoResponse as _, Response},
 };
 
-use super::{PageError, public::mail_links::may_come_from_anywhere};
+use super::{PageError, public::mail_links::allows_cross_site};
 use crate::site::Site;
 
 /// What a browser says of where a request comes from.
@@ -81,8 +81,8 @@ pub(super) async fn refuse_cross_site(
     next: Next,
 ) -> Response {
     if matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS)
-        || comes_from_here(&site, request.headers())
-        || may_come_from_anywhere(request.uri().path())
+        || is_same_site(&site, request.headers())
+        || allows_cross_site(request.uri().path())
     {
         return next.run(request).await;
     }
@@ -92,7 +92,7 @@ pub(super) async fn refuse_cross_site(
     .into_response()
 }
 
-fn comes_from_here(site: &Site, headers: &HeaderMap) -> bool {
+fn is_same_site(site: &Site, headers: &HeaderMap) -> bool {
     // A browser adds no token by itself: whoever sends one knows it.
     let bearer = |value: &HeaderValue| {
         value.as_bytes().get(..7).is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"bearer "))
@@ -120,5 +120,6 @@ pub(super) fn is_own(origin: &HeaderValue, headers: &HeaderMap) -> bool {
 
 /// Whether an origin is the address that people use: a proxy may call the server by another name.
 fn is_public(site: &Site, origin: &HeaderValue) -> bool {
-    site.chosen && origin.as_bytes() == site.public_url.origin().ascii_serialization().as_bytes()
+    site.is_public_url_configured
+        && origin.as_bytes() == site.public_url.origin().ascii_serialization().as_bytes()
 }

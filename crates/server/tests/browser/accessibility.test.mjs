@@ -33,7 +33,7 @@ async function emptyOrganization() {
   const page = await open(chromium);
   await page.goto(`${url}${new URL(made.setup_link).pathname}`);
   await page.getByLabel("Your name").fill("Ada");
-  await page.getByLabel("E-mail").fill(site.email);
+  await page.getByLabel("Email").fill(site.email);
   await page.getByLabel("New password").fill(site.password);
   await page.getByRole("button").last().click();
   await page.context().close();

@@ -21,12 +21,12 @@ test("the first owner sets an organization up, signs in, and signs out", async (
   const page = await open(chromium);
   await page.goto(`${url}${new URL(made.setup_link).pathname}`);
   await page.getByLabel("Your name").fill("Ada <b>");
-  await page.getByLabel("E-mail").fill("ada@example.com");
+  await page.getByLabel("Email").fill("ada@example.com");
   await page.getByLabel("New password").fill("correct horse battery staple");
   await page.getByRole("button").last().click();
   // Whether the link signs in at once or asks for it, it ends here.
   if (page.url().includes("/sign-in")) {
-    await page.getByLabel("E-mail").fill("ada@example.com");
+    await page.getByLabel("Email").fill("ada@example.com");
     await page.getByLabel("Password").fill("correct horse battery staple");
     await page.getByRole("button", { name: "Sign in" }).click();
   }
@@ -65,13 +65,13 @@ test("deleting a note is confirmed first, also without script", async () => {
   await page.goto(`${site.url}/clients/fernhollow-ceramics`);
   const words = `Asked for an invoice ${Date.now()}`;
   await page.getByLabel("New note").fill(words);
-  await page.getByRole("button", { name: "Add the note" }).click();
+  await page.getByRole("button", { name: "Add note" }).click();
   const note = page.locator("section:has(#notes-h) li", { hasText: words });
-  const button = note.getByRole("button", { name: "Delete the note" });
+  const button = note.getByRole("button", { name: "Delete note" });
   await note.waitFor();
   assert.equal(await button.isVisible(), false);
   await note.locator("summary").click();
-  await note.getByText("It cannot be brought back.").waitFor();
+  await note.getByText("This cannot be undone.").waitFor();
   await button.click();
   await note.waitFor({ state: "detached" });
   assert.deepEqual(page.wrong, []);

@@ -104,7 +104,7 @@ export async function open(browser, options = {}) {
 
 export async function signIn(page, site) {
   await page.goto(`${site.url}/sign-in`);
-  await page.getByLabel("E-mail").fill(site.email);
+  await page.getByLabel("Email").fill(site.email);
   await page.getByLabel("Password").fill(site.password);
   await page.getByRole("button", { name: "Sign in" }).click();
   await page.waitForURL(`${site.url}/portfolio*`);

@@ -1,5 +1,5 @@
 //! Segment's messages say the same in any order, cut into any requests, repeated, and with the server
-//! started anew between any two: the same clients, profiles, people, events and scores.
+//! started again between any two: the same clients, profiles, people, events and scores.
 
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -107,16 +107,16 @@ pub(crate) async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<St
 
     let mut all = BTreeMap::new();
     let mut tx = mainstay.store().begin(Scope::Service(id)).await.unwrap();
-    for client in tx.clients(None, 100).await.unwrap() {
+    for client in tx.list_clients(None, 100).await.unwrap() {
         let name = &client.external_id;
         let range =
             (now - SignedDuration::from_hours(24 * 100), now + SignedDuration::from_hours(48));
-        let events = tx.client_events(client.id, range, None, 1_000).await.unwrap();
+        let events = tx.list_client_events(client.id, range, None, 1_000).await.unwrap();
         let events: Vec<String> = events
             .into_iter()
             .map(|event| format!("{} {} {}", event.occurred_at, event.message_id, event.name))
             .collect();
-        let people = tx.people_of(client.id, "", 100).await.unwrap();
+        let people = tx.list_people_of(client.id, "", 100).await.unwrap();
         let people: Vec<String> = people.into_iter().map(|person| format!("{person:?}")).collect();
         all.insert(format!("client {name}"), format!("{:?} {}", client.profile, client.created_at));
         all.insert(format!("events {name}"), events.join("\n"));
@@ -125,12 +125,12 @@ pub(crate) async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<St
     }
     for (kind, ids) in [(RelatedKind::Person, USERS), (RelatedKind::Group, ACCOUNTS)] {
         for id in ids {
-            let profile = tx.related_profile(kind, id).await.unwrap();
+            let profile = tx.find_related_profile(kind, id).await.unwrap();
             all.insert(format!("{kind:?} {id}"), format!("{profile:?}"));
         }
     }
     for person in USERS.iter().chain(&VISITORS).chain(&["l0", "l1"]) {
-        let mut waiting = tx.take_waiting(&[person], now).await.unwrap();
+        let mut waiting = tx.claim_waiting_events(&[person], now).await.unwrap();
         waiting.sort_by(|a, b| a.message_id.cmp(&b.message_id));
         for event in &mut waiting {
             // Other messages arrive at other times.
@@ -142,7 +142,7 @@ pub(crate) async fn dump(mainstay: &Mainstay, id: OrganizationId) -> BTreeMap<St
     all
 }
 
-on_both_databases!(any_order_of_messages_says_the_same, async |world| {
+on_both_databases!(any_order_of_messages_gives_the_same_result, async |world| {
     for seed in 0..CASES {
         for clients_are in ["users", "groups"] {
             let mut random = fastrand::Rng::with_seed(seed);

@@ -146,7 +146,7 @@ on_both_databases!(what_a_stalled_process_writes_after_its_lease_is_refused, asy
     let until = now.checked_add(minute).unwrap();
     let run = tx.claim_job_run(&["daily"], "stalled", now, until).await.unwrap().unwrap();
     tx.commit().await.unwrap();
-    let stalled = mainstay.under(Lease { organization: acme, run: run.id, fence: run.fence });
+    let stalled = mainstay.with_lease(Lease { organization: acme, run: run.id, fence: run.fence });
     let scores = ScoreRun { as_of: now, client: None, dry_run: false };
     // While the claim counts, it writes.
     assert_eq!(stalled.score_organization(acme, &scores, drop).await.unwrap(), 1);

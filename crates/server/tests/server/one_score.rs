@@ -5,7 +5,7 @@ use mainstay_core::{
     score::LaunchKit,
     time::{local_day, time_zone},
 };
-use mainstay_store::{Role, RollUp, Scope, Seen, StorableEvent};
+use mainstay_store::{ClientSighting, Role, RollUp, Scope, StorableEvent};
 use serde_json::{Value, json};
 
 use crate::{support::World, web::browser::Browser};
@@ -13,7 +13,7 @@ use crate::{support::World, web::browser::Browser};
 const CLIENTS: [&str; 4] = ["ada", "bob", "cleo", "dora"];
 
 /// What the API says of a client.
-async fn asked(world: &World, client: &str) -> Value {
+async fn read_score(world: &World, client: &str) -> Value {
     let path = format!("/api/v1/clients/{client}/score");
     world.get(&world.acme.secret_key, &path).await.json(200)
 }
@@ -51,7 +51,7 @@ async fn compare(world: &World, staff: &Browser, moment: usize) {
             assert!(known.unwrap().is_none(), "moment {moment}: {client} is not listed");
             continue;
         };
-        let shown = asked(world, client).await;
+        let shown = read_score(world, client).await;
         let overall = shown["overall"].as_i64().unwrap();
         overalls.push(overall);
         assert_eq!(*in_list, overall.to_string(), "moment {moment}: the list, of {client}");
@@ -60,7 +60,7 @@ async fn compare(world: &World, staff: &Browser, moment: usize) {
         assert_eq!(seed["score"], shown, "moment {moment}: two endpoints, of {client}");
         let scope = Scope::Service(world.acme.id);
         let id = world.mainstay.client(scope, client).await.unwrap().id;
-        let standing = board.look(|portfolio| portfolio.standing(id).cloned()).unwrap();
+        let standing = board.read(|portfolio| portfolio.standing(id).cloned()).unwrap();
         let stored = standing.score.unwrap();
         assert_eq!(stored.overall, overall, "moment {moment}: what is filtered by, of {client}");
         assert_eq!(json!(stored.as_of), shown["as_of"], "moment {moment}: {client}");
@@ -75,7 +75,7 @@ async fn compare(world: &World, staff: &Browser, moment: usize) {
     }
     overalls.sort_unstable();
     let median = overalls.get(overalls.len().saturating_sub(1) / 2).copied();
-    let summary = board.look(|portfolio| portfolio.summary().clone());
+    let summary = board.read(|portfolio| portfolio.summary().clone());
     assert_eq!(summary.median, median, "moment {moment}");
     let counted: i64 = summary.by_band.values().sum();
     assert_eq!(counted, i64::try_from(overalls.len()).unwrap(), "moment {moment}");
@@ -214,7 +214,7 @@ on_both_databases!(a_promised_gain_is_the_gain, async |world| {
             }
         }
         world.clock.set(just_after(world.mainstay.now()));
-        let after = asked(world, &client).await;
+        let after = read_score(world, &client).await;
         let total = |score: &Value| score["evidence"]["total_hundredths"].as_i64().unwrap();
         assert_eq!(
             total(&after) - total(&before["score"]),
@@ -227,7 +227,7 @@ on_both_databases!(a_promised_gain_is_the_gain, async |world| {
     assert_eq!(kept.len(), 5, "every kind of step: {kept:?}");
 });
 
-on_both_databases!(a_dry_run_waits_for_nobody_and_says_what_a_run_would_store, async |world| {
+on_both_databases!(a_dry_run_does_not_block_and_predicts_what_is_stored, async |world| {
     let acme = world.acme.id;
     world.be_active("ada", "content_generated", 20).await;
     world.mainstay.score_as_shown(acme, None, false, drop).await.unwrap();
@@ -270,7 +270,7 @@ on_both_databases!(publishing_a_model_moves_no_trend_and_opens_no_alert, async |
     }
     // What would be done now is scored by the model in force now, and its gain follows from that.
     let without_gains = async |client: &str| {
-        let mut score = asked(world, client).await;
+        let mut score = read_score(world, client).await;
         assert!(score.as_object_mut().unwrap().remove("improvements").is_some());
         score
     };
@@ -282,7 +282,7 @@ on_both_databases!(publishing_a_model_moves_no_trend_and_opens_no_alert, async |
         day(number).await;
         let now = world.mainstay.now();
         world.mainstay.check_organization_health(world.acme.id, now, None, false).await.unwrap();
-        let shown = asked(world, "ada").await;
+        let shown = read_score(world, "ada").await;
         assert_eq!((&shown["model_version"], &shown["trend"]), (&json!(3), &json!("stable")));
         assert!(shown["change"].as_i64().unwrap().abs() < 5, "{shown:#}");
         assert!(shown["overall"].as_i64().unwrap() < before[0]["overall"].as_i64().unwrap() - 20);
@@ -306,12 +306,12 @@ on_both_databases!(publishing_a_model_moves_no_trend_and_opens_no_alert, async |
     shorter.satisfaction.days = 1;
     world.mainstay.publish_score_model(world.acme.id, &shorter).await.unwrap();
     day(32).await;
-    let shown = asked(world, "ada").await;
+    let shown = read_score(world, "ada").await;
     assert_eq!((&shown["model_version"], &shown["change"]), (&json!(4), &Value::Null));
     assert!(shown["incomparable"].is_string(), "{shown:#}");
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
     let page = staff.get("/clients/ada").await;
-    let reason = "was made by a model that counts feedback over other days";
+    let reason = "used a model that counts feedback over a different period";
     assert!(page.page(200).contains(reason), "{}", page.text);
 });
 
@@ -348,12 +348,12 @@ async fn an_event_stored_beside_the_first_score_of_all_is_not_missed() {
         self_told: false,
     };
     let mut storing = mainstay.store().begin(scope).await.unwrap();
-    let seen = [Seen { external_id: "ada", first_at: at }];
+    let seen = [ClientSighting { external_id: "ada", first_at: at }];
     let client = storing.resolve_clients(&seen, mainstay.now()).await.unwrap()[0];
-    let zone = storing.organization().await.unwrap().time_zone;
+    let zone = storing.get_organization().await.unwrap().time_zone;
     let local_day = local_day(at, &time_zone(&zone).unwrap());
     let events = [StorableEvent { client, local_day, event: &event }];
-    storing.store_events(&events, RollUp::AtOnce).await.unwrap();
+    storing.store_events(&events, RollUp::Immediately).await.unwrap();
     let (scored, ()) = tokio::join!(mainstay.calculate_success_score(scope, &ada), async {
         world.run_as_owner(UNTIL_ONE_WAITS).await;
         storing.commit().await.unwrap();

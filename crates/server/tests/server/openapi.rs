@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use mainstay_core::notification::{Notice, NoticeType};
+use mainstay_core::notification::{Notification, NotificationType};
 use serde_json::Value;
 
 use crate::support::World;
@@ -56,7 +56,7 @@ async fn a_job_is_an_object_and_its_name_a_name() {
 }
 
 #[tokio::test]
-async fn every_operation_says_what_it_does_who_may_and_how_it_fails() {
+async fn every_operation_documents_its_purpose_security_and_errors() {
     let world = World::sqlite().await;
     let document = document(&world).await;
     let tags: Vec<&Value> =
@@ -137,15 +137,15 @@ async fn every_notice_is_described_with_an_example_of_its_own() {
     let world = World::sqlite().await;
     let document = document(&world).await;
     let webhooks = document["webhooks"].as_object().unwrap();
-    assert_eq!(webhooks.len(), NoticeType::ALL.len());
-    for kind in NoticeType::ALL {
+    assert_eq!(webhooks.len(), NotificationType::ALL.len());
+    for kind in NotificationType::ALL {
         let operation = &webhooks[kind.as_str()]["post"];
         assert!(operation["description"].as_str().is_some_and(|text| text.len() > 10), "{kind}");
         assert_eq!(operation["parameters"].as_array().unwrap().len(), 3);
         let content = &operation["requestBody"]["content"]["application/json"];
         let example = &content["example"];
         assert_eq!(example["type"], kind.as_str());
-        let read: Notice = serde_json::from_value(example.clone()).unwrap();
+        let read: Notification = serde_json::from_value(example.clone()).unwrap();
         assert_eq!(read.event.kind(), *kind);
         let fields = content["schema"]["properties"]["data"]["properties"].as_object().unwrap();
         let expected = example["data"].as_object().unwrap();

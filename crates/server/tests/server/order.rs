@@ -17,9 +17,9 @@ use crate::support::NOW;
 const NAMES: [&str; 4] = ["login", "content_generated", "visual_created", "Something Else"];
 
 /// An event of the 50 days before now: whose, what, and how many minutes ago.
-type Happened = (u8, u8, u32);
+type TestEvent = (u8, u8, u32);
 
-fn incoming((client, name, minutes_ago): Happened, number: usize) -> IncomingEvent {
+fn incoming((client, name, minutes_ago): TestEvent, number: usize) -> IncomingEvent {
     IncomingEvent {
         client_id: format!("client-{client}"),
         name: NAMES[usize::from(name)].to_owned(),
@@ -29,7 +29,7 @@ fn incoming((client, name, minutes_ago): Happened, number: usize) -> IncomingEve
     }
 }
 
-/// Stores events in batches, scoring some instants in between, and answers what all of these
+/// Stores events in batches, scoring some instants in between, and returns what all of these
 /// instants' scores are in the end.
 async fn figures(
     zone: &str,

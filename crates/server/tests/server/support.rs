@@ -93,13 +93,13 @@ enum Place {
 
 /// What the server answered.
 #[derive(Debug)]
-pub(crate) struct Answer {
+pub(crate) struct TestResponse {
     pub(crate) status: StatusCode,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
 }
 
-impl Answer {
+impl TestResponse {
     /// The JSON of an answer that must have this status.
     #[track_caller]
     pub(crate) fn json(&self, status: u16) -> Value {
@@ -317,33 +317,33 @@ impl World {
 
     /// Waits until it is kept with which keys the events came that were sent.
     pub(crate) async fn until_keys_are_kept(&self) {
-        self.mainstay.keep_keys_seen().await;
+        self.mainstay.flush_key_activity().await;
     }
 
     /// Sends a request and reads the answer.
-    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> Answer {
+    pub(crate) async fn send(&self, request: reqwest::RequestBuilder) -> TestResponse {
         let response = request.send().await.unwrap();
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.unwrap() }
+        TestResponse { status, headers, text: response.text().await.unwrap() }
     }
 
-    pub(crate) async fn get(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn get(&self, token: &str, path: &str) -> TestResponse {
         self.send(self.request("GET", path).bearer_auth(token)).await
     }
 
-    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn post(&self, token: &str, path: &str, body: Value) -> TestResponse {
         self.send(self.request("POST", path).bearer_auth(token).json(&body)).await
     }
 
-    pub(crate) async fn patch(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn patch(&self, token: &str, path: &str, body: Value) -> TestResponse {
         self.send(self.request("PATCH", path).bearer_auth(token).json(&body)).await
     }
 
-    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> Answer {
+    pub(crate) async fn put(&self, token: &str, path: &str, body: Value) -> TestResponse {
         self.send(self.request("PUT", path).bearer_auth(token).json(&body)).await
     }
 
-    pub(crate) async fn delete(&self, token: &str, path: &str) -> Answer {
+    pub(crate) async fn delete(&self, token: &str, path: &str) -> TestResponse {
         self.send(self.request("DELETE", path).bearer_auth(token)).await
     }
 
@@ -354,7 +354,7 @@ impl World {
         path: &str,
         token: &str,
         body: impl Into<reqwest::Body>,
-    ) -> Answer {
+    ) -> TestResponse {
         let request = self.request(method, path).bearer_auth(token);
         self.send(request.header("content-type", "application/json").body(body)).await
     }

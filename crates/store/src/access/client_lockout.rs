@@ -16,7 +16,7 @@ pub struct ClientLockout {
 
 impl Tx {
     /// What has ended of a client's ways in; the client need not be known.
-    pub async fn client_lockout(&mut self, external_id: &str) -> Result<ClientLockout> {
+    pub async fn get_client_lockout(&mut self, external_id: &str) -> Result<ClientLockout> {
         let row = fetch_optional!(
             self,
             (Instant, Option<Instant>),
@@ -33,7 +33,7 @@ impl Tx {
 
     /// Ends the sessions of a client that began before now, and with `tokens` also what was signed to
     /// let it in.
-    pub async fn lock_client_out(
+    pub async fn lock_out_client(
         &mut self,
         external_id: &str,
         tokens: bool,
@@ -54,7 +54,7 @@ impl Tx {
     }
 
     /// Forgets what ended so long ago that everything signed before has expired by itself.
-    pub async fn forget_client_lockouts(&mut self, before: Timestamp) -> Result<u64> {
+    pub async fn delete_client_lockouts(&mut self, before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM client_lockouts WHERE organization_id = $1 AND sessions_from < $2",

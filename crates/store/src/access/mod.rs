@@ -51,24 +51,24 @@ pub struct Member {
     pub id: MemberId,
     /// Unique in the organization, lower case.
     pub email: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// What it may do.
+    /// Permissions.
     pub role: Role,
     /// Since when.
     pub created_at: Timestamp,
 }
 
-/// What it takes to add a member.
+/// A new member.
 #[derive(Clone, Debug)]
 pub struct NewMember {
     /// Its id.
     pub id: MemberId,
     /// Its address, lower case.
     pub email: String,
-    /// What people call it.
+    /// Display name.
     pub name: String,
-    /// What it may do.
+    /// Permissions.
     pub role: Role,
 }
 
@@ -77,11 +77,11 @@ pub struct NewMember {
 pub struct ApiKey {
     /// Its id.
     pub id: ApiKeyId,
-    /// What it opens.
+    /// Target of the button.
     pub kind: KeyKind,
     /// Its first characters.
     pub prefix: String,
-    /// Whose it is, for a member's key.
+    /// Member, for a member's key.
     pub member: Option<MemberId>,
     /// Where it is used, for a write key.
     pub source: Option<KeySource>,
@@ -93,18 +93,18 @@ pub struct ApiKey {
     pub revoked_at: Option<Timestamp>,
 }
 
-/// What it takes to keep a key.
+/// A new API key.
 #[derive(Clone, Debug)]
 pub struct NewApiKey {
     /// Its id.
     pub id: ApiKeyId,
-    /// What it opens.
+    /// Target of the button.
     pub kind: KeyKind,
     /// SHA-256 of its text.
     pub hash: [u8; 32],
     /// Its first characters.
     pub prefix: String,
-    /// Whose it is, for a member's key.
+    /// Member, for a member's key.
     pub member: Option<MemberId>,
     /// Where it is used, for a write key.
     pub source: Option<KeySource>,
@@ -112,12 +112,12 @@ pub struct NewApiKey {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Whom a key speaks for.
+/// Owner of an API key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FoundKey {
     /// The organization.
     pub organization: OrganizationId,
-    /// What it opens.
+    /// Target of the button.
     pub kind: KeyKind,
     /// The member and its role, for a member's key.
     pub member: Option<(MemberId, Role)>,
@@ -175,12 +175,12 @@ impl Tx {
             new.role.as_str(),
             Instant(now),
         )
-        .map_err(|error| error.taken("email"))?;
+        .map_err(|error| error.or_taken("email"))?;
         Ok(())
     }
 
     /// The organization's members, by address.
-    pub async fn members(&mut self) -> Result<Vec<Member>> {
+    pub async fn list_members(&mut self) -> Result<Vec<Member>> {
         let rows = fetch_all!(
             self,
             MemberRow,
@@ -193,7 +193,7 @@ impl Tx {
 
     /// Removes a member and its keys; false when there is none.
     pub async fn delete_member(&mut self, member: MemberId) -> Result<bool> {
-        self.give_clients_up(member).await?;
+        self.release_clients(member).await?;
         let deleted = execute!(
             self,
             "DELETE FROM members WHERE organization_id = $1 AND id = $2",
@@ -224,7 +224,7 @@ impl Tx {
     }
 
     /// The organization's keys, newest first.
-    pub async fn api_keys(&mut self) -> Result<Vec<ApiKey>> {
+    pub async fn list_api_keys(&mut self) -> Result<Vec<ApiKey>> {
         #[derive(sqlx_macros::FromRow)]
         struct Row {
             id: Uuid,

@@ -28,9 +28,9 @@ pub struct FoundPassword {
 pub struct FoundSession {
     /// The organization.
     pub organization: OrganizationId,
-    /// Who.
+    /// Member.
     pub member: Member,
-    /// When.
+    /// Time.
     pub created_at: Timestamp,
     /// The last use that was noted.
     pub used_at: Timestamp,
@@ -45,7 +45,7 @@ pub struct FoundSession {
 pub struct MemberSession {
     /// SHA-256 of its token, which is its id.
     pub hash: [u8; 32],
-    /// When it began.
+    /// Start.
     pub created_at: Timestamp,
     /// The last use that was noted.
     pub used_at: Timestamp,
@@ -69,12 +69,12 @@ names!(
     Setup => "setup", Invitation => "invitation", Reset => "reset", Choice => "choice"
 );
 
-/// What it takes to keep a one-time link.
+/// A new one-time link.
 #[derive(Clone, Debug)]
 pub struct NewSignInLink {
     /// SHA-256 of its secret.
     pub hash: [u8; 32],
-    /// What it is for.
+    /// Purpose.
     pub kind: LinkKind,
     /// Whom it lets in; nobody yet for [`LinkKind::Setup`].
     pub member: Option<MemberId>,
@@ -87,9 +87,9 @@ pub struct NewSignInLink {
 pub struct SignInLink {
     /// The organization.
     pub organization: OrganizationId,
-    /// What it is for.
+    /// Purpose.
     pub kind: LinkKind,
-    /// Whom it lets in.
+    /// Member whom the link signs in.
     pub member: Option<MemberId>,
     /// Until when.
     pub expires_at: Timestamp,
@@ -100,7 +100,7 @@ pub struct SignInLink {
 /// How a member gets in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemberAccess {
-    /// Who.
+    /// Member.
     pub member: MemberId,
     /// Whether a password is set.
     pub password: bool,
@@ -130,7 +130,7 @@ impl Tx {
     }
 
     /// A member's password as it is kept.
-    pub async fn password(&mut self, member: MemberId) -> Result<Option<String>> {
+    pub async fn find_password_hash(&mut self, member: MemberId) -> Result<Option<String>> {
         let row = fetch_optional!(
             self,
             (String,),
@@ -142,7 +142,7 @@ impl Tx {
     }
 
     /// The passwords of all members with an address, whatever their organization. System scope.
-    pub async fn passwords_of(&mut self, email: &str) -> Result<Vec<FoundPassword>> {
+    pub async fn list_passwords_of(&mut self, email: &str) -> Result<Vec<FoundPassword>> {
         let rows = fetch_all!(
             self,
             (Uuid, Uuid, String),
@@ -162,7 +162,10 @@ impl Tx {
     }
 
     /// Every organization with a member of an address, with that member. System scope.
-    pub async fn members_with(&mut self, email: &str) -> Result<Vec<(OrganizationId, MemberId)>> {
+    pub async fn list_members_with(
+        &mut self,
+        email: &str,
+    ) -> Result<Vec<(OrganizationId, MemberId)>> {
         let rows = fetch_all!(
             self,
             (Uuid, Uuid),
@@ -230,7 +233,7 @@ impl Tx {
     }
 
     /// A member's sessions, the one that began last first.
-    pub async fn sessions_of(&mut self, member: MemberId) -> Result<Vec<MemberSession>> {
+    pub async fn list_sessions_of(&mut self, member: MemberId) -> Result<Vec<MemberSession>> {
         let rows = fetch_all!(
             self,
             (Vec<u8>, Instant, Instant),
@@ -313,7 +316,7 @@ impl Tx {
     }
 
     /// Forgets sessions that are too old to be used, by their last use or by their beginning.
-    pub async fn forget_sessions(
+    pub async fn delete_expired_sessions(
         &mut self,
         used_before: Timestamp,
         created_before: Timestamp,
@@ -412,7 +415,7 @@ impl Tx {
     }
 
     /// Forgets links that expired before an instant.
-    pub async fn forget_sign_in_links(&mut self, expired_before: Timestamp) -> Result<u64> {
+    pub async fn delete_expired_sign_in_links(&mut self, expired_before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM sign_in_links WHERE organization_id = $1 AND expires_at < $2",
@@ -422,7 +425,7 @@ impl Tx {
     }
 
     /// How each member gets in, in the order of their ids.
-    pub async fn member_access(&mut self, now: Timestamp) -> Result<Vec<MemberAccess>> {
+    pub async fn list_member_access(&mut self, now: Timestamp) -> Result<Vec<MemberAccess>> {
         let rows = fetch_all!(
             self,
             (Uuid, bool, Option<Instant>),
@@ -497,7 +500,7 @@ impl Tx {
     }
 
     /// The organization's own sites that may frame client pages and use widgets, by origin.
-    pub async fn allowed_sites(&mut self) -> Result<Vec<String>> {
+    pub async fn list_allowed_sites(&mut self) -> Result<Vec<String>> {
         let rows = fetch_all!(
             self,
             (String,),
@@ -508,7 +511,7 @@ impl Tx {
     }
 
     /// Every organization's sites, by organization and origin. System scope.
-    pub async fn all_allowed_sites(&mut self) -> Result<Vec<(OrganizationId, String)>> {
+    pub async fn list_all_allowed_sites(&mut self) -> Result<Vec<(OrganizationId, String)>> {
         let rows = fetch_all!(
             self,
             (Uuid, String),

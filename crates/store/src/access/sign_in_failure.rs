@@ -9,11 +9,11 @@ use crate::{
 /// Wrong passwords that were tried for a member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SignInFailures {
-    /// How many.
+    /// Count.
     pub count: i64,
-    /// When the first of them was.
+    /// Time of the first one.
     pub since: Timestamp,
-    /// When the last of them was.
+    /// Time of the last one.
     pub last_at: Timestamp,
 }
 
@@ -60,18 +60,18 @@ impl Tx {
             member.uuid(),
             Instant(now)
         )?;
-        let others = before.split_whitespace().filter(|one| *one != place);
+        let others = before.split_whitespace().filter(|other| *other != place);
         let places: Vec<String> =
             std::iter::once(place).chain(others).take(MAX_PLACES).map(str::to_owned).collect();
-        let kept = places.join(" ");
-        if kept != before {
+        let stored = places.join(" ");
+        if stored != before {
             execute!(
                 self,
                 "UPDATE sign_in_failures SET places = $3 \
                  WHERE organization_id = $1 AND member_id = $2",
                 self.scope.organization_uuid(),
                 member.uuid(),
-                kept
+                stored
             )?;
         }
         let failures = SignInFailures { count, since: since.0, last_at: last_at.0 };
@@ -79,7 +79,7 @@ impl Tx {
     }
 
     /// Forgets the wrong passwords of a member: it knows of them.
-    pub async fn forget_sign_in_failures(&mut self, member: MemberId) -> Result<()> {
+    pub async fn delete_sign_in_failures(&mut self, member: MemberId) -> Result<()> {
         execute!(
             self,
             "DELETE FROM sign_in_failures WHERE organization_id = $1 AND member_id = $2",

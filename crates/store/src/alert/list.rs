@@ -16,11 +16,11 @@ use crate::{
 };
 
 /// Where a list of ended alerts goes on: when the last one shown ended, and which it was.
-pub type EndedPlace = (Timestamp, AlertId);
+pub type EndedAlertCursor = (Timestamp, AlertId);
 
-/// Which ended alerts to list.
+/// Filter for a list of ended alerts.
 #[derive(Clone, Debug, Default)]
-pub struct EndedAlerts {
+pub struct EndedAlertFilter {
     /// Only those that ended like this.
     pub status: Option<AlertStatus>,
     /// Only of this type.
@@ -34,12 +34,12 @@ pub struct EndedAlerts {
     /// Only those that ended at or after this instant.
     pub since: Option<Timestamp>,
     /// Only those that come after this place.
-    pub after: Option<EndedPlace>,
+    pub after: Option<EndedAlertCursor>,
 }
 
 impl Tx {
     /// The open alerts of some clients that are not held, the worst of each client first.
-    pub async fn open_alerts_of(
+    pub async fn list_open_alerts_of(
         &mut self,
         clients: &[ClientId],
     ) -> Result<HashMap<ClientId, Vec<Alert>>> {
@@ -70,9 +70,9 @@ impl Tx {
     }
 
     /// Ended alerts with their clients' ids, the latest end first.
-    pub async fn ended_alerts(
+    pub async fn list_ended_alerts(
         &mut self,
-        which: &EndedAlerts,
+        filter: &EndedAlertFilter,
         limit: i64,
     ) -> Result<Vec<(ClientId, Alert)>> {
         let rows = fetch_all!(
@@ -90,21 +90,21 @@ impl Tx {
              AND ($8 IS NULL OR a.ended_at < $8 OR (a.ended_at = $8 AND a.id < $9)) \
              ORDER BY a.ended_at DESC, a.id DESC LIMIT $10",
             self.scope.organization_uuid(),
-            which.status.map(AlertStatus::as_str),
-            which.kind.map(AlertType::as_str),
-            which.severity.map(Severity::as_str),
-            which.owner.map(MemberId::uuid),
-            which.unowned,
-            which.since.map(Instant),
-            which.after.map(|(at, _)| Instant(at)),
-            which.after.map(|(_, id)| id.uuid()),
+            filter.status.map(AlertStatus::as_str),
+            filter.kind.map(AlertType::as_str),
+            filter.severity.map(Severity::as_str),
+            filter.owner.map(MemberId::uuid),
+            filter.unowned,
+            filter.since.map(Instant),
+            filter.after.map(|(at, _)| Instant(at)),
+            filter.after.map(|(_, id)| id.uuid()),
             limit
         )?;
         rows.into_iter().map(|row| Ok((row.row.client_id.into(), row.alert()?))).collect()
     }
 
-    /// What was done with some alerts, oldest first.
-    pub async fn actions_of(
+    /// Returns the actions on some alerts, oldest first.
+    pub async fn list_actions_of(
         &mut self,
         alerts: &[AlertId],
     ) -> Result<HashMap<AlertId, Vec<AlertAction>>> {

@@ -33,13 +33,13 @@ pub struct Alert {
     pub episode: Episode,
     /// When it last changed.
     pub changed_at: Timestamp,
-    /// When it ended.
+    /// End.
     pub ended_at: Option<Timestamp>,
     /// When the client had recovered, if it did within 14 days.
     pub recovered_at: Option<Timestamp>,
 }
 
-/// Which alerts to list.
+/// Filter for a list of alerts.
 #[derive(Clone, Debug, Default)]
 pub struct AlertFilter {
     /// Only of this client.
@@ -56,10 +56,10 @@ pub struct AlertFilter {
     pub before: Option<AlertId>,
 }
 
-/// What was done with an alert.
+/// Action on an alert.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlertAction {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// `opened`, `worsened`, `woken`, `resolved`, `condition_ended` by the health check;
     /// `acknowledge`, `snooze`, `resolve`, `dismiss`, `reopen` by people.
@@ -149,7 +149,7 @@ impl Tx {
     }
 
     /// The live episodes of a chunk's clients.
-    pub async fn live_episodes(
+    pub async fn list_live_episodes(
         &mut self,
         chunk: &ClientChunk,
     ) -> Result<HashMap<ClientId, Vec<Episode>>> {
@@ -175,7 +175,7 @@ impl Tx {
 
     /// Those of some clients, by the host app's ids or other names of theirs, that an open alert says are
     /// silent.
-    pub async fn clients_in_silence(
+    pub async fn list_clients_in_silence(
         &mut self,
         names: &[&str],
     ) -> Result<Vec<(ResolvedClient, String)>> {
@@ -221,7 +221,7 @@ impl Tx {
     }
 
     /// How many alerts of each severity are open and not held; a severity without any is left out.
-    pub async fn open_alert_counts(&mut self) -> Result<Vec<(Severity, i64)>> {
+    pub async fn count_open_alerts(&mut self) -> Result<Vec<(Severity, i64)>> {
         let rows = fetch_all!(
             self,
             (String, i64),
@@ -265,8 +265,8 @@ impl Tx {
             figure("overall"),
             figure("previous")
         )
-        .map_err(|error| error.taken("open alert of this type"))?;
-        self.stands_otherwise(ClientRange::of(client));
+        .map_err(|error| error.or_taken("open alert of this type"))?;
+        self.mark_changed(ClientRange::of(client));
         let change = AlertChange { action: "opened", member: None, note };
         self.record_alert_action(episode.id, &change, episode.opened_at).await
     }
@@ -304,9 +304,9 @@ impl Tx {
             episode.status.is_open(),
             episode.ending.map(Ending::as_str)
         )
-        .map_err(|error| error.taken("open alert of this type"))?;
+        .map_err(|error| error.or_taken("open alert of this type"))?;
         if let Some((client,)) = updated {
-            self.stands_otherwise(ClientRange::of(client.into()));
+            self.mark_changed(ClientRange::of(client.into()));
         }
         match change {
             Some(change) => self.record_alert_action(episode.id, change, at).await,
@@ -336,7 +336,7 @@ impl Tx {
     }
 
     /// Alerts, the newest first, without those that are held.
-    pub async fn alerts(&mut self, filter: &AlertFilter, limit: i64) -> Result<Vec<Alert>> {
+    pub async fn list_alerts(&mut self, filter: &AlertFilter, limit: i64) -> Result<Vec<Alert>> {
         let rows = fetch_all!(
             self,
             AlertRow,
@@ -362,7 +362,7 @@ impl Tx {
     }
 
     /// One alert, with its client's id.
-    pub async fn alert(&mut self, id: AlertId) -> Result<Option<Alert>> {
+    pub async fn find_alert(&mut self, id: AlertId) -> Result<Option<Alert>> {
         let row = fetch_optional!(
             self,
             AlertRow,
@@ -378,7 +378,7 @@ impl Tx {
     }
 
     /// The alerts with which a member did something at an instant.
-    pub async fn alerts_acted_on(
+    pub async fn list_alerts_acted_on(
         &mut self,
         member: MemberId,
         at: Timestamp,
@@ -395,8 +395,8 @@ impl Tx {
         Ok(rows.into_iter().map(|(alert,)| alert.into()).collect())
     }
 
-    /// What was done with an alert, oldest first.
-    pub async fn alert_actions(&mut self, alert: AlertId) -> Result<Vec<AlertAction>> {
+    /// Returns the actions on an alert, oldest first.
+    pub async fn list_alert_actions(&mut self, alert: AlertId) -> Result<Vec<AlertAction>> {
         let rows = fetch_all!(
             self,
             (Instant, String, Option<Uuid>, String),

@@ -19,7 +19,7 @@ use crate::{
     playbook::band_change,
 };
 
-/// What the clients of a chunk have not recovered from.
+/// Returns the setbacks that the clients of a chunk have not recovered from.
 type Setbacks<Id> = HashMap<ClientId, Vec<(Id, Setback)>>;
 
 #[derive(sqlx_macros::FromRow)]
@@ -54,7 +54,7 @@ impl From<TallyRow> for Tally {
 impl Tx {
     /// The alerts of a chunk's clients that opened since an instant, are told, and from which the
     /// client has not recovered.
-    pub async fn unrecovered_alerts(
+    pub async fn list_unrecovered_alerts(
         &mut self,
         chunk: &ClientChunk,
         since: Timestamp,
@@ -86,7 +86,7 @@ impl Tx {
 
     /// The falls into another band, of a chunk's clients, that started a playbook since an instant and
     /// from which the client has not recovered.
-    pub async fn unrecovered_falls(
+    pub async fn list_unrecovered_falls(
         &mut self,
         chunk: &ClientChunk,
         since: Timestamp,
@@ -142,7 +142,7 @@ impl Tx {
 
     /// What came of the alerts of each type that opened since an instant and were told; of those that
     /// opened after `undecided_after`, it cannot be told yet whether the client recovers in time.
-    pub async fn alert_tallies(
+    pub async fn list_alert_tallies(
         &mut self,
         since: Timestamp,
         undecided_after: Timestamp,
@@ -178,7 +178,7 @@ impl Tx {
     }
 
     /// The same of the playbooks that started since an instant.
-    pub async fn playbook_tallies(
+    pub async fn list_playbook_tallies(
         &mut self,
         since: Timestamp,
         undecided_after: Timestamp,

@@ -8,21 +8,21 @@ use mainstay_core::id::ClientId;
 use uuid::Uuid;
 
 use crate::{
-    Client, Result, Seen, Tx,
+    Client, ClientSighting, Result, Tx,
     db::dialect::{Instant, fetch_all, fetch_for_rows, fetch_optional, insert_rows},
 };
 
 /// What became of an anonymous id that was to be joined to a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Joined {
+pub enum JoinOutcome {
     /// It is joined to that client now, or was before.
-    ToClient,
+    Joined,
     /// It is a client of its own, or another id of one.
-    IsClient,
+    IdIsClient,
     /// It was joined to another client before.
-    ToAnother,
+    BelongsToOther,
     /// It, or the client, was deleted and is kept out.
-    KeptOut,
+    Blocked,
 }
 
 impl Tx {
@@ -32,7 +32,7 @@ impl Tx {
         &mut self,
         pairs: &[(&str, &str)],
         now: Timestamp,
-    ) -> Result<Vec<Joined>> {
+    ) -> Result<Vec<JoinOutcome>> {
         let organization = self.scope.organization_uuid();
         let mut ids: Vec<&str> = pairs.iter().map(|(id, _)| *id).collect();
         ids.sort_unstable();
@@ -47,17 +47,19 @@ impl Tx {
             |id| [organization, *id]
         );
         let mut known: HashSet<String> = named.into_iter().map(|(id,)| id).collect();
-        known.extend(self.aliased(&ids).await?.into_keys());
+        known.extend(self.record_alias(&ids).await?.into_keys());
         let unknown: Vec<(&str, i64)> =
             ids.iter().filter(|id| !known.contains(**id)).map(|id| (*id, 1)).collect();
-        let kept_out = self.kept_out(&unknown, now).await?;
+        let kept_out = self.list_blocked_ids(&unknown, now).await?;
         let wanted: Vec<(&str, &str)> = pairs
             .iter()
             .filter(|(id, _)| !known.contains(*id) && !kept_out.contains(*id))
             .copied()
             .collect();
-        let seen: Vec<Seen<'_>> =
-            wanted.iter().map(|(_, client)| Seen { external_id: client, first_at: now }).collect();
+        let seen: Vec<ClientSighting<'_>> = wanted
+            .iter()
+            .map(|(_, client)| ClientSighting { external_id: client, first_at: now })
+            .collect();
         let clients = self.admit_clients(&seen, now).await?;
         let mut first: HashSet<&str> = HashSet::new();
         let mut rows: Vec<(&str, Uuid)> = wanted
@@ -89,22 +91,27 @@ impl Tx {
             .iter()
             .map(|(id, _)| {
                 if known.contains(*id) {
-                    return Joined::IsClient;
+                    return JoinOutcome::IdIsClient;
                 }
                 if kept_out.contains(*id) {
-                    return Joined::KeptOut;
+                    return JoinOutcome::Blocked;
                 }
                 match clients.next().flatten() {
-                    None => Joined::KeptOut,
-                    Some(client) if joined.get(*id) == Some(&client.id.uuid()) => Joined::ToClient,
-                    Some(_) => Joined::ToAnother,
+                    None => JoinOutcome::Blocked,
+                    Some(client) if joined.get(*id) == Some(&client.id.uuid()) => {
+                        JoinOutcome::Joined
+                    }
+                    Some(_) => JoinOutcome::BelongsToOther,
                 }
             })
             .collect())
     }
 
     /// The client that an anonymous id was joined to.
-    pub async fn client_of_anonymous_id(&mut self, anonymous_id: &str) -> Result<Option<Client>> {
+    pub async fn find_client_by_anonymous_id(
+        &mut self,
+        anonymous_id: &str,
+    ) -> Result<Option<Client>> {
         let row = fetch_optional!(
             self,
             (String,),
@@ -115,13 +122,13 @@ impl Tx {
             anonymous_id
         )?;
         match row {
-            Some((external_id,)) => self.client(&external_id).await,
+            Some((external_id,)) => self.find_client(&external_id).await,
             None => Ok(None),
         }
     }
 
     /// Ids that are another name of a client, the latest first.
-    pub async fn other_names(&mut self, client: ClientId, limit: i64) -> Result<Vec<String>> {
+    pub async fn list_other_ids(&mut self, client: ClientId, limit: i64) -> Result<Vec<String>> {
         let rows = fetch_all!(
             self,
             (String,),
@@ -135,7 +142,11 @@ impl Tx {
     }
 
     /// A client's anonymous ids, the last joined first.
-    pub async fn anonymous_ids(&mut self, client: ClientId, limit: i64) -> Result<Vec<String>> {
+    pub async fn list_anonymous_ids(
+        &mut self,
+        client: ClientId,
+        limit: i64,
+    ) -> Result<Vec<String>> {
         let rows = fetch_all!(
             self,
             (String,),

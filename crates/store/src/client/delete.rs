@@ -46,8 +46,8 @@ impl Tx {
     /// Deletes a client, but not how it came to be merged into another one.
     pub(crate) async fn remove_client(&mut self, client: ClientId, now: Timestamp) -> Result<()> {
         self.delete_activity(client, now).await?;
-        self.forget_people_of(client).await?;
-        for day in self.score_days().await? {
+        self.delete_people_of(client).await?;
+        for day in self.list_score_days().await? {
             execute!(
                 self,
                 "DELETE FROM client_success_scores \
@@ -71,8 +71,8 @@ impl Tx {
         ] {
             execute!(self, sql, self.scope.organization_uuid(), client.uuid())?;
         }
-        self.stands_otherwise(ClientRange::of(client));
-        self.forget_known_clients().await
+        self.mark_changed(ClientRange::of(client));
+        self.invalidate_known_clients().await
     }
 
     /// Deletes a client's events with all that is rolled up from them.
@@ -89,10 +89,10 @@ impl Tx {
             // No event is earlier than its client, and none a day ahead; a zone's day is one off at most.
             let day = |at| local_day(at, &TimeZone::UTC);
             let (first, last) = (add_days(day(created_at.0), -1), add_days(day(now), 3));
-            let instants = self.client_instants(client, first, last).await?;
-            self.forget_untimed_messages(client, &instants).await?;
+            let instants = self.list_client_instants(client, first, last).await?;
+            self.delete_untimed_messages(client, &instants).await?;
             self.delete_events(client, &instants).await?;
-            for active in self.day_activity(client, first, last).await? {
+            for active in self.list_day_activity(client, first, last).await? {
                 self.delete_day(client, active.day).await?;
             }
         }
@@ -143,7 +143,7 @@ impl Tx {
 
     /// Forgets the ids of messages without a timestamp that a client's events at these instants are known
     /// by; called before the events are deleted, which tell the ids.
-    async fn forget_untimed_messages(
+    async fn delete_untimed_messages(
         &mut self,
         client: ClientId,
         instants: &BTreeSet<Timestamp>,
@@ -192,7 +192,7 @@ impl Tx {
     }
 
     /// Makes worthless what is kept in mind of the organization's clients, here and elsewhere.
-    pub(crate) async fn forget_known_clients(&mut self) -> Result<()> {
+    pub(crate) async fn invalidate_known_clients(&mut self) -> Result<()> {
         execute!(
             self,
             "UPDATE organizations SET client_deletions = client_deletions + 1 WHERE id = $1",

@@ -23,18 +23,18 @@ use crate::{
 
 /// Shorter words are part of so much else that a text is not taken to speak of the client by them.
 const MIN_WORD_CHARS: usize = 3;
-/// What stands where a text named the client.
+/// Replacement for the client's name in texts.
 const REDACTED: &str = "(deleted client)";
 
 /// How long the id of a deleted client stays away: what is sent of it is refused until then.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum KeepOut {
+pub enum IdBlock {
     /// Not at all: the next event creates the client anew.
-    No,
+    Unblocked,
     /// Until an instant.
     Until(Timestamp),
     /// Until somebody allows it again.
-    ForGood,
+    Forever,
 }
 
 /// A deleted client whose id is kept out.
@@ -48,7 +48,7 @@ pub struct ErasedClient {
     pub keep_out_until: Option<Timestamp>,
     /// How many messages about it were refused since.
     pub refused: i64,
-    /// When the latest of them came.
+    /// Time of the latest one.
     pub refused_at: Option<Timestamp>,
 }
 
@@ -176,11 +176,11 @@ impl Tx {
     pub async fn erase_client(
         &mut self,
         client: &Client,
-        keep_out: KeepOut,
+        keep_out: IdBlock,
         now: Timestamp,
     ) -> Result<ErasedNames> {
         // As it is now: somebody may just have changed its name or its address.
-        let known = self.client(&client.external_id).await?;
+        let known = self.find_client(&client.external_id).await?;
         let client = known.as_ref().filter(|known| known.id == client.id).unwrap_or(client);
         let names = self.names_of(client).await?;
         let addresses = self.addresses_of(client).await?;
@@ -207,7 +207,7 @@ impl Tx {
                 id
             )?;
         }
-        self.keep_out(&names.ids, keep_out, now).await?;
+        self.block_client_id(&names.ids, keep_out, now).await?;
         Ok(names)
     }
 
@@ -259,8 +259,8 @@ impl Tx {
 
     async fn addresses_of(&mut self, client: &Client) -> Result<BTreeSet<String>> {
         let profile = &client.profile;
-        let told = profile.email.iter().chain(&profile.unconfirmed_email);
-        let mut addresses: BTreeSet<String> = told.cloned().collect();
+        let emails = profile.email.iter().chain(&profile.unconfirmed_email);
+        let mut addresses: BTreeSet<String> = emails.cloned().collect();
         for sql in [
             "SELECT address FROM email_subscriptions WHERE organization_id = $1 AND client_id = $2",
             "SELECT address FROM email_consents WHERE organization_id = $1 AND client_id = $2",
@@ -360,22 +360,22 @@ impl Tx {
     }
 
     /// Keeps ids of a deleted client out, or lets them in again.
-    pub async fn keep_out(
+    pub async fn block_client_id(
         &mut self,
         ids: &[String],
-        keep_out: KeepOut,
+        keep_out: IdBlock,
         now: Timestamp,
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let until = match keep_out {
-            KeepOut::No => {
+            IdBlock::Unblocked => {
                 for id in ids {
-                    self.let_in(id).await?;
+                    self.unblock_client_id(id).await?;
                 }
                 return Ok(());
             }
-            KeepOut::Until(until) => Some(Instant(until)),
-            KeepOut::ForGood => None,
+            IdBlock::Until(until) => Some(Instant(until)),
+            IdBlock::Forever => None,
         };
         let key = self.new_erasure_key().await?;
         for id in ids {
@@ -396,7 +396,7 @@ impl Tx {
     }
 
     /// Lets the id of a deleted client in again; false when it was not kept out.
-    pub async fn let_in(&mut self, external_id: &str) -> Result<bool> {
+    pub async fn unblock_client_id(&mut self, external_id: &str) -> Result<bool> {
         let Some(key) = self.erasure_key().await? else { return Ok(false) };
         let deleted = execute!(
             self,
@@ -408,7 +408,7 @@ impl Tx {
     }
 
     /// A deleted client whose id is kept out at an instant.
-    pub async fn erased_client(
+    pub async fn find_erased_client(
         &mut self,
         external_id: &str,
         now: Timestamp,
@@ -428,7 +428,7 @@ impl Tx {
     }
 
     /// Deleted clients whose ids are kept out at an instant, the latest first.
-    pub async fn erased_clients(
+    pub async fn list_erased_clients(
         &mut self,
         now: Timestamp,
         limit: i64,
@@ -447,7 +447,7 @@ impl Tx {
     }
 
     /// Which of these unknown ids are kept out. Counts for each how often it was named.
-    pub(crate) async fn kept_out(
+    pub(crate) async fn list_blocked_ids(
         &mut self,
         named: &[(&str, i64)],
         now: Timestamp,
@@ -475,7 +475,7 @@ impl Tx {
     }
 
     /// Which of these unknown ids are kept out, counting nothing.
-    pub(crate) async fn find_kept_out(
+    pub(crate) async fn find_blocked_ids(
         &mut self,
         ids: &[&str],
         now: Timestamp,
@@ -573,7 +573,7 @@ mod tests {
 
     #[test]
     fn a_mail_loses_what_it_says_of_the_client_and_nothing_else() {
-        let mut mail = json!({
+        let mut email = json!({
             "heading": "2 alerts opened.",
             "lead": "7 alerts; c-7 is one of them.",
             "items": [
@@ -582,15 +582,15 @@ mod tests {
                 {"title": "Bob, no activity", "message": "Nothing for 7 days."},
             ],
         });
-        assert!(names().redact(&mut mail));
+        assert!(names().redact(&mut email));
         assert_eq!(
-            mail,
+            email,
             json!({
                 "heading": "2 alerts opened.",
                 "lead": "7 alerts; (deleted client) is one of them.",
                 "items": [{"title": "Bob, no activity", "message": "Nothing for 7 days."}],
             })
         );
-        assert!(!names().redact(&mut mail));
+        assert!(!names().redact(&mut email));
     }
 }

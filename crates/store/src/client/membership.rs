@@ -35,7 +35,7 @@ pub struct Membership<'a> {
 pub struct PersonEvent<'a> {
     /// The host app's id of the person.
     pub person: &'a str,
-    /// When it happened.
+    /// Time of the event.
     pub occurred_at: Timestamp,
     /// Its message's id.
     pub message_id: &'a str,
@@ -52,7 +52,7 @@ impl Tx {
     /// `settle`, nobody stores events beside this transaction: needed to change memberships, and for
     /// events that are filed under another time than their own.
     pub async fn lock_events(&mut self, settle: bool) -> Result<()> {
-        self.lock_organization(Lock::KnowClients).await?;
+        self.lock_organization(Lock::CacheClients).await?;
         self.lock_organization(if settle { Lock::SettleEvents } else { Lock::StoreEvents }).await
     }
 
@@ -60,7 +60,7 @@ impl Tx {
     /// of whom something new was said.
     ///
     /// Costs as much as the people's events that move; needs [`Tx::lock_events`] to settle.
-    pub async fn join_people(
+    pub async fn insert_memberships(
         &mut self,
         joined: &[Membership<'_>],
         zone: &TimeZone,
@@ -143,7 +143,7 @@ impl Tx {
 
     /// The client that each person belongs to at an instant: by the last word until then, or else by
     /// the first one after it. Those who belong to none are left out.
-    pub async fn clients_of_people(
+    pub async fn find_clients_of_people(
         &mut self,
         people: &[(&str, Timestamp)],
     ) -> Result<HashMap<(String, Timestamp), (ResolvedClient, String)>> {
@@ -175,7 +175,7 @@ impl Tx {
     }
 
     /// Remembers who did these events, which are stored.
-    pub async fn keep_person_events(&mut self, events: &[PersonEvent<'_>]) -> Result<()> {
+    pub async fn insert_person_events(&mut self, events: &[PersonEvent<'_>]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let mut rows: Vec<&PersonEvent<'_>> = events.iter().collect();
         rows.sort_unstable_by_key(|row| (row.person, row.occurred_at, row.message_id));
@@ -199,7 +199,7 @@ impl Tx {
     }
 
     /// Forgets who did a client's events, and what was told of the people who belonged to it alone.
-    pub(crate) async fn forget_people_of(&mut self, client: ClientId) -> Result<()> {
+    pub(crate) async fn delete_people_of(&mut self, client: ClientId) -> Result<()> {
         for sql in [
             "DELETE FROM person_events WHERE organization_id = $1 AND client_id = $2",
             "DELETE FROM related_profiles WHERE organization_id = $1 AND kind = 'person' \

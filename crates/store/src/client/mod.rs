@@ -38,22 +38,22 @@ pub struct Client {
     pub id: ClientId,
     /// The host app's id.
     pub external_id: String,
-    /// What the host app told of it.
+    /// Profile, as the host app reported it.
     pub profile: Profile,
     /// Its first event, or when it was created.
     pub created_at: Timestamp,
-    /// Who of the staff looks after it.
+    /// Member who owns the client.
     pub owner: Option<MemberId>,
 }
 
 /// Changes to a client's profile; `None` leaves a field alone.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ClientPatch {
-    /// What people call it.
+    /// Display name.
     pub name: Option<String>,
     /// Its address.
     pub email: Option<String>,
-    /// What it pays for.
+    /// Parts of the component that earn points.
     pub plan: Option<String>,
     /// The account it belongs to.
     pub group_id: Option<String>,
@@ -93,7 +93,7 @@ impl From<&ClientPatch> for ProfilePatch {
 
 /// A client that is named by something that happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Seen<'a> {
+pub struct ClientSighting<'a> {
     /// The host app's id.
     pub external_id: &'a str,
     /// The earliest of what happened: since when the client exists, should it be new.
@@ -127,17 +127,17 @@ impl ClientChunk {
     }
 
     /// A chunk of clients that follow each other, or nearly: those between are read for nothing.
-    pub const fn stretch(clients: Vec<(ResolvedClient, String)>) -> Self {
+    pub const fn from_range(clients: Vec<(ResolvedClient, String)>) -> Self {
         Self { clients, picked: false }
     }
 
     /// A chunk of a few clients from here and there.
-    pub const fn picked(clients: Vec<(ResolvedClient, String)>) -> Self {
+    pub const fn from_selection(clients: Vec<(ResolvedClient, String)>) -> Self {
         Self { clients, picked: true }
     }
 
     /// How queries name these clients. `None` for an empty chunk.
-    pub(crate) fn named(&self, postgres: bool) -> Option<ClientIds> {
+    pub(crate) fn id_condition(&self, postgres: bool) -> Option<ClientIds> {
         let (low, high) = self.range()?;
         let only = self
             .picked
@@ -167,7 +167,7 @@ pub(crate) struct ClientIds {
 impl ClientIds {
     /// Puts the clients into a query that says `{a.client_id}` where the ids are to be checked, and
     /// binds the first and the last id as `$2` and `$3`.
-    pub(crate) fn named_in(&self, sql: &str) -> String {
+    pub(crate) fn apply_to(&self, sql: &str) -> String {
         let mut whole = String::with_capacity(sql.len() + 200);
         let mut rest = sql;
         while let Some((before, (column, after))) =
@@ -212,7 +212,7 @@ type ResolvedRow = (Uuid, String, Instant);
 
 impl Tx {
     /// The client with an `external_id`, or that it is another name of, however the id is spelled.
-    pub async fn client(&mut self, external_id: &str) -> Result<Option<Client>> {
+    pub async fn find_client(&mut self, external_id: &str) -> Result<Option<Client>> {
         let external_id = normalize_id(external_id);
         let row = fetch_optional!(
             self,
@@ -242,7 +242,7 @@ impl Tx {
     }
 
     /// Clients in the order of their `external_id`, from the one after `after`.
-    pub async fn clients(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<Client>> {
+    pub async fn list_clients(&mut self, after: Option<&str>, limit: i64) -> Result<Vec<Client>> {
         let rows = fetch_all!(
             self,
             ClientRow,
@@ -261,7 +261,7 @@ impl Tx {
 
     /// Keeps every client from being deleted until this transaction ends.
     pub async fn lock_known_clients(&mut self) -> Result<()> {
-        self.lock_organization(Lock::KnowClients).await
+        self.lock_organization(Lock::CacheClients).await
     }
 
     /// The next clients in the order of their ids that existed before `as_of`. Empty at the end. In
@@ -273,7 +273,7 @@ impl Tx {
         limit: i64,
     ) -> Result<ClientChunk> {
         if self.writes {
-            self.lock_organization(Lock::KnowClients).await?;
+            self.lock_organization(Lock::CacheClients).await?;
         }
         let mut rows = fetch_packed!(
             self,
@@ -299,15 +299,15 @@ impl Tx {
     /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`.
     ///
     /// # Errors
-    /// [`crate::StoreError::KeptOut`] when one of them was deleted and is kept out; see
+    /// [`crate::StoreError::IdBlocked`] when one of them was deleted and is kept out; see
     /// [`Tx::admit_clients`].
     pub async fn resolve_clients(
         &mut self,
-        seen: &[Seen<'_>],
+        seen: &[ClientSighting<'_>],
         now: Timestamp,
     ) -> Result<Vec<ResolvedClient>> {
         let admitted = self.admit_clients(seen, now).await?;
-        admitted.into_iter().map(|client| client.ok_or(crate::StoreError::KeptOut)).collect()
+        admitted.into_iter().map(|client| client.ok_or(crate::StoreError::IdBlocked)).collect()
     }
 
     /// Finds clients by `external_id`, creating those that are new; answers in the order of `seen`, with
@@ -317,20 +317,20 @@ impl Tx {
     /// may move it, see [`Tx::store_events`]. None of them is deleted before this transaction ends.
     pub async fn admit_clients(
         &mut self,
-        seen: &[Seen<'_>],
+        seen: &[ClientSighting<'_>],
         now: Timestamp,
     ) -> Result<Vec<Option<ResolvedClient>>> {
         if seen.is_empty() {
             return Ok(Vec::new());
         }
-        self.lock_organization(Lock::KnowClients).await?;
+        self.lock_organization(Lock::CacheClients).await?;
         let organization = self.scope.organization_uuid();
-        let (_, deletions) = self.organization_and_deletions().await?;
+        let (_, deletions) = self.get_organization_and_deletions().await?;
         let known: Vec<Option<ResolvedClient>> = seen
             .iter()
             .map(|client| self.known.get(organization.into(), client.external_id, deletions))
             .collect();
-        let unknown: Vec<&Seen<'_>> = seen
+        let unknown: Vec<&ClientSighting<'_>> = seen
             .iter()
             .zip(&known)
             .filter(|(_, known)| known.is_none())
@@ -357,10 +357,10 @@ impl Tx {
     /// Finds or creates clients; the second of what it returns are those that are kept out.
     async fn find_or_create(
         &mut self,
-        seen: &[&Seen<'_>],
+        seen: &[&ClientSighting<'_>],
         now: Timestamp,
     ) -> Result<(HashMap<String, ResolvedClient>, HashSet<String>)> {
-        let mut resolved = self.clients_by_name(seen).await?;
+        let mut resolved = self.find_clients_by_external_id(seen).await?;
         let mut unknown: Vec<&str> = seen
             .iter()
             .map(|client| client.external_id)
@@ -368,7 +368,7 @@ impl Tx {
             .collect();
         unknown.sort_unstable();
         unknown.dedup();
-        resolved.extend(self.aliased(&unknown).await?);
+        resolved.extend(self.record_alias(&unknown).await?);
         // Since when each has existed, and how often it is named.
         let mut missing: BTreeMap<&str, (Timestamp, i64)> = BTreeMap::new();
         for client in seen {
@@ -387,7 +387,7 @@ impl Tx {
         }
         let named: Vec<(&str, i64)> =
             missing.iter().map(|(name, (_, times))| (*name, *times)).collect();
-        let kept_out = self.kept_out(&named, now).await?;
+        let kept_out = self.list_blocked_ids(&named, now).await?;
         // Ids are handed out in this order; and two transactions that create the same clients
         // must take their locks in the same one.
         let missing: Vec<(&str, Timestamp)> = missing
@@ -413,12 +413,12 @@ impl Tx {
         );
         let ids = || created.iter().map(|(id, ..)| ClientId::from(*id));
         if let Some((low, high)) = ids().min().zip(ids().max()) {
-            self.stands_otherwise(ClientRange { low, high });
+            self.mark_changed(ClientRange { low, high });
         }
         resolved.extend(created.into_iter().map(named_client));
         if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
             // Another transaction created them in between; now they can be seen.
-            resolved.extend(self.clients_by_name(seen).await?);
+            resolved.extend(self.find_clients_by_external_id(seen).await?);
         }
         Ok((resolved, kept_out))
     }
@@ -430,22 +430,24 @@ impl Tx {
         external_ids: &[&str],
         now: Timestamp,
     ) -> Result<(HashMap<String, ResolvedClient>, HashSet<String>)> {
-        let seen: Vec<Seen<'_>> =
-            external_ids.iter().map(|id| Seen { external_id: id, first_at: now }).collect();
-        let mut found = self.clients_by_name(&seen.iter().collect::<Vec<_>>()).await?;
+        let seen: Vec<ClientSighting<'_>> = external_ids
+            .iter()
+            .map(|id| ClientSighting { external_id: id, first_at: now })
+            .collect();
+        let mut found = self.find_clients_by_external_id(&seen.iter().collect::<Vec<_>>()).await?;
         let mut unknown: Vec<&str> =
             external_ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
         unknown.sort_unstable();
         unknown.dedup();
-        found.extend(self.aliased(&unknown).await?);
+        found.extend(self.record_alias(&unknown).await?);
         unknown.retain(|id| !found.contains_key(*id));
-        let kept_out = self.find_kept_out(&unknown, now).await?;
+        let kept_out = self.find_blocked_ids(&unknown, now).await?;
         Ok((found, kept_out))
     }
 
-    async fn clients_by_name(
+    async fn find_clients_by_external_id(
         &mut self,
-        seen: &[&Seen<'_>],
+        seen: &[&ClientSighting<'_>],
     ) -> Result<HashMap<String, ResolvedClient>> {
         if seen.is_empty() {
             return Ok(HashMap::new());
@@ -502,7 +504,7 @@ impl Tx {
         patch: &ClientPatch,
         now: Timestamp,
     ) -> Result<Option<EventError>> {
-        self.stands_otherwise(ClientRange::of(client));
+        self.mark_changed(ClientRange::of(client));
         let (mut profile, mut times) = self.locked_profile(client).await?.into_parts();
         if let Err(refused) = profile.set(&patch.into(), now, &mut times) {
             return Ok(Some(refused));
@@ -527,9 +529,9 @@ impl Tx {
             )?;
         }
         for (client, _) in first {
-            self.stands_otherwise(ClientRange::of(*client));
+            self.mark_changed(ClientRange::of(*client));
         }
-        self.learned.moved(first.iter().map(|(client, _)| *client));
+        self.learned.invalidate(first.iter().map(|(client, _)| *client));
         Ok(())
     }
 
@@ -539,7 +541,7 @@ impl Tx {
     /// [`crate::StoreError::Taken`] when the organization has the `external_id` already, or it is
     /// another name of a client.
     pub async fn create_client(&mut self, client: &Client) -> Result<()> {
-        if !self.aliased(&[&client.external_id]).await?.is_empty() {
+        if !self.record_alias(&[&client.external_id]).await?.is_empty() {
             return Err(crate::StoreError::Taken("client_id"));
         }
         let organization = self.scope.organization_uuid();
@@ -563,8 +565,8 @@ impl Tx {
             client.owner.map(MemberId::uuid),
             &profile.unconfirmed_email
         )
-        .map_err(|error| error.taken("client_id"))?;
-        self.stands_otherwise(ClientRange::of(client.id));
+        .map_err(|error| error.or_taken("client_id"))?;
+        self.mark_changed(ClientRange::of(client.id));
         Ok(())
     }
 

@@ -16,11 +16,11 @@ use crate::{
 pub struct ClientNote {
     /// Its id.
     pub id: NoteId,
-    /// Who wrote it, who may be no member any more.
+    /// Author, who may have left the organization.
     pub member: MemberId,
-    /// What it says.
+    /// Text.
     pub text: String,
-    /// When.
+    /// Time.
     pub created_at: Timestamp,
 }
 
@@ -43,7 +43,7 @@ impl Tx {
     }
 
     /// A client's latest notes, newest first.
-    pub async fn notes(&mut self, client: ClientId, limit: i64) -> Result<Vec<ClientNote>> {
+    pub async fn list_notes(&mut self, client: ClientId, limit: i64) -> Result<Vec<ClientNote>> {
         let rows = fetch_all!(
             self,
             (Uuid, Uuid, String, Instant),
@@ -96,12 +96,15 @@ impl Tx {
             client.uuid(),
             owner.map(MemberId::uuid)
         )?;
-        self.stands_otherwise(ClientRange::of(client));
+        self.mark_changed(ClientRange::of(client));
         Ok(())
     }
 
     /// Who looks after these clients; one that nobody looks after is left out.
-    pub async fn owners_of(&mut self, clients: &[ClientId]) -> Result<HashMap<ClientId, MemberId>> {
+    pub async fn list_owners_of(
+        &mut self,
+        clients: &[ClientId],
+    ) -> Result<HashMap<ClientId, MemberId>> {
         let organization = self.scope.organization_uuid();
         let rows: Vec<(Uuid, Uuid)> = fetch_for_rows!(
             self,
@@ -117,8 +120,8 @@ impl Tx {
     }
 
     /// Takes a member's clients and open tasks from it, before it is removed.
-    pub(crate) async fn give_clients_up(&mut self, member: MemberId) -> Result<()> {
-        self.owned_stand_otherwise(member).await?;
+    pub(crate) async fn release_clients(&mut self, member: MemberId) -> Result<()> {
+        self.mark_owned_changed(member).await?;
         execute!(
             self,
             "UPDATE clients SET owner_member_id = NULL \

@@ -1,7 +1,7 @@
 use std::{collections::HashMap, fmt, str::FromStr};
 
 /// How long one rating of a kind stands for what a client says of itself: a newer one replaces it.
-const SELF_TOLD_EVERY: SignedDuration = SignedDuration::from_hours(7 * 24);
+const SELF_REPORTED_INTERVAL: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
@@ -76,13 +76,13 @@ impl FromStr for TaskStatus {
 pub struct OnboardingTask {
     /// Its id.
     pub id: TaskId,
-    /// What to do.
+    /// Description of the task.
     pub title: String,
-    /// How far it is.
+    /// Progress.
     pub status: TaskStatus,
     /// Since when it exists.
     pub created_at: Timestamp,
-    /// When it was last touched.
+    /// When the task last changed.
     pub updated_at: Timestamp,
 }
 
@@ -106,9 +106,9 @@ pub struct Feedback {
     pub rating: i64,
     /// On a common scale, 0–100.
     pub normalised: i64,
-    /// What the client said.
+    /// Comment of the client.
     pub comment: Option<String>,
-    /// When.
+    /// Time.
     pub given_at: Timestamp,
     /// Whether the client gave it with its own token or on its page.
     pub self_told: bool,
@@ -160,7 +160,7 @@ impl Tx {
     }
 
     /// A client's tasks as they are now, in the order in which they were made.
-    pub async fn tasks(&mut self, client: ClientId) -> Result<Vec<OnboardingTask>> {
+    pub async fn list_tasks(&mut self, client: ClientId) -> Result<Vec<OnboardingTask>> {
         let rows = fetch_all!(
             self,
             TaskRow,
@@ -221,12 +221,12 @@ impl Tx {
             Instant(at),
             status.as_str()
         )?;
-        self.note_change(client, at).await
+        self.record_change(client, at).await
     }
 
     /// Tasks of a chunk's clients that were pending or in progress at an instant, with their status
     /// then and when they were last touched before it.
-    pub async fn open_tasks(
+    pub async fn list_open_tasks(
         &mut self,
         chunk: &ClientChunk,
         as_of: Timestamp,
@@ -260,7 +260,7 @@ impl Tx {
     }
 
     /// A client's launch kit.
-    pub async fn launch_kit(&mut self, client: ClientId) -> Result<LaunchKitTimes> {
+    pub async fn get_launch_kit(&mut self, client: ClientId) -> Result<LaunchKitTimes> {
         let row = fetch_optional!(
             self,
             (Option<Instant>, Option<Instant>),
@@ -298,7 +298,7 @@ impl Tx {
             times.completed_at.map(Instant)
         )?;
         match times.viewed_at.into_iter().chain(times.completed_at).min() {
-            Some(at) => self.note_change(client, at).await,
+            Some(at) => self.record_change(client, at).await,
             None => Ok(()),
         }
     }
@@ -307,7 +307,7 @@ impl Tx {
     pub async fn create_feedback(&mut self, client: ClientId, new: &NewFeedback) -> Result<()> {
         self.lock_organization(Lock::StoreEvents).await?;
         let replaced =
-            if new.self_told { self.take_back_feedback(client, new).await? } else { None };
+            if new.self_told { self.delete_recent_feedback(client, new).await? } else { None };
         execute!(
             self,
             "INSERT INTO client_feedback \
@@ -323,16 +323,16 @@ impl Tx {
             Instant(new.given_at),
             new.self_told
         )?;
-        self.note_change(client, replaced.unwrap_or(new.given_at).min(new.given_at)).await
+        self.record_change(client, replaced.unwrap_or(new.given_at).min(new.given_at)).await
     }
 
     /// Deletes what a client said of the same kind in the week before; answers when the first of it was.
-    async fn take_back_feedback(
+    async fn delete_recent_feedback(
         &mut self,
         client: ClientId,
         new: &NewFeedback,
     ) -> Result<Option<Timestamp>> {
-        let since = new.given_at.saturating_sub(SELF_TOLD_EVERY).unwrap_or(Timestamp::MIN);
+        let since = new.given_at.saturating_sub(SELF_REPORTED_INTERVAL).unwrap_or(Timestamp::MIN);
         let deleted = fetch_all!(
             self,
             (Instant,),
@@ -347,7 +347,7 @@ impl Tx {
     }
 
     /// A client's latest ratings, newest first.
-    pub async fn feedback(&mut self, client: ClientId, limit: i64) -> Result<Vec<Feedback>> {
+    pub async fn list_feedback(&mut self, client: ClientId, limit: i64) -> Result<Vec<Feedback>> {
         #[derive(sqlx_macros::FromRow)]
         struct Row {
             id: Uuid,
@@ -384,7 +384,7 @@ impl Tx {
 
     /// Makes scores stale that a change at `at` should count for. Also that which is not stored yet:
     /// unlike an event, nothing else would tell that there is something new.
-    async fn note_change(&mut self, client: ClientId, at: Timestamp) -> Result<()> {
+    async fn record_change(&mut self, client: ClientId, at: Timestamp) -> Result<()> {
         self.mark_stale(&[(client, at)]).await
     }
 }

@@ -95,7 +95,7 @@ impl RelatedKind {
 pub struct ClientPerson {
     /// The host app's id.
     pub external_id: String,
-    /// What was told of the person.
+    /// Profile of the person.
     pub profile: Profile,
     /// Since when the person belongs to the client.
     pub since: Timestamp,
@@ -103,7 +103,7 @@ pub struct ClientPerson {
 
 impl Tx {
     /// Takes in what was told of clients. Nothing is written of what is known.
-    pub async fn learn_profiles(
+    pub async fn apply_profile_changes(
         &mut self,
         told: &[(ClientId, &ProfileChange)],
     ) -> Result<ProfileRefusals> {
@@ -115,12 +115,12 @@ impl Tx {
         let mut refusals = vec![None; told.len()];
         for (client, places) in of_clients {
             let changes = places.iter().map(|place| (*place, told[*place].1));
-            self.learn_profile(client, changes.collect(), &mut refusals).await?;
+            self.apply_profile_changes_of(client, changes.collect(), &mut refusals).await?;
         }
         Ok(refusals)
     }
 
-    async fn learn_profile(
+    async fn apply_profile_changes_of(
         &mut self,
         client: ClientId,
         changes: Vec<(usize, &ProfileChange)>,
@@ -129,16 +129,16 @@ impl Tx {
         let row = self.locked_profile(client).await?;
         let told_at = row.told_at.as_ref().map(|at| at.0);
         let before = row.into_parts();
-        let (profile, times) = learned(before.clone(), &changes, refusals);
+        let (profile, times) = apply_in_order(before.clone(), &changes, refusals);
         let first = changes.iter().map(|(_, change)| change.at).min();
         if let Some(first) = first.filter(|first| told_at.is_none_or(|known| *first < known)) {
-            self.tell_of_client(client, first).await?;
+            self.record_client_told(client, first).await?;
         }
         if (&profile, &times) != (&before.0, &before.1) {
             self.save_profile(client, &profile, &times).await?;
         }
         if profile != before.0 {
-            self.stands_otherwise(ClientRange::of(client));
+            self.mark_changed(ClientRange::of(client));
         }
         Ok(())
     }
@@ -183,7 +183,11 @@ impl Tx {
     }
 
     /// Remembers that a client was told of at an instant: it exists since then at the latest.
-    pub(crate) async fn tell_of_client(&mut self, client: ClientId, at: Timestamp) -> Result<()> {
+    pub(crate) async fn record_client_told(
+        &mut self,
+        client: ClientId,
+        at: Timestamp,
+    ) -> Result<()> {
         execute!(
             self,
             "UPDATE clients SET told_at = CASE WHEN told_at <= $3 THEN told_at ELSE $3 END \
@@ -196,7 +200,7 @@ impl Tx {
     }
 
     /// Takes in what was told of people or groups.
-    pub async fn learn_related(
+    pub async fn apply_related_profiles(
         &mut self,
         kind: RelatedKind,
         told: &[&ProfileChange],
@@ -207,12 +211,12 @@ impl Tx {
         }
         let mut refusals = vec![None; told.len()];
         for (id, changes) in by_id {
-            self.learn_one_related(kind, id, &changes, &mut refusals).await?;
+            self.apply_related_profile(kind, id, &changes, &mut refusals).await?;
         }
         Ok(refusals)
     }
 
-    async fn learn_one_related(
+    async fn apply_related_profile(
         &mut self,
         kind: RelatedKind,
         id: &str,
@@ -241,7 +245,7 @@ impl Tx {
             Instant(first)
         )?;
         let before = row.into_parts();
-        let (profile, times) = learned(before.clone(), changes, refusals);
+        let (profile, times) = apply_in_order(before.clone(), changes, refusals);
         if (&profile, &times) != (&before.0, &before.1) {
             execute!(
                 self,
@@ -260,8 +264,8 @@ impl Tx {
         Ok(())
     }
 
-    /// What was told of a person or group.
-    pub async fn related_profile(
+    /// Profile of a person or group.
+    pub async fn find_related_profile(
         &mut self,
         kind: RelatedKind,
         external_id: &str,
@@ -283,7 +287,7 @@ impl Tx {
     }
 
     /// The people who belong to a client now, in the order of their ids, from the one after `after`.
-    pub async fn people_of(
+    pub async fn list_people_of(
         &mut self,
         client: ClientId,
         after: &str,
@@ -331,13 +335,13 @@ impl Tx {
     }
 }
 
-fn learned(
+fn apply_in_order(
     (mut profile, mut times): (Profile, ProfileTimes),
     changes: &[(usize, &ProfileChange)],
     refusals: &mut ProfileRefusals,
 ) -> (Profile, ProfileTimes) {
     for (place, change) in changes {
-        refusals[*place] = profile.learn(change, &mut times).err();
+        refusals[*place] = profile.apply(change, &mut times).err();
     }
     (profile, times)
 }

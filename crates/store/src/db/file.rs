@@ -14,7 +14,7 @@ pub(crate) struct OpenFile {
     identity: Option<Identity>,
 }
 
-/// What tells a file from another one of the same name.
+/// Identity of a file, which differs from that of another file with the same name.
 type Identity = (u64, u64);
 
 impl OpenFile {

@@ -7,7 +7,7 @@ use quick_cache::{Equivalent, sync::Cache};
 use crate::ResolvedClient;
 
 /// Clients that are kept in mind, of all organizations; about 150 bytes each.
-const MOST_CLIENTS: usize = 250_000;
+const MAX_CLIENTS: usize = 250_000;
 
 /// Names of clients in mind, shared by all transactions of a store.
 ///
@@ -16,10 +16,10 @@ const MOST_CLIENTS: usize = 250_000;
 /// nothing. What could be wrong is a client that was deleted: each entry says how many deletions its
 /// organization had seen.
 #[derive(Debug)]
-pub(crate) struct KnownClients(Cache<(OrganizationId, Box<str>), Known>);
+pub(crate) struct KnownClients(Cache<(OrganizationId, Box<str>), CachedClient>);
 
 #[derive(Clone, Copy, Debug)]
-struct Known {
+struct CachedClient {
     client: ResolvedClient,
     deletions: i64,
 }
@@ -27,8 +27,8 @@ struct Known {
 /// What a transaction found out, to be kept in mind when it is committed: a client that it created
 /// is nobody if it is not.
 #[derive(Debug, Default)]
-pub(crate) struct Learned {
-    clients: Vec<(OrganizationId, Box<str>, Known)>,
+pub(crate) struct CacheUpdate {
+    clients: Vec<(OrganizationId, Box<str>, CachedClient)>,
     moved: Vec<ClientId>,
 }
 
@@ -43,7 +43,7 @@ impl Equivalent<(OrganizationId, Box<str>)> for Name<'_> {
 
 impl Default for KnownClients {
     fn default() -> Self {
-        Self(Cache::new(MOST_CLIENTS))
+        Self(Cache::new(MAX_CLIENTS))
     }
 }
 
@@ -60,7 +60,7 @@ impl KnownClients {
     }
 
     /// Keeps what a committed transaction found out.
-    pub(crate) fn keep(&self, learned: Learned) {
+    pub(crate) fn insert(&self, learned: CacheUpdate) {
         for (organization, name, known) in learned.clients {
             self.0.insert((organization, name), known);
         }
@@ -70,7 +70,7 @@ impl KnownClients {
     }
 }
 
-impl Learned {
+impl CacheUpdate {
     /// A client that is there, after so many deletions.
     pub(crate) fn client(
         &mut self,
@@ -79,11 +79,11 @@ impl Learned {
         client: ResolvedClient,
         deletions: i64,
     ) {
-        self.clients.push((organization, name.into(), Known { client, deletions }));
+        self.clients.push((organization, name.into(), CachedClient { client, deletions }));
     }
 
     /// Clients whose `created_at` was moved.
-    pub(crate) fn moved(&mut self, clients: impl IntoIterator<Item = ClientId>) {
+    pub(crate) fn invalidate(&mut self, clients: impl IntoIterator<Item = ClientId>) {
         self.moved.extend(clients);
     }
 }

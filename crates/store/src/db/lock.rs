@@ -8,11 +8,11 @@ use crate::{Result, StoreError, Tx, db::dialect::Connection};
 
 /// How long a transaction stands in the line for a lock that others share. Whoever comes after it for a
 /// share waits behind it, so a holder that does not answer must not keep it there.
-const QUEUE_MILLISECONDS: u32 = 500;
+const LOCK_WAIT_MILLISECONDS: u32 = 500;
 /// How long it lets the others go first before it queues again.
-const STEP_ASIDE: Duration = Duration::from_millis(500);
+const LOCK_RETRY_DELAY: Duration = Duration::from_millis(500);
 /// How often it queues before it gives up.
-const MAX_QUEUES: u32 = 30;
+const MAX_LOCK_ATTEMPTS: u32 = 30;
 
 impl Tx {
     /// Waits until no other transaction holds a lock that excludes this one; held until the end.
@@ -24,7 +24,7 @@ impl Tx {
         // The random half of a UUIDv7. A collision makes two organizations wait for each other.
         let key = i32::from_be_bytes(organization.as_bytes()[12..].try_into().unwrap_or_default());
         match lock {
-            Lock::StoreEvents | Lock::KnowClients => {
+            Lock::StoreEvents | Lock::CacheClients => {
                 self.lock("SELECT pg_advisory_xact_lock_shared($1, $2)", lock.class(), key).await
             }
             Lock::SettleEvents | Lock::DeleteClients => {
@@ -32,7 +32,7 @@ impl Tx {
             }
             Lock::GatherActivity
             | Lock::CheckHealth
-            | Lock::TellStandings
+            | Lock::FlushPortfolioChanges
             | Lock::ClaimRuns
             | Lock::ClaimEmails => {
                 self.lock("SELECT pg_advisory_xact_lock($1, $2)", lock.class(), key).await
@@ -50,8 +50,8 @@ impl Tx {
     /// froze with its share would otherwise stop all of them.
     async fn lock_out_sharers(&mut self, class: i32, key: i32) -> Result<()> {
         let Connection::Postgres(connection) = &mut self.connection else { return Ok(()) };
-        let queue = format!("SAVEPOINT queue; SET LOCAL lock_timeout = {QUEUE_MILLISECONDS}");
-        for _ in 0..MAX_QUEUES {
+        let queue = format!("SAVEPOINT queue; SET LOCAL lock_timeout = {LOCK_WAIT_MILLISECONDS}");
+        for _ in 0..MAX_LOCK_ATTEMPTS {
             sqlx::raw_sql(sqlx::AssertSqlSafe(queue.as_str())).execute(&mut **connection).await?;
             let locked = sqlx::query("SELECT pg_advisory_xact_lock($1, $2)")
                 .bind(class)
@@ -72,7 +72,7 @@ impl Tx {
                 Err(error) => return Err(error),
             }
             // An end that never comes: the pause is all there is to wait for.
-            let _ = timeout(STEP_ASIDE, pending::<()>()).await;
+            let _ = timeout(LOCK_RETRY_DELAY, pending::<()>()).await;
         }
         Err(StoreError::Conflict)
     }
@@ -96,7 +96,7 @@ pub(crate) enum Lock {
     /// Checking health: one at a time, so that each transition happens once.
     CheckHealth,
     /// Storing something of clients by ids that were looked up: many at a time.
-    KnowClients,
+    CacheClients,
     /// Deleting a client: nobody may be about to store something of it, since not every table has a
     /// foreign key that would notice.
     DeleteClients,
@@ -108,7 +108,7 @@ pub(crate) enum Lock {
     ClaimEmails,
     /// Numbering what changed in the portfolio: one at a time, so that whoever knows one number knows
     /// all before it. Taken last of all.
-    TellStandings,
+    FlushPortfolioChanges,
 }
 
 impl Lock {
@@ -117,8 +117,8 @@ impl Lock {
         match self {
             Self::StoreEvents | Self::SettleEvents => 1,
             Self::CheckHealth => 2,
-            Self::KnowClients | Self::DeleteClients => 3,
-            Self::TellStandings => 4,
+            Self::CacheClients | Self::DeleteClients => 3,
+            Self::FlushPortfolioChanges => 4,
             Self::ClaimRuns => 5,
             Self::GatherActivity => 6,
             Self::ClaimEmails => 7,

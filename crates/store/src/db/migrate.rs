@@ -48,7 +48,7 @@ impl Store {
     /// # Errors
     /// When the database is newer than this version, or was edited.
     pub async fn migrate(&self) -> Result<()> {
-        self.migrate_telling(|_, _, _| {}).await
+        self.migrate_with_progress(|_, _, _| {}).await
     }
 
     /// The same, telling of each migration before it runs: how many were done before it, which it is, and how
@@ -57,7 +57,7 @@ impl Store {
     ///
     /// # Errors
     /// See [`Store::migrate`].
-    pub async fn migrate_telling(
+    pub async fn migrate_with_progress(
         &self,
         tell: impl Fn(usize, &MigrationState, usize),
     ) -> Result<()> {
@@ -81,10 +81,10 @@ impl Store {
                     // Nothing keeps two processes from migrating one file at the same time. Each
                     // migration is a transaction, so the slower one fails where the other one was
                     // first, and goes on from there.
-                    let mut applied = self.applied().await?.len();
+                    let mut applied = self.applied_versions().await?.len();
                     while let Err(error) = SQLITE_MIGRATIONS.run_to(migration.version, writer).await
                     {
-                        let now_applied = self.applied().await?.len();
+                        let now_applied = self.applied_versions().await?.len();
                         if now_applied == applied {
                             return Err(migration_error(error));
                         }
@@ -114,7 +114,7 @@ impl Store {
     /// # Errors
     /// When the database is newer than this version, or was edited.
     pub async fn rollback(&self, target: Option<i64>) -> Result<Vec<i64>> {
-        let applied: Vec<i64> = self.applied().await?;
+        let applied: Vec<i64> = self.applied_versions().await?;
         let target = target.unwrap_or_else(|| applied.iter().rev().nth(1).copied().unwrap_or(0));
         match &self.pools {
             Pools::Sqlite { writer, .. } => {
@@ -134,9 +134,9 @@ impl Store {
     /// # Errors
     /// When the database cannot be read, is newer than this version, or was edited.
     pub async fn migrations(&self) -> Result<Vec<MigrationState>> {
-        let applied = self.applied().await?;
+        let applied = self.applied_versions().await?;
         Ok(self
-            .known()
+            .known_migrations()
             .map(|migration| MigrationState {
                 version: migration.version,
                 description: migration.description.to_string(),
@@ -151,17 +151,17 @@ impl Store {
     /// # Errors
     /// Saying what to do when it is not.
     pub async fn check_ready(&self) -> Result<()> {
-        let applied = self.applied().await?;
-        if self.known().any(|migration| !applied.contains(&migration.version)) {
+        let applied = self.applied_versions().await?;
+        if self.known_migrations().any(|migration| !applied.contains(&migration.version)) {
             return Err(StoreError::Older {
                 have: applied.last().copied().unwrap_or(0),
-                need: self.known().map(|migration| migration.version).max().unwrap_or(0),
+                need: self.known_migrations().map(|migration| migration.version).max().unwrap_or(0),
             });
         }
         self.check_role().await
     }
 
-    fn known(&self) -> impl Iterator<Item = &'static Migration> {
+    fn known_migrations(&self) -> impl Iterator<Item = &'static Migration> {
         let migrator = match self.pools {
             Pools::Sqlite { .. } => &SQLITE_MIGRATIONS,
             Pools::Postgres { .. } => &POSTGRES_MIGRATIONS,
@@ -171,9 +171,10 @@ impl Store {
 
     /// Numbers of the migrations that ran, ascending, once each is known to be one of this version's;
     /// none when the database is new.
-    async fn applied(&self) -> Result<Vec<i64>> {
+    async fn applied_versions(&self) -> Result<Vec<i64>> {
         let applied = self.list_applied().await?;
-        let known = |version| self.known().find(|migration| migration.version == version);
+        let known =
+            |version| self.known_migrations().find(|migration| migration.version == version);
         // Before the first release the schema was made in many steps, whose first had another name.
         let is_of_development = |first: &AppliedMigration| {
             known(first.version).is_some_and(|known| known.description != first.description)

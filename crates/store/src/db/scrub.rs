@@ -4,7 +4,7 @@ use sqlx::SqliteConnection;
 
 use crate::{
     Result,
-    db::pool::{Pools, SQLITE_PATIENCE, Store},
+    db::pool::{Pools, SQLITE_BUSY_TIMEOUT, Store},
 };
 
 /// The largest SQLite file that is written anew, in bytes.
@@ -55,9 +55,9 @@ impl Store {
         sqlx::query("PRAGMA busy_timeout = 500").execute(&mut *connection).await?;
         let truncated: sqlx::Result<(i64, i64, i64)> =
             sqlx::query_as("PRAGMA wal_checkpoint(TRUNCATE)").fetch_one(&mut *connection).await;
-        let patience = i64::try_from(SQLITE_PATIENCE.as_millis()).unwrap_or(i64::MAX);
-        let patience = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {patience}"));
-        sqlx::query(patience).execute(&mut *connection).await?;
+        let busy_timeout = i64::try_from(SQLITE_BUSY_TIMEOUT.as_millis()).unwrap_or(i64::MAX);
+        let busy_timeout = sqlx::AssertSqlSafe(format!("PRAGMA busy_timeout = {busy_timeout}"));
+        sqlx::query(busy_timeout).execute(&mut *connection).await?;
         Ok(truncated?.0 == 0)
     }
 }

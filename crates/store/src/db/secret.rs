@@ -76,14 +76,14 @@ impl fmt::Debug for SecretKey {
 /// Where a secret is stored. Part of what is encrypted, so that one of another organization, row or
 /// column is not taken for it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Place<'a> {
+pub(crate) struct SecretLocation<'a> {
     pub(crate) organization: Uuid,
     pub(crate) column: &'a str,
-    /// Which row, where an organization has several.
+    /// ID of the row, if an organization has several.
     pub(crate) row: Uuid,
 }
 
-impl Place<'_> {
+impl SecretLocation<'_> {
     fn aad(&self) -> Aad<Vec<u8>> {
         Aad::from(format!("{}/{}/{}", self.organization, self.column, self.row).into_bytes())
     }
@@ -165,7 +165,7 @@ impl Keyring {
     }
 
     /// Encrypts a secret. Returns what is stored, and the id of the key.
-    pub(crate) fn seal(&self, place: Place<'_>, secret: &str) -> Result<(String, String)> {
+    pub(crate) fn seal(&self, place: SecretLocation<'_>, secret: &str) -> Result<(String, String)> {
         if !self.seals {
             return Ok((secret.to_owned(), PLAIN.to_owned()));
         }
@@ -187,7 +187,7 @@ impl Keyring {
     }
 
     /// Decrypts what is stored.
-    pub(crate) fn open(&self, place: Place<'_>, stored: &str) -> Result<String> {
+    pub(crate) fn open(&self, place: SecretLocation<'_>, stored: &str) -> Result<String> {
         let Some(sealed) = stored.strip_prefix(MARK) else { return Ok(stored.to_owned()) };
         let tampered = || StoreError::Tampered(place.column.to_owned());
         let (id, text) = sealed.split_once(':').ok_or_else(tampered)?;
@@ -231,8 +231,8 @@ pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
 
-    const PLACE: Place<'static> =
-        Place { organization: Uuid::nil(), column: "secrets.secret", row: Uuid::nil() };
+    const PLACE: SecretLocation<'static> =
+        SecretLocation { organization: Uuid::nil(), column: "secrets.secret", row: Uuid::nil() };
 
     fn key(byte: u8) -> SecretKey {
         SecretKey::of([byte; KEY_BYTES])
@@ -246,9 +246,9 @@ mod tests {
         assert_eq!(Keyring::id_of(&stored), id);
         assert_eq!(keyring.open(PLACE, &stored).unwrap(), "hunter2");
         for elsewhere in [
-            Place { organization: Uuid::max(), ..PLACE },
-            Place { row: Uuid::max(), ..PLACE },
-            Place { column: "secrets.other", ..PLACE },
+            SecretLocation { organization: Uuid::max(), ..PLACE },
+            SecretLocation { row: Uuid::max(), ..PLACE },
+            SecretLocation { column: "secrets.other", ..PLACE },
         ] {
             assert!(matches!(keyring.open(elsewhere, &stored), Err(StoreError::Tampered(_))));
         }
@@ -280,8 +280,11 @@ mod tests {
         let both = Keyring::new(vec![key(2), key(1)]);
         assert_eq!(both.open(PLACE, &stored).unwrap(), "hunter2");
         assert_eq!(both.seal(PLACE, "x").unwrap().1, key(2).id);
-        let told = Keyring::new(vec![key(2)]).open(PLACE, &stored).unwrap_err().to_string();
-        assert!(told.contains(key(1).id()) && told.contains("MAINSTAY_KEY_FILE"), "{told}");
+        let message = Keyring::new(vec![key(2)]).open(PLACE, &stored).unwrap_err().to_string();
+        assert!(
+            message.contains(key(1).id()) && message.contains("MAINSTAY_KEY_FILE"),
+            "{message}"
+        );
     }
 
     #[test]
@@ -294,9 +297,12 @@ mod tests {
 
     #[test]
     fn a_key_is_read_from_what_it_is_written_as() {
-        let made = SecretKey::random().unwrap();
-        assert_eq!(SecretKey::parse(&format!("{}\n", made.to_text())).unwrap().id(), made.id());
+        let generated = SecretKey::random().unwrap();
+        assert_eq!(
+            SecretKey::parse(&format!("{}\n", generated.to_text())).unwrap().id(),
+            generated.id()
+        );
         assert!(SecretKey::parse("short").is_none() && SecretKey::parse("").is_none());
-        assert!(!format!("{made:?}").contains(&made.to_text()));
+        assert!(!format!("{generated:?}").contains(&generated.to_text()));
     }
 }

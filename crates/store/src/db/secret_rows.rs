@@ -7,7 +7,7 @@ use crate::{
     Result, Tx,
     db::{
         dialect::{execute, fetch_all},
-        secret::{Keyring, Place},
+        secret::{Keyring, SecretLocation},
     },
 };
 
@@ -80,7 +80,8 @@ impl Tx {
         (column, row): (&str, Uuid),
         secret: &str,
     ) -> Result<String> {
-        let (stored, key) = self.keyring.seal(Place { organization, column, row }, secret)?;
+        let (stored, key) =
+            self.keyring.seal(SecretLocation { organization, column, row }, secret)?;
         execute!(
             self,
             "INSERT INTO secret_keys (organization_id, key_id) VALUES ($1, $2) \
@@ -94,11 +95,11 @@ impl Tx {
     /// Decrypts a secret of the scope's organization.
     pub(crate) fn open(&self, (column, row): (&str, Uuid), stored: &str) -> Result<String> {
         let organization = self.scope.organization_uuid();
-        self.keyring.open(Place { organization, column, row }, stored)
+        self.keyring.open(SecretLocation { organization, column, row }, stored)
     }
 
     /// The keys that secrets of any organization are stored under. System scope.
-    pub async fn secret_keys(&mut self) -> Result<Vec<String>> {
+    pub async fn list_secret_keys(&mut self) -> Result<Vec<String>> {
         let rows = fetch_all!(
             self,
             (String, Uuid),
@@ -110,7 +111,7 @@ impl Tx {
     }
 
     /// The organizations with secrets under a key. System scope.
-    pub async fn organizations_with_key(&mut self, key: &str) -> Result<Vec<OrganizationId>> {
+    pub async fn list_organizations_with_key(&mut self, key: &str) -> Result<Vec<OrganizationId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -127,7 +128,7 @@ impl Tx {
     pub async fn reseal_secrets(&mut self) -> Result<u64> {
         let organization = self.scope.organization_uuid();
         let mut resealed = 0;
-        for secret in self.stored_secrets().await? {
+        for secret in self.list_stored_secrets().await? {
             if Keyring::id_of(&secret.stored) == self.keyring.current() {
                 continue;
             }
@@ -145,7 +146,7 @@ impl Tx {
         }
         // On PostgreSQL somebody may have stored one beside this, under another key.
         let mut keys: Vec<String> = self
-            .stored_secrets()
+            .list_stored_secrets()
             .await?
             .iter()
             .map(|secret| Keyring::id_of(&secret.stored).to_owned())
@@ -164,7 +165,7 @@ impl Tx {
         Ok(resealed)
     }
 
-    async fn stored_secrets(&mut self) -> Result<Vec<StoredSecret>> {
+    async fn list_stored_secrets(&mut self) -> Result<Vec<StoredSecret>> {
         let organization = self.scope.organization_uuid();
         let mut secrets = Vec::new();
         let rows = fetch_all!(

@@ -20,7 +20,7 @@ use crate::{
 
 impl Tx {
     /// What a client was sent since an instant, may have been, or is being sent, besides one mail.
-    pub async fn emails_since(
+    pub async fn list_emails_since(
         &mut self,
         client: ClientId,
         since: Timestamp,
@@ -42,7 +42,7 @@ impl Tx {
     }
 
     /// When each client was last written a mail of a kind, whatever became of it.
-    pub async fn last_written(
+    pub async fn list_last_email_times(
         &mut self,
         kind: EmailType,
         since: Timestamp,
@@ -62,7 +62,7 @@ impl Tx {
 
     /// The latest period of which each client of a chunk was sent a weekly mail, may have been, or will
     /// be; only periods that end after `after`.
-    pub async fn latest_weekly_periods(
+    pub async fn list_latest_weekly_periods(
         &mut self,
         chunk: &ClientChunk,
         after: Date,
@@ -84,7 +84,7 @@ impl Tx {
 
     /// When the subscribers of a chunk were sent the earliest of their last [`MAX_UNANSWERED_WEEKLY`]
     /// weekly mails; those with fewer are left out.
-    pub async fn unanswered_weekly_since(
+    pub async fn list_unanswered_weekly_since(
         &mut self,
         chunk: &ClientChunk,
     ) -> Result<HashMap<ClientId, Timestamp>> {

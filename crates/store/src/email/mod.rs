@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Opens and clicks that are kept of one mail.
-const MOST_EVENTS: i64 = 100;
+const MAX_EVENTS: i64 = 100;
 
 /// What the tokens in a mail's links are derived from; it stands in none of them.
 pub type EmailToken = [u8; 16];
@@ -34,27 +34,27 @@ pub type EmailToken = [u8; 16];
 pub struct NewEmail {
     /// Its id.
     pub id: EmailId,
-    /// Whom it is for.
+    /// Recipient.
     pub client: ClientId,
     /// Its kind; a client gets one of each a period.
     pub kind: EmailType,
-    /// Last local day of the period that it speaks of.
+    /// Last local day of the email's period.
     pub period: Date,
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
     /// The mail that is made of it, as whoever sends it packs it; of one that is not to be sent, nothing.
     pub body: Option<Vec<u8>>,
     /// Where to.
     pub address: String,
-    /// What the tokens in its links are derived from.
+    /// Secret from which the tokens in the email's links are derived.
     pub token: EmailToken,
     /// Whether it is to be sent.
     pub state: EmailState,
     /// Why not.
     pub reason: Option<String>,
-    /// Not before this.
+    /// Not before this time.
     pub due_at: Timestamp,
 }
 
@@ -63,54 +63,54 @@ pub struct NewEmail {
 pub struct ClientEmail {
     /// Its id.
     pub id: EmailId,
-    /// Whose it is: the client's `external_id`.
+    /// `external_id` of the client.
     pub client_id: String,
-    /// What the client is called.
+    /// Display name of the client.
     pub client_name: Option<String>,
     /// Its kind.
     pub kind: EmailType,
-    /// Last local day of the period that it speaks of.
+    /// Last local day of the email's period.
     pub period: Date,
     /// Its subject.
     pub subject: String,
-    /// What became of it.
+    /// State.
     pub state: EmailState,
     /// Why it is not sent, or not yet.
     pub reason: Option<String>,
     /// Where to.
     pub address: String,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: i64,
-    /// When it is tried next, while it is queued.
+    /// Time of the next attempt while the message is queued.
     pub due_at: Timestamp,
-    /// When it was written.
+    /// When the email was created.
     pub created_at: Timestamp,
     /// When it was sent.
     pub sent_at: Option<Timestamp>,
     /// When it was opened first, by a person as far as can be told. Never enters a score.
     pub opened_at: Option<Timestamp>,
-    /// When a link in it was followed first, by a person as far as can be told.
+    /// When a person first followed a link in the email, as far as that can be detected.
     pub clicked_at: Option<Timestamp>,
 }
 
 /// A mail with all that it takes to make it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WholeEmail {
-    /// Whose client it went to.
+    /// Client that the event belongs to.
     pub organization: OrganizationId,
-    /// Whom it is for.
+    /// Recipient.
     pub client: ClientId,
-    /// What lists show of it.
+    /// Fields that lists show.
     pub email: ClientEmail,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
     /// The mail that is made of it, as it was packed, while it is to be sent.
     pub body: Option<Vec<u8>>,
-    /// What the tokens in its links are derived from.
+    /// Secret from which the tokens in the email's links are derived.
     pub token: EmailToken,
 }
 
-/// Which mails to list.
+/// Filter for a list of emails.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct EmailFilter {
     /// Only this client's.
@@ -130,7 +130,7 @@ pub struct SendEnd {
     pub state: EmailState,
     /// Why it was not sent.
     pub reason: Option<String>,
-    /// When it is tried again.
+    /// Time of the next attempt.
     pub due_at: Option<Timestamp>,
     /// Whether a mail server was asked at all: only that counts as an attempt.
     pub tried: bool,
@@ -139,9 +139,9 @@ pub struct SendEnd {
 /// What somebody, or some program, did with a mail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct EmailEvent {
-    /// Which link was followed; `None` when the mail was opened.
+    /// Index of the link that was followed. `None` if the email was opened.
     pub link: Option<i64>,
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// Whether a program rather than a person seems to have done it.
     pub suspected: bool,
@@ -234,7 +234,7 @@ macro_rules! select_emails {
 impl Tx {
     /// Keeps mails; of those whose client has one of the kind for the period already, nothing. Answers
     /// how many were new.
-    pub async fn queue_emails(&mut self, emails: &[NewEmail], now: Timestamp) -> Result<u64> {
+    pub async fn enqueue_emails(&mut self, emails: &[NewEmail], now: Timestamp) -> Result<u64> {
         let organization = self.scope.organization_uuid();
         let queued = insert_rows!(
             self,
@@ -264,7 +264,11 @@ impl Tx {
     }
 
     /// Mails, newest first.
-    pub async fn emails(&mut self, which: &EmailFilter, limit: i64) -> Result<Vec<ClientEmail>> {
+    pub async fn list_emails(
+        &mut self,
+        filter: &EmailFilter,
+        limit: i64,
+    ) -> Result<Vec<ClientEmail>> {
         let rows = fetch_all!(
             self,
             Row,
@@ -275,18 +279,18 @@ impl Tx {
                  AND e.id < $6 ORDER BY e.id DESC LIMIT $7"
             ),
             self.scope.organization_uuid(),
-            which.state.map(EmailState::as_str),
-            which.kind.map(EmailType::as_str),
-            which.client.is_some(),
-            which.client.map_or(Uuid::nil(), ClientId::uuid),
-            which.after.map_or(Uuid::max(), EmailId::uuid),
+            filter.state.map(EmailState::as_str),
+            filter.kind.map(EmailType::as_str),
+            filter.client.is_some(),
+            filter.client.map_or(Uuid::nil(), ClientId::uuid),
+            filter.after.map_or(Uuid::max(), EmailId::uuid),
             limit
         )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// How many mails there are in each state.
-    pub async fn email_counts(&mut self) -> Result<EmailCounts> {
+    pub async fn count_emails(&mut self) -> Result<EmailCounts> {
         let rows = fetch_all!(
             self,
             (String, i64),
@@ -300,16 +304,17 @@ impl Tx {
     }
 
     /// The latest mails to a client, newest first.
-    pub async fn client_emails(
+    pub async fn list_client_emails(
         &mut self,
         client: ClientId,
         limit: i64,
     ) -> Result<Vec<ClientEmail>> {
-        self.emails(&EmailFilter { client: Some(client), ..EmailFilter::default() }, limit).await
+        self.list_emails(&EmailFilter { client: Some(client), ..EmailFilter::default() }, limit)
+            .await
     }
 
     /// One mail.
-    pub async fn email(&mut self, id: EmailId) -> Result<Option<WholeEmail>> {
+    pub async fn find_email(&mut self, id: EmailId) -> Result<Option<WholeEmail>> {
         let row = fetch_optional!(
             self,
             WholeRow,
@@ -324,7 +329,7 @@ impl Tx {
     }
 
     /// The organizations with emails of any outbox whose time has come. System scope.
-    pub async fn organizations_with_emails(
+    pub async fn list_organizations_with_emails(
         &mut self,
         now: Timestamp,
     ) -> Result<Vec<OrganizationId>> {
@@ -343,7 +348,7 @@ impl Tx {
     }
 
     /// The mails whose time has come, the longest waiting first.
-    pub async fn emails_due(&mut self, now: Timestamp, limit: i64) -> Result<Vec<EmailId>> {
+    pub async fn list_due_emails(&mut self, now: Timestamp, limit: i64) -> Result<Vec<EmailId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -359,10 +364,10 @@ impl Tx {
 
     /// Takes a mail to send it; false when somebody else has. Once this is committed, the mail is not
     /// sent by anybody else, whatever happens. Until the transaction ends, no other email of the
-    /// organization is claimed, so what [`Tx::emails_since`] returns stays true.
-    pub async fn begin_sending(&mut self, id: EmailId, now: Timestamp) -> Result<bool> {
+    /// organization is claimed, so what [`Tx::list_emails_since`] returns stays true.
+    pub async fn claim_email(&mut self, id: EmailId, now: Timestamp) -> Result<bool> {
         self.lock_organization(Lock::ClaimEmails).await?;
-        let taken = execute!(
+        let claimed = execute!(
             self,
             "UPDATE client_success_emails SET state = 'sending', sending_since = $3 \
              WHERE organization_id = $1 AND id = $2 AND state = 'queued'",
@@ -370,11 +375,16 @@ impl Tx {
             id.uuid(),
             Instant(now)
         )?;
-        Ok(taken == 1)
+        Ok(claimed == 1)
     }
 
     /// Records how sending a mail ended.
-    pub async fn end_sending(&mut self, id: EmailId, end: &SendEnd, now: Timestamp) -> Result<()> {
+    pub async fn complete_email(
+        &mut self,
+        id: EmailId,
+        end: &SendEnd,
+        now: Timestamp,
+    ) -> Result<()> {
         execute!(
             self,
             "UPDATE client_success_emails SET state = $3, reason = $4, \
@@ -395,7 +405,7 @@ impl Tx {
 
     /// Gives up on mails whose sender has been gone since before an instant: they may have been sent.
     /// Answers how many.
-    pub async fn give_lost_emails_up(&mut self, before: Timestamp, reason: &str) -> Result<u64> {
+    pub async fn expire_stuck_emails(&mut self, before: Timestamp, reason: &str) -> Result<u64> {
         execute!(
             self,
             "UPDATE client_success_emails SET state = 'unknown', reason = $3, body = NULL, \
@@ -409,7 +419,7 @@ impl Tx {
     }
 
     /// Keeps an open or a click, unless the mail has very many already.
-    pub async fn keep_email_event(&mut self, email: EmailId, event: &EmailEvent) -> Result<()> {
+    pub async fn record_email_event(&mut self, email: EmailId, event: &EmailEvent) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let (kept,) = fetch_one!(
             self,
@@ -418,7 +428,7 @@ impl Tx {
             organization,
             email.uuid()
         )?;
-        if kept >= MOST_EVENTS {
+        if kept >= MAX_EVENTS {
             return Ok(());
         }
         let kind = if event.link.is_some() { "click" } else { "open" };
@@ -451,8 +461,8 @@ impl Tx {
         Ok(())
     }
 
-    /// What was done with a mail, oldest first.
-    pub async fn email_events(&mut self, email: EmailId) -> Result<Vec<EmailEvent>> {
+    /// Returns the opens and clicks of an email, oldest first.
+    pub async fn list_email_events(&mut self, email: EmailId) -> Result<Vec<EmailEvent>> {
         let rows = fetch_all!(
             self,
             (Option<i64>, Instant, bool),

@@ -21,7 +21,7 @@ use crate::{
 pub struct NewStaffEmail {
     /// Its id.
     pub id: StaffEmailId,
-    /// Whom it is for.
+    /// Recipient.
     pub member: MemberId,
     /// The local day that it speaks of; a member gets one a day.
     pub day: Date,
@@ -29,9 +29,9 @@ pub struct NewStaffEmail {
     pub told_until: Timestamp,
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
-    /// Not before this.
+    /// Not before this time.
     pub due_at: Timestamp,
 }
 
@@ -40,7 +40,7 @@ pub struct NewStaffEmail {
 pub struct StaffEmail {
     /// Its id.
     pub id: StaffEmailId,
-    /// Whom it is for.
+    /// Recipient.
     pub member: MemberId,
     /// Where to: the member's address as it is now.
     pub address: String,
@@ -50,13 +50,13 @@ pub struct StaffEmail {
     pub day: Date,
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
-    /// What became of it.
+    /// State.
     pub state: EmailState,
     /// Why it is not sent.
     pub reason: Option<String>,
-    /// How often it was tried.
+    /// Number of attempts.
     pub attempts: i64,
 }
 
@@ -76,7 +76,7 @@ struct Row {
 
 impl Tx {
     /// The members who want a mail a day.
-    pub async fn digest_members(&mut self) -> Result<Vec<MemberId>> {
+    pub async fn list_digest_members(&mut self) -> Result<Vec<MemberId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -100,7 +100,7 @@ impl Tx {
 
     /// Keeps mails to members; of those who have one of the day already, nothing. Answers how many
     /// were new.
-    pub async fn queue_staff_emails(
+    pub async fn enqueue_staff_emails(
         &mut self,
         emails: &[NewStaffEmail],
         now: Timestamp,
@@ -130,7 +130,7 @@ impl Tx {
     }
 
     /// Until when the latest mail to a member tells what happened.
-    pub async fn staff_told_until(&mut self) -> Result<Option<Timestamp>> {
+    pub async fn find_staff_notified_until(&mut self) -> Result<Option<Timestamp>> {
         let (until,) = fetch_one!(
             self,
             (Option<Instant>,),
@@ -141,7 +141,7 @@ impl Tx {
     }
 
     /// The mails to members whose time has come, the longest waiting first.
-    pub async fn staff_emails_due(
+    pub async fn list_due_staff_emails(
         &mut self,
         now: Timestamp,
         limit: i64,
@@ -160,7 +160,7 @@ impl Tx {
     }
 
     /// One mail to a member.
-    pub async fn staff_email(&mut self, id: StaffEmailId) -> Result<Option<StaffEmail>> {
+    pub async fn find_staff_email(&mut self, id: StaffEmailId) -> Result<Option<StaffEmail>> {
         let row = fetch_optional!(
             self,
             Row,
@@ -188,12 +188,8 @@ impl Tx {
 
     /// Takes a mail to a member to send it; false when somebody else has. Once this is committed, it is
     /// not sent by anybody else, whatever happens.
-    pub async fn begin_sending_to_staff(
-        &mut self,
-        id: StaffEmailId,
-        now: Timestamp,
-    ) -> Result<bool> {
-        let taken = execute!(
+    pub async fn claim_staff_email(&mut self, id: StaffEmailId, now: Timestamp) -> Result<bool> {
+        let claimed = execute!(
             self,
             "UPDATE staff_emails SET state = 'sending', sending_since = $3 \
              WHERE organization_id = $1 AND id = $2 AND state = 'queued'",
@@ -201,11 +197,11 @@ impl Tx {
             id.uuid(),
             Instant(now)
         )?;
-        Ok(taken == 1)
+        Ok(claimed == 1)
     }
 
     /// Records how sending a mail to a member ended.
-    pub async fn end_sending_to_staff(
+    pub async fn complete_staff_email(
         &mut self,
         id: StaffEmailId,
         end: &SendEnd,
@@ -229,7 +225,7 @@ impl Tx {
 
     /// Gives up on mails to members whose sender has been gone since before an instant: they may have
     /// been sent. Answers how many.
-    pub async fn give_lost_staff_emails_up(
+    pub async fn expire_stuck_staff_emails(
         &mut self,
         before: Timestamp,
         reason: &str,
@@ -246,7 +242,7 @@ impl Tx {
     }
 
     /// Forgets mails to members that were written before an instant; answers how many.
-    pub async fn forget_staff_emails(&mut self, before: Timestamp) -> Result<u64> {
+    pub async fn delete_staff_emails(&mut self, before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM staff_emails WHERE organization_id = $1 AND created_at < $2",

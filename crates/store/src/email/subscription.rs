@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-/// Whether a client gets mails.
+/// Whether the client receives emails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
     /// Whether it does.
@@ -29,18 +29,18 @@ pub struct Subscription {
     pub address: String,
     /// Where it said so.
     pub source: ConsentSource,
-    /// When.
+    /// Time.
     pub changed_at: Timestamp,
 }
 
 /// A client that gets mails.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscriber {
-    /// Which one.
+    /// ID.
     pub client: ResolvedClient,
     /// Its `external_id`.
     pub external_id: String,
-    /// What it is called.
+    /// Name.
     pub name: Option<String>,
     /// Where to.
     pub address: String,
@@ -53,11 +53,11 @@ pub struct Subscriber {
 /// An address that a mail server refused for good.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suppression {
-    /// Which one.
+    /// ID.
     pub address: String,
-    /// What the mail server said.
+    /// Reply of the mail server.
     pub reason: String,
-    /// When.
+    /// Time.
     pub at: Timestamp,
 }
 
@@ -114,8 +114,8 @@ fn subscription(
 }
 
 impl Tx {
-    /// What the organization decided about its mails.
-    pub async fn email_settings(&mut self) -> Result<EmailSettings> {
+    /// Email settings of the organization.
+    pub async fn get_email_settings(&mut self) -> Result<EmailSettings> {
         let row = fetch_optional!(
             self,
             (Json<EmailSettings>,),
@@ -131,7 +131,7 @@ impl Tx {
         settings: &EmailSettings,
         now: Timestamp,
     ) -> Result<()> {
-        let before = self.email_settings().await?;
+        let before = self.get_email_settings().await?;
         execute!(
             self,
             "INSERT INTO email_settings (organization_id, settings, changed_at) VALUES ($1, $2, $3) \
@@ -154,7 +154,7 @@ impl Tx {
     }
 
     /// Whether a client gets mails; `None` when nobody ever said.
-    pub async fn subscription(&mut self, client: ClientId) -> Result<Option<Subscription>> {
+    pub async fn find_subscription(&mut self, client: ClientId) -> Result<Option<Subscription>> {
         let row = fetch_optional!(
             self,
             SubscriptionRow,
@@ -201,7 +201,11 @@ impl Tx {
     }
 
     /// Everything that a client ever said about mails, newest first.
-    pub async fn consents(&mut self, client: ClientId, limit: i64) -> Result<Vec<Subscription>> {
+    pub async fn list_consents(
+        &mut self,
+        client: ClientId,
+        limit: i64,
+    ) -> Result<Vec<Subscription>> {
         let rows = fetch_all!(
             self,
             SubscriptionRow,
@@ -228,7 +232,7 @@ impl Tx {
     }
 
     /// The next clients that get mails and existed before an instant, in the order of their ids.
-    pub async fn subscribers_after(
+    pub async fn list_subscribers_after(
         &mut self,
         after: Option<ClientId>,
         as_of: Timestamp,
@@ -249,7 +253,7 @@ impl Tx {
     }
 
     /// Those of a chunk's clients that get mails.
-    pub async fn subscribers_of(
+    pub async fn list_subscribers_of(
         &mut self,
         chunk: &ClientChunk,
     ) -> Result<HashMap<ClientId, Subscriber>> {
@@ -262,7 +266,7 @@ impl Tx {
             low,
             high
         )?;
-        Ok(rows.into_iter().map(Subscriber::from).map(|one| (one.client.id, one)).collect())
+        Ok(rows.into_iter().map(Subscriber::from).map(|item| (item.client.id, item)).collect())
     }
 
     /// Sends nothing more to an address.
@@ -285,7 +289,7 @@ impl Tx {
     }
 
     /// Why nothing is sent to an address, if so.
-    pub async fn suppression(&mut self, address: &str) -> Result<Option<String>> {
+    pub async fn find_suppression(&mut self, address: &str) -> Result<Option<String>> {
         let row = fetch_optional!(
             self,
             (String,),
@@ -297,7 +301,7 @@ impl Tx {
     }
 
     /// The addresses that nothing is sent to, the latest first.
-    pub async fn suppressions(&mut self, limit: i64) -> Result<Vec<Suppression>> {
+    pub async fn list_suppressions(&mut self, limit: i64) -> Result<Vec<Suppression>> {
         let rows = fetch_all!(
             self,
             (String, String, Instant),

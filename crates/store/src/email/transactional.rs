@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// Whom a transactional email is for.
+/// Recipient of a transactional email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Addressee {
     /// A member of the organization.
@@ -47,9 +47,9 @@ impl Addressee {
 pub struct NewTransactionalEmail {
     /// Its id.
     pub id: TransactionalEmailId,
-    /// What it is for.
+    /// Purpose.
     pub kind: TransactionalKind,
-    /// Whom it is for.
+    /// Recipient.
     pub to: Addressee,
     /// Where it goes.
     pub address: String,
@@ -57,9 +57,9 @@ pub struct NewTransactionalEmail {
     pub dedup_key: Option<String>,
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
-    /// When it may be sent first.
+    /// Earliest time of sending.
     pub due_at: Timestamp,
     /// After this it is not sent any more.
     pub expires_at: Timestamp,
@@ -70,9 +70,9 @@ pub struct NewTransactionalEmail {
 pub struct TransactionalEmail {
     /// Its id.
     pub id: TransactionalEmailId,
-    /// What it is for.
+    /// Purpose.
     pub kind: TransactionalKind,
-    /// Whom it is for.
+    /// Recipient.
     pub to: Addressee,
     /// The `external_id` of the client that it is for.
     pub client_id: Option<String>,
@@ -80,9 +80,9 @@ pub struct TransactionalEmail {
     pub address: String,
     /// Its subject.
     pub subject: String,
-    /// What it says.
+    /// Text.
     pub content: EmailContent,
-    /// What became of it.
+    /// State.
     pub state: EmailState,
     /// Why it is not sent, or not yet.
     pub reason: Option<String>,
@@ -92,7 +92,7 @@ pub struct TransactionalEmail {
     pub expires_at: Timestamp,
     /// When it was queued.
     pub created_at: Timestamp,
-    /// When a mail server took it.
+    /// When a mail server accepted the email.
     pub sent_at: Option<Timestamp>,
 }
 
@@ -155,7 +155,7 @@ macro_rules! select_transactional {
 
 impl Tx {
     /// Queues transactional emails, except those whose key another one has. Returns how many were new.
-    pub async fn queue_transactional_emails(
+    pub async fn enqueue_transactional_emails(
         &mut self,
         emails: &[NewTransactionalEmail],
         now: Timestamp,
@@ -188,7 +188,7 @@ impl Tx {
     }
 
     /// The transactional emails that are due, the longest waiting first.
-    pub async fn transactional_emails_due(
+    pub async fn list_due_transactional_emails(
         &mut self,
         now: Timestamp,
         limit: i64,
@@ -207,7 +207,7 @@ impl Tx {
     }
 
     /// One transactional email.
-    pub async fn transactional_email(
+    pub async fn find_transactional_email(
         &mut self,
         id: TransactionalEmailId,
     ) -> Result<Option<TransactionalEmail>> {
@@ -222,7 +222,7 @@ impl Tx {
     }
 
     /// The latest transactional email of a kind.
-    pub async fn latest_transactional_email(
+    pub async fn find_latest_transactional_email(
         &mut self,
         kind: TransactionalKind,
     ) -> Result<Option<TransactionalEmail>> {
@@ -258,7 +258,7 @@ impl Tx {
     }
 
     /// Claims a transactional email to send it; false when somebody else has.
-    pub async fn begin_sending_transactional(
+    pub async fn claim_transactional_email(
         &mut self,
         id: TransactionalEmailId,
         now: Timestamp,
@@ -275,7 +275,7 @@ impl Tx {
     }
 
     /// Records how sending a transactional email ended.
-    pub async fn end_sending_transactional(
+    pub async fn complete_transactional_email(
         &mut self,
         id: TransactionalEmailId,
         end: &SendEnd,
@@ -299,7 +299,7 @@ impl Tx {
 
     /// Queues transactional emails again whose sender has been gone since before an instant: to get one
     /// twice is better than to wait for it in vain. Returns how many.
-    pub async fn requeue_lost_transactional_emails(&mut self, before: Timestamp) -> Result<u64> {
+    pub async fn requeue_stuck_transactional_emails(&mut self, before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "UPDATE transactional_emails SET state = 'queued', sending_since = NULL \
@@ -322,7 +322,7 @@ impl Tx {
 
     /// Makes every email due at once that a mail server has refused or put off, in all three outboxes:
     /// for when it takes mails again.
-    pub async fn hasten_emails(&mut self, now: Timestamp) -> Result<()> {
+    pub async fn make_emails_due(&mut self, now: Timestamp) -> Result<()> {
         let organization = self.scope.organization_uuid();
         execute!(
             self,

@@ -11,7 +11,7 @@ use crate::{
 
 /// Events of the latest hours that are looked through: a page must not take as long as there are
 /// events.
-const LOOKED_THROUGH: i64 = 20_000;
+const MAX_ROWS_SCANNED: i64 = 20_000;
 
 /// An event as it arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,19 +20,19 @@ pub struct ArrivedEvent {
     pub client_id: String,
     /// The sender's id of the message.
     pub message_id: String,
-    /// What it counts as.
+    /// Event type.
     pub event_type: EventType,
     /// The name as it was sent.
     pub name: String,
-    /// When it happened.
+    /// Time of the event.
     pub occurred_at: Timestamp,
-    /// When it reached us.
+    /// When Mainstay received it.
     pub received_at: Timestamp,
 }
 
 impl Tx {
     /// The events that arrived last, the newest first, among the twenty thousand that happened last.
-    pub async fn arrived_events(&mut self, limit: i64) -> Result<Vec<ArrivedEvent>> {
+    pub async fn list_arrived_events(&mut self, limit: i64) -> Result<Vec<ArrivedEvent>> {
         let rows = fetch_all!(
             self,
             (String, String, String, String, Instant, Instant),
@@ -44,7 +44,7 @@ impl Tx {
              ORDER BY e.received_at DESC, e.message_id",
             self.scope.organization_uuid(),
             limit,
-            LOOKED_THROUGH
+            MAX_ROWS_SCANNED
         )?;
         rows.into_iter()
             .map(|(client_id, message_id, event_type, name, occurred_at, received_at)| {

@@ -15,7 +15,7 @@ use uuid::Uuid;
 use super::{
     fold::Additions,
     instants,
-    roll_up::{RolledKey, rolled},
+    roll_up::{DayKey, roll_up_events},
 };
 use crate::{
     Organization, Result, Tx,
@@ -59,17 +59,17 @@ impl Cursor {
 type Row = (i32, Uuid, String, String);
 
 /// The key of a row, and the events that it keeps: how many, when the last one happened, and when each.
-type Kept = (Day, i32, Uuid, String, i64, Instant, String);
+type RemainingRow = (Day, i32, Uuid, String, i64, Instant, String);
 
 impl Tx {
     /// Begins to move what is rolled up to the days of the organization's zone, in the transaction that
-    /// has changed it; [`Tx::take_zone_step`] goes on. In the scope of the service, since nobody else
+    /// has changed it; [`Tx::run_zone_step`] goes on. In the scope of the service, since nobody else
     /// may write what is rolled up.
     pub async fn begin_zone_change(&mut self, now: Timestamp) -> Result<()> {
         self.lock_organization(Lock::SettleEvents).await?;
         // What lies beside its place is by the old days, and would get there behind the cursor.
         self.gather_activity().await?;
-        if self.first_active_day().await?.is_none() {
+        if self.find_first_active_day().await?.is_none() {
             return Ok(());
         }
         execute!(
@@ -86,9 +86,9 @@ impl Tx {
 
     /// Goes on with a change of the zone; returns whether there is more to do. Nobody stores events of
     /// the organization meanwhile.
-    pub async fn take_zone_step(&mut self, step: ZoneStep) -> Result<bool> {
+    pub async fn run_zone_step(&mut self, step: ZoneStep) -> Result<bool> {
         self.lock_organization(Lock::SettleEvents).await?;
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         let Some(since) = organization.zone_change_since else { return Ok(false) };
         let (phase,) = fetch_one!(
             self,
@@ -111,7 +111,7 @@ impl Tx {
     }
 
     /// The organizations whose zone is being changed; for [`crate::Scope::System`].
-    pub async fn organizations_with_zone_changes(&mut self) -> Result<Vec<OrganizationId>> {
+    pub async fn list_organizations_with_zone_changes(&mut self) -> Result<Vec<OrganizationId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -132,7 +132,7 @@ impl Tx {
             limit
         )?;
         if usize::try_from(deleted).is_ok_and(|deleted| deleted < step.rows) {
-            let first = self.first_active_day().await?;
+            let first = self.find_first_active_day().await?;
             self.set_zone_change("days", first.map(Cursor::before)).await?;
         }
         Ok(())
@@ -179,7 +179,7 @@ impl Tx {
             } else {
                 // Looking for the next day costs about as much as a row.
                 left.rows -= 1;
-                self.next_active_day(at.day).await?.map(Cursor::before)
+                self.find_next_active_day(at.day).await?.map(Cursor::before)
             };
         }
         self.set_zone_change("folding", None).await
@@ -248,8 +248,8 @@ impl Tx {
             end.client
         )?;
         let mut emptied: Vec<(Day, i32, Uuid, String)> = Vec::new();
-        let mut kept: Vec<Kept> = Vec::new();
-        let mut moved: Vec<(RolledKey, Timestamp)> = Vec::new();
+        let mut kept: Vec<RemainingRow> = Vec::new();
+        let mut moved: Vec<(DayKey, Timestamp)> = Vec::new();
         for (part, client, event_type, text) in rows {
             let (stay, go): (Vec<Timestamp>, Vec<Timestamp>) =
                 instants::of(day, &text).partition(|at| local_day(*at, zone) == day);
@@ -287,7 +287,7 @@ impl Tx {
              instants = excluded.instants",
             |row| [organization, row.0, row.1, row.2, &row.3, row.4, row.5, &row.6]
         );
-        self.add_to_days(&rolled(moved)).await
+        self.add_to_days(&roll_up_events(moved)).await
     }
 
     /// Folds some of the days that were folded before the change; returns whether there are more.
@@ -306,7 +306,7 @@ impl Tx {
         let mut folded = organization.folded_until;
         let mut additions = Additions::default();
         let more = loop {
-            let day = self.next_active_day(folded.unwrap_or(Date::MIN)).await?;
+            let day = self.find_next_active_day(folded.unwrap_or(Date::MIN)).await?;
             let Some(day) = day.filter(|day| *day <= until) else { break false };
             self.gather_day(day, &mut additions).await?;
             folded = Some(day);

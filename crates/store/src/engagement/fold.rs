@@ -19,13 +19,13 @@ use crate::{
 };
 
 /// How many clients' additions are gathered before they are written.
-const MOST_GATHERED: usize = 100_000;
+const MAX_GATHERED_ROWS: usize = 100_000;
 
-/// What clients add to their totals.
+/// Additions to the totals of clients.
 #[derive(Default)]
 pub(crate) struct Additions(pub(crate) BTreeMap<ClientId, Addition>);
 
-/// What one client adds to its totals.
+/// Additions to one client's totals.
 pub(crate) struct Addition {
     pub(crate) content_generated: i64,
     pub(crate) visuals_created: i64,
@@ -76,25 +76,25 @@ impl Tx {
     pub async fn fold_activity(&mut self, until: Date) -> Result<()> {
         self.lock_organization(Lock::SettleEvents).await?;
         self.gather_activity().await?;
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         // A change of the zone folds in steps when it has moved all days.
         let changing_zone = organization.zone_change_since.is_some();
         if changing_zone || organization.folded_until.is_some_and(|folded| folded >= until) {
             return Ok(());
         }
         let mut day = match organization.folded_until {
-            Some(folded) => self.next_active_day(folded).await?,
-            None => self.first_active_day().await?,
+            Some(folded) => self.find_next_active_day(folded).await?,
+            None => self.find_first_active_day().await?,
         };
         // Day by day, and written when many clients have come together: a client's row is touched
         // once however many days there are to catch up on, in bounded memory.
         let mut additions = Additions::default();
         while let Some(folding) = day.filter(|day| *day <= until) {
             self.gather_day(folding, &mut additions).await?;
-            if additions.0.len() >= MOST_GATHERED {
+            if additions.0.len() >= MAX_GATHERED_ROWS {
                 self.add_to_totals(&std::mem::take(&mut additions)).await?;
             }
-            day = self.next_active_day(folding).await?;
+            day = self.find_next_active_day(folding).await?;
         }
         self.add_to_totals(&additions).await?;
         // Days that are folded are more than a week old, and with them the ids kept for a week.

@@ -18,7 +18,7 @@ pub struct KeyHour {
     pub key: ApiKeyId,
     /// Hours since 1970, UTC, of when the events happened.
     pub hour: i64,
-    /// How many.
+    /// Count.
     pub events: i64,
 }
 
@@ -38,7 +38,7 @@ pub fn hour_of(at: Timestamp) -> i64 {
 
 impl Tx {
     /// The organization's keys that still count, by the hash that they are known by.
-    pub async fn keys_by_hash(&mut self) -> Result<HashMap<Vec<u8>, ApiKeyId>> {
+    pub async fn list_keys_by_hash(&mut self) -> Result<HashMap<Vec<u8>, ApiKeyId>> {
         let rows = fetch_all!(
             self,
             (Vec<u8>, Uuid),
@@ -82,7 +82,7 @@ impl Tx {
     }
 
     /// Events that came with each key in the hours `[from, to)`; keys without any are left out.
-    pub async fn key_events(&mut self, from: i64, to: i64) -> Result<HashMap<ApiKeyId, i64>> {
+    pub async fn count_key_events(&mut self, from: i64, to: i64) -> Result<HashMap<ApiKeyId, i64>> {
         let rows = fetch_all!(
             self,
             (Uuid, i64),
@@ -96,7 +96,7 @@ impl Tx {
     }
 
     /// The last hour before another one with an event of each key.
-    pub async fn last_key_hours(&mut self, before: i64) -> Result<HashMap<ApiKeyId, i64>> {
+    pub async fn list_last_key_hours(&mut self, before: i64) -> Result<HashMap<ApiKeyId, i64>> {
         let rows = fetch_all!(
             self,
             (Uuid, i64),
@@ -109,7 +109,7 @@ impl Tx {
     }
 
     /// Forgets which hours before one brought events.
-    pub async fn forget_key_activity(&mut self, before: i64) -> Result<()> {
+    pub async fn delete_key_activity(&mut self, before: i64) -> Result<()> {
         execute!(
             self,
             "DELETE FROM key_activity WHERE organization_id = $1 AND hour < $2",
@@ -121,7 +121,10 @@ impl Tx {
 
     /// The key that each client of a chunk usually comes with: on most days, and lately when there are
     /// two such.
-    pub async fn usual_keys(&mut self, chunk: &ClientChunk) -> Result<HashMap<ClientId, ApiKeyId>> {
+    pub async fn find_usual_keys(
+        &mut self,
+        chunk: &ClientChunk,
+    ) -> Result<HashMap<ClientId, ApiKeyId>> {
         let Some((low, high)) = chunk.range() else { return Ok(HashMap::new()) };
         let rows = fetch_all!(
             self,

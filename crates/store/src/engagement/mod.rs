@@ -19,7 +19,7 @@ pub use change_zone::ZoneStep;
 pub(crate) use fold::{Addition, Additions, unpacked};
 pub(crate) use move_events::MovedEvent;
 pub use roll_up::RollUp;
-pub(crate) use roll_up::{activity_on_days, rolled};
+pub(crate) use roll_up::{activity_on_days, roll_up_events};
 use store_events::event_time;
 
 use jiff::{Timestamp, civil::Date};
@@ -34,12 +34,12 @@ use crate::ResolvedClient;
 /// A checked event of a known client.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct StorableEvent<'a> {
-    /// Whose it is, as [`Tx::resolve_clients`](crate::Tx::resolve_clients) told in the same
+    /// Assignee, as [`Tx::resolve_clients`](crate::Tx::resolve_clients) told in the same
     /// transaction.
     pub client: ResolvedClient,
     /// Calendar day of `event.occurred_at` in the organization's zone.
     pub local_day: Date,
-    /// What happened.
+    /// Type of event.
     pub event: &'a Event,
 }
 
@@ -64,19 +64,19 @@ pub enum Outcome {
 pub struct StoredEvent {
     /// The sender's id of the message.
     pub message_id: String,
-    /// What it counts as.
+    /// Event type.
     pub event_type: EventType,
     /// The name as it was sent.
     pub name: String,
-    /// When it happened.
+    /// Time of the event.
     pub occurred_at: Timestamp,
-    /// When it reached us.
+    /// When Mainstay received it.
     pub received_at: Timestamp,
     /// The visit it belongs to.
     pub session_id: Option<String>,
     /// The page it happened on.
     pub page_path: Option<String>,
-    /// How long it took, in seconds.
+    /// Duration in seconds.
     pub duration_seconds: Option<i64>,
     /// Anything else that was told.
     pub data: Map<String, Value>,
@@ -87,7 +87,7 @@ pub struct StoredEvent {
 /// Where a page of events ends: the next one goes on before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EventCursor {
-    /// When the last event shown happened.
+    /// Time of the last event shown.
     pub occurred_at: Timestamp,
     /// Its id, for events of the same instant.
     pub message_id: String,
@@ -98,7 +98,7 @@ pub struct EventCursor {
 pub struct DayActivity {
     /// The day.
     pub day: Date,
-    /// How many.
+    /// Count.
     pub events: i64,
 }
 

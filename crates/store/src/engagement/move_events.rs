@@ -10,7 +10,7 @@ use mainstay_core::{
 };
 use uuid::Uuid;
 
-use super::{instants, roll_up::rolled};
+use super::{instants, roll_up::roll_up_events};
 use crate::{
     ClientRange, Result, Tx,
     db::{
@@ -93,7 +93,7 @@ impl Tx {
                 row.to.uuid()
             ]
         );
-        self.move_what_knows_duplicates(moved, &found).await?;
+        self.move_duplicate_markers(moved, &found).await?;
         self.delete_moved("client_engagement_events", moved).await?;
         insert_rows!(
             self,
@@ -112,19 +112,19 @@ impl Tx {
                 true
             ]
         );
-        self.roll_moved_up(moved, &found, &added, zone).await?;
-        self.settle_moved(moved, zone, now).await
+        self.roll_up_moved(moved, &found, &added, zone).await?;
+        self.finish_move(moved, zone, now).await
     }
 
     /// Moves that by which a message sent again is known.
-    async fn move_what_knows_duplicates(
+    async fn move_duplicate_markers(
         &mut self,
         moved: &[MovedEvent],
         found: &[(Instant, Uuid, String, Instant, String, Instant)],
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let corrected: Vec<&MovedEvent> =
-            moved.iter().filter(|one| one.client_timestamp != one.occurred_at).collect();
+            moved.iter().filter(|event| event.client_timestamp != event.occurred_at).collect();
         insert_rows!(
             self,
             "INSERT INTO event_moves (organization_id, client_timestamp, client_id, message_id)",
@@ -145,7 +145,7 @@ impl Tx {
         // A message without a timestamp is known by the day on which it was received.
         let to: BTreeMap<(Timestamp, Uuid, &str), &MovedEvent> = moved
             .iter()
-            .map(|one| ((one.occurred_at, one.from.uuid(), one.message_id.as_str()), one))
+            .map(|event| ((event.occurred_at, event.from.uuid(), event.message_id.as_str()), event))
             .collect();
         let untimed: Vec<(Date, &MovedEvent)> = found
             .iter()
@@ -205,7 +205,7 @@ impl Tx {
     }
 
     /// Takes moved events out of the days of one client and adds them to those of the other.
-    async fn roll_moved_up(
+    async fn roll_up_moved(
         &mut self,
         moved: &[MovedEvent],
         found: &[(Instant, Uuid, String, Instant, String, Instant)],
@@ -215,38 +215,43 @@ impl Tx {
         let added: HashSet<&EventKey> = added.iter().collect();
         let to: BTreeMap<(Timestamp, Uuid, &str, Timestamp), Uuid> = moved
             .iter()
-            .map(|one| {
-                let key =
-                    (one.occurred_at, one.from.uuid(), &*one.message_id, one.client_timestamp);
-                (key, one.to.uuid())
+            .map(|event| {
+                let key = (
+                    event.occurred_at,
+                    event.from.uuid(),
+                    &*event.message_id,
+                    event.client_timestamp,
+                );
+                (key, event.to.uuid())
             })
             .collect();
-        let mut gone: BTreeMap<(Date, ClientId), Vec<(EventType, Timestamp)>> = BTreeMap::new();
+        let mut removed: BTreeMap<(Date, ClientId), Vec<(EventType, Timestamp)>> = BTreeMap::new();
         let mut came = Vec::new();
         for (at, from, id, own, event_type, _) in found {
             let event_type = name::EVENT_TYPE.read(event_type)?;
             let day = local_day(at.0, zone);
-            gone.entry((day, (*from).into())).or_default().push((event_type, at.0));
+            removed.entry((day, (*from).into())).or_default().push((event_type, at.0));
             let Some(to) = to.get(&(at.0, *from, id.as_str(), own.0)) else { continue };
             if added.contains(&(*at, *to, id.clone(), *own)) {
                 came.push(((day, (*to).into(), event_type), at.0));
             }
         }
-        let changing_zone = self.organization().await?.zone_change_since.is_some();
-        for ((day, client), events) in gone {
-            let mut left = self.take_out_of_day(client, day, events).await?;
+        let changing_zone = self.get_organization().await?.zone_change_since.is_some();
+        for ((day, client), events) in removed {
+            let mut remaining = self.subtract_from_day(client, day, events).await?;
             if changing_zone {
                 // They may still lie under the day of the old zone.
                 for away in [-1, 1, -2, 2] {
-                    left = self.take_out_of_day(client, add_days(day, away), left).await?;
+                    remaining =
+                        self.subtract_from_day(client, add_days(day, away), remaining).await?;
                 }
             }
         }
-        self.add_to_days(&rolled(came)).await
+        self.add_to_days(&roll_up_events(came)).await
     }
 
     /// Takes events out of what is rolled up of a client's day; returns those that are not in it.
-    async fn take_out_of_day(
+    async fn subtract_from_day(
         &mut self,
         client: ClientId,
         day: Date,
@@ -269,7 +274,7 @@ impl Tx {
         for (part, event_type, text) in rows {
             let of: EventType = name::ACTIVITY_TYPE.read(&event_type)?;
             let before: Vec<Timestamp> = instants::of(day, &text).collect();
-            let left: Vec<Timestamp> = before
+            let remaining: Vec<Timestamp> = before
                 .iter()
                 .copied()
                 .filter(|at| match events.iter().position(|event| *event == (of, *at)) {
@@ -280,10 +285,10 @@ impl Tx {
                     None => true,
                 })
                 .collect();
-            if left.len() == before.len() {
+            if remaining.len() == before.len() {
                 continue;
             }
-            let Some(last_at) = left.iter().max() else {
+            let Some(last_at) = remaining.iter().max() else {
                 execute!(
                     self,
                     "DELETE FROM daily_activity WHERE organization_id = $1 AND day = $2 \
@@ -296,8 +301,8 @@ impl Tx {
                 )?;
                 continue;
             };
-            let mut text = String::with_capacity(left.len() * instants::DIGITS);
-            for at in &left {
+            let mut text = String::with_capacity(remaining.len() * instants::DIGITS);
+            for at in &remaining {
                 instants::push(&mut text, day, *at);
             }
             execute!(
@@ -310,7 +315,7 @@ impl Tx {
                 part,
                 client.uuid(),
                 event_type,
-                i64::try_from(left.len()).unwrap_or(i64::MAX),
+                i64::try_from(remaining.len()).unwrap_or(i64::MAX),
                 Instant(*last_at),
                 text
             )?;
@@ -319,32 +324,32 @@ impl Tx {
     }
 
     /// Mends what follows from the days of clients that lost or gained events.
-    async fn settle_moved(
+    async fn finish_move(
         &mut self,
         moved: &[MovedEvent],
         zone: &TimeZone,
         now: Timestamp,
     ) -> Result<()> {
         let mut earliest: BTreeMap<ClientId, Timestamp> = BTreeMap::new();
-        for one in moved {
-            for client in [one.from, one.to] {
-                let at = earliest.entry(client).or_insert(one.occurred_at);
-                *at = (*at).min(one.occurred_at);
+        for event in moved {
+            for client in [event.from, event.to] {
+                let at = earliest.entry(client).or_insert(event.occurred_at);
+                *at = (*at).min(event.occurred_at);
             }
         }
         let earliest: Vec<(ClientId, Timestamp)> = earliest.into_iter().collect();
         self.move_clients_back(&earliest).await?;
-        let losers: BTreeSet<ClientId> = moved.iter().map(|one| one.from).collect();
+        let losers: BTreeSet<ClientId> = moved.iter().map(|event| event.from).collect();
         let last = add_days(local_day(now, zone), 2);
         for (client, first) in &earliest {
             let (first, last) = (add_days(local_day(*first, zone), -1), last);
             let created_at = self.created_at(*client).await?;
             let first = first.min(add_days(local_day(created_at, zone), -1));
-            self.total_again(*client, (first, last)).await?;
+            self.recompute_totals(*client, (first, last)).await?;
             if losers.contains(client) {
-                self.first_event_again(*client, (first, last)).await?;
+                self.recompute_first_event(*client, (first, last)).await?;
             }
-            self.stands_otherwise(ClientRange::of(*client));
+            self.mark_changed(ClientRange::of(*client));
         }
         // Also what no score counts yet: whom events were taken from has nothing that would tell.
         self.mark_stale(&earliest).await
@@ -363,12 +368,12 @@ impl Tx {
 
     /// Finds out again since when a client exists that lost events: since its first event or since it
     /// was first told of.
-    async fn first_event_again(
+    async fn recompute_first_event(
         &mut self,
         client: ClientId,
         (first, last): (Date, Date),
     ) -> Result<()> {
-        let first_event = self.client_instants(client, first, last).await?.into_iter().next();
+        let first_event = self.list_client_instants(client, first, last).await?.into_iter().next();
         let organization = self.scope.organization_uuid();
         let touched = execute!(
             self,
@@ -383,7 +388,7 @@ impl Tx {
         if touched > 0 {
             // Elsewhere it is kept in mind with an earlier time, by which an event that comes then
             // would not move it back.
-            self.forget_known_clients().await?;
+            self.invalidate_known_clients().await?;
         }
         Ok(())
     }

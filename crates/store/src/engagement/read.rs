@@ -54,14 +54,14 @@ impl TryFrom<EventRow> for StoredEvent {
 
 /// The longest stretch of days that is walked through, a century: a mistyped year must not keep the
 /// database busy for seconds.
-const MOST_DAYS: i32 = 36_525;
+const MAX_DAYS: i32 = 36_525;
 /// No event is older.
 const FIRST_DAY: Date = Date::constant(1999, 12, 30);
 
 /// The days to walk through, as two bounds to bind.
 fn bounded(first: Date, last: Date) -> (Day, Day) {
     let first = first.max(FIRST_DAY);
-    (Day(first), Day(last.min(add_days(first, MOST_DAYS))))
+    (Day(first), Day(last.min(add_days(first, MAX_DAYS))))
 }
 
 /// The first of a client's active days that must be looked at to show so many events, going back from
@@ -83,7 +83,7 @@ impl Tx {
     /// A client's events in `[from, to)`, newest first, from the one before `before`.
     ///
     /// The range is walked through day by day: keep it to what is shown (a few months).
-    pub async fn client_events(
+    pub async fn list_client_events(
         &mut self,
         client: ClientId,
         (from, to): (Timestamp, Timestamp),
@@ -92,14 +92,14 @@ impl Tx {
     ) -> Result<Vec<StoredEvent>> {
         let upper = before.map_or(to, |cursor| cursor.occurred_at.min(to));
         let before = before.map_or("", |cursor| cursor.message_id.as_str());
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         let zone = organization.zone()?;
         let last_day = local_day(upper, &zone);
-        let active = self.day_activity(client, local_day(from, &zone), last_day).await?;
+        let active = self.list_day_activity(client, local_day(from, &zone), last_day).await?;
         let Some(first_day) = first_day_of_last(&active, last_day, limit) else {
             return Ok(Vec::new());
         };
-        let mut instants = self.client_instants(client, first_day, last_day).await?;
+        let mut instants = self.list_client_instants(client, first_day, last_day).await?;
         instants.retain(|at| *at >= from && (*at < upper || (*at == upper && !before.is_empty())));
         // At the instant where the page before ended, there may be nothing more to show.
         let most = usize::try_from(limit).unwrap_or(0).saturating_add(1);
@@ -130,7 +130,7 @@ impl Tx {
     }
 
     /// When a client's events on the local days `[first, last]` happened, each instant once, in order.
-    pub(crate) async fn client_instants(
+    pub(crate) async fn list_client_instants(
         &mut self,
         client: ClientId,
         first: Date,
@@ -154,7 +154,7 @@ impl Tx {
     }
 
     /// A client's events a local day in `[first, last]`; days without events are left out.
-    pub async fn day_activity(
+    pub async fn list_day_activity(
         &mut self,
         client: ClientId,
         first: Date,
@@ -180,7 +180,7 @@ impl Tx {
     }
 
     /// Events by type of each client of a chunk on the local days `[first, last]`.
-    pub async fn type_counts(
+    pub async fn count_events_by_type(
         &mut self,
         chunk: &ClientChunk,
         first: Date,

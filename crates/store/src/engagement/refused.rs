@@ -10,16 +10,16 @@ use crate::{
 };
 
 /// Refused events that are kept of an organization.
-const KEPT: i64 = 500;
+const MAX_REFUSALS: i64 = 500;
 
 /// An event that is refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NewRefusal {
-    /// When.
+    /// Time.
     pub at: Timestamp,
     /// The field at fault.
     pub field: String,
-    /// What is wrong with it, its limit and what to do.
+    /// The problem, its limit and the remedy.
     pub reason: String,
     /// The beginning of what was sent.
     pub body: String,
@@ -30,15 +30,15 @@ pub struct NewRefusal {
 /// An event that was refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RefusedEvent {
-    /// Which one; later ones have greater ids.
+    /// ID. Later rows have greater ids.
     pub id: Uuid,
-    /// What was refused and why.
+    /// A refused event and the reason.
     pub refusal: NewRefusal,
 }
 
 impl Tx {
     /// Keeps refused events, and forgets all but the latest few hundred.
-    pub async fn keep_refused(&mut self, refused: &[NewRefusal]) -> Result<()> {
+    pub async fn record_refusals(&mut self, refused: &[NewRefusal]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let rows: Vec<(Uuid, &NewRefusal)> =
             refused.iter().map(|refusal| (new_id(refusal.at), refusal)).collect();
@@ -62,13 +62,13 @@ impl Tx {
             "DELETE FROM refused_events WHERE organization_id = $1 AND id <= (SELECT id \
              FROM refused_events WHERE organization_id = $1 ORDER BY id DESC LIMIT 1 OFFSET $2)",
             organization,
-            KEPT
+            MAX_REFUSALS
         )?;
         Ok(())
     }
 
     /// The latest refused events, the newest first; only those after one when it is given.
-    pub async fn refused_events(
+    pub async fn list_refused_events(
         &mut self,
         after: Option<Uuid>,
         limit: i64,

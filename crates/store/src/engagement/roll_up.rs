@@ -55,7 +55,7 @@ const PART_EVENTS: i64 = 500_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RollUp {
     /// With the events: the cheaper way for thousands at a time.
-    AtOnce,
+    Immediately,
     /// It is written beside with the events, in one piece, and counts from then on;
     /// [`Tx::gather_activity`] puts it in its place. A few hundred events are of almost as many
     /// clients, each on another page: to put them in place at once costs several times what the events
@@ -64,17 +64,17 @@ pub enum RollUp {
 }
 
 /// What is rolled up into one figure: a local day's events of a client and type.
-pub(crate) type RolledKey = (Date, ClientId, EventType);
+pub(crate) type DayKey = (Date, ClientId, EventType);
 
 /// How many events of a key there are, when the last of them happened, and when each.
-pub(crate) struct Rolled {
+pub(crate) struct DayCounts {
     pub(crate) count: i64,
     pub(crate) last_at: Timestamp,
     instants: String,
 }
 
 /// Rolls events up, given when each happened; in the order of the keys.
-pub(crate) fn rolled(mut events: Vec<(RolledKey, Timestamp)>) -> Vec<(RolledKey, Rolled)> {
+pub(crate) fn roll_up_events(mut events: Vec<(DayKey, Timestamp)>) -> Vec<(DayKey, DayCounts)> {
     events.sort_unstable();
     events
         .chunk_by(|one, next| one.0 == next.0)
@@ -85,14 +85,14 @@ pub(crate) fn rolled(mut events: Vec<(RolledKey, Timestamp)>) -> Vec<(RolledKey,
                 instants::push(&mut at, key.0, *one);
             }
             let count = i64::try_from(same.len()).unwrap_or(i64::MAX);
-            Some((key, Rolled { count, last_at, instants: at }))
+            Some((key, DayCounts { count, last_at, instants: at }))
         })
         .collect()
 }
 
 impl Tx {
     /// Adds to what is rolled up of these days.
-    pub(crate) async fn add_to_days(&mut self, rolled: &[(RolledKey, Rolled)]) -> Result<()> {
+    pub(crate) async fn add_to_days(&mut self, rolled: &[(DayKey, DayCounts)]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let mut events: BTreeMap<Date, i64> = BTreeMap::new();
         for ((day, ..), rolled) in rolled {
@@ -166,7 +166,7 @@ impl Tx {
     /// `now` orders what is written one after another.
     pub(crate) async fn add_pending(
         &mut self,
-        rolled: &[(RolledKey, Rolled)],
+        rolled: &[(DayKey, DayCounts)],
         now: Timestamp,
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
@@ -229,7 +229,9 @@ impl Tx {
     }
 
     /// The organizations that have something to gather; for [`crate::Scope::System`].
-    pub async fn organizations_with_pending_activity(&mut self) -> Result<Vec<OrganizationId>> {
+    pub async fn list_organizations_with_pending_activity(
+        &mut self,
+    ) -> Result<Vec<OrganizationId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -239,12 +241,12 @@ impl Tx {
     }
 
     /// First local day with an event.
-    pub(crate) async fn first_active_day(&mut self) -> Result<Option<Date>> {
-        self.next_active_day(Date::MIN).await
+    pub(crate) async fn find_first_active_day(&mut self) -> Result<Option<Date>> {
+        self.find_next_active_day(Date::MIN).await
     }
 
     /// The next local day with an event.
-    pub(crate) async fn next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
+    pub(crate) async fn find_next_active_day(&mut self, after: Date) -> Result<Option<Date>> {
         let (day,) = fetch_one!(
             self,
             (Option<Day>,),

@@ -7,7 +7,7 @@ use crate::{
 };
 
 /// Newest events that are looked through: a page must not take as long as there are events.
-const LOOKED_THROUGH: i64 = 100_000;
+const MAX_ROWS_SCANNED: i64 = 100_000;
 
 /// A name that events were sent with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +21,7 @@ pub struct SeenName {
 impl Tx {
     /// Names of recent events that count as `custom`, the most frequent first, among the newest
     /// hundred thousand events since a UTC day.
-    pub async fn custom_names(&mut self, since: Date, limit: i64) -> Result<Vec<SeenName>> {
+    pub async fn list_custom_names(&mut self, since: Date, limit: i64) -> Result<Vec<SeenName>> {
         let rows = fetch_all!(
             self,
             (String, i64),
@@ -31,7 +31,7 @@ impl Tx {
             self.scope.organization_uuid(),
             Instant(start_of_day(since, &TimeZone::UTC)),
             limit,
-            LOOKED_THROUGH
+            MAX_ROWS_SCANNED
         )?;
         Ok(rows.into_iter().map(|(name, events)| SeenName { name, events }).collect())
     }

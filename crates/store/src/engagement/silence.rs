@@ -16,7 +16,7 @@ use crate::{
 pub struct DataSilence {
     /// When it began: the last event before it, or the day on which few clients came.
     pub since: Timestamp,
-    /// When it was noticed.
+    /// When the silence was detected.
     pub noticed_at: Timestamp,
     /// How many clients came when it was noticed, and how many usually do at least; `None` where no
     /// event came at all.
@@ -34,13 +34,13 @@ pub struct KeySilence {
     pub prefix: String,
     /// The end of the last hour with an event.
     pub since: Timestamp,
-    /// When it was noticed.
+    /// When the silence was detected.
     pub noticed_at: Timestamp,
 }
 
 impl Tx {
     /// Whether any client did something in `[from, to)`.
-    pub async fn any_event(&mut self, from: Timestamp, to: Timestamp) -> Result<bool> {
+    pub async fn has_event(&mut self, from: Timestamp, to: Timestamp) -> Result<bool> {
         let row = fetch_optional!(
             self,
             (i64,),
@@ -82,7 +82,7 @@ impl Tx {
     }
 
     /// When the last event before an instant happened.
-    pub async fn last_event_before(&mut self, at: Timestamp) -> Result<Option<Timestamp>> {
+    pub async fn find_last_event_before(&mut self, at: Timestamp) -> Result<Option<Timestamp>> {
         let (last,) = fetch_one!(
             self,
             (Option<Instant>,),
@@ -95,7 +95,7 @@ impl Tx {
     }
 
     /// The silence that lasts, with what is held back.
-    pub async fn data_silence(&mut self) -> Result<Option<DataSilence>> {
+    pub async fn find_data_silence(&mut self) -> Result<Option<DataSilence>> {
         let row = fetch_optional!(
             self,
             (Instant, Instant, Option<i64>, Option<i64>),
@@ -125,7 +125,7 @@ impl Tx {
     }
 
     /// When the latest silence that is over ended.
-    pub async fn last_data_silence_end(&mut self) -> Result<Option<Timestamp>> {
+    pub async fn find_last_data_silence_end(&mut self) -> Result<Option<Timestamp>> {
         let (ended,) = fetch_one!(
             self,
             (Option<Instant>,),
@@ -136,7 +136,7 @@ impl Tx {
     }
 
     /// The silences that touch `[from, to)`: when each began, and ended if it has.
-    pub async fn data_silences_within(
+    pub async fn list_data_silences_within(
         &mut self,
         from: Timestamp,
         to: Timestamp,
@@ -183,7 +183,7 @@ impl Tx {
     }
 
     /// The alerts of a chunk's clients that are open and held back.
-    pub async fn held_alerts(&mut self, chunk: &ClientChunk) -> Result<HashSet<AlertId>> {
+    pub async fn list_held_alerts(&mut self, chunk: &ClientChunk) -> Result<HashSet<AlertId>> {
         let Some((low, high)) = chunk.range() else { return Ok(HashSet::new()) };
         let rows = fetch_all!(
             self,
@@ -220,12 +220,12 @@ impl Tx {
             organization,
             alert.uuid()
         )?;
-        self.stands_otherwise(ClientRange::of(client));
+        self.mark_changed(ClientRange::of(client));
         Ok(())
     }
 
     /// Forgets what was to be told of an alert that ended while it was held back.
-    pub async fn forget_held_news(&mut self, alert: AlertId) -> Result<()> {
+    pub async fn delete_held_news(&mut self, alert: AlertId) -> Result<()> {
         execute!(
             self,
             "DELETE FROM alert_news WHERE organization_id = $1 AND alert_id = $2 AND held",
@@ -236,7 +236,7 @@ impl Tx {
     }
 
     /// The silences of single keys that last, of keys that still count.
-    pub async fn key_silences(&mut self) -> Result<Vec<KeySilence>> {
+    pub async fn list_key_silences(&mut self) -> Result<Vec<KeySilence>> {
         let rows = fetch_all!(
             self,
             (Uuid, String, Instant, Instant),
@@ -258,7 +258,7 @@ impl Tx {
     }
 
     /// When the latest silence of each key ended that was over after an instant.
-    pub async fn key_silence_ends(
+    pub async fn list_key_silence_ends(
         &mut self,
         after: Timestamp,
     ) -> Result<HashMap<ApiKeyId, Timestamp>> {

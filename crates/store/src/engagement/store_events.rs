@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{
     Outcome, RollUp, StorableEvent,
     fold::Additions,
-    roll_up::{Rolled, RolledKey, rolled},
+    roll_up::{DayCounts, DayKey, roll_up_events},
 };
 use crate::{
     Organization, Result, StoreError, Tx,
@@ -48,7 +48,7 @@ type Identity = (Instant, Uuid, String);
 
 /// The key that an event is filed under: when it happened, the client, the message's id and its own
 /// timestamp.
-type Filed = (Instant, Uuid, String, Instant);
+type FiledKey = (Instant, Uuid, String, Instant);
 
 fn utc_day(at: Timestamp) -> Date {
     local_day(at, &TimeZone::UTC)
@@ -91,7 +91,7 @@ impl Tx {
         self.lock_organization(if own_times_only { Lock::StoreEvents } else { Lock::SettleEvents })
             .await?;
         // Read again within the lock: nobody folds, announces scores or changes the zone from here on.
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         // What can be worked out is worked out while the database is busy, here and below.
         let (elsewhere, fresh) = tokio::join!(self.moved_messages(events), async {
             check_days(events, &organization)?;
@@ -115,7 +115,7 @@ impl Tx {
         };
         let stored: Vec<&StorableEvent<'_>> =
             stored.into_iter().map(|index| &events[index]).collect();
-        self.keep_rolled(rolled, &stored, &organization, roll_up).await?;
+        self.insert_rolled(rolled, &stored, &organization, roll_up).await?;
         if let Some(scored_until) = organization.scored_until {
             let late = stored.iter().filter(|event| event.event.occurred_at < scored_until);
             self.mark_late(Some(scored_until), &earliest(late.copied())).await?;
@@ -217,7 +217,7 @@ impl Tx {
 
     /// Which of these events, each with a timestamp of its own that is not corrected, are stored
     /// already. Writes and locks nothing.
-    pub async fn known_events(&mut self, events: &[StorableEvent<'_>]) -> Result<Vec<bool>> {
+    pub async fn find_known_events(&mut self, events: &[StorableEvent<'_>]) -> Result<Vec<bool>> {
         let moved = self.moved_messages(events).await?;
         let places: Vec<usize> = (0..events.len()).collect();
         let twins = self.unmoved_twins(events, &places).await?;
@@ -360,7 +360,7 @@ impl Tx {
         let organization = self.scope.organization_uuid();
         let pieces = insert_new_rows!(
             self,
-            Filed,
+            FiledKey,
             "INSERT INTO client_engagement_events (organization_id, occurred_at, client_id, \
              message_id, client_timestamp, event_type, name, received_at, session_id, page_path, \
              duration_seconds, data, self_told)",
@@ -390,7 +390,7 @@ impl Tx {
             match new {
                 None => stored.extend_from_slice(piece),
                 Some(new) => {
-                    let mut new: HashSet<Filed> = new.into_iter().collect();
+                    let mut new: HashSet<FiledKey> = new.into_iter().collect();
                     // Taken out when found: of two equal messages, one is the duplicate.
                     stored.extend(piece.iter().copied().filter(|index| {
                         let event = &events[*index];
@@ -407,15 +407,15 @@ impl Tx {
         Ok(stored)
     }
 
-    async fn keep_rolled(
+    async fn insert_rolled(
         &mut self,
-        rolled: Vec<(RolledKey, Rolled)>,
+        rolled: Vec<(DayKey, DayCounts)>,
         stored: &[&StorableEvent<'_>],
         organization: &Organization,
         roll_up: RollUp,
     ) -> Result<()> {
         match roll_up {
-            RollUp::AtOnce => self.add_to_days(&rolled).await?,
+            RollUp::Immediately => self.add_to_days(&rolled).await?,
             RollUp::Later => {
                 let newest = stored.iter().map(|event| event.event.received_at).max();
                 self.add_pending(&rolled, newest.unwrap_or_default()).await?;
@@ -434,13 +434,13 @@ impl Tx {
     }
 }
 
-/// What is rolled up from these events.
-fn rolled_up<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(RolledKey, Rolled)> {
+/// Returns the daily counts of these events.
+fn rolled_up<'a>(events: impl Iterator<Item = &'a StorableEvent<'a>>) -> Vec<(DayKey, DayCounts)> {
     let one = |event: &StorableEvent<'_>| {
         let key = (event.local_day, event.client.id, event.event.event_type);
         (key, event.event.occurred_at)
     };
-    rolled(events.map(one).collect())
+    roll_up_events(events.map(one).collect())
 }
 
 /// Indexes of the events that are no repetition of another one of the batch, in the order of the key
@@ -450,7 +450,7 @@ fn to_insert(events: &[StorableEvent<'_>], filings: &[Filing], own_times_only: b
         // Of equal messages in one batch, the table's key lets one in.
         (0..events.len()).collect()
     } else {
-        without_repetitions(events, filings)
+        without_duplicates(events, filings)
     };
     fresh.sort_by_cached_key(|index| key_of(&events[*index]));
     fresh
@@ -484,7 +484,7 @@ fn check_days(events: &[StorableEvent<'_>], organization: &Organization) -> Resu
 
 /// Indexes of the events that are no repetition of another one of the batch. Of equal ones the
 /// earliest stays: a client that is new has been created with that time.
-fn without_repetitions(events: &[StorableEvent<'_>], filings: &[Filing]) -> Vec<usize> {
+fn without_duplicates(events: &[StorableEvent<'_>], filings: &[Filing]) -> Vec<usize> {
     let mut timed: HashMap<(ClientId, &str, Timestamp), usize> = HashMap::new();
     let mut untimed: HashMap<(ClientId, &str), Vec<Timestamp>> = HashMap::new();
     let mut fresh = Vec::with_capacity(events.len());

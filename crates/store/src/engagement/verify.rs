@@ -53,7 +53,7 @@ type ClientAndType = (Uuid, String);
 
 impl Tx {
     /// First and last UTC day that has events.
-    pub async fn event_days(&mut self) -> Result<Option<(Date, Date)>> {
+    pub async fn find_event_days(&mut self) -> Result<Option<(Date, Date)>> {
         let (first, last) = fetch_one!(
             self,
             (Option<Instant>, Option<Instant>),
@@ -67,7 +67,7 @@ impl Tx {
     }
 
     /// The local days that the daily activity or the events span.
-    pub async fn days_to_verify(&mut self) -> Result<Option<(Date, Date)>> {
+    pub async fn find_days_to_verify(&mut self) -> Result<Option<(Date, Date)>> {
         let (first, last) = fetch_one!(
             self,
             (Option<Day>, Option<Day>),
@@ -80,8 +80,10 @@ impl Tx {
         )?;
         let rolled = first.zip(last).map(|(first, last)| (first.0, last.0));
         // A zone's local day is at most one off the UTC day.
-        let events =
-            self.event_days().await?.map(|(first, last)| (add_days(first, -1), add_days(last, 1)));
+        let events = self
+            .find_event_days()
+            .await?
+            .map(|(first, last)| (add_days(first, -1), add_days(last, 1)));
         Ok(match (rolled, events) {
             (Some(rolled), Some(events)) => Some((rolled.0.min(events.0), rolled.1.max(events.1))),
             (rolled, events) => rolled.or(events),
@@ -97,10 +99,10 @@ impl Tx {
     ) -> Result<(Vec<Difference>, u64)> {
         let mut counted = self.instants_of_events(day, zone).await?;
         let mut differences = Vec::new();
-        let mut agreed = 0;
+        let mut matching_rows = 0;
         for (key, stored) in self.stored_day(day).await? {
             match disagreement_of_day(&stored, counted.remove(&key).as_deref()) {
-                None => agreed += 1,
+                None => matching_rows += 1,
                 Some(found) => differences.push(self.difference_on(day, key, found).await?),
             }
         }
@@ -108,7 +110,7 @@ impl Tx {
             let found = ("event_count", none(), instants.len().to_string());
             differences.push(self.difference_on(day, key, found).await?);
         }
-        Ok((differences, agreed))
+        Ok((differences, matching_rows))
     }
 
     async fn difference_on(
@@ -159,7 +161,7 @@ impl Tx {
         Ok(instants)
     }
 
-    /// What is rolled up of a local day, by client and type.
+    /// Counts of a local day, by client and type.
     async fn stored_day(&mut self, day: Date) -> Result<BTreeMap<ClientAndType, StoredDay>> {
         let rows = fetch_packed!(
             self,
@@ -193,14 +195,14 @@ impl Tx {
     /// Folds the daily activity again and compares with the totals. Answers the differences and how
     /// many rows agreed. Keeps a month of active days of each client in memory.
     pub async fn verify_totals(&mut self) -> Result<(Vec<Difference>, u64)> {
-        let Some(folded_until) = self.organization().await?.folded_until else {
+        let Some(folded_until) = self.get_organization().await?.folded_until else {
             return Ok((Vec::new(), 0));
         };
         let mut computed = Additions::default();
-        let mut day = self.first_active_day().await?;
+        let mut day = self.find_first_active_day().await?;
         while let Some(folded) = day.filter(|day| *day <= folded_until) {
             self.gather_day(folded, &mut computed).await?;
-            day = self.next_active_day(folded).await?;
+            day = self.find_next_active_day(folded).await?;
         }
         let rows = fetch_all!(
             self,
@@ -210,7 +212,7 @@ impl Tx {
             self.scope.organization_uuid()
         )?;
         let mut found: Vec<(Uuid, &str, String, String)> = Vec::new();
-        let mut agreed = 0;
+        let mut matching_rows = 0;
         for (client, content_generated, visuals_created, last_at, Json(days)) in rows {
             let stored = Addition {
                 content_generated,
@@ -220,7 +222,7 @@ impl Tx {
             };
             match computed.0.remove(&client.into()).map(|computed| disagreement(&stored, &computed))
             {
-                Some(None) => agreed += 1,
+                Some(None) => matching_rows += 1,
                 Some(Some((column, stored, computed))) => {
                     found.push((client, column, stored, computed));
                 }
@@ -240,7 +242,7 @@ impl Tx {
                 computed,
             });
         }
-        Ok((differences, agreed))
+        Ok((differences, matching_rows))
     }
 
     /// A client's `external_id`, or its id when the client is gone.

@@ -23,7 +23,10 @@ const UNTIMED: Timestamp = Timestamp::UNIX_EPOCH;
 impl Tx {
     /// Keeps events until it is known whose they are; answers what became of each, `None` for one more
     /// than may wait.
-    pub async fn keep_waiting(&mut self, events: &[&Event]) -> Result<Vec<Option<Outcome>>> {
+    pub async fn insert_waiting_events(
+        &mut self,
+        events: &[&Event],
+    ) -> Result<Vec<Option<Outcome>>> {
         if events.is_empty() {
             return Ok(Vec::new());
         }
@@ -37,8 +40,8 @@ impl Tx {
             MAX_WAITING
         )?;
         let room = usize::try_from(MAX_WAITING - waiting).unwrap_or(0);
-        let kept = &events[..events.len().min(room)];
-        let mut rows: Vec<&&Event> = kept.iter().collect();
+        let accepted = &events[..events.len().min(room)];
+        let mut rows: Vec<&&Event> = accepted.iter().collect();
         rows.sort_unstable_by_key(|event| key_of(event));
         let new: Vec<(String, Instant, String)> = fetch_for_rows!(
             self,
@@ -65,7 +68,7 @@ impl Tx {
                 let (person, at, id) = key_of(event);
                 // Taken out when found: of two equal messages, one is the duplicate.
                 let stored = new.remove(&(person.to_owned(), at, id.to_owned()));
-                (place < kept.len()).then_some(if stored {
+                (place < accepted.len()).then_some(if stored {
                     Outcome::Stored
                 } else {
                     Outcome::Duplicate
@@ -75,7 +78,7 @@ impl Tx {
     }
 
     /// Which of these events wait already. Writes and locks nothing.
-    pub async fn known_waiting(&mut self, events: &[&Event]) -> Result<Vec<bool>> {
+    pub async fn find_waiting_events(&mut self, events: &[&Event]) -> Result<Vec<bool>> {
         let organization = self.scope.organization_uuid();
         let found: Vec<(String, Instant, String)> = fetch_for_rows!(
             self,
@@ -98,13 +101,17 @@ impl Tx {
     }
 
     /// Takes out the events that wait for these people, but for those that waited too long.
-    pub async fn take_waiting(&mut self, people: &[&str], now: Timestamp) -> Result<Vec<Event>> {
+    pub async fn claim_waiting_events(
+        &mut self,
+        people: &[&str],
+        now: Timestamp,
+    ) -> Result<Vec<Event>> {
         let organization = self.scope.organization_uuid();
         let mut people = people.to_vec();
         people.sort_unstable();
         people.dedup();
         let since = Instant(now.checked_sub(WAITING_TTL).unwrap_or(Timestamp::MIN));
-        let mut taken = Vec::new();
+        let mut claimed = Vec::new();
         for person in people {
             let rows = fetch_all!(
                 self,
@@ -115,14 +122,14 @@ impl Tx {
                 person,
                 since
             )?;
-            taken.extend(rows.into_iter().map(|(Json(event),)| event));
+            claimed.extend(rows.into_iter().map(|(Json(event),)| event));
         }
-        Ok(taken)
+        Ok(claimed)
     }
 
     /// Gives up the events that waited too long and shows them as refused, for `reason`. Returns how
     /// many there were.
-    pub async fn expire_waiting(&mut self, now: Timestamp, reason: &str) -> Result<u64> {
+    pub async fn expire_waiting_events(&mut self, now: Timestamp, reason: &str) -> Result<u64> {
         let until = Instant(now.checked_sub(WAITING_TTL).unwrap_or(Timestamp::MIN));
         let organization = self.scope.organization_uuid();
         let shown = fetch_all!(
@@ -134,14 +141,14 @@ impl Tx {
             until,
             MAX_SHOWN
         )?;
-        let gone = crate::db::dialect::execute!(
+        let expired = crate::db::dialect::execute!(
             self,
             "DELETE FROM waiting_events WHERE organization_id = $1 AND received_at < $2",
             organization,
             until
         )?;
         let more =
-            i64::try_from(gone).unwrap_or(i64::MAX) - i64::try_from(shown.len()).unwrap_or(0);
+            i64::try_from(expired).unwrap_or(i64::MAX) - i64::try_from(shown.len()).unwrap_or(0);
         let mut refusals: Vec<NewRefusal> = shown
             .into_iter()
             .rev()
@@ -155,9 +162,9 @@ impl Tx {
             .collect();
         if let Some(last) = refusals.last_mut() {
             last.more = more;
-            self.keep_refused(&refusals).await?;
+            self.record_refusals(&refusals).await?;
         }
-        Ok(gone)
+        Ok(expired)
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use jiff::Timestamp;
 use mainstay_core::{
     id::{AlertId, OrganizationId, WebhookId, WebhookMessageId},
-    notification::{MessageState, Notice, NoticeType},
+    notification::{MessageState, Notification, NotificationType},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -27,9 +27,9 @@ pub struct NewWebhookMessage {
     pub id: WebhookMessageId,
     /// Where to.
     pub webhook: WebhookId,
-    /// What it says.
-    pub notice: Notice,
-    /// Which alerts it tells of.
+    /// Text.
+    pub notice: Notification,
+    /// Alerts that the message reports.
     pub alerts: Vec<AlertId>,
     /// Whether somebody waits for it: quiet hours do not hold it.
     pub by_hand: bool,
@@ -42,9 +42,9 @@ pub struct WebhookMessage {
     pub id: WebhookMessageId,
     /// Where to.
     pub webhook: WebhookId,
-    /// What it says.
-    pub notice: Notice,
-    /// What became of it.
+    /// Text.
+    pub notice: Notification,
+    /// State.
     pub state: MessageState,
     /// Why it is not delivered, or not yet.
     pub reason: Option<String>,
@@ -52,11 +52,11 @@ pub struct WebhookMessage {
     pub by_hand: bool,
     /// How often it was sent since it was last queued.
     pub attempts: i64,
-    /// When it is sent next, while it is queued.
+    /// Time of the next attempt while the message is queued.
     pub due_at: Timestamp,
-    /// When it was written.
+    /// When the email was created.
     pub created_at: Timestamp,
-    /// When it was delivered or given up.
+    /// When the message was delivered or expired.
     pub ended_at: Option<Timestamp>,
 }
 
@@ -65,14 +65,14 @@ pub struct WebhookMessage {
 pub struct ClaimedMessage {
     /// The message.
     pub message: WebhookMessage,
-    /// Which claim of it.
+    /// Fencing token of the claim.
     pub fence: i64,
 }
 
 /// One time that a message was sent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct WebhookAttempt {
-    /// When it began.
+    /// Start.
     pub at: Timestamp,
     /// How long it took.
     pub duration_ms: i64,
@@ -91,20 +91,20 @@ pub struct AttemptEnd {
     pub state: MessageState,
     /// Why it is not delivered.
     pub reason: Option<String>,
-    /// When it is sent again.
+    /// Time of the next attempt.
     pub due_at: Option<Timestamp>,
 }
 
-/// What was told of an alert to one endpoint.
+/// Delivery of an alert's notification to one endpoint.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Told {
-    /// What the endpoint is called.
+pub struct AlertDelivery {
+    /// Name of the endpoint.
     pub webhook: String,
-    /// What was told.
-    pub notice_type: NoticeType,
+    /// The change.
+    pub notice_type: NotificationType,
     /// Whether it arrived.
     pub state: MessageState,
-    /// When it arrived or was given up; until then when it is sent next.
+    /// Time of delivery or expiry; until then, of the next attempt.
     pub at: Timestamp,
 }
 
@@ -112,7 +112,7 @@ pub struct Told {
 struct Row {
     id: Uuid,
     endpoint_id: Uuid,
-    notice: Json<Notice>,
+    notice: Json<Notification>,
     state: String,
     reason: Option<String>,
     by_hand: bool,
@@ -152,7 +152,7 @@ macro_rules! select_messages {
 
 impl Tx {
     /// Keeps messages to be sent, in the transaction of what they tell.
-    pub async fn queue_webhook_messages(
+    pub async fn enqueue_webhook_messages(
         &mut self,
         messages: &[NewWebhookMessage],
         now: Timestamp,
@@ -194,7 +194,7 @@ impl Tx {
     }
 
     /// The organizations with messages whose time has come. System scope.
-    pub async fn organizations_with_messages(
+    pub async fn list_organizations_with_messages(
         &mut self,
         now: Timestamp,
     ) -> Result<Vec<OrganizationId>> {
@@ -210,7 +210,7 @@ impl Tx {
     }
 
     /// The endpoints with messages whose time has come.
-    pub async fn webhooks_due(&mut self, now: Timestamp) -> Result<Vec<WebhookId>> {
+    pub async fn list_due_webhooks(&mut self, now: Timestamp) -> Result<Vec<WebhookId>> {
         let rows = fetch_all!(
             self,
             (Uuid,),
@@ -246,7 +246,7 @@ impl Tx {
         let mut claimed = Vec::with_capacity(due.len());
         for (id, fence) in due {
             // Whoever is quicker moves the fence, and this finds nothing.
-            let taken = execute!(
+            let claimed_rows = execute!(
                 self,
                 "UPDATE webhook_messages SET fence = fence + 1, lease_until = $4 \
                  WHERE organization_id = $1 AND id = $2 AND fence = $3 AND state = 'queued'",
@@ -255,8 +255,8 @@ impl Tx {
                 fence,
                 Instant(lease_until)
             )?;
-            if taken == 1
-                && let Some(message) = self.webhook_message(id.into()).await?
+            if claimed_rows == 1
+                && let Some(message) = self.find_webhook_message(id.into()).await?
             {
                 claimed.push(ClaimedMessage { message, fence: fence + 1 });
             }
@@ -266,7 +266,7 @@ impl Tx {
 
     /// Gives a claimed message back unsent, for a reason that lasts until an instant. False when
     /// somebody else has claimed it since.
-    pub async fn hold_webhook_message(
+    pub async fn extend_webhook_claim(
         &mut self,
         claimed: &ClaimedMessage,
         until: Timestamp,
@@ -304,7 +304,7 @@ impl Tx {
 
     /// Records an attempt and what becomes of the message. The attempt is kept in any case; false when
     /// somebody else has claimed the message since, who then says what becomes of it.
-    pub async fn end_webhook_attempt(
+    pub async fn complete_webhook_attempt(
         &mut self,
         claimed: &ClaimedMessage,
         attempt: &WebhookAttempt,
@@ -364,7 +364,7 @@ impl Tx {
     }
 
     /// One message.
-    pub async fn webhook_message(
+    pub async fn find_webhook_message(
         &mut self,
         id: WebhookMessageId,
     ) -> Result<Option<WebhookMessage>> {
@@ -379,7 +379,7 @@ impl Tx {
     }
 
     /// The messages to an endpoint, newest first, on from one of them.
-    pub async fn webhook_messages(
+    pub async fn list_webhook_messages(
         &mut self,
         webhook: WebhookId,
         after: Option<WebhookMessageId>,
@@ -398,7 +398,10 @@ impl Tx {
     }
 
     /// Each time that a message was sent, oldest first.
-    pub async fn webhook_attempts(&mut self, id: WebhookMessageId) -> Result<Vec<WebhookAttempt>> {
+    pub async fn list_webhook_attempts(
+        &mut self,
+        id: WebhookMessageId,
+    ) -> Result<Vec<WebhookAttempt>> {
         let rows = fetch_all!(
             self,
             (Instant, i64, Option<i64>, String, Option<String>),
@@ -419,8 +422,11 @@ impl Tx {
             .collect())
     }
 
-    /// What was told of some alerts, oldest first.
-    pub async fn told_of(&mut self, alerts: &[AlertId]) -> Result<HashMap<AlertId, Vec<Told>>> {
+    /// Returns the deliveries for some alerts, oldest first.
+    pub async fn list_deliveries_of(
+        &mut self,
+        alerts: &[AlertId],
+    ) -> Result<HashMap<AlertId, Vec<AlertDelivery>>> {
         let organization = self.scope.organization_uuid();
         let mut rows: Vec<(Uuid, Uuid, String, String, String, Instant)> = fetch_for_rows!(
             self,
@@ -436,18 +442,18 @@ impl Tx {
             |alert| [organization, alert.uuid()]
         );
         rows.sort_by_key(|(_, message, ..)| *message);
-        let mut told: HashMap<AlertId, Vec<Told>> = HashMap::new();
+        let mut deliveries: HashMap<AlertId, Vec<AlertDelivery>> = HashMap::new();
         for (alert, _, webhook, kind, state, at) in rows {
             let notice_type = name::NOTICE_TYPE.read(&kind)?;
             let state = name::MESSAGE_STATE.read(&state)?;
-            let one = Told { webhook, notice_type, state, at: at.0 };
-            told.entry(alert.into()).or_default().push(one);
+            let delivery = AlertDelivery { webhook, notice_type, state, at: at.0 };
+            deliveries.entry(alert.into()).or_default().push(delivery);
         }
-        Ok(told)
+        Ok(deliveries)
     }
 
     /// Forgets messages that ended before an instant; answers how many.
-    pub async fn forget_webhook_messages(&mut self, before: Timestamp) -> Result<u64> {
+    pub async fn delete_webhook_messages(&mut self, before: Timestamp) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM webhook_messages WHERE organization_id = $1 AND ended_at < $2",

@@ -24,36 +24,36 @@ use crate::{
 pub struct AlertNews {
     /// Of which alert.
     pub alert: AlertId,
-    /// What became of it.
+    /// State.
     pub change: Change,
     /// What it warns of by that.
     pub kind: AlertType,
     /// How bad it is by that.
     pub severity: Severity,
-    /// What it says, or why it ended.
+    /// Message, or the reason why the alert ended.
     pub message: String,
     /// Whether it is told to nobody until the alert is released.
     pub held: bool,
-    /// When.
+    /// Time.
     pub at: Timestamp,
 }
 
 /// An alert with all that a notice says of it besides its change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NoticedAlert {
-    /// Which one.
+    /// ID.
     pub id: AlertId,
     /// The host app's id of its client.
     pub client_id: String,
-    /// What the client is called.
+    /// Display name of the client.
     pub client_name: Option<String>,
-    /// Who looks after the client, with the name.
+    /// Owner of the client, with the name.
     pub owner: Option<(MemberId, String)>,
-    /// What is so about it now.
+    /// Current state.
     pub status: AlertStatus,
     /// The numbers in what it says.
     pub figures: Map<String, Value>,
-    /// When it opened.
+    /// When the alert opened.
     pub opened_at: Timestamp,
 }
 
@@ -99,7 +99,7 @@ struct NoticedRow {
 
 impl Tx {
     /// Keeps changes of alerts to be told, in the transaction that makes them.
-    pub async fn keep_alert_news(&mut self, news: &[AlertNews]) -> Result<()> {
+    pub async fn insert_alert_news(&mut self, news: &[AlertNews]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,
@@ -124,7 +124,7 @@ impl Tx {
 
     /// Takes the news that can be told, oldest first: whoever takes it tells it in this transaction,
     /// which has to hold [`Tx::lock_health_check`]. What is held back stays.
-    pub async fn take_alert_news(&mut self) -> Result<Vec<(News, String)>> {
+    pub async fn claim_alert_news(&mut self) -> Result<Vec<(News, String)>> {
         let organization = self.scope.organization_uuid();
         let rows = fetch_all!(
             self,
@@ -149,7 +149,7 @@ impl Tx {
 
     /// The organizations with news that could be told and that nobody has taken, all of it from before
     /// an instant: whoever made it is gone. System scope.
-    pub async fn organizations_with_old_news(
+    pub async fn list_organizations_with_old_news(
         &mut self,
         before: Timestamp,
     ) -> Result<Vec<OrganizationId>> {
@@ -164,7 +164,7 @@ impl Tx {
     }
 
     /// What a notice says of some alerts, in no particular order.
-    pub async fn noticed_alerts(&mut self, alerts: &[AlertId]) -> Result<Vec<NoticedAlert>> {
+    pub async fn list_noticed_alerts(&mut self, alerts: &[AlertId]) -> Result<Vec<NoticedAlert>> {
         let organization = self.scope.organization_uuid();
         let rows: Vec<NoticedRow> = fetch_for_rows!(
             self,
@@ -197,7 +197,7 @@ impl Tx {
 
     /// What became of alerts in `[from, to)`, oldest first, without those that are held: what a
     /// digest of that time tells.
-    pub async fn alert_changes(
+    pub async fn list_alert_changes(
         &mut self,
         from: Timestamp,
         to: Timestamp,

@@ -24,23 +24,23 @@ pub struct Webhook {
     pub id: WebhookId,
     /// What it understands.
     pub kind: EndpointKind,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// Where it is.
     pub url: String,
-    /// What messages are signed with.
+    /// Secret that signs messages.
     pub secret: String,
     /// The secret before it, and until when messages are signed with that, too.
     pub previous_secret: Option<(String, Timestamp)>,
-    /// Which notices go there.
+    /// Notifications that the endpoint receives.
     pub route: Route,
-    /// Whether it takes them at any hour.
+    /// Whether it ignores quiet hours.
     pub ignores_quiet_hours: bool,
     /// Why and since when nothing is sent there; `None` while something is.
     pub disabled: Option<(String, Timestamp)>,
     /// Since when every attempt has failed.
     pub failing_since: Option<Timestamp>,
-    /// When it was made.
+    /// When it was created.
     pub created_at: Timestamp,
 }
 
@@ -61,28 +61,28 @@ pub struct NewWebhook {
     pub id: WebhookId,
     /// What it understands.
     pub kind: EndpointKind,
-    /// What people call it.
+    /// Display name.
     pub name: String,
     /// Where it is.
     pub url: String,
-    /// What messages are signed with.
+    /// Secret that signs messages.
     pub secret: String,
-    /// Which notices go there.
+    /// Notifications that the endpoint receives.
     pub route: Route,
-    /// Whether it takes them at any hour.
+    /// Whether it ignores quiet hours.
     pub ignores_quiet_hours: bool,
 }
 
-/// What to change of a [`Webhook`]; what is absent stays.
+/// Changes to a [`Webhook`]. Absent fields stay as they are.
 #[derive(Clone, Default)]
 pub struct WebhookPatch {
-    /// What people call it.
+    /// Display name.
     pub name: Option<String>,
     /// Where it is.
     pub url: Option<String>,
-    /// Which notices go there.
+    /// Notifications that the endpoint receives.
     pub route: Option<Route>,
-    /// Whether it takes them at any hour.
+    /// Whether it ignores quiet hours.
     pub ignores_quiet_hours: Option<bool>,
 }
 
@@ -161,14 +161,14 @@ impl Tx {
     }
 
     /// All places that notices are sent to, oldest first.
-    pub async fn webhooks(&mut self) -> Result<Vec<Webhook>> {
+    pub async fn list_webhooks(&mut self) -> Result<Vec<Webhook>> {
         let rows =
             fetch_all!(self, Row, select_webhooks!("ORDER BY id"), self.scope.organization_uuid())?;
         rows.into_iter().map(|row| self.webhook_of(row)).collect()
     }
 
     /// One of them.
-    pub async fn webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>> {
+    pub async fn find_webhook(&mut self, id: WebhookId) -> Result<Option<Webhook>> {
         let row = fetch_optional!(
             self,
             Row,
@@ -180,7 +180,7 @@ impl Tx {
     }
 
     /// Whether anything is sent anywhere.
-    pub async fn any_webhook(&mut self) -> Result<bool> {
+    pub async fn has_webhook(&mut self) -> Result<bool> {
         let row = fetch_optional!(
             self,
             (Uuid,),
@@ -305,8 +305,8 @@ impl Tx {
         Ok(deleted == 1)
     }
 
-    /// What the organization decided about telling its staff.
-    pub async fn notification_settings(&mut self) -> Result<NotificationSettings> {
+    /// Notification settings of the organization.
+    pub async fn get_notification_settings(&mut self) -> Result<NotificationSettings> {
         let row = fetch_optional!(
             self,
             (Json<NotificationSettings>,),

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     id::{AlertId, ClientId, PlaybookId, PlaybookRunId},
-    playbook::{BandChange, Playbook, PlaybookDeed},
+    playbook::{ActionOutcome, BandChange, Playbook},
 };
 use sqlx::types::Json;
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub struct StoredPlaybook {
     pub id: PlaybookId,
     /// Whether anything starts it.
     pub enabled: bool,
-    /// What it says.
+    /// Text.
     pub playbook: Playbook,
     /// Since when there is one.
     pub created_at: Timestamp,
@@ -36,9 +36,9 @@ pub struct StoredPlaybook {
     pub changed_at: Timestamp,
 }
 
-/// What starts a playbook once.
+/// Event that starts one run of a playbook.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Occasion {
+pub enum TriggerSource {
     /// An episode of an alert.
     Alert(AlertId),
     /// The score of a client's local day stands in another band than the one before it.
@@ -55,27 +55,27 @@ pub enum Occasion {
 pub struct NewPlaybookRun {
     /// Its id.
     pub id: PlaybookRunId,
-    /// Which playbook.
+    /// ID of the playbook.
     pub playbook: PlaybookId,
-    /// What that is called.
+    /// Name.
     pub name: String,
     /// For which client.
     pub client: ClientId,
-    /// What started it.
-    pub occasion: Occasion,
-    /// When that was found.
+    /// Trigger of the run.
+    pub trigger_source: TriggerSource,
+    /// When the trigger was detected.
     pub found_at: Timestamp,
     /// Whether it waits, and for what.
-    pub waits: Option<Waits>,
+    pub waits: Option<WaitReason>,
 }
 
 /// What a playbook waits for before it acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Waits {
+pub enum WaitReason {
     /// Data that are missing: what it answers may be their fault.
-    ForData,
+    Data,
     /// A person: it would act for many clients at once.
-    ForApproval,
+    Approval,
 }
 
 /// One time that a playbook started.
@@ -83,22 +83,22 @@ pub enum Waits {
 pub struct PlaybookRun {
     /// Its id.
     pub id: PlaybookRunId,
-    /// Which playbook; it may be deleted since.
+    /// ID of the playbook, which may have been deleted since.
     pub playbook: PlaybookId,
-    /// What that was called then.
+    /// Name at that time.
     pub name: String,
     /// For which client.
     pub client: ClientId,
-    /// What started it.
-    pub occasion: Occasion,
-    /// When that was found.
+    /// Trigger of the run.
+    pub trigger_source: TriggerSource,
+    /// When the trigger was detected.
     pub found_at: Timestamp,
-    /// When it started; `None` while it waits for data or for a person.
+    /// Start of the run. `None` while it waits for data or for approval.
     pub started_at: Option<Timestamp>,
     /// Whether it waits for a person, or did: it would have acted for many clients at once.
     pub needs_approval: bool,
     /// What became of its actions besides tasks.
-    pub deeds: Vec<PlaybookDeed>,
+    pub deeds: Vec<ActionOutcome>,
     /// When the client had recovered from a fall into a band, if it did in time. Of an alert, that is
     /// told by the alert.
     pub recovered_at: Option<Timestamp>,
@@ -126,7 +126,7 @@ struct RunRow {
     found_at: Instant,
     started_at: Option<Instant>,
     needs_approval: bool,
-    deeds: Json<Vec<PlaybookDeed>>,
+    deeds: Json<Vec<ActionOutcome>>,
     recovered_at: Option<Instant>,
 }
 
@@ -153,20 +153,20 @@ pub(crate) fn band_change(from: Option<&str>, to: Option<&str>) -> Result<BandCh
 impl TryFrom<RunRow> for PlaybookRun {
     type Error = StoreError;
     fn try_from(row: RunRow) -> Result<Self> {
-        let occasion = match (row.alert_id, row.day) {
-            (None, Some(day)) => Occasion::Band {
+        let trigger_source = match (row.alert_id, row.day) {
+            (None, Some(day)) => TriggerSource::Band {
                 day: day.0,
                 change: band_change(row.band_from.as_deref(), row.band_to.as_deref())?,
             },
             // A CHECK constraint has let in nothing else than one of both.
-            (alert, _) => Occasion::Alert(alert.unwrap_or_default().into()),
+            (alert, _) => TriggerSource::Alert(alert.unwrap_or_default().into()),
         };
         Ok(Self {
             id: row.id.into(),
             playbook: row.playbook_id.into(),
             name: row.name,
             client: row.client_id.into(),
-            occasion,
+            trigger_source,
             found_at: row.found_at.0,
             started_at: row.started_at.map(|at| at.0),
             needs_approval: row.needs_approval,
@@ -178,7 +178,7 @@ impl TryFrom<RunRow> for PlaybookRun {
 
 impl Tx {
     /// The organization's playbooks, oldest first.
-    pub async fn playbooks(&mut self) -> Result<Vec<StoredPlaybook>> {
+    pub async fn list_playbooks(&mut self) -> Result<Vec<StoredPlaybook>> {
         let rows = fetch_all!(
             self,
             PlaybookRow,
@@ -190,7 +190,7 @@ impl Tx {
     }
 
     /// One playbook.
-    pub async fn playbook(&mut self, id: PlaybookId) -> Result<Option<StoredPlaybook>> {
+    pub async fn find_playbook(&mut self, id: PlaybookId) -> Result<Option<StoredPlaybook>> {
         let row = fetch_optional!(
             self,
             PlaybookRow,
@@ -219,12 +219,12 @@ impl Tx {
             Instant(stored.created_at),
             Instant(stored.changed_at)
         )?;
-        if stored.enabled { Ok(()) } else { self.forget_waiting_runs(stored.id).await }
+        if stored.enabled { Ok(()) } else { self.delete_waiting_runs(stored.id).await }
     }
 
     /// Deletes a playbook; what it did stays. False when there is none.
     pub async fn delete_playbook(&mut self, id: PlaybookId) -> Result<bool> {
-        self.forget_waiting_runs(id).await?;
+        self.delete_waiting_runs(id).await?;
         let deleted = execute!(
             self,
             "DELETE FROM playbooks WHERE organization_id = $1 AND id = $2",
@@ -234,7 +234,7 @@ impl Tx {
         Ok(deleted > 0)
     }
 
-    async fn forget_waiting_runs(&mut self, playbook: PlaybookId) -> Result<()> {
+    async fn delete_waiting_runs(&mut self, playbook: PlaybookId) -> Result<()> {
         execute!(
             self,
             "DELETE FROM playbook_runs \
@@ -247,14 +247,14 @@ impl Tx {
 
     /// Keeps that playbooks start; answers which of these start for the first time. The others have
     /// answered their occasion already.
-    pub async fn begin_playbook_runs(
+    pub async fn create_playbook_runs(
         &mut self,
         runs: &[NewPlaybookRun],
     ) -> Result<HashSet<PlaybookRunId>> {
         let organization = self.scope.organization_uuid();
-        let bands = |run: &NewPlaybookRun| match run.occasion {
-            Occasion::Band { change, .. } => Some((change.from.as_str(), change.to.as_str())),
-            Occasion::Alert(_) => None,
+        let bands = |run: &NewPlaybookRun| match run.trigger_source {
+            TriggerSource::Band { change, .. } => Some((change.from.as_str(), change.to.as_str())),
+            TriggerSource::Alert(_) => None,
         };
         let new: Vec<(Uuid,)> = fetch_for_rows!(
             self,
@@ -269,27 +269,27 @@ impl Tx {
                 run.playbook.uuid(),
                 &run.name,
                 run.client.uuid(),
-                match run.occasion {
-                    Occasion::Alert(alert) => Some(alert.uuid()),
-                    Occasion::Band { .. } => None,
+                match run.trigger_source {
+                    TriggerSource::Alert(alert) => Some(alert.uuid()),
+                    TriggerSource::Band { .. } => None,
                 },
-                match run.occasion {
-                    Occasion::Band { day, .. } => Some(Day(day)),
-                    Occasion::Alert(_) => None,
+                match run.trigger_source {
+                    TriggerSource::Band { day, .. } => Some(Day(day)),
+                    TriggerSource::Alert(_) => None,
                 },
                 bands(run).map(|(from, _)| from),
                 bands(run).map(|(_, to)| to),
                 Instant(run.found_at),
                 run.waits.is_none().then_some(Instant(run.found_at)),
-                run.waits == Some(Waits::ForApproval),
-                Json(Vec::<PlaybookDeed>::new())
+                run.waits == Some(WaitReason::Approval),
+                Json(Vec::<ActionOutcome>::new())
             ]
         );
         Ok(new.into_iter().map(|(id,)| id.into()).collect())
     }
 
     /// What waits until the data are there again, of a chunk's clients.
-    pub async fn waiting_playbook_runs(
+    pub async fn list_waiting_playbook_runs(
         &mut self,
         chunk: &ClientChunk,
     ) -> Result<HashMap<ClientId, Vec<PlaybookRun>>> {
@@ -344,7 +344,7 @@ impl Tx {
 
     /// The runs of a playbook that wait for a person, the oldest first, with their clients' ids at the
     /// host app and since when these exist.
-    pub async fn runs_to_approve(
+    pub async fn list_runs_to_approve(
         &mut self,
         playbook: PlaybookId,
         limit: i64,
@@ -379,7 +379,7 @@ impl Tx {
     }
 
     /// Forgets the runs of a playbook that wait for a person; answers how many.
-    pub async fn forget_runs_to_approve(&mut self, playbook: PlaybookId) -> Result<u64> {
+    pub async fn delete_runs_to_approve(&mut self, playbook: PlaybookId) -> Result<u64> {
         execute!(
             self,
             "DELETE FROM playbook_runs WHERE organization_id = $1 AND playbook_id = $2 \
@@ -415,7 +415,7 @@ impl Tx {
     }
 
     /// Forgets what has waited for nothing: its alert has ended meanwhile.
-    pub async fn forget_waiting_run(&mut self, id: PlaybookRunId) -> Result<()> {
+    pub async fn delete_waiting_run(&mut self, id: PlaybookRunId) -> Result<()> {
         execute!(
             self,
             "DELETE FROM playbook_runs \
@@ -427,10 +427,10 @@ impl Tx {
     }
 
     /// Keeps what became of a run's actions besides tasks.
-    pub async fn set_playbook_deeds(
+    pub async fn set_action_outcomes(
         &mut self,
         id: PlaybookRunId,
-        deeds: &[PlaybookDeed],
+        deeds: &[ActionOutcome],
     ) -> Result<()> {
         execute!(
             self,
@@ -443,7 +443,7 @@ impl Tx {
     }
 
     /// The playbooks that some alerts started, in that order.
-    pub async fn playbook_runs_of(
+    pub async fn list_playbook_runs_of(
         &mut self,
         alerts: &[AlertId],
     ) -> Result<HashMap<AlertId, Vec<PlaybookRun>>> {
@@ -471,7 +471,7 @@ impl Tx {
     }
 
     /// The playbooks that a client's alerts and bands started, the latest first.
-    pub async fn client_playbook_runs(
+    pub async fn list_client_playbook_runs(
         &mut self,
         client: ClientId,
         limit: i64,

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Where a list of tasks goes on: when the last one shown is due, and which it was.
-pub type DuePlace = (Date, StaffTaskId);
+pub type DueDateCursor = (Date, StaffTaskId);
 
 /// Something that staff are to do for a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,17 +32,17 @@ pub struct StaffTask {
     pub client: ClientId,
     /// That client's `external_id`.
     pub client_id: String,
-    /// What that client is called.
+    /// Display name of the client.
     pub client_name: Option<String>,
-    /// Whose it is.
+    /// Owner.
     pub owner: Option<MemberId>,
-    /// What to do, in a line.
+    /// Title of the task.
     pub title: String,
-    /// More of it.
+    /// Description.
     pub text: String,
     /// The local day at whose end it is late.
     pub due_on: Date,
-    /// What became of it.
+    /// State.
     pub state: StaffTaskState,
     /// The alert that led to it.
     pub alert: Option<AlertId>,
@@ -50,15 +50,15 @@ pub struct StaffTask {
     pub run: Option<PlaybookRunId>,
     /// The member who made it; `None` for playbooks and secret keys.
     pub created_by: Option<MemberId>,
-    /// When.
+    /// Time.
     pub created_at: Timestamp,
     /// The member who did or dismissed it.
     pub finished_by: Option<MemberId>,
-    /// When.
+    /// Time.
     pub finished_at: Option<Timestamp>,
 }
 
-/// Which tasks to list.
+/// Filter for a list of tasks.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct StaffTaskFilter {
     /// Only this member's.
@@ -74,7 +74,7 @@ pub struct StaffTaskFilter {
     /// The one that is due last first, rather than the one that is due first.
     pub latest_first: bool,
     /// Only those that come after this place.
-    pub after: Option<DuePlace>,
+    pub after: Option<DueDateCursor>,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -133,7 +133,7 @@ macro_rules! select_tasks {
     };
 }
 
-macro_rules! which_tasks {
+macro_rules! task_condition {
     ($comes:literal, $order:literal) => {
         select_tasks!(
             "",
@@ -180,35 +180,35 @@ impl Tx {
     }
 
     /// Tasks, in the order in which they are due.
-    pub async fn staff_tasks(
+    pub async fn list_staff_tasks(
         &mut self,
-        which: &StaffTaskFilter,
+        filter: &StaffTaskFilter,
         limit: i64,
     ) -> Result<Vec<StaffTask>> {
-        let sql = if which.latest_first {
-            which_tasks!("<", "t.due_on DESC, t.id DESC")
+        let sql = if filter.latest_first {
+            task_condition!("<", "t.due_on DESC, t.id DESC")
         } else {
-            which_tasks!(">", "t.due_on, t.id")
+            task_condition!(">", "t.due_on, t.id")
         };
         let rows = fetch_all!(
             self,
             Row,
             sql,
             self.scope.organization_uuid(),
-            which.owner.map(MemberId::uuid),
-            which.unowned,
-            which.client.map(ClientId::uuid),
-            which.state.map(StaffTaskState::as_str),
-            which.due_before.map(Day),
-            which.after.map(|(due, _)| Day(due)),
-            which.after.map(|(_, id)| id.uuid()),
+            filter.owner.map(MemberId::uuid),
+            filter.unowned,
+            filter.client.map(ClientId::uuid),
+            filter.state.map(StaffTaskState::as_str),
+            filter.due_before.map(Day),
+            filter.after.map(|(due, _)| Day(due)),
+            filter.after.map(|(_, id)| id.uuid()),
             limit
         )?;
         rows.into_iter().map(TryInto::try_into).collect()
     }
 
     /// One task.
-    pub async fn staff_task(&mut self, id: StaffTaskId) -> Result<Option<StaffTask>> {
+    pub async fn find_staff_task(&mut self, id: StaffTaskId) -> Result<Option<StaffTask>> {
         let row = fetch_optional!(
             self,
             Row,
@@ -250,7 +250,7 @@ impl Tx {
     }
 
     /// The tasks that some alerts led to, the one that is due first first.
-    pub async fn staff_tasks_of(
+    pub async fn list_staff_tasks_of(
         &mut self,
         alerts: &[AlertId],
     ) -> Result<HashMap<AlertId, Vec<StaffTask>>> {

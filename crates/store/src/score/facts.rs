@@ -54,14 +54,14 @@ impl Tx {
     /// Everything that a score of these clients at the range's instant is made from, in the order
     /// of the chunk; `model` is the one that is to make it, with its version. Costs clients × two weeks
     /// when `range.folded_until` is given, else clients × their whole history.
-    pub async fn client_facts(
+    pub async fn list_client_facts(
         &mut self,
         chunk: &ClientChunk,
         range: &ActivityRange,
         (version, model): (i64, &ScoreModel),
     ) -> Result<Vec<ClientFacts>> {
         let postgres = matches!(self.connection, Connection::Postgres(_));
-        let Some(ids) = chunk.named(postgres) else { return Ok(Vec::new()) };
+        let Some(ids) = chunk.id_condition(postgres) else { return Ok(Vec::new()) };
         let ids = &ids;
         let range = &self.settled_range(range).await?;
         let windows = &range.windows;
@@ -91,7 +91,7 @@ impl Tx {
                 self.add_totals(ids, &mut facts).await?;
                 Some(add_days(folded, 1))
             }
-            None => self.first_active_day().await?,
+            None => self.find_first_active_day().await?,
         };
         if let Some(first_day) = first_day {
             self.add_whole_days(ids, range, first_day, &mut facts).await?;
@@ -99,7 +99,7 @@ impl Tx {
                 self.add_long_rhythm(ids, range, first_day, &mut facts).await?;
             }
         }
-        for day in windows.cut_days() {
+        for day in windows.partial_days() {
             self.add_cut_day(ids, range, day, &mut facts).await?;
         }
         self.add_onboarding(ids, windows.as_of, &mut facts).await?;
@@ -119,7 +119,7 @@ impl Tx {
             self.lock_organization(Lock::StoreEvents).await?;
         }
         let folded_until = match range.folded_until {
-            Some(_) => self.organization().await?.folded_until,
+            Some(_) => self.get_organization().await?.folded_until,
             None => None,
         };
         Ok(ActivityRange::new(range.windows.clone(), folded_until, range.detailed))
@@ -134,7 +134,7 @@ impl Tx {
             self,
             (Uuid, i64, i64, Instant, Json<Vec<i32>>),
             "hex(client_id), content_generated, visuals_created, last_at, json(active_days)",
-            &ids.named_in(
+            &ids.apply_to(
                 "SELECT client_id, content_generated, visuals_created, last_at, active_days \
              FROM client_activity_totals WHERE organization_id = $1 AND {client_id}"
             ),
@@ -165,7 +165,7 @@ impl Tx {
             self,
             WholeDays,
             "hex(client_id), this_week, last_week, high_value, content, visuals, last_at, active",
-            &ids.named_in(concat!("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
+            &ids.apply_to(concat!("WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5) \
              SELECT a.client_id, \
              CAST(COALESCE(SUM(a.event_count) FILTER (WHERE a.day >= $6), 0) AS BIGINT) \
@@ -228,7 +228,7 @@ impl Tx {
             self,
             (Uuid, String, String),
             "hex(client_id), event_type, instants",
-            &ids.named_in(concat!(
+            &ids.apply_to(concat!(
                 "WITH days (day) AS (SELECT CAST($4 AS DATE)) \
                  SELECT a.client_id, a.event_type, a.instants FROM ",
                 activity_on_days!("{a.client_id}")
@@ -238,11 +238,11 @@ impl Tx {
             ids.high,
             Day(day)
         )?;
-        let mut cut_days: HashMap<Uuid, CutDay> = HashMap::new();
+        let mut partial_days: HashMap<Uuid, CutDay> = HashMap::new();
         for (client, event_type, at) in rows {
             let event_type: EventType = name::ACTIVITY_TYPE.read(&event_type)?;
             for at in instants::of(day, &at).filter(|at| (from..to).contains(at)) {
-                let cut = cut_days.entry(client).or_default();
+                let cut = partial_days.entry(client).or_default();
                 let this_week = at >= windows.this_week;
                 cut.this_week += i64::from(this_week);
                 cut.last_week += i64::from(at >= windows.last_week && !this_week);
@@ -253,7 +253,7 @@ impl Tx {
             }
         }
         let today = day == range.today();
-        for (client, cut) in cut_days {
+        for (client, cut) in partial_days {
             let Some(facts) = facts.get_mut(&client.into()) else { continue };
             let activity = &mut facts.activity;
             activity.events_this_week += cut.this_week;
@@ -286,7 +286,7 @@ impl Tx {
         let rows = fetch_day_by_day!(
             self,
             (Uuid, Day),
-            &ids.named_in(concat!(
+            &ids.apply_to(concat!(
                 "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) UNION ALL \
              SELECT day + 1 FROM days WHERE day < $5), \
              active AS (SELECT DISTINCT a.client_id, a.day FROM ",
@@ -320,7 +320,7 @@ impl Tx {
         let tasks = fetch_all!(
             self,
             (Uuid, i64, i64),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, \
              CAST(SUM(CASE WHEN status <> 'deleted' THEN 1 ELSE 0 END) AS BIGINT), \
              CAST(SUM(CASE WHEN status IN ('completed', 'skipped') THEN 1 ELSE 0 END) AS BIGINT) \
@@ -345,7 +345,7 @@ impl Tx {
         let kits = fetch_all!(
             self,
             (Uuid, Option<Instant>, Option<Instant>),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, viewed_at, completed_at FROM launch_kits \
              WHERE organization_id = $1 AND {client_id}"
             )),
@@ -377,7 +377,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid, i64, i64),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, COUNT(*), CAST(SUM(normalised) AS BIGINT) FROM client_feedback \
              WHERE organization_id = $1 AND {client_id} \
              AND given_at >= $4 AND given_at < $5 GROUP BY client_id"

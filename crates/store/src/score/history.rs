@@ -24,7 +24,7 @@ use crate::{
 /// What one client did, read once, from which its facts at any instant of some days follow without
 /// asking the database again.
 ///
-/// For thousands of clients at one instant, [`Tx::client_facts`] lets the database sum up; for a few
+/// For thousands of clients at one instant, [`Tx::list_client_facts`] lets the database sum up; for a few
 /// clients each at its own, or one client at many, this reads less.
 #[derive(Clone, Debug)]
 pub struct ClientHistory {
@@ -81,7 +81,7 @@ fn events_within(day: Date, events: &DayOfType, from: Timestamp, to: Timestamp) 
 }
 
 impl ClientHistory {
-    /// Whose it is.
+    /// Owner.
     pub const fn client(&self) -> ClientId {
         self.client
     }
@@ -191,7 +191,7 @@ impl ClientHistory {
             ..Activity::default()
         };
         let mut made_today = (0, 0);
-        let cut = windows.cut_days();
+        let cut = windows.partial_days();
         let (week_day, last_week_day) =
             (windows.day_of(windows.this_week), windows.day_of(windows.last_week));
         for (day, events) in self.days.range(..=today) {
@@ -257,13 +257,13 @@ impl Tx {
     ///
     /// Costs clients × those days while they begin after what is folded, and else the clients' whole
     /// history, once.
-    pub async fn client_histories(
+    pub async fn list_client_histories(
         &mut self,
         chunk: &ClientChunk,
         (first, last): (Date, Date),
     ) -> Result<Vec<ClientHistory>> {
         let postgres = matches!(self.connection, Connection::Postgres(_));
-        let Some(ids) = chunk.named(postgres) else { return Ok(Vec::new()) };
+        let Some(ids) = chunk.id_condition(postgres) else { return Ok(Vec::new()) };
         if self.writes {
             // Nobody folds a day between reading the totals and reading the days after them.
             self.lock_organization(Lock::StoreEvents).await?;
@@ -285,13 +285,13 @@ impl Tx {
                 (client.id, history)
             })
             .collect();
-        let folded_until = self.organization().await?.folded_until;
+        let folded_until = self.get_organization().await?.folded_until;
         let first_day = match folded_until.filter(|folded| *folded < first) {
             Some(folded) => {
                 self.add_folded(&ids, &mut histories).await?;
                 Some(add_days(folded, 1))
             }
-            None => self.first_active_day().await?,
+            None => self.find_first_active_day().await?,
         };
         if let Some(first_day) = first_day {
             self.add_days_before(&ids, (first_day, add_days(first, -1)), &mut histories).await?;
@@ -310,7 +310,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid, i64, i64, Instant),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, content_generated, visuals_created, last_at \
                  FROM client_activity_totals WHERE organization_id = $1 AND {client_id}"
             )),
@@ -339,7 +339,7 @@ impl Tx {
             self,
             (Uuid, i64, i64, Instant),
             "hex(client_id), content, visuals, last_at",
-            &ids.named_in(concat!(
+            &ids.apply_to(concat!(
                 "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
                  SELECT day + 1 FROM days WHERE day < $5) SELECT a.client_id, \
                  CAST(COALESCE(SUM(a.event_count) FILTER \
@@ -376,7 +376,7 @@ impl Tx {
             self,
             DayRow,
             "hex(client_id), day, event_type, event_count, last_at, instants",
-            &ids.named_in(concat!(
+            &ids.apply_to(concat!(
                 "WITH RECURSIVE days (day) AS (SELECT CAST($4 AS DATE) WHERE $4 <= $5 UNION ALL \
                  SELECT day + 1 FROM days WHERE day < $5) SELECT a.client_id, a.day, a.event_type, \
                  a.event_count, a.last_at, a.instants FROM ",
@@ -408,7 +408,7 @@ impl Tx {
         let rows = fetch_all!(
             self,
             (Uuid, Uuid, Instant, Instant, String),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT t.client_id, t.id, t.created_at, c.changed_at, c.status \
                  FROM onboarding_tasks t JOIN onboarding_task_changes c \
                  ON c.organization_id = t.organization_id AND c.client_id = t.client_id \
@@ -441,7 +441,7 @@ impl Tx {
         let kits = fetch_all!(
             self,
             (Uuid, Option<Instant>, Option<Instant>),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, viewed_at, completed_at FROM launch_kits \
                  WHERE organization_id = $1 AND {client_id}"
             )),
@@ -457,7 +457,7 @@ impl Tx {
         let ratings = fetch_all!(
             self,
             (Uuid, Instant, i64),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id, given_at, normalised FROM client_feedback \
                  WHERE organization_id = $1 AND {client_id}"
             )),

@@ -15,7 +15,7 @@ use mainstay_core::{
     score::{EarlierScore, LaunchKit, Score, TaskCounts},
 };
 
-/// What is known of one client at one instant.
+/// Facts about one client at one instant.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ClientFacts {
     /// Our id.
@@ -28,7 +28,7 @@ pub struct ClientFacts {
     pub as_of: Timestamp,
     /// The instant before which tasks, launch kit and ratings count, where it is later than `as_of`.
     pub known_at: Option<Timestamp>,
-    /// What its events come to.
+    /// Totals of the events.
     pub activity: Activity,
     /// `content_generated` and `visual_created` events on the local day of the instant.
     pub made_today: (i64, i64),
@@ -46,7 +46,7 @@ pub struct ClientFacts {
 /// A stored score.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ScoreRow {
-    /// Whose it is.
+    /// Owner.
     pub client: ClientId,
     /// Calendar day of its `as_of`.
     pub day: Date,

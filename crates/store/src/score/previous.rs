@@ -18,21 +18,21 @@ use crate::{
 
 impl Tx {
     /// The latest score that is stored of each client on the days `[first, last]`.
-    pub async fn latest_scores(
+    pub async fn list_latest_scores(
         &mut self,
         chunk: &ClientChunk,
         (first, last): (Date, Date),
     ) -> Result<HashMap<ClientId, LatestScore>> {
         let mut latest = HashMap::new();
         let postgres = matches!(self.connection, Connection::Postgres(_));
-        let Some(ids) = chunk.named(postgres) else { return Ok(latest) };
-        let days = self.score_days().await?;
+        let Some(ids) = chunk.id_condition(postgres) else { return Ok(latest) };
+        let days = self.list_score_days().await?;
         for day in days.into_iter().rev().filter(|day| (first..=last).contains(day)) {
             let rows = fetch_packed!(
                 self,
                 (Uuid, Instant, i64, i64),
                 "hex(client_id), as_of, overall, model_version",
-                &ids.named_in(
+                &ids.apply_to(
                     "SELECT client_id, as_of, overall, model_version FROM client_success_scores \
                      WHERE organization_id = $1 AND day = $4 AND {client_id}"
                 ),
@@ -67,7 +67,9 @@ impl Tx {
                 (resolved, String::new())
             })
             .collect();
-        let Some(ids) = ClientChunk::picked(clients).named(postgres) else { return Ok(()) };
+        let Some(ids) = ClientChunk::from_selection(clients).id_condition(postgres) else {
+            return Ok(());
+        };
         let mut by_client: HashMap<ClientId, ClientFacts> =
             facts.iter().map(|facts| (facts.client, facts.clone())).collect();
         let cutoffs = |facts: &ClientFacts| PreviousCutoffs::at(facts.as_of, zone);
@@ -121,7 +123,7 @@ impl Tx {
             .collect();
         for day in days.iter().rev().filter(|day| Some(**day) <= last_week_day) {
             let until = |client| until(client, true);
-            self.take_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
+            self.set_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
         }
         // Second choice, from the oldest day up: all of these are later than the first choice's.
         let mut open: HashSet<ClientId> = facts
@@ -132,12 +134,12 @@ impl Tx {
             .collect();
         for day in days.iter().filter(|day| Some(**day) >= first_week_day) {
             let until = |client| until(client, false);
-            self.take_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
+            self.set_previous(*day, (ids, inputs_of), until, &mut open, facts).await?;
         }
         Ok(())
     }
 
-    async fn take_previous(
+    async fn set_previous(
         &mut self,
         day: Date,
         (ids, inputs_of): (&ClientIds, Option<i64>),
@@ -152,7 +154,7 @@ impl Tx {
             self,
             (Uuid, Instant, i64, i64, Option<Json<ScoreInputs>>),
             "hex(client_id), as_of, overall, model_version, json(inputs)",
-            &ids.named_in(
+            &ids.apply_to(
                 "SELECT client_id, as_of, overall, model_version, \
                  CASE WHEN model_version <> $5 THEN inputs END AS inputs \
                  FROM client_success_scores WHERE organization_id = $1 \

@@ -92,7 +92,7 @@ impl Tx {
         scores: &[(ClientId, Score)],
         computed_at: Timestamp,
     ) -> Result<()> {
-        self.save_mended_scores(day, scores, computed_at).await?;
+        self.save_corrected_scores(day, scores, computed_at).await?;
         let later = fetch_all!(
             self,
             (Day,),
@@ -110,7 +110,7 @@ impl Tx {
 
     /// The same for scores that are mended from the oldest to the newest, so that those of later days
     /// are seen to anyway.
-    pub async fn save_mended_scores(
+    pub async fn save_corrected_scores(
         &mut self,
         day: Date,
         scores: &[(ClientId, Score)],
@@ -179,18 +179,18 @@ impl Tx {
             low,
             high
         )?;
-        self.stands_otherwise(ClientRange { low: low.into(), high: high.into() });
+        self.mark_changed(ClientRange { low: low.into(), high: high.into() });
         Ok(())
     }
 
     /// A client's stored scores on the days `[first, last]`, oldest first.
-    pub async fn client_scores(
+    pub async fn list_client_scores(
         &mut self,
         client: ClientId,
         first: Date,
         last: Date,
     ) -> Result<Vec<ScoreRow>> {
-        let models = self.score_models().await?;
+        let models = self.list_score_models().await?;
         let rows = fetch_day_by_day!(
             self,
             Row,
@@ -209,7 +209,7 @@ impl Tx {
     }
 
     /// Days that have stored scores, oldest first.
-    pub async fn score_days(&mut self) -> Result<Vec<Date>> {
+    pub async fn list_score_days(&mut self) -> Result<Vec<Date>> {
         let rows = fetch_all!(
             self,
             (Day,),
@@ -220,13 +220,13 @@ impl Tx {
     }
 
     /// Stored scores of one day in the order of clients' ids, from the one after `after`.
-    pub async fn scores_of_day(
+    pub async fn list_scores_of_day(
         &mut self,
         day: Date,
         after: Option<ClientId>,
         limit: i64,
     ) -> Result<Vec<ScoreRow>> {
-        let models = self.score_models().await?;
+        let models = self.list_score_models().await?;
         let rows = fetch_all!(
             self,
             Row,

@@ -25,7 +25,7 @@ impl Tx {
     /// Whether something came that no stored score counts: late, or since `scored_until` and before
     /// `now`.
     pub async fn scores_are_outdated(&mut self, now: Timestamp) -> Result<bool> {
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         let stale = fetch_all!(
             self,
             (Uuid,),
@@ -53,7 +53,7 @@ impl Tx {
     /// Waits until events under way are stored.
     pub async fn settle_arrivals(&mut self, now: Timestamp) -> Result<()> {
         self.lock_organization(Lock::SettleEvents).await?;
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         if let Some(since) = organization.scored_until.filter(|since| *since < now) {
             let many = fetch_all!(
                 self,
@@ -107,7 +107,7 @@ impl Tx {
     /// have a score after `scored_until`, which something may have come for since.
     pub async fn settle_later_scores(&mut self, as_of: Timestamp) -> Result<()> {
         self.lock_organization(Lock::SettleEvents).await?;
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         if let Some(since) = organization.scored_until.filter(|since| *since < as_of) {
             let zone = organization.zone()?;
             execute!(
@@ -131,7 +131,7 @@ impl Tx {
 
     /// Clients with events in `[from, to)`, with the latest time that one of these was received: what a
     /// score computed before that cannot count.
-    pub async fn arrivals(
+    pub async fn list_arrivals(
         &mut self,
         (from, to): (Timestamp, Timestamp),
     ) -> Result<HashMap<ClientId, Timestamp>> {
@@ -150,18 +150,18 @@ impl Tx {
 
     /// Which clients of a chunk have events on a local day before `until`, or had their onboarding,
     /// launch kit or feedback changed from the day's beginning on.
-    pub async fn changed_clients(
+    pub async fn list_changed_clients(
         &mut self,
         chunk: &ClientChunk,
         (day, zone): (Date, &TimeZone),
         until: Timestamp,
     ) -> Result<Vec<ClientId>> {
         let postgres = matches!(self.connection, Connection::Postgres(_));
-        let Some(ids) = chunk.named(postgres) else { return Ok(Vec::new()) };
+        let Some(ids) = chunk.id_condition(postgres) else { return Ok(Vec::new()) };
         let rows = fetch_all!(
             self,
             (Uuid,),
-            sqlx::AssertSqlSafe(ids.named_in(
+            sqlx::AssertSqlSafe(ids.apply_to(
                 "SELECT client_id FROM daily_activity \
                  WHERE organization_id = $1 AND day = $4 AND {client_id} \
                  UNION SELECT client_id FROM pending_activity \
@@ -184,7 +184,7 @@ impl Tx {
     }
 
     /// Clients of whom something late arrived, in the order of their ids.
-    pub async fn stale_clients(
+    pub async fn list_stale_clients(
         &mut self,
         after: Option<ClientId>,
         limit: i64,
@@ -212,7 +212,7 @@ impl Tx {
 
     /// Takes clients off the list of those whose scores are out of date, to see to them in the same
     /// transaction: what comes from here on puts them there again. Returns since when each was on it.
-    pub async fn take_stale(
+    pub async fn claim_stale(
         &mut self,
         clients: &[ClientId],
     ) -> Result<HashMap<ClientId, Timestamp>> {
@@ -240,12 +240,12 @@ impl Tx {
 
     /// Whether a client's scores are out of date.
     pub async fn is_stale(&mut self, client: ClientId) -> Result<bool> {
-        Ok(self.stale_since(client).await?.is_some())
+        Ok(self.find_stale_since(client).await?.is_some())
     }
 
     /// Since when a client's scores are out of date, if they are. That may be yet to come, of what
     /// happens after the last one.
-    pub async fn stale_since(&mut self, client: ClientId) -> Result<Option<Timestamp>> {
+    pub async fn find_stale_since(&mut self, client: ClientId) -> Result<Option<Timestamp>> {
         let rows = fetch_all!(
             self,
             (Instant,),

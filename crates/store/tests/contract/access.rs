@@ -44,7 +44,7 @@ on_both_databases!(members_are_listed_by_address_with_all_that_is_known, async |
         add_member(store, ours, new).await;
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let members = tx.members().await.unwrap();
+    let members = tx.list_members().await.unwrap();
     // By bytes, whatever the database's language would make of capitals.
     let emails: Vec<&str> = members.iter().map(|member| member.email.as_str()).collect();
     assert_eq!(emails, ["Ada@example.com", "bob@example.com", "zoe@example.com"]);
@@ -87,7 +87,7 @@ on_both_databases!(a_key_says_when_it_expires_and_a_members_are_revoked_together
     assert_eq!(find(store, 41).await.unwrap().expires_at, until);
     assert_eq!(find(store, 42).await.unwrap().expires_at, None);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let keys = tx.api_keys().await.unwrap();
+    let keys = tx.list_api_keys().await.unwrap();
     assert_eq!(keys.iter().find(|key| key.id == expiring.id).unwrap().expires_at, until);
     assert_eq!(tx.revoke_member_keys(ada.id, now()).await.unwrap(), 2);
     assert_eq!(tx.revoke_member_keys(ada.id, now()).await.unwrap(), 0);
@@ -116,8 +116,8 @@ on_both_databases!(a_removed_member_takes_its_keys_with_it, async |store| {
     let bobs = FoundKey { organization: ours, kind, member: whose, source, expires_at: None };
     assert_eq!(find(store, 2).await, Some(bobs));
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.members().await.unwrap().len(), 1);
-    assert_eq!(tx.api_keys().await.unwrap().len(), 1);
+    assert_eq!(tx.list_members().await.unwrap().len(), 1);
+    assert_eq!(tx.list_api_keys().await.unwrap().len(), 1);
 });
 
 on_both_databases!(a_key_is_found_by_its_hash_until_it_is_revoked, async |store| {
@@ -166,7 +166,7 @@ on_both_databases!(keys_are_listed_newest_first_without_their_text, async |store
     tx.create_api_key(&older, at("2026-01-01T00:00:00Z")).await.unwrap();
     tx.create_api_key(&newer, at("2026-02-01T00:00:00Z")).await.unwrap();
     tx.revoke_api_key(older.id, now()).await.unwrap();
-    let keys = tx.api_keys().await.unwrap();
+    let keys = tx.list_api_keys().await.unwrap();
     assert_eq!(keys.iter().map(|key| key.id).collect::<Vec<_>>(), [newer.id, older.id]);
     assert_eq!(keys[0].kind, KeyKind::Member);
     assert_eq!(keys[0].member, Some(ada.id));

@@ -58,7 +58,7 @@ async fn everybody_in(tx: &mut Tx, as_of: Timestamp) -> ClientChunk {
 
 async fn read(store: &Store, organization: OrganizationId, id: AlertId) -> Alert {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.alert(id).await.unwrap().unwrap()
+    tx.find_alert(id).await.unwrap().unwrap()
 }
 
 on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action, async |store| {
@@ -81,9 +81,9 @@ on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action
     };
     assert_eq!(read(store, ours, opened.id).await, expected);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.alert(fresh()).await.unwrap(), None);
+    assert_eq!(tx.find_alert(fresh()).await.unwrap(), None);
     assert_eq!(
-        tx.alert_actions(opened.id).await.unwrap(),
+        tx.list_alert_actions(opened.id).await.unwrap(),
         [AlertAction {
             at: opened.opened_at,
             action: "opened".to_owned(),
@@ -91,7 +91,7 @@ on_both_databases!(an_opened_alert_is_kept_as_it_was_found_with_its_first_action
             note: opened.message.clone(),
         }]
     );
-    assert_eq!(tx.alert_actions(fresh()).await.unwrap(), []);
+    assert_eq!(tx.list_alert_actions(fresh()).await.unwrap(), []);
 });
 
 on_both_databases!(a_client_has_at_most_one_open_alert_of_a_type, async |store| {
@@ -181,7 +181,7 @@ on_both_databases!(every_change_of_an_alert_is_kept_with_who_and_when, async |st
     );
 
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let actions = tx.alert_actions(alert.id).await.unwrap();
+    let actions = tx.list_alert_actions(alert.id).await.unwrap();
     let told: Vec<_> =
         actions.iter().map(|one| (one.action.as_str(), one.member, one.note.as_str())).collect();
     assert_eq!(
@@ -220,7 +220,7 @@ on_both_databases!(live_episodes_are_those_whose_condition_has_not_ended, async 
     let chunk = everybody(store, ours, now()).await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.lock_health_check().await.unwrap();
-    let live = tx.live_episodes(&chunk).await.unwrap();
+    let live = tx.list_live_episodes(&chunk).await.unwrap();
     assert_eq!(live.len(), 2);
     assert_eq!(live[&ada.id], [open_one, dismissed]);
     assert_eq!(live[&bob.id], [bobs]);
@@ -270,14 +270,19 @@ on_both_databases!(alerts_are_listed_newest_first_by_any_filter_page_by_page, as
     ];
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     for (filter, expected) in cases {
-        let found: Vec<AlertId> =
-            tx.alerts(&filter, 100).await.unwrap().iter().map(|alert| alert.episode.id).collect();
+        let found: Vec<AlertId> = tx
+            .list_alerts(&filter, 100)
+            .await
+            .unwrap()
+            .iter()
+            .map(|alert| alert.episode.id)
+            .collect();
         assert_eq!(found, expected, "{filter:?}");
     }
-    let page = tx.alerts(&any(), 3).await.unwrap();
+    let page = tx.list_alerts(&any(), 3).await.unwrap();
     assert_eq!(page.len(), 3);
     let rest = AlertFilter { before: page.last().map(|alert| alert.episode.id), ..any() };
-    assert_eq!(tx.alerts(&rest, 3).await.unwrap()[0].episode.id, inactive.id);
+    assert_eq!(tx.list_alerts(&rest, 3).await.unwrap()[0].episode.id, inactive.id);
 });
 
 on_both_databases!(open_alerts_are_counted_by_severity, async |store| {
@@ -298,7 +303,7 @@ on_both_databases!(open_alerts_are_counted_by_severity, async |store| {
         update(store, organization, &ended, None, now()).await;
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let mut counts = tx.open_alert_counts().await.unwrap();
+    let mut counts = tx.count_open_alerts().await.unwrap();
     counts.sort_unstable();
     assert_eq!(counts, [(Severity::Warning, 2), (Severity::Critical, 2)]);
 });
@@ -309,41 +314,41 @@ on_both_databases!(an_alert_that_is_held_is_told_to_nobody_until_the_silence_end
     send(store, ours, &[event("ada", "1", EventType::Login, "2026-05-01T10:00:00Z")]).await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let (from, to) = (at("2026-05-01T04:00:00Z"), at("2026-05-01T10:00:00Z"));
-    assert!(!tx.any_event(from, to).await.unwrap(), "the end is not part of it");
-    assert!(tx.any_event(from, at("2026-05-01T10:00:01Z")).await.unwrap());
-    assert_eq!(tx.last_event_before(now()).await.unwrap(), Some(to));
-    assert_eq!(tx.last_event_before(to).await.unwrap(), None);
+    assert!(!tx.has_event(from, to).await.unwrap(), "the end is not part of it");
+    assert!(tx.has_event(from, at("2026-05-01T10:00:01Z")).await.unwrap());
+    assert_eq!(tx.find_last_event_before(now()).await.unwrap(), Some(to));
+    assert_eq!(tx.find_last_event_before(to).await.unwrap(), None);
 
     tx.begin_data_silence(&stopped(to)).await.unwrap();
     let held = episode(AlertType::Inactivity, Severity::Warning, "2026-05-04");
     tx.open_alert(ada.id, &held, "", true).await.unwrap();
     assert_eq!(tx.count_held_alerts().await.unwrap(), 1);
-    let silence = tx.data_silence().await.unwrap().unwrap();
+    let silence = tx.find_data_silence().await.unwrap().unwrap();
     assert_eq!((silence.since, silence.held_alerts), (to, 1));
-    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), []);
-    assert_eq!(tx.open_alert_counts().await.unwrap(), []);
-    assert!(tx.open_alerts_of(&[ada.id]).await.unwrap().is_empty());
+    assert_eq!(tx.list_alerts(&AlertFilter::default(), 10).await.unwrap(), []);
+    assert_eq!(tx.count_open_alerts().await.unwrap(), []);
+    assert!(tx.list_open_alerts_of(&[ada.id]).await.unwrap().is_empty());
 
-    assert_eq!(tx.last_data_silence_end().await.unwrap(), None);
+    assert_eq!(tx.find_last_data_silence_end().await.unwrap(), None);
     tx.end_data_silence(at("2026-05-05")).await.unwrap();
-    assert_eq!(tx.data_silence().await.unwrap(), None);
-    assert_eq!(tx.last_data_silence_end().await.unwrap(), Some(at("2026-05-05")));
+    assert_eq!(tx.find_data_silence().await.unwrap(), None);
+    assert_eq!(tx.find_last_data_silence_end().await.unwrap(), Some(at("2026-05-05")));
     let within =
-        async |tx: &mut Tx, from, to| tx.data_silences_within(at(from), at(to)).await.unwrap();
+        async |tx: &mut Tx, from, to| tx.list_data_silences_within(at(from), at(to)).await.unwrap();
     let whole = [(to, Some(at("2026-05-05")))];
     assert_eq!(within(&mut tx, "2026-05-04", "2026-05-09").await, whole);
     assert_eq!(within(&mut tx, "2026-05-05", "2026-05-09").await, []);
     assert_eq!(within(&mut tx, "2026-04-01", "2026-05-01").await, []);
 
-    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), [], "it is still held");
+    assert_eq!(tx.list_alerts(&AlertFilter::default(), 10).await.unwrap(), [], "it is still held");
     let chunk = everybody_in(&mut tx, now()).await;
-    assert_eq!(tx.held_alerts(&chunk).await.unwrap(), [held.id].into());
+    assert_eq!(tx.list_held_alerts(&chunk).await.unwrap(), [held.id].into());
     tx.release_alert(ada.id, held.id, at("2026-05-06")).await.unwrap();
-    assert_eq!(tx.held_alerts(&chunk).await.unwrap(), [].into());
-    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap().len(), 1);
+    assert_eq!(tx.list_held_alerts(&chunk).await.unwrap(), [].into());
+    assert_eq!(tx.list_alerts(&AlertFilter::default(), 10).await.unwrap().len(), 1);
     // The same silence again, of which the end came too early.
     tx.begin_data_silence(&stopped(to)).await.unwrap();
-    assert!(tx.data_silence().await.unwrap().is_some());
+    assert!(tx.find_data_silence().await.unwrap().is_some());
 });
 
 on_both_databases!(what_a_member_did_at_an_instant_is_found_again, async |store| {
@@ -362,11 +367,11 @@ on_both_databases!(what_a_member_did_at_an_instant_is_found_again, async |store|
     }
     ids.sort_unstable();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let found = tx.alerts_acted_on(me, at("2026-05-05")).await.unwrap();
+    let found = tx.list_alerts_acted_on(me, at("2026-05-05")).await.unwrap();
     assert_eq!(found.len(), 2);
     assert!(found.iter().all(|id| ids.contains(id)));
-    assert_eq!(tx.alerts_acted_on(other, at("2026-05-05")).await.unwrap().len(), 1);
-    assert_eq!(tx.alerts_acted_on(me, at("2026-05-06")).await.unwrap(), []);
+    assert_eq!(tx.list_alerts_acted_on(other, at("2026-05-05")).await.unwrap().len(), 1);
+    assert_eq!(tx.list_alerts_acted_on(me, at("2026-05-06")).await.unwrap(), []);
 });
 
 on_both_databases!(a_part_of_the_data_is_known_by_how_many_clients_come, async |store| {
@@ -386,7 +391,7 @@ on_both_databases!(a_part_of_the_data_is_known_by_how_many_clients_come, async |
     assert_eq!(tx.count_events(from, to).await.unwrap(), 4);
     let part = DataSilence { clients: Some((1, 3)), ..stopped(to) };
     tx.begin_data_silence(&part).await.unwrap();
-    assert_eq!(tx.data_silence().await.unwrap(), Some(part));
+    assert_eq!(tx.find_data_silence().await.unwrap(), Some(part));
 });
 
 on_both_databases!(what_came_with_a_key_is_counted_by_hours_and_clients, async |store| {
@@ -412,17 +417,17 @@ on_both_databases!(what_came_with_a_key_is_counted_by_hours_and_clients, async |
     }
     let [web, phone, old] = [keys[0].id, keys[1].id, keys[2].id];
     assert!(tx.revoke_api_key(old, now()).await.unwrap());
-    let by_hash = tx.keys_by_hash().await.unwrap();
+    let by_hash = tx.list_keys_by_hash().await.unwrap();
     assert_eq!(by_hash.get(keys[0].hash.as_slice()), Some(&web));
     assert_eq!(by_hash.len(), 2, "a revoked one brings nothing");
 
     let hour = |key, hour, events| KeyHour { key, hour, events };
     tx.add_key_activity(&[hour(web, 10, 2), hour(web, 12, 1), hour(phone, 10, 5)]).await.unwrap();
     tx.add_key_activity(&[hour(web, 10, 3)]).await.unwrap();
-    assert_eq!(tx.key_events(10, 12).await.unwrap(), [(web, 5), (phone, 5)].into());
-    assert_eq!(tx.last_key_hours(12).await.unwrap(), [(web, 10), (phone, 10)].into());
-    tx.forget_key_activity(12).await.unwrap();
-    assert_eq!(tx.key_events(0, 99).await.unwrap(), [(web, 1)].into());
+    assert_eq!(tx.count_key_events(10, 12).await.unwrap(), [(web, 5), (phone, 5)].into());
+    assert_eq!(tx.list_last_key_hours(12).await.unwrap(), [(web, 10), (phone, 10)].into());
+    tx.delete_key_activity(12).await.unwrap();
+    assert_eq!(tx.count_key_events(0, 99).await.unwrap(), [(web, 1)].into());
 
     let seen = |client_id: &str, key| ClientKey { client_id: client_id.to_owned(), key };
     let nobody = seen("nobody", web);
@@ -434,18 +439,18 @@ on_both_databases!(what_came_with_a_key_is_counted_by_hours_and_clients, async |
         tx.add_client_keys(day("2026-05-03"), &seen).await.unwrap();
     }
     let chunk = everybody_in(&mut tx, now()).await;
-    assert_eq!(tx.usual_keys(&chunk).await.unwrap(), [(ada.id, web), (bob.id, phone)].into());
+    assert_eq!(tx.find_usual_keys(&chunk).await.unwrap(), [(ada.id, web), (bob.id, phone)].into());
 
     let (since, noticed) = (at("2026-05-04T10:00:00Z"), at("2026-05-04T16:00:00Z"));
     tx.begin_key_silence(web, since, noticed).await.unwrap();
     tx.begin_key_silence(old, since, noticed).await.unwrap();
     let silence = KeySilence { key: web, prefix: "mwk_1".to_owned(), since, noticed_at: noticed };
-    assert_eq!(tx.key_silences().await.unwrap(), [silence]);
+    assert_eq!(tx.list_key_silences().await.unwrap(), [silence]);
     tx.end_key_silence(web, at("2026-05-05")).await.unwrap();
-    assert_eq!(tx.key_silences().await.unwrap(), []);
-    let ended = tx.key_silence_ends(since).await.unwrap();
+    assert_eq!(tx.list_key_silences().await.unwrap(), []);
+    let ended = tx.list_key_silence_ends(since).await.unwrap();
     assert_eq!(ended, [(web, at("2026-05-05"))].into());
-    assert_eq!(tx.key_silence_ends(at("2026-05-05")).await.unwrap(), [].into());
+    assert_eq!(tx.list_key_silence_ends(at("2026-05-05")).await.unwrap(), [].into());
 });
 
 on_both_databases!(
@@ -458,7 +463,7 @@ on_both_databases!(
         }
         let names = ["ada", "bob", "cleo", "other-bob", "nobody"];
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        assert_eq!(tx.clients_in_silence(&names).await.unwrap(), []);
+        assert_eq!(tx.list_clients_in_silence(&names).await.unwrap(), []);
         drop(tx);
         let silent = episode(AlertType::ZeroActivity, Severity::Critical, "2026-05-04");
         let mut ended = episode(AlertType::Inactivity, Severity::Warning, "2026-05-04");
@@ -475,7 +480,7 @@ on_both_databases!(
         let zone = time_zone("Europe/Berlin").unwrap();
         tx.merge_client("other-bob", "bob", &zone, now()).await.unwrap();
         let found = async |tx: &mut Tx, names: &[&str]| -> Vec<String> {
-            let found = tx.clients_in_silence(names).await.unwrap();
+            let found = tx.list_clients_in_silence(names).await.unwrap();
             found.into_iter().map(|(_, name)| name).collect()
         };
         assert_eq!(found(&mut tx, &names).await, ["bob"]);

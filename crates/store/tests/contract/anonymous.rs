@@ -2,7 +2,7 @@
 
 use mainstay_core::engagement::EventType;
 use mainstay_store::{
-    Joined::{IsClient, ToAnother, ToClient},
+    JoinOutcome::{BelongsToOther, IdIsClient, Joined},
     KeyKind, KeySource, NewApiKey, OrganizationPatch, Scope,
 };
 
@@ -21,20 +21,20 @@ on_both_databases!(an_anonymous_id_is_joined_once_and_names_no_client, async |st
     };
     let pairs =
         [("anon", "ada"), ("bob", "ada"), ("anon", "bob"), ("other", "carol"), ("anon", "ada")];
-    assert_eq!(join(ours, &pairs).await, [ToClient, IsClient, ToAnother, ToClient, ToClient]);
-    assert_eq!(join(ours, &[("anon", "bob"), ("other", "carol")]).await, [ToAnother, ToClient]);
-    assert_eq!(join(theirs, &[("anon", "bob")]).await, [ToClient], "another organization's");
+    assert_eq!(join(ours, &pairs).await, [Joined, IdIsClient, BelongsToOther, Joined, Joined]);
+    assert_eq!(join(ours, &[("anon", "bob"), ("other", "carol")]).await, [BelongsToOther, Joined]);
+    assert_eq!(join(theirs, &[("anon", "bob")]).await, [Joined], "another organization's");
     assert_eq!(join(ours, &[]).await, []);
     crate::merging::merge(store, ours, "lead", "ada").await;
-    assert_eq!(join(ours, &[("lead", "bob")]).await, [IsClient], "another name of a client");
+    assert_eq!(join(ours, &[("lead", "bob")]).await, [IdIsClient], "another name of a client");
 
     let (ada, carol) = (found(store, ours, "ada").await, found(store, ours, "carol").await);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.client("anon").await.unwrap(), None);
-    let of = tx.client_of_anonymous_id("anon").await.unwrap();
+    assert_eq!(tx.find_client("anon").await.unwrap(), None);
+    let of = tx.find_client_by_anonymous_id("anon").await.unwrap();
     assert_eq!(of.map(|client| client.id), Some(ada.id));
-    assert_eq!(tx.client_of_anonymous_id("nobody").await.unwrap(), None);
-    assert_eq!(tx.anonymous_ids(ada.id, 10).await.unwrap(), ["anon"]);
+    assert_eq!(tx.find_client_by_anonymous_id("nobody").await.unwrap(), None);
+    assert_eq!(tx.list_anonymous_ids(ada.id, 10).await.unwrap(), ["anon"]);
     tx.rollback().await.unwrap();
     // Whoever is called so from here on is a client of its own.
     send(store, ours, &[login("other")]).await;
@@ -44,14 +44,14 @@ on_both_databases!(an_anonymous_id_is_joined_once_and_names_no_client, async |st
     crate::merging::merge(store, ours, "ada", "bob").await;
     let bob = found(store, ours, "bob").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let mut names = tx.other_names(bob.id, 10).await.unwrap();
+    let mut names = tx.list_other_ids(bob.id, 10).await.unwrap();
     names.sort();
     assert_eq!(names, ["ada", "lead"]);
     tx.rollback().await.unwrap();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.anonymous_ids(bob.id, 10).await.unwrap(), ["anon"]);
+    assert_eq!(tx.list_anonymous_ids(bob.id, 10).await.unwrap(), ["anon"]);
     tx.delete_client(bob.id, now()).await.unwrap();
-    assert_eq!(tx.client_of_anonymous_id("anon").await.unwrap(), None);
+    assert_eq!(tx.find_client_by_anonymous_id("anon").await.unwrap(), None);
 });
 
 on_both_databases!(a_write_key_says_where_it_is_used, async |store| {
@@ -75,7 +75,7 @@ on_both_databases!(a_write_key_says_where_it_is_used, async |store| {
         };
         tx.create_api_key(&key, now()).await.unwrap();
     }
-    let keys = tx.api_keys().await.unwrap();
+    let keys = tx.list_api_keys().await.unwrap();
     let source = |prefix: &str| keys.iter().find(|key| key.prefix == prefix).unwrap().source;
     assert_eq!(source("1"), Some(KeySource::Browser));
     assert_eq!((source("2"), source("3")), (Some(KeySource::Server), Some(KeySource::Server)));
@@ -94,7 +94,7 @@ on_both_databases!(an_organization_decides_whether_self_told_events_count, async
             OrganizationPatch { count_self_told: Some(count), ..OrganizationPatch::default() };
         tx.update_organization(&patch).await.unwrap();
         tx.update_organization(&OrganizationPatch::default()).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().count_self_told, count);
+        assert_eq!(tx.get_organization().await.unwrap().count_self_told, count);
         tx.commit().await.unwrap();
     }
 });

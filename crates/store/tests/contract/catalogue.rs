@@ -140,7 +140,7 @@ async fn the_store_works_as_the_role_of_the_application() {
         .await
         .unwrap();
     let mut tx = database.read(Scope::System).await.unwrap();
-    let refused = tx.organizations().await;
+    let refused = tx.list_organizations().await;
     assert!(matches!(refused, Err(StoreError::Database(_))), "{refused:?}");
     drop(tx);
     database.close().await;

@@ -3,8 +3,8 @@
 use jiff::SignedDuration;
 use mainstay_core::{engagement::EventType, id::ClientId};
 use mainstay_store::{
-    Client, ClientChunk, ClientPatch, Profile, ProfileField, ResolvedClient, RollUp, Scope, Seen,
-    StoreError, new_id,
+    Client, ClientChunk, ClientPatch, ClientSighting, Profile, ProfileField, ResolvedClient,
+    RollUp, Scope, StoreError, new_id,
 };
 use serde_json::{Map, Value, json};
 
@@ -40,8 +40,8 @@ on_both_databases!(a_client_is_kept_as_it_was_told, async |store| {
     tx.commit().await.unwrap();
     assert_eq!(found(store, ours, &ada.external_id).await, ada);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.client("nobody").await.unwrap(), None);
-    assert_eq!(tx.client(&ada.external_id.to_lowercase()).await.unwrap(), None);
+    assert_eq!(tx.find_client("nobody").await.unwrap(), None);
+    assert_eq!(tx.find_client(&ada.external_id.to_lowercase()).await.unwrap(), None);
     assert_eq!(tx.count_clients().await.unwrap(), 1);
 });
 
@@ -65,7 +65,7 @@ on_both_databases!(clients_are_paged_in_the_order_of_their_names, async |store| 
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let mut seen: Vec<String> = Vec::new();
     loop {
-        let page = tx.clients(seen.last().map(String::as_str), 3).await.unwrap();
+        let page = tx.list_clients(seen.last().map(String::as_str), 3).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -128,7 +128,7 @@ on_both_databases!(
         let ours = organization(store, "UTC").await;
         let ada = client(store, ours, "ada", "2026-05-10").await;
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let seen = |external_id, first_at| Seen { external_id, first_at: at(first_at) };
+        let seen = |external_id, first_at| ClientSighting { external_id, first_at: at(first_at) };
         let resolved = tx
             .resolve_clients(
                 &[
@@ -162,7 +162,7 @@ on_both_databases!(
 
 on_both_databases!(a_client_that_was_never_committed_is_not_kept_in_mind, async |store| {
     let ours = organization(store, "UTC").await;
-    let seen = [Seen { external_id: "ada", first_at: now() }];
+    let seen = [ClientSighting { external_id: "ada", first_at: now() }];
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let undone = tx.resolve_clients(&seen, now()).await.unwrap();
     tx.rollback().await.unwrap();
@@ -175,7 +175,7 @@ on_both_databases!(a_client_that_was_never_committed_is_not_kept_in_mind, async 
 
 on_both_databases!(a_client_that_another_process_deleted_is_not_kept_in_mind, async |store| {
     let ours = organization(store, "UTC").await;
-    let seen = [Seen { external_id: "ada", first_at: now() }];
+    let seen = [ClientSighting { external_id: "ada", first_at: now() }];
     let resolve = async || {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         let resolved = tx.resolve_clients(&seen, now()).await.unwrap();
@@ -200,15 +200,15 @@ on_both_databases!(a_client_moved_back_is_known_as_it_is_now, async |store| {
     send(store, ours, &[login("m1", "2026-05-18")]).await;
     send(store, ours, &[login("m2", "2026-05-10")]).await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let seen = [Seen { external_id: "ada", first_at: now() }];
+    let seen = [ClientSighting { external_id: "ada", first_at: now() }];
     assert_eq!(tx.resolve_clients(&seen, now()).await.unwrap()[0].created_at, at("2026-05-10"));
 });
 
 on_both_databases!(a_thousand_clients_are_resolved_at_once, async |store| {
     let ours = organization(store, "UTC").await;
     let names: Vec<String> = (0..1_003).map(|number| format!("client {number}")).collect();
-    let seen: Vec<Seen<'_>> =
-        names.iter().map(|name| Seen { external_id: name, first_at: now() }).collect();
+    let seen: Vec<ClientSighting<'_>> =
+        names.iter().map(|name| ClientSighting { external_id: name, first_at: now() }).collect();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let first = tx.resolve_clients(&seen, now()).await.unwrap();
     assert_eq!(first.len(), names.len());
@@ -287,7 +287,7 @@ on_both_databases!(
         for zone in ["America/New_York", "Pacific/Kiritimati"] {
             let ours = organization(store, zone).await;
             let tomorrow = now() + SignedDuration::from_hours(24);
-            for (roll_up, id) in [(RollUp::AtOnce, "m1"), (RollUp::Later, "m2")] {
+            for (roll_up, id) in [(RollUp::Immediately, "m1"), (RollUp::Later, "m2")] {
                 let happened = [at("2000-01-01T00:00:00Z"), now(), tomorrow];
                 let events = happened.map(|when| event_at("ada", id, EventType::Login, when));
                 send_to_roll_up(store, ours, &events, roll_up).await;
@@ -367,8 +367,11 @@ on_both_databases!(a_deleted_client_leaves_no_row_and_takes_nobody_elses, async 
         assert_eq!(mentions(bob.id), of_clients, "{table}: {rows:?}");
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.client("ada").await.unwrap(), None);
-    assert_eq!(tx.alerts(&mainstay_store::AlertFilter::default(), 100).await.unwrap().len(), 1);
+    assert_eq!(tx.find_client("ada").await.unwrap(), None);
+    assert_eq!(
+        tx.list_alerts(&mainstay_store::AlertFilter::default(), 100).await.unwrap().len(),
+        1
+    );
     tx.rollback().await.unwrap();
     crate::verify::assert_honest(store, ours).await;
 

@@ -49,7 +49,8 @@ fn public_methods(of: &str) -> BTreeSet<String> {
 fn every_public_method_of_the_store_is_called_by_the_contract() {
     let methods: BTreeSet<String> =
         public_methods("Tx").union(&public_methods("Store")).cloned().collect();
-    for known in ["open", "begin", "commit", "store_events", "client_facts", "verify_day", "scope"]
+    for known in
+        ["open", "begin", "commit", "store_events", "list_client_facts", "verify_day", "scope"]
     {
         assert!(methods.contains(known), "{known} is not found: is this test blind? {methods:?}");
     }

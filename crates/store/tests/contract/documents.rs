@@ -7,8 +7,8 @@ use mainstay_core::{
     email::{EmailContent, EmailSettings},
     engagement::{Event, ProfileTimes},
     insight::InsightEvidence,
-    notification::{Notice, NotificationSettings, Route},
-    playbook::{Playbook, PlaybookDeed},
+    notification::{Notification, NotificationSettings, Route},
+    playbook::{ActionOutcome, Playbook},
     score::{ScoreInputs, ScoreModel},
 };
 use mainstay_store::RunCounts;
@@ -74,8 +74,8 @@ const SAMPLES: &[Sample] = &[
     },
     Sample {
         file: "playbook_deeds",
-        document: "PlaybookDeed",
-        decode: decode::<BTreeMap<String, PlaybookDeed>>,
+        document: "ActionOutcome",
+        decode: decode::<BTreeMap<String, ActionOutcome>>,
         required: "nudged.did nudged.email not_nudged.did not_nudged.reason called.did \
             called.webhook not_called.did failed.did failed.reason",
     },
@@ -96,8 +96,8 @@ const SAMPLES: &[Sample] = &[
     },
     Sample {
         file: "notices",
-        document: "Notice",
-        decode: decode::<BTreeMap<String, Notice>>,
+        document: "Notification",
+        decode: decode::<BTreeMap<String, Notification>>,
         required: "alert.opened.type alert.opened.timestamp alert.opened.data \
             alert.opened.data.organization alert.opened.data.alert_id alert.opened.data.client_id \
             alert.opened.data.owner.id alert.opened.data.owner.name alert.opened.data.alert_type \
@@ -225,10 +225,10 @@ fn every_document_of_the_store_has_a_sample() {
         }
     }
     // Any JSON, lists of one of the others or of a query's rows, and a part of the inputs of a score.
-    for other in ["Map", "Value", "Vec", "Shown"] {
+    for other in ["Map", "Value", "Vec", "DisplayedInputs"] {
         assert!(documents.remove(other), "{other}");
     }
-    documents.insert("PlaybookDeed".to_owned());
+    documents.insert("ActionOutcome".to_owned());
     let known: BTreeSet<String> = SAMPLES.iter().map(|one| one.document.to_owned()).collect();
     assert_eq!(documents, known);
 }

@@ -23,7 +23,7 @@ async fn events(
     (from, to): (&str, &str),
 ) -> Vec<StoredEvent> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.client_events(client, (at(from), at(to)), None, 1_000).await.unwrap()
+    tx.list_client_events(client, (at(from), at(to)), None, 1_000).await.unwrap()
 }
 
 fn ids(events: &[StoredEvent]) -> Vec<&str> {
@@ -88,7 +88,8 @@ on_both_databases!(every_type_of_event_keeps_its_type, async |store| {
     }
     let chunk = everybody(store, ours, now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let counts = tx.type_counts(&chunk, day("2026-05-18"), day("2026-05-18")).await.unwrap();
+    let counts =
+        tx.count_events_by_type(&chunk, day("2026-05-18"), day("2026-05-18")).await.unwrap();
     let expected: BTreeMap<EventType, i64> =
         EventType::ALL.into_iter().map(|kind| (kind, 1)).collect();
     assert_eq!(counts[&ada], TypeCounts(expected));
@@ -143,7 +144,7 @@ on_both_databases!(events_are_read_newest_first_within_the_range_page_by_page, a
     let (mut seen, mut cursor) = (Vec::new(), None);
     loop {
         let range = (at(ALWAYS.0), at(ALWAYS.1));
-        let page = tx.client_events(ada, range, cursor.as_ref(), 2).await.unwrap();
+        let page = tx.list_client_events(ada, range, cursor.as_ref(), 2).await.unwrap();
         let Some(last) = page.last() else { break };
         cursor = Some(EventCursor {
             occurred_at: last.occurred_at,
@@ -166,7 +167,7 @@ on_both_databases!(any_range_that_can_be_written_is_answered_at_once, async |sto
         (Timestamp::MIN, Timestamp::MIN, 0),
         (Timestamp::MAX, Timestamp::MAX, 0),
     ] {
-        let found = tx.client_events(ada, (from, to), None, 10).await.unwrap();
+        let found = tx.list_client_events(ada, (from, to), None, 10).await.unwrap();
         assert_eq!(found.len(), expected, "{from} to {to}");
     }
     for (first, last, expected) in [
@@ -176,9 +177,9 @@ on_both_databases!(any_range_that_can_be_written_is_answered_at_once, async |sto
         (Date::MAX, Date::MAX, 0),
         (day("2026-05-19"), day("2026-05-18"), 0),
     ] {
-        assert_eq!(tx.day_activity(ada, first, last).await.unwrap().len(), expected);
-        assert_eq!(tx.type_counts(&chunk, first, last).await.unwrap().len(), expected);
-        assert_eq!(tx.client_scores(ada, first, last).await.unwrap(), []);
+        assert_eq!(tx.list_day_activity(ada, first, last).await.unwrap().len(), expected);
+        assert_eq!(tx.count_events_by_type(&chunk, first, last).await.unwrap().len(), expected);
+        assert_eq!(tx.list_client_scores(ada, first, last).await.unwrap(), []);
     }
 });
 
@@ -198,12 +199,12 @@ on_both_databases!(days_are_those_of_the_organizations_zone, async |store| {
     send(store, ours, &sent).await;
     let ada = found_id(store, ours, "ada").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let days = tx.day_activity(ada, day("2026-04-03"), day("2026-04-06")).await.unwrap();
+    let days = tx.list_day_activity(ada, day("2026-04-03"), day("2026-04-06")).await.unwrap();
     let expected = [("2026-04-03", 1), ("2026-04-04", 2), ("2026-04-05", 2), ("2026-04-06", 2)]
         .map(|(date, events)| DayActivity { day: day(date), events });
     assert_eq!(days, expected);
     // The ends are included, and nothing outside them.
-    let days = tx.day_activity(ada, day("2026-04-04"), day("2026-04-05")).await.unwrap();
+    let days = tx.list_day_activity(ada, day("2026-04-04"), day("2026-04-05")).await.unwrap();
     assert_eq!(days, expected[1..3]);
     tx.rollback().await.unwrap();
     crate::verify::assert_honest(store, ours).await;
@@ -224,7 +225,8 @@ on_both_databases!(types_are_counted_for_each_client_of_a_chunk, async |store| {
     let (ada, bob) = (found_id(store, ours, "ada").await, found_id(store, ours, "bob").await);
     let chunk = everybody(store, ours, now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let counts = tx.type_counts(&chunk, day("2026-05-11"), day("2026-05-13")).await.unwrap();
+    let counts =
+        tx.count_events_by_type(&chunk, day("2026-05-11"), day("2026-05-13")).await.unwrap();
     assert_eq!(counts.len(), 2);
     assert_eq!(
         counts[&ada],
@@ -236,8 +238,8 @@ on_both_databases!(types_are_counted_for_each_client_of_a_chunk, async |store| {
 on_both_databases!(the_first_and_last_day_with_events_are_known, async |store| {
     let ours = organization(store, "America/New_York").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.event_days().await.unwrap(), None);
-    assert_eq!(tx.days_to_verify().await.unwrap(), None);
+    assert_eq!(tx.find_event_days().await.unwrap(), None);
+    assert_eq!(tx.find_days_to_verify().await.unwrap(), None);
     tx.rollback().await.unwrap();
     send(
         store,
@@ -249,8 +251,8 @@ on_both_databases!(the_first_and_last_day_with_events_are_known, async |store| {
     )
     .await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.event_days().await.unwrap(), Some((day("2026-05-10"), day("2026-05-12"))));
-    let (first, last) = tx.days_to_verify().await.unwrap().unwrap();
+    assert_eq!(tx.find_event_days().await.unwrap(), Some((day("2026-05-10"), day("2026-05-12"))));
+    let (first, last) = tx.find_days_to_verify().await.unwrap().unwrap();
     assert!(first <= day("2026-05-09") && last >= day("2026-05-12"));
     tx.rollback().await.unwrap();
     // A roll-up without events is looked at too.
@@ -262,7 +264,7 @@ on_both_databases!(the_first_and_last_day_with_events_are_known, async |store| {
         ))
         .await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.days_to_verify().await.unwrap().unwrap().1, day("2027-01-01"));
+    assert_eq!(tx.find_days_to_verify().await.unwrap().unwrap().1, day("2027-01-01"));
 });
 
 on_both_databases!(folding_moves_forward_and_takes_late_events_along, async |store| {
@@ -274,7 +276,7 @@ on_both_databases!(folding_moves_forward_and_takes_late_events_along, async |sto
     let fold = async |until: &str| {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.fold_activity(day(until)).await.unwrap();
-        let folded = tx.organization().await.unwrap().folded_until;
+        let folded = tx.get_organization().await.unwrap().folded_until;
         tx.commit().await.unwrap();
         folded
     };
@@ -332,7 +334,7 @@ on_both_databases!(days_told_by_another_zone_than_the_organizations_are_refused,
     let ours = organization(store, "Asia/Kathmandu").await;
     let late = event("ada", "m1", EventType::Login, "2026-05-18T20:00:00Z");
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let seen = mainstay_store::Seen { external_id: "ada", first_at: late.occurred_at };
+    let seen = mainstay_store::ClientSighting { external_id: "ada", first_at: late.occurred_at };
     let resolved = tx.resolve_clients(&[seen], now()).await.unwrap();
     let storable = mainstay_store::StorableEvent {
         client: resolved[0],
@@ -340,6 +342,6 @@ on_both_databases!(days_told_by_another_zone_than_the_organizations_are_refused,
         local_day: day("2026-05-18"),
         event: &late,
     };
-    let stored = tx.store_events(&[storable], RollUp::AtOnce).await;
+    let stored = tx.store_events(&[storable], RollUp::Immediately).await;
     assert!(matches!(stored, Err(mainstay_store::StoreError::Conflict)), "{stored:?}");
 });

@@ -7,8 +7,8 @@ use mainstay_core::{
     time::time_zone,
 };
 use mainstay_store::{
-    Client, ClientNote, ClientPatch, KeepOut, Membership, NewMember, NewRefusal, NewStaffEmail,
-    Role, Scope, Seen, StoreError, Subscription, TENANT_TABLES,
+    Client, ClientNote, ClientPatch, ClientSighting, IdBlock, Membership, NewMember, NewRefusal,
+    NewStaffEmail, Role, Scope, StoreError, Subscription, TENANT_TABLES,
 };
 
 use crate::{
@@ -51,7 +51,7 @@ async fn known_everywhere(store: &Database) -> (OrganizationId, Client) {
     let person = "user-hedwig";
     let joined = Membership { person, since: now(), message_id: "m", client: hedwig.id };
     tx.lock_events(true).await.unwrap();
-    tx.join_people(&[joined], &zone, now()).await.unwrap();
+    tx.insert_memberships(&[joined], &zone, now()).await.unwrap();
     let consent = Subscription {
         state: SubscriptionState::Subscribed,
         address: "news-hedwig@private.example".to_owned(),
@@ -76,7 +76,7 @@ async fn known_everywhere(store: &Database) -> (OrganizationId, Client) {
         created_at: now(),
     };
     tx.create_note(hedwig.id, &note).await.unwrap();
-    tx.keep_refused(&[
+    tx.record_refusals(&[
         refusal(&format!("{{\"userId\":\"{ID}\"}}"), "is too old"),
         refusal(&format!("{{\"traits\":{{\"email\":\"{}\"}}}}", ADDRESS.to_lowercase()), "no"),
         refusal("{\"userId\":\"user-hedwig\"}", "no"),
@@ -105,10 +105,10 @@ async fn known_everywhere(store: &Database) -> (OrganizationId, Client) {
         },
         due_at: now(),
     };
-    tx.queue_staff_emails(&[digest], now()).await.unwrap();
+    tx.enqueue_staff_emails(&[digest], now()).await.unwrap();
     let webhook = new_webhook();
     tx.create_webhook(&webhook, now()).await.unwrap();
-    tx.queue_webhook_messages(&[message(webhook.id, &[])], now()).await.unwrap();
+    tx.enqueue_webhook_messages(&[message(webhook.id, &[])], now()).await.unwrap();
     tx.commit().await.unwrap();
     fail_a_job(store, ours).await;
     // A message that names it without being about one of its alerts.
@@ -157,18 +157,18 @@ on_both_databases!(an_erased_client_is_named_in_no_table, async |store| {
     }
     assert!(before.iter().any(|row| row.starts_with("webhook_messages")), "{before:?}");
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let names = tx.erase_client(&hedwig, KeepOut::ForGood, now()).await.unwrap();
+    let names = tx.erase_client(&hedwig, IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(names.ids, [ID, "visitor-hedwig"]);
     assert_eq!(named_in(store, ours).await, Vec::<String>::new());
     // And nothing of anybody else went with it.
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let refused = tx.refused_events(None, 10).await.unwrap();
+    let refused = tx.list_refused_events(None, 10).await.unwrap();
     assert_eq!(refused.len(), 1);
     assert!(refused[0].refusal.body.contains("bob"));
-    assert_eq!(tx.suppressions(10).await.unwrap().len(), 1);
-    let letters = tx.staff_emails_due(at("2026-06-01"), 10).await.unwrap();
-    let letter = tx.staff_email(letters[0]).await.unwrap().unwrap();
+    assert_eq!(tx.list_suppressions(10).await.unwrap().len(), 1);
+    let letters = tx.list_due_staff_emails(at("2026-06-01"), 10).await.unwrap();
+    let letter = tx.find_staff_email(letters[0]).await.unwrap().unwrap();
     assert_eq!(letter.state, EmailState::Queued);
     assert_eq!(letter.subject, "Organization: (deleted client) fell silent");
     assert_eq!(letter.content.lead, "(deleted client) and one more.");
@@ -204,7 +204,7 @@ async fn the_files_of_sqlite_hold_no_byte_of_an_erased_client() {
     };
     assert!(!left().is_empty());
     let mut tx = database.begin(Scope::Service(ours)).await.unwrap();
-    tx.erase_client(&hedwig, KeepOut::ForGood, now()).await.unwrap();
+    tx.erase_client(&hedwig, IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
     // While a reader looks at what was, the log cannot be emptied; nobody waits for it.
     let mut reader = database.read(Scope::Service(ours)).await.unwrap();
@@ -233,26 +233,26 @@ on_both_databases!(
         let (ours, hedwig) = known_everywhere(store).await;
         let until = at("2026-05-21T12:00:00Z");
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        tx.erase_client(&hedwig, KeepOut::Until(until), now()).await.unwrap();
+        tx.erase_client(&hedwig, IdBlock::Until(until), now()).await.unwrap();
         tx.commit().await.unwrap();
-        let seen = |external_id| Seen { external_id, first_at: now() };
+        let seen = |external_id| ClientSighting { external_id, first_at: now() };
         let all = [seen(ID), seen("bob"), seen("visitor-hedwig"), seen(ID), seen("new")];
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         let admitted = tx.admit_clients(&all, now()).await.unwrap();
         let admitted: Vec<bool> = admitted.iter().map(Option::is_some).collect();
         assert_eq!(admitted, [false, true, false, false, true]);
         let refused = tx.resolve_clients(&[seen(ID)], now()).await;
-        assert!(matches!(refused, Err(StoreError::KeptOut)), "{refused:?}");
+        assert!(matches!(refused, Err(StoreError::IdBlocked)), "{refused:?}");
         tx.commit().await.unwrap();
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        let erased = tx.erased_client(ID, now()).await.unwrap().unwrap();
+        let erased = tx.find_erased_client(ID, now()).await.unwrap().unwrap();
         assert_eq!((erased.refused, erased.refused_at), (3, Some(now())));
         assert_eq!((erased.erased_at, erased.keep_out_until), (now(), Some(until)));
         assert!(!erased.id_hash.contains(MARK));
-        assert_eq!(tx.erased_client("bob", now()).await.unwrap(), None);
-        assert_eq!(tx.erased_clients(now(), 10).await.unwrap().len(), 2);
+        assert_eq!(tx.find_erased_client("bob", now()).await.unwrap(), None);
+        assert_eq!(tx.list_erased_clients(now(), 10).await.unwrap().len(), 2);
         // When the time is over, it may come back.
-        assert_eq!(tx.erased_clients(until, 10).await.unwrap(), []);
+        assert_eq!(tx.list_erased_clients(until, 10).await.unwrap(), []);
         drop(tx);
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         assert!(tx.admit_clients(&[seen(ID)], until).await.unwrap()[0].is_some());
@@ -262,29 +262,29 @@ on_both_databases!(
 on_both_databases!(a_client_that_is_let_in_again_comes_back_with_its_next_event, async |store| {
     let (ours, hedwig) = known_everywhere(store).await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert!(!tx.let_in(ID).await.unwrap());
-    tx.erase_client(&hedwig, KeepOut::ForGood, now()).await.unwrap();
+    assert!(!tx.unblock_client_id(ID).await.unwrap());
+    tx.erase_client(&hedwig, IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
-    let seen = [Seen { external_id: ID, first_at: now() }];
+    let seen = [ClientSighting { external_id: ID, first_at: now() }];
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.admit_clients(&seen, at("2036-01-01")).await.unwrap(), [None]);
-    assert!(tx.let_in(ID).await.unwrap());
-    assert!(!tx.let_in(ID).await.unwrap());
+    assert!(tx.unblock_client_id(ID).await.unwrap());
+    assert!(!tx.unblock_client_id(ID).await.unwrap());
     assert!(tx.admit_clients(&seen, now()).await.unwrap()[0].is_some());
     // Without the wish to keep it out, an erasure leaves no trace.
-    tx.keep_out(&["visitor-hedwig".to_owned()], KeepOut::No, now()).await.unwrap();
-    assert_eq!(tx.erased_clients(now(), 10).await.unwrap(), []);
+    tx.block_client_id(&["visitor-hedwig".to_owned()], IdBlock::Unblocked, now()).await.unwrap();
+    assert_eq!(tx.list_erased_clients(now(), 10).await.unwrap(), []);
 });
 
 on_both_databases!(an_id_that_one_organization_keeps_out_is_welcome_in_another, async |store| {
     let (ours, hedwig) = known_everywhere(store).await;
     let theirs = organization(store, "UTC").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.erase_client(&hedwig, KeepOut::ForGood, now()).await.unwrap();
+    tx.erase_client(&hedwig, IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
-    let seen = [Seen { external_id: ID, first_at: now() }];
+    let seen = [ClientSighting { external_id: ID, first_at: now() }];
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
     assert!(tx.admit_clients(&seen, now()).await.unwrap()[0].is_some());
-    assert_eq!(tx.erased_clients(now(), 10).await.unwrap(), []);
-    assert!(!tx.let_in(ID).await.unwrap());
+    assert_eq!(tx.list_erased_clients(now(), 10).await.unwrap(), []);
+    assert!(!tx.unblock_client_id(ID).await.unwrap());
 });

@@ -208,12 +208,12 @@ on_both_databases!(facts_come_in_the_order_of_the_chunk_whatever_it_is, async |s
     let windows = mainstay_core::engagement::Windows::at(as_of, jiff::tz::TimeZone::UTC);
     let range = mainstay_store::ActivityRange::new(windows, None, false);
     let model = mainstay_core::score::ScoreModel::standard();
-    let facts = tx.client_facts(&chunk, &range, (1, &model)).await.unwrap();
+    let facts = tx.list_client_facts(&chunk, &range, (1, &model)).await.unwrap();
     let told: Vec<_> =
         facts.iter().map(|one| (one.external_id.as_str(), one.activity.events_this_week)).collect();
     assert_eq!(told, [("dora", 1), ("cleo", 1), ("bob", 1), ("ada", 1)]);
     chunk.clients.clear();
-    assert_eq!(tx.client_facts(&chunk, &range, (1, &model)).await.unwrap(), []);
+    assert_eq!(tx.list_client_facts(&chunk, &range, (1, &model)).await.unwrap(), []);
 });
 
 on_both_databases!(
@@ -239,7 +239,7 @@ on_both_databases!(
         let chunk = crate::fixtures::everybody(store, ours, as_of).await;
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
         let model = mainstay_core::score::ScoreModel::standard();
-        let facts = only(tx.client_facts(&chunk, &range, (1, &model)).await.unwrap());
+        let facts = only(tx.list_client_facts(&chunk, &range, (1, &model)).await.unwrap());
         assert_eq!(facts.activity.content_generated, 3);
     }
 );

@@ -11,8 +11,8 @@ use mainstay_core::{
     time::{local_day, time_zone},
 };
 use mainstay_store::{
-    ActivityRange, Client, ClientChunk, ClientFacts, NewOrganization, Outcome, Profile, Result,
-    RollUp, Scope, Seen, StorableEvent, Store, StoreError, Tx, ZoneStep, new_id,
+    ActivityRange, Client, ClientChunk, ClientFacts, ClientSighting, NewOrganization, Outcome,
+    Profile, Result, RollUp, Scope, StorableEvent, Store, StoreError, Tx, ZoneStep, new_id,
 };
 use serde_json::Map;
 use uuid::Uuid;
@@ -107,7 +107,7 @@ pub(crate) async fn send(
     organization: OrganizationId,
     events: &[Event],
 ) -> Vec<Outcome> {
-    send_to_roll_up(store, organization, events, RollUp::AtOnce).await
+    send_to_roll_up(store, organization, events, RollUp::Immediately).await
 }
 
 /// Stores events, rolled up one way or the other.
@@ -139,14 +139,14 @@ async fn try_send(
 
 /// Stores events in a transaction.
 pub(crate) async fn store_in(tx: &mut Tx, events: &[Event]) -> Result<Vec<Outcome>> {
-    store_rolled_up(tx, events, RollUp::AtOnce).await
+    store_rolled_up(tx, events, RollUp::Immediately).await
 }
 
 async fn store_rolled_up(tx: &mut Tx, events: &[Event], roll_up: RollUp) -> Result<Vec<Outcome>> {
-    let zone = time_zone(&tx.organization().await?.time_zone).unwrap();
-    let seen: Vec<Seen<'_>> = events
+    let zone = time_zone(&tx.get_organization().await?.time_zone).unwrap();
+    let seen: Vec<ClientSighting<'_>> = events
         .iter()
-        .map(|event| Seen { external_id: &event.client_id, first_at: event.occurred_at })
+        .map(|event| ClientSighting { external_id: &event.client_id, first_at: event.occurred_at })
         .collect();
     let resolved = tx.resolve_clients(&seen, now()).await?;
     let storable: Vec<StorableEvent<'_>> = events
@@ -169,7 +169,7 @@ pub(crate) async fn end_zone_change(store: &Store, organization: OrganizationId)
     let mut steps = 0;
     loop {
         let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-        let more = tx.take_zone_step(ZONE_STEP).await.unwrap();
+        let more = tx.run_zone_step(ZONE_STEP).await.unwrap();
         tx.commit().await.unwrap();
         steps += 1;
         if !more {
@@ -185,7 +185,7 @@ pub(crate) async fn found(
     external_id: &str,
 ) -> Client {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.client(external_id).await.unwrap().unwrap()
+    tx.find_client(external_id).await.unwrap().unwrap()
 }
 
 /// Makes the parts of an organization's days full, as after half a million events each.
@@ -234,11 +234,12 @@ pub(crate) async fn facts(
 }
 
 pub(crate) async fn facts_in(tx: &mut Tx, as_of: Timestamp, detailed: bool) -> Vec<ClientFacts> {
-    let organization = tx.organization().await.unwrap();
+    let organization = tx.get_organization().await.unwrap();
     let zone = time_zone(&organization.time_zone).unwrap();
     let range = ActivityRange::new(Windows::at(as_of, zone), organization.folded_until, detailed);
     let chunk = tx.client_chunk(None, as_of, i64::MAX).await.unwrap();
-    let mut facts = tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
+    let mut facts =
+        tx.list_client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
     facts.sort_by(|a, b| a.external_id.cmp(&b.external_id));
     facts
 }

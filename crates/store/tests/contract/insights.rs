@@ -56,7 +56,7 @@ async fn shown(
     with_dismissed: bool,
 ) -> Vec<InsightId> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    let insights = tx.client_insights(client, now, with_dismissed).await.unwrap();
+    let insights = tx.list_client_insights(client, now, with_dismissed).await.unwrap();
     insights.into_iter().map(|insight| insight.id).collect()
 }
 
@@ -69,7 +69,7 @@ on_both_databases!(whose_insights_of_a_period_are_written_is_known, async |store
     save(store, ours, "2026-05-10", &[insight(bob.id, Rule::NoActivity)], now()).await;
     let chunk = crate::fixtures::everybody(store, ours, now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let written = tx.clients_with_insights(&chunk, day("2026-05-17")).await.unwrap();
+    let written = tx.list_clients_with_insights(&chunk, day("2026-05-17")).await.unwrap();
     assert_eq!(written, [ada.id].into());
 });
 
@@ -95,9 +95,9 @@ on_both_databases!(an_insight_is_kept_as_it_was_written, async |store| {
         later_events: 0,
     };
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.insight(new.id).await.unwrap(), Some(expected.clone()));
-    assert_eq!(tx.insight(fresh()).await.unwrap(), None);
-    assert_eq!(tx.client_insights(ada.id, now(), false).await.unwrap(), [expected]);
+    assert_eq!(tx.find_insight(new.id).await.unwrap(), Some(expected.clone()));
+    assert_eq!(tx.find_insight(fresh()).await.unwrap(), None);
+    assert_eq!(tx.list_client_insights(ada.id, now(), false).await.unwrap(), [expected]);
 });
 
 on_both_databases!(running_a_period_twice_changes_nothing, async |store| {
@@ -186,7 +186,7 @@ on_both_databases!(a_status_changes_only_from_what_it_was_thought_to_be, async |
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert!(tx.set_insight_status(new.id, unread, read).await.unwrap());
     assert!(!tx.set_insight_status(new.id, unread, dismissed).await.unwrap());
-    assert_eq!(tx.insight(new.id).await.unwrap().unwrap().status, read);
+    assert_eq!(tx.find_insight(new.id).await.unwrap().unwrap().status, read);
     assert!(tx.set_insight_status(new.id, read, dismissed).await.unwrap());
     assert!(!tx.set_insight_status(fresh(), unread, read).await.unwrap());
     tx.commit().await.unwrap();
@@ -215,9 +215,9 @@ on_both_databases!(expired_insights_are_deleted_and_counted, async |store| {
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert_eq!(tx.delete_expired_insights(at("2026-06-01")).await.unwrap(), 2);
     assert_eq!(tx.delete_expired_insights(at("2026-06-01")).await.unwrap(), 0);
-    assert!(tx.insight(kept.id).await.unwrap().is_some());
-    assert_eq!(tx.insight(gone[0].id).await.unwrap(), None);
+    assert!(tx.find_insight(kept.id).await.unwrap().is_some());
+    assert_eq!(tx.find_insight(gone[0].id).await.unwrap(), None);
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
-    assert!(tx.insight(theirs_too.id).await.unwrap().is_some());
+    assert!(tx.find_insight(theirs_too.id).await.unwrap().is_some());
 });

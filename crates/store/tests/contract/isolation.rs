@@ -13,10 +13,10 @@ use mainstay_core::{
 };
 use mainstay_store::{
     ActivityRange, Addressee, AlertChange, AlertFilter, Client, ClientChunk, ClientKey, ClientNote,
-    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, KeepOut, KeyHour, KeyKind,
+    ClientPatch, EmailEvent, EmailFilter, EventName, Feedback, IdBlock, KeyHour, KeyKind,
     LaunchKitTimes, Lease, LinkKind, Membership, NewApiKey, NewEmail, NewMember, NewSignInLink,
-    Occasion, OnboardingTask, OrganizationPatch, PersonEvent, RelatedKind, Role, RollUp, RunEnd,
-    RunProgress, Scope, SendEnd, StaffTaskFilter, Store, TaskStatus, Tx,
+    OnboardingTask, OrganizationPatch, PersonEvent, RelatedKind, Role, RollUp, RunEnd, RunProgress,
+    Scope, SendEnd, StaffTaskFilter, Store, TaskStatus, TriggerSource, Tx,
 };
 
 use crate::{
@@ -91,7 +91,7 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
         crate::merging::merge_in(&mut tx, &alias, &client.external_id).await;
     }
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
-    tx.keep_refused(&[refusal("client_id")]).await.unwrap();
+    tx.record_refusals(&[refusal("client_id")]).await.unwrap();
     tx.begin_data_silence(&stopped(at("2026-05-18T09:30:00Z"))).await.unwrap();
     fill_keys(&mut tx, &clients).await;
     tx.commit().await.unwrap();
@@ -101,34 +101,34 @@ pub(crate) async fn filled(store: &Database, zone: &str) -> OrganizationId {
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     for client in &clients {
         let mail = email(client.id, "2026-05-17", *client.id.uuid().as_bytes());
-        tx.queue_emails(std::slice::from_ref(&mail), now()).await.unwrap();
+        tx.enqueue_emails(std::slice::from_ref(&mail), now()).await.unwrap();
         let opened = EmailEvent { link: None, at: now(), suspected: false };
-        tx.keep_email_event(mail.id, &opened).await.unwrap();
+        tx.record_email_event(mail.id, &opened).await.unwrap();
         tx.set_subscription(client.id, &subscribed(SubscriptionState::Subscribed)).await.unwrap();
     }
     for client in &clients {
         let link = transactional(Addressee::Client(client.id));
-        tx.queue_transactional_emails(&[link], now()).await.unwrap();
+        tx.enqueue_transactional_emails(&[link], now()).await.unwrap();
     }
     tx.set_email_settings(&EmailSettings::default(), now()).await.unwrap();
     tx.suppress_address("gone@example.com", "550 no such user", now()).await.unwrap();
     let webhook = new_webhook();
     tx.create_webhook(&webhook, now()).await.unwrap();
-    let alerts = tx.alerts(&AlertFilter::default(), 9).await.unwrap();
+    let alerts = tx.list_alerts(&AlertFilter::default(), 9).await.unwrap();
     for alert in &alerts {
         let new = message(webhook.id, &[alert.episode.id]);
-        tx.queue_webhook_messages(&[new], now()).await.unwrap();
-        tx.keep_alert_news(&[news(alert.episode.id, Change::Opened, false)]).await.unwrap();
+        tx.enqueue_webhook_messages(&[new], now()).await.unwrap();
+        tx.insert_alert_news(&[news(alert.episode.id, Change::Opened, false)]).await.unwrap();
     }
     let due = at("2026-05-01");
     for claimed in tx.claim_webhook_messages(webhook.id, 9, now(), due).await.unwrap() {
         let end = ended(MessageState::Queued);
-        tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap();
+        tx.complete_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap();
     }
     tx.set_notification_settings(&NotificationSettings::default(), now()).await.unwrap();
-    let member = tx.members().await.unwrap()[0].id;
-    tx.queue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
-    tx.keep_out(&["gone".to_owned()], KeepOut::ForGood, now()).await.unwrap();
+    let member = tx.list_members().await.unwrap()[0].id;
+    tx.enqueue_staff_emails(&[digest(member, "2026-05-19")], now()).await.unwrap();
+    tx.block_client_id(&["gone".to_owned()], IdBlock::Forever, now()).await.unwrap();
     tx.set_job_schedule("daily", "0 5 * * *", now()).await.unwrap();
     tx.create_job_run(&new_run("daily", "2026-05-20"), now()).await.unwrap();
     fill_playbooks(&mut tx, &clients).await;
@@ -147,7 +147,7 @@ async fn create_keys(tx: &mut Tx, ours: OrganizationId, owner: MemberId) {
 }
 
 async fn fill_keys(tx: &mut Tx, clients: &[Client]) {
-    let key = tx.api_keys().await.unwrap()[0].id;
+    let key = tx.list_api_keys().await.unwrap()[0].id;
     tx.add_key_activity(&[KeyHour { key, hour: 494_000, events: 3 }]).await.unwrap();
     let seen: Vec<ClientKey> = clients
         .iter()
@@ -171,7 +171,7 @@ async fn fill_access(tx: &mut Tx, ours: OrganizationId, owner: MemberId) {
     let link = NewSignInLink { hash, kind: LinkKind::Invitation, member, expires_at: now() };
     tx.create_sign_in_link(&link, now()).await.unwrap();
     tx.record_sign_in_failure(owner, "192.0.2.1", now()).await.unwrap();
-    tx.lock_client_out("ada", true, now()).await.unwrap();
+    tx.lock_out_client("ada", true, now()).await.unwrap();
 }
 
 async fn fill_merges(store: &Store, ours: OrganizationId) {
@@ -192,8 +192,8 @@ async fn fill_playbooks(tx: &mut Tx, clients: &[Client]) {
     let kept = playbook("Call");
     tx.save_playbook(&kept).await.unwrap();
     for client in clients {
-        let fell = Occasion::Band { day: day("2026-05-19"), change: fall() };
-        tx.begin_playbook_runs(&[run(&kept, client.id, fell)]).await.unwrap();
+        let fell = TriggerSource::Band { day: day("2026-05-19"), change: fall() };
+        tx.create_playbook_runs(&[run(&kept, client.id, fell)]).await.unwrap();
         tx.create_staff_tasks(&[staff_task(client, "2026-05-21")]).await.unwrap();
     }
 }
@@ -202,7 +202,7 @@ async fn fill_playbooks(tx: &mut Tx, clients: &[Client]) {
 async fn fill_people(tx: &mut Tx, client: ClientId, person: &str, zone: &str) {
     let zone = time_zone(zone).unwrap();
     let membership = Membership { person, since: now(), message_id: "m", client };
-    tx.join_people(&[membership], &zone, now()).await.unwrap();
+    tx.insert_memberships(&[membership], &zone, now()).await.unwrap();
     let done = PersonEvent {
         person,
         occurred_at: at("2026-05-18T09:00:00Z"),
@@ -211,16 +211,16 @@ async fn fill_people(tx: &mut Tx, client: ClientId, person: &str, zone: &str) {
         client,
         by_membership: true,
     };
-    tx.keep_person_events(&[done]).await.unwrap();
+    tx.insert_person_events(&[done]).await.unwrap();
     let told = ProfileChange {
         client_id: person.to_owned(),
         at: now(),
         message_id: "m".to_owned(),
         patch: ProfilePatch::default(),
     };
-    tx.learn_related(RelatedKind::Person, &[&told]).await.unwrap();
+    tx.apply_related_profiles(RelatedKind::Person, &[&told]).await.unwrap();
     let waits = event(&format!("{person}-to-come"), "w", EventType::Login, "2026-05-18");
-    tx.keep_waiting(&[&waits]).await.unwrap();
+    tx.insert_waiting_events(&[&waits]).await.unwrap();
 }
 
 async fn fill_client(tx: &mut Tx, client: ClientId) {
@@ -252,7 +252,7 @@ async fn fill_client(tx: &mut Tx, client: ClientId) {
 
 /// Computes and stores everybody's scores at an instant, as the server does.
 pub(crate) async fn store_scores(tx: &mut Tx, as_of: &str) {
-    let organization = tx.organization().await.unwrap();
+    let organization = tx.get_organization().await.unwrap();
     let zone = time_zone(&organization.time_zone).unwrap();
     tx.advance_scored_until(at(as_of)).await.unwrap();
     let windows = Windows::at(at(as_of), zone.clone());
@@ -295,118 +295,125 @@ on_both_databases!(nothing_of_another_organization_is_seen, async |store| {
     let (first, last) = (day("2026-01-01"), day("2026-12-31"));
     let always = (at("2000-01-01"), at("2030-01-01"));
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let member = tx.members().await.unwrap()[0].id;
-    let webhook = tx.webhooks().await.unwrap()[0].id;
-    let told = tx.webhook_messages(webhook, None, 1).await.unwrap()[0].id;
+    let member = tx.list_members().await.unwrap()[0].id;
+    let webhook = tx.list_webhooks().await.unwrap()[0].id;
+    let told = tx.list_webhook_messages(webhook, None, 1).await.unwrap()[0].id;
     drop(tx);
 
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().id, theirs);
-    assert_eq!(tx.members().await.unwrap(), []);
-    assert_eq!(tx.api_keys().await.unwrap(), []);
-    assert_eq!(tx.event_names().await.unwrap(), []);
-    assert_eq!(tx.custom_names(first, 100).await.unwrap(), []);
-    assert_eq!(tx.member_access(now()).await.unwrap(), []);
-    assert_eq!(tx.password(member).await.unwrap(), None);
-    assert_eq!(tx.allowed_sites().await.unwrap(), Vec::<String>::new());
-    assert_eq!(tx.client("ada").await.unwrap(), None);
-    assert_eq!(tx.clients(None, 100).await.unwrap(), []);
+    assert_eq!(tx.get_organization().await.unwrap().id, theirs);
+    assert_eq!(tx.list_members().await.unwrap(), []);
+    assert_eq!(tx.list_api_keys().await.unwrap(), []);
+    assert_eq!(tx.list_event_names().await.unwrap(), []);
+    assert_eq!(tx.list_custom_names(first, 100).await.unwrap(), []);
+    assert_eq!(tx.list_member_access(now()).await.unwrap(), []);
+    assert_eq!(tx.find_password_hash(member).await.unwrap(), None);
+    assert_eq!(tx.list_allowed_sites().await.unwrap(), Vec::<String>::new());
+    assert_eq!(tx.find_client("ada").await.unwrap(), None);
+    assert_eq!(tx.list_clients(None, 100).await.unwrap(), []);
     assert_eq!(tx.count_clients().await.unwrap(), 0);
     assert!(tx.client_chunk(None, now(), 100).await.unwrap().clients.is_empty());
-    assert_eq!(tx.client_events(ada.id, always, None, 100).await.unwrap(), []);
-    assert_eq!(tx.day_activity(ada.id, first, last).await.unwrap(), []);
-    assert!(tx.type_counts(&chunk, first, last).await.unwrap().is_empty());
-    assert_eq!(tx.tasks(ada.id).await.unwrap(), []);
-    assert_eq!(tx.notes(ada.id, 100).await.unwrap(), []);
-    assert_eq!(tx.client_emails(ada.id, 100).await.unwrap(), []);
-    assert_eq!(tx.emails(&EmailFilter::default(), 100).await.unwrap(), []);
-    assert_eq!(tx.email_counts().await.unwrap(), []);
-    assert_eq!(tx.email_settings().await.unwrap(), EmailSettings::default());
-    assert_eq!(tx.subscription(ada.id).await.unwrap(), None);
-    assert_eq!(tx.consents(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.list_client_events(ada.id, always, None, 100).await.unwrap(), []);
+    assert_eq!(tx.list_day_activity(ada.id, first, last).await.unwrap(), []);
+    assert!(tx.count_events_by_type(&chunk, first, last).await.unwrap().is_empty());
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap(), []);
+    assert_eq!(tx.list_notes(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.list_client_emails(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.list_emails(&EmailFilter::default(), 100).await.unwrap(), []);
+    assert_eq!(tx.count_emails().await.unwrap(), []);
+    assert_eq!(tx.get_email_settings().await.unwrap(), EmailSettings::default());
+    assert_eq!(tx.find_subscription(ada.id).await.unwrap(), None);
+    assert_eq!(tx.list_consents(ada.id, 100).await.unwrap(), []);
     assert_eq!(tx.count_subscribers().await.unwrap(), 0);
-    assert_eq!(tx.subscribers_after(None, now(), 100).await.unwrap(), []);
-    assert!(tx.subscribers_of(&chunk).await.unwrap().is_empty());
-    assert_eq!(tx.suppressions(100).await.unwrap(), []);
-    assert_eq!(tx.emails_due(at("2030-01-01"), 100).await.unwrap(), []);
-    assert_eq!(tx.emails_since(ada.id, at("2020-01-01"), fresh()).await.unwrap(), []);
-    assert!(tx.latest_weekly_periods(&chunk, day("2020-01-01")).await.unwrap().is_empty());
-    assert!(tx.unanswered_weekly_since(&chunk).await.unwrap().is_empty());
-    assert_eq!(tx.transactional_emails_due(at("2030-01-01"), 100).await.unwrap(), []);
+    assert_eq!(tx.list_subscribers_after(None, now(), 100).await.unwrap(), []);
+    assert!(tx.list_subscribers_of(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.list_suppressions(100).await.unwrap(), []);
+    assert_eq!(tx.list_due_emails(at("2030-01-01"), 100).await.unwrap(), []);
+    assert_eq!(tx.list_emails_since(ada.id, at("2020-01-01"), fresh()).await.unwrap(), []);
+    assert!(tx.list_latest_weekly_periods(&chunk, day("2020-01-01")).await.unwrap().is_empty());
+    assert!(tx.list_unanswered_weekly_since(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.list_due_transactional_emails(at("2030-01-01"), 100).await.unwrap(), []);
     let kind = TransactionalKind::SignInLink;
-    assert_eq!(tx.latest_transactional_email(kind).await.unwrap(), None);
+    assert_eq!(tx.find_latest_transactional_email(kind).await.unwrap(), None);
     assert_eq!(tx.count_waiting_emails().await.unwrap(), 0);
     let to = Addressee::Client(ada.id);
     assert_eq!(tx.count_transactional_emails(kind, to, at("2020-01-01")).await.unwrap(), 0);
-    assert!(tx.period_insights(&chunk, day("2026-05-17")).await.unwrap().is_empty());
-    assert_eq!(tx.webhooks().await.unwrap(), []);
-    assert!(!tx.any_webhook().await.unwrap());
-    assert_eq!(tx.webhook(webhook).await.unwrap(), None);
-    assert_eq!(tx.webhooks_due(at("2030-01-01")).await.unwrap(), []);
-    assert_eq!(tx.webhook_messages(webhook, None, 100).await.unwrap(), []);
-    assert_eq!(tx.webhook_message(told).await.unwrap(), None);
-    assert_eq!(tx.webhook_attempts(told).await.unwrap(), []);
-    assert!(tx.told_of(&[alert]).await.unwrap().is_empty());
-    assert_eq!(tx.noticed_alerts(&[alert]).await.unwrap(), []);
-    assert_eq!(tx.alert_changes(always.0, always.1).await.unwrap(), []);
-    assert_eq!(tx.notification_settings().await.unwrap(), NotificationSettings::default());
-    assert_eq!(tx.digest_members().await.unwrap(), []);
-    assert_eq!(tx.staff_told_until().await.unwrap(), None);
-    assert_eq!(tx.staff_emails_due(at("2030-01-01"), 100).await.unwrap(), []);
-    assert_eq!(tx.job_schedules().await.unwrap(), []);
-    assert_eq!(tx.job_runs(None, 100).await.unwrap(), []);
-    assert_eq!(tx.open_alert_counts().await.unwrap(), []);
+    assert!(tx.list_period_insights(&chunk, day("2026-05-17")).await.unwrap().is_empty());
+    assert_eq!(tx.list_webhooks().await.unwrap(), []);
+    assert!(!tx.has_webhook().await.unwrap());
+    assert_eq!(tx.find_webhook(webhook).await.unwrap(), None);
+    assert_eq!(tx.list_due_webhooks(at("2030-01-01")).await.unwrap(), []);
+    assert_eq!(tx.list_webhook_messages(webhook, None, 100).await.unwrap(), []);
+    assert_eq!(tx.find_webhook_message(told).await.unwrap(), None);
+    assert_eq!(tx.list_webhook_attempts(told).await.unwrap(), []);
+    assert!(tx.list_deliveries_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.list_noticed_alerts(&[alert]).await.unwrap(), []);
+    assert_eq!(tx.list_alert_changes(always.0, always.1).await.unwrap(), []);
+    assert_eq!(tx.get_notification_settings().await.unwrap(), NotificationSettings::default());
+    assert_eq!(tx.list_digest_members().await.unwrap(), []);
+    assert_eq!(tx.find_staff_notified_until().await.unwrap(), None);
+    assert_eq!(tx.list_due_staff_emails(at("2030-01-01"), 100).await.unwrap(), []);
+    assert_eq!(tx.list_job_schedules().await.unwrap(), []);
+    assert_eq!(tx.list_job_runs(None, 100).await.unwrap(), []);
+    assert_eq!(tx.count_open_alerts().await.unwrap(), []);
     no_playbooks_are_seen(&mut tx, &ada, alert).await;
-    assert!(tx.open_tasks(&chunk, now()).await.unwrap().is_empty());
-    assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
-    assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), []);
-    assert_eq!(tx.client_scores(ada.id, first, last).await.unwrap(), []);
-    assert_eq!(tx.score_days().await.unwrap(), []);
-    assert_eq!(tx.scores_of_day(day("2026-05-19"), None, 100).await.unwrap(), []);
-    assert_eq!(tx.stale_clients(None, 100).await.unwrap(), []);
-    assert_eq!(tx.client_insights(ada.id, now(), true).await.unwrap(), []);
-    assert_eq!(tx.insight(insight).await.unwrap(), None);
-    assert_eq!(tx.alerts(&AlertFilter::default(), 100).await.unwrap(), []);
-    assert_eq!(tx.alert(alert).await.unwrap(), None);
-    assert_eq!(tx.alert_actions(alert).await.unwrap(), []);
-    assert!(tx.live_episodes(&chunk).await.unwrap().is_empty());
-    assert_eq!(tx.event_days().await.unwrap(), None);
-    assert_eq!(tx.days_to_verify().await.unwrap(), None);
+    assert!(tx.list_open_tasks(&chunk, now()).await.unwrap().is_empty());
+    assert_eq!(tx.get_launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
+    assert_eq!(tx.list_feedback(ada.id, 100).await.unwrap(), []);
+    assert_eq!(tx.list_client_scores(ada.id, first, last).await.unwrap(), []);
+    assert_eq!(tx.list_score_days().await.unwrap(), []);
+    assert_eq!(tx.list_scores_of_day(day("2026-05-19"), None, 100).await.unwrap(), []);
+    assert_eq!(tx.list_stale_clients(None, 100).await.unwrap(), []);
+    assert_eq!(tx.list_client_insights(ada.id, now(), true).await.unwrap(), []);
+    assert_eq!(tx.find_insight(insight).await.unwrap(), None);
+    assert_eq!(tx.list_alerts(&AlertFilter::default(), 100).await.unwrap(), []);
+    assert_eq!(tx.find_alert(alert).await.unwrap(), None);
+    assert_eq!(tx.list_alert_actions(alert).await.unwrap(), []);
+    assert!(tx.list_live_episodes(&chunk).await.unwrap().is_empty());
+    assert_eq!(tx.find_event_days().await.unwrap(), None);
+    assert_eq!(tx.find_days_to_verify().await.unwrap(), None);
     let zone = time_zone("UTC").unwrap();
     assert_eq!(tx.verify_day(day("2026-05-18"), &zone).await.unwrap(), (Vec::new(), 0));
     assert_eq!(tx.verify_totals().await.unwrap(), (Vec::new(), 0));
     for detailed in [false, true] {
         let range = ActivityRange::new(Windows::at(now(), zone.clone()), None, detailed);
-        let facts = tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
+        let facts =
+            tx.list_client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
         assert_eq!(facts[0].activity, mainstay_core::engagement::Activity::default());
         assert_eq!((facts[0].tasks.total, facts[0].ratings), (0, (0, 0)));
         assert_eq!(facts[0].previous, None);
     }
     // And what there is to see is there for its own organization.
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.tasks(ada.id).await.unwrap()[0].id, task);
-    assert!(tx.alert(alert).await.unwrap().is_some());
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap()[0].id, task);
+    assert!(tx.find_alert(alert).await.unwrap().is_some());
 });
 
 async fn no_playbooks_are_seen(tx: &mut Tx, ada: &Client, alert: AlertId) {
-    assert_eq!(tx.playbooks().await.unwrap(), []);
-    assert_eq!(tx.client_playbook_runs(ada.id, 100).await.unwrap(), []);
-    assert!(tx.playbook_runs_of(&[alert]).await.unwrap().is_empty());
-    assert!(tx.waiting_playbook_runs(&ClientChunk::of(ada)).await.unwrap().is_empty());
+    assert_eq!(tx.list_playbooks().await.unwrap(), []);
+    assert_eq!(tx.list_client_playbook_runs(ada.id, 100).await.unwrap(), []);
+    assert!(tx.list_playbook_runs_of(&[alert]).await.unwrap().is_empty());
+    assert!(tx.list_waiting_playbook_runs(&ClientChunk::of(ada)).await.unwrap().is_empty());
     assert!(
-        tx.unrecovered_alerts(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+        tx.list_unrecovered_alerts(&ClientChunk::of(ada), at("2000-01-01"))
+            .await
+            .unwrap()
+            .is_empty()
     );
     assert!(
-        tx.unrecovered_falls(&ClientChunk::of(ada), at("2000-01-01")).await.unwrap().is_empty()
+        tx.list_unrecovered_falls(&ClientChunk::of(ada), at("2000-01-01"))
+            .await
+            .unwrap()
+            .is_empty()
     );
-    assert_eq!(tx.alert_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap(), []);
-    assert!(tx.playbook_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap().is_empty());
-    assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
-    assert!(tx.staff_tasks_of(&[alert]).await.unwrap().is_empty());
+    assert_eq!(tx.list_alert_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap(), []);
+    assert!(tx.list_playbook_tallies(at("2000-01-01"), at("2030-01-01")).await.unwrap().is_empty());
+    assert_eq!(tx.list_staff_tasks(&StaffTaskFilter::default(), 100).await.unwrap(), []);
+    assert!(tx.list_staff_tasks_of(&[alert]).await.unwrap().is_empty());
     assert_eq!(tx.count_due_staff_tasks(None, day("2026-12-31")).await.unwrap(), 0);
-    assert!(tx.owners_of(&[ada.id]).await.unwrap().is_empty());
+    assert!(tx.list_owners_of(&[ada.id]).await.unwrap().is_empty());
     assert!(
-        tx.latest_scores(&ClientChunk::of(ada), (day("2026-01-01"), day("2026-12-31")))
+        tx.list_latest_scores(&ClientChunk::of(ada), (day("2026-01-01"), day("2026-12-31")))
             .await
             .unwrap()
             .is_empty()
@@ -416,11 +423,11 @@ async fn no_playbooks_are_seen(tx: &mut Tx, ada: &Client, alert: AlertId) {
 /// Tries to touch another organization's transactional email, and a client's request for consent.
 async fn touch_transactional_emails(tx: &mut Tx, id: TransactionalEmailId, ada: ClientId) {
     let end = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
-    assert!(!tx.begin_sending_transactional(id, now()).await.unwrap());
-    tx.end_sending_transactional(id, &end, now()).await.unwrap();
-    tx.requeue_lost_transactional_emails(at("2030-01-01")).await.unwrap();
+    assert!(!tx.claim_transactional_email(id, now()).await.unwrap());
+    tx.complete_transactional_email(id, &end, now()).await.unwrap();
+    tx.requeue_stuck_transactional_emails(at("2030-01-01")).await.unwrap();
     tx.delete_transactional_emails(at("2030-01-01")).await.unwrap();
-    tx.hasten_emails(at("2030-01-01")).await.unwrap();
+    tx.make_emails_due(at("2030-01-01")).await.unwrap();
     let request =
         NewEmail { kind: EmailType::SubscriptionRequest, ..email(ada, "2026-05-17", [3; 16]) };
     assert!(!tx.replace_subscription_request(&request, now()).await.unwrap());
@@ -432,19 +439,19 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let ada = found(store, ours, "ada").await;
     let (task, insight, alert) = ids_of(store, ours, ada.id).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let member = tx.members().await.unwrap()[0].id;
-    let key = tx.api_keys().await.unwrap()[0].id;
-    let note = tx.notes(ada.id, 1).await.unwrap().remove(0);
-    let alert = tx.alert(alert).await.unwrap().unwrap();
-    let mail = tx.client_emails(ada.id, 1).await.unwrap()[0].id;
-    let run = tx.job_runs(None, 1).await.unwrap()[0].id;
-    let playbook = tx.playbooks().await.unwrap().remove(0);
-    let started = tx.client_playbook_runs(ada.id, 1).await.unwrap().remove(0).id;
-    let todo = tx.staff_tasks(&StaffTaskFilter::default(), 1).await.unwrap().remove(0);
-    let webhook = tx.webhooks().await.unwrap()[0].id;
-    let told = tx.webhook_messages(webhook, None, 1).await.unwrap().remove(0);
-    let letter = tx.staff_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
-    let letter_to_client = tx.transactional_emails_due(at("2030-01-01"), 1).await.unwrap()[0];
+    let member = tx.list_members().await.unwrap()[0].id;
+    let key = tx.list_api_keys().await.unwrap()[0].id;
+    let note = tx.list_notes(ada.id, 1).await.unwrap().remove(0);
+    let alert = tx.find_alert(alert).await.unwrap().unwrap();
+    let mail = tx.list_client_emails(ada.id, 1).await.unwrap()[0].id;
+    let run = tx.list_job_runs(None, 1).await.unwrap()[0].id;
+    let playbook = tx.list_playbooks().await.unwrap().remove(0);
+    let started = tx.list_client_playbook_runs(ada.id, 1).await.unwrap().remove(0).id;
+    let todo = tx.list_staff_tasks(&StaffTaskFilter::default(), 1).await.unwrap().remove(0);
+    let webhook = tx.list_webhooks().await.unwrap()[0].id;
+    let told = tx.list_webhook_messages(webhook, None, 1).await.unwrap().remove(0);
+    let letter = tx.list_due_staff_emails(at("2030-01-01"), 1).await.unwrap()[0];
+    let letter_to_client = tx.list_due_transactional_emails(at("2030-01-01"), 1).await.unwrap()[0];
     let since = at("2020-01-01");
     tx.rollback().await.unwrap();
 
@@ -471,10 +478,10 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     tx.rollback().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
-    assert!(!tx.begin_sending(mail, now()).await.unwrap());
+    assert!(!tx.claim_email(mail, now()).await.unwrap());
     let end = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
-    tx.end_sending(mail, &end, now()).await.unwrap();
-    tx.give_lost_emails_up(at("2030-01-01"), "lost").await.unwrap();
+    tx.complete_email(mail, &end, now()).await.unwrap();
+    tx.expire_stuck_emails(at("2030-01-01"), "lost").await.unwrap();
     touch_transactional_emails(&mut tx, letter_to_client, ada.id).await;
     tx.defer_webhook_messages(webhook, at("2031-01-01")).await.unwrap();
     assert!(tx.unsuppress_address("gone@example.com").await.unwrap(), "it is their own");
@@ -482,12 +489,12 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     let nothing = RunProgress::default();
     assert!(tx.hold_lease(lease, 30).await.is_err());
     assert!(tx.renew_lease(lease, now(), &nothing).await.is_err());
-    assert!(tx.end_job_run(lease, &RunEnd::Succeeded, &nothing, now()).await.is_err());
-    tx.forget_job_runs(at("2030-01-01")).await.unwrap();
+    assert!(tx.finish_job_run(lease, &RunEnd::Succeeded, &nothing, now()).await.is_err());
+    tx.delete_job_runs(at("2030-01-01")).await.unwrap();
     assert!(!tx.delete_playbook(playbook.id).await.unwrap());
     assert!(!tx.start_waiting_run(started, now()).await.unwrap());
-    tx.forget_waiting_run(started).await.unwrap();
-    tx.set_playbook_deeds(started, &[]).await.unwrap();
+    tx.delete_waiting_run(started).await.unwrap();
+    tx.set_action_outcomes(started, &[]).await.unwrap();
     tx.set_run_recovered(started, now()).await.unwrap();
     tx.set_alert_recovered(alert.episode.id, now()).await.unwrap();
     assert!(!tx.update_staff_task(&todo).await.unwrap());
@@ -501,12 +508,12 @@ on_both_databases!(nothing_of_another_organization_is_touched, async |store| {
     assert!(!tx.delete_note(ada.id, note.id, note.member).await.unwrap());
     tx.set_client_owner(ada.id, None).await.unwrap();
     tx.update_alert(&alert.episode, None, now()).await.unwrap();
-    assert!(tx.take_stale(&[ada.id]).await.unwrap().is_empty());
+    assert!(tx.claim_stale(&[ada.id]).await.unwrap().is_empty());
     assert!(!tx.is_stale(ada.id).await.unwrap());
     tx.gather_activity().await.unwrap();
     tx.fold_activity(day("2026-05-10")).await.unwrap();
     tx.begin_zone_change(now()).await.unwrap();
-    while tx.take_zone_step(ZONE_STEP).await.unwrap() {}
+    while tx.run_zone_step(ZONE_STEP).await.unwrap() {}
     tx.advance_scored_until(at("2026-05-30")).await.unwrap();
     tx.advance_health_checked_until(at("2026-05-30")).await.unwrap();
     tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();
@@ -535,9 +542,9 @@ async fn ids_of(
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     let filter = AlertFilter { client: Some(client), ..AlertFilter::default() };
     (
-        tx.tasks(client).await.unwrap()[0].id,
-        tx.client_insights(client, now(), true).await.unwrap()[0].id,
-        tx.alerts(&filter, 1).await.unwrap()[0].episode.id,
+        tx.list_tasks(client).await.unwrap()[0].id,
+        tx.list_client_insights(client, now(), true).await.unwrap()[0].id,
+        tx.list_alerts(&filter, 1).await.unwrap()[0].episode.id,
     )
 }
 

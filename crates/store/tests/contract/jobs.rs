@@ -58,24 +58,24 @@ on_both_databases!(a_period_has_one_run, async |store| {
     by_hand.scheduled = false;
     assert!(create(store, ours, &by_hand).await);
     let mut tx = store.read(Scope::System).await.unwrap();
-    let mut last = tx.last_job_periods(at("2026-05-25")).await.unwrap();
+    let mut last = tx.list_last_job_periods(at("2026-05-25")).await.unwrap();
     last.retain(|one| one.organization == ours);
     last.sort_by(|a, b| a.job.cmp(&b.job));
     let last: Vec<_> = last.iter().map(|one| (one.job.as_str(), one.period)).collect();
     assert_eq!(last, [("daily", at("2026-05-21")), ("weekly", at("2026-05-20"))]);
     // A period that is not there yet, which a clock that was ahead has left, is none.
     let mut tx = store.read(Scope::System).await.unwrap();
-    let early = tx.last_job_periods(at("2026-05-20")).await.unwrap();
+    let early = tx.list_last_job_periods(at("2026-05-20")).await.unwrap();
     let early: Vec<_> = early.iter().filter(|one| one.organization == ours).collect();
     assert!(
         early.len() == 2 && early.iter().all(|one| one.period == at("2026-05-20")),
         "{early:?}"
     );
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.job_runs(None, 10).await.unwrap().len(), 4);
-    assert_eq!(tx.job_runs(Some("weekly"), 10).await.unwrap().len(), 1);
-    assert_eq!(tx.job_runs(None, 2).await.unwrap().len(), 2);
-    assert_eq!(tx.job_run(fresh::<JobRunId>()).await.unwrap(), None);
+    assert_eq!(tx.list_job_runs(None, 10).await.unwrap().len(), 4);
+    assert_eq!(tx.list_job_runs(Some("weekly"), 10).await.unwrap().len(), 1);
+    assert_eq!(tx.list_job_runs(None, 2).await.unwrap().len(), 2);
+    assert_eq!(tx.find_job_run(fresh::<JobRunId>()).await.unwrap(), None);
 });
 
 on_both_databases!(runs_are_claimed_one_at_a_time_in_order, async |store| {
@@ -84,7 +84,7 @@ on_both_databases!(runs_are_claimed_one_at_a_time_in_order, async |store| {
     create(store, ours, &new_run("weekly", "2026-05-20")).await;
     create(store, ours, &new_run("unheard-of", "2026-05-20")).await;
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(tx.organizations_with_runs(now()).await.unwrap().contains(&ours));
+    assert!(tx.list_organizations_with_runs(now()).await.unwrap().contains(&ours));
     drop(tx);
     let first = claim(store, ours, "a", now()).await.unwrap();
     assert_eq!((first.job.as_str(), first.attempts, first.fence), ("weekly", 1, 1));
@@ -93,10 +93,10 @@ on_both_databases!(runs_are_claimed_one_at_a_time_in_order, async |store| {
     let mut tx = service(store, ours).await;
     let counts: RunCounts = [("scores".to_owned(), 7)].into();
     let progress = RunProgress { counts: counts.clone(), ..RunProgress::default() };
-    tx.end_job_run(lease(ours, &first), &RunEnd::Succeeded, &progress, later(1)).await.unwrap();
+    tx.finish_job_run(lease(ours, &first), &RunEnd::Succeeded, &progress, later(1)).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let done = tx.job_run(first.id).await.unwrap().unwrap();
+    let done = tx.find_job_run(first.id).await.unwrap().unwrap();
     assert_eq!((done.state, done.finished_at), (RunState::Succeeded, Some(later(1))));
     assert_eq!(done.counts, counts);
     drop(tx);
@@ -119,7 +119,7 @@ on_both_databases!(what_a_holder_writes_after_its_run_was_taken_over_is_refused,
     let mut tx = service(store, ours).await;
     assert!(matches!(tx.hold_lease(old, 30).await, Err(StoreError::LeaseLost)));
     assert!(matches!(tx.renew_lease(old, later(9), &nothing).await, Err(StoreError::LeaseLost)));
-    let ended = tx.end_job_run(old, &RunEnd::Succeeded, &nothing, later(3)).await;
+    let ended = tx.finish_job_run(old, &RunEnd::Succeeded, &nothing, later(3)).await;
     assert!(matches!(ended, Err(StoreError::LeaseLost)));
     tx.hold_lease(new, 30).await.unwrap();
     tx.rollback().await.unwrap();
@@ -132,21 +132,21 @@ on_both_databases!(a_run_that_failed_waits_and_one_that_was_released_does_not, a
     let progress = RunProgress { step: Some("scores".to_owned()), ..RunProgress::default() };
     let end = RunEnd::Failed { error: "No disk.".to_owned(), again_at: Some(later(5)) };
     let mut tx = service(store, ours).await;
-    tx.end_job_run(lease(ours, &run), &end, &progress, now()).await.unwrap();
+    tx.finish_job_run(lease(ours, &run), &end, &progress, now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(claim(store, ours, "a", later(4)).await, None);
     let again = claim(store, ours, "a", later(5)).await.unwrap();
     assert_eq!((again.attempts, again.error.as_deref()), (2, Some("No disk.")));
     assert_eq!(again.step.as_deref(), Some("scores"));
     let mut tx = service(store, ours).await;
-    tx.end_job_run(lease(ours, &again), &RunEnd::Released, &progress, later(5)).await.unwrap();
+    tx.finish_job_run(lease(ours, &again), &RunEnd::Released, &progress, later(5)).await.unwrap();
     tx.commit().await.unwrap();
     let third = claim(store, ours, "b", later(5)).await.unwrap();
     assert_eq!(third.attempts, 2, "an interruption is no attempt");
     let end = RunEnd::Failed { error: "Still none.".to_owned(), again_at: None };
     let mut tx = service(store, ours).await;
-    tx.end_job_run(lease(ours, &third), &end, &progress, later(6)).await.unwrap();
-    let failed = tx.job_run(third.id).await.unwrap().unwrap();
+    tx.finish_job_run(lease(ours, &third), &end, &progress, later(6)).await.unwrap();
+    let failed = tx.find_job_run(third.id).await.unwrap().unwrap();
     assert_eq!((failed.state, failed.error.as_deref()), (RunState::Failed, Some("Still none.")));
     tx.commit().await.unwrap();
     assert_eq!(claim(store, ours, "a", later(60)).await, None);
@@ -165,7 +165,7 @@ on_both_databases!(of_two_who_claim_at_once_one_gets_the_run, async |store| {
         let run = a.or(b).unwrap();
         let mut tx = service(store, ours).await;
         let nothing = RunProgress::default();
-        tx.end_job_run(lease(ours, &run), &RunEnd::Succeeded, &nothing, now()).await.unwrap();
+        tx.finish_job_run(lease(ours, &run), &RunEnd::Succeeded, &nothing, now()).await.unwrap();
         tx.commit().await.unwrap();
     }
     other.close().await;
@@ -176,14 +176,14 @@ on_both_databases!(a_schedule_is_changed_with_its_time, async |store| {
     let mut tx = service(store, ours).await;
     tx.set_job_schedule("daily", "0 5 * * *", at("2026-05-01")).await.unwrap();
     tx.set_job_schedule("daily", "0 6 * * *", at("2026-05-02")).await.unwrap();
-    let schedules = tx.job_schedules().await.unwrap();
+    let schedules = tx.list_job_schedules().await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(schedules.len(), 1);
     assert_eq!((schedules[0].organization, schedules[0].job.as_str()), (ours, "daily"));
     assert_eq!(schedules[0].cron, "0 6 * * *");
     assert_eq!(schedules[0].changed_at, at("2026-05-02"));
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(tx.all_job_schedules().await.unwrap().contains(&schedules[0]));
+    assert!(tx.list_all_job_schedules().await.unwrap().contains(&schedules[0]));
 });
 
 on_both_databases!(old_runs_are_forgotten_but_not_the_latest_period, async |store| {
@@ -193,12 +193,12 @@ on_both_databases!(old_runs_are_forgotten_but_not_the_latest_period, async |stor
         let run = claim(store, ours, "a", now()).await.unwrap();
         let mut tx = service(store, ours).await;
         let nothing = RunProgress::default();
-        tx.end_job_run(lease(ours, &run), &RunEnd::Succeeded, &nothing, now()).await.unwrap();
+        tx.finish_job_run(lease(ours, &run), &RunEnd::Succeeded, &nothing, now()).await.unwrap();
         tx.commit().await.unwrap();
     }
     let mut tx = service(store, ours).await;
-    assert_eq!(tx.forget_job_runs(now()).await.unwrap(), 0);
-    assert_eq!(tx.forget_job_runs(later(1)).await.unwrap(), 2);
-    let left = tx.job_runs(None, 10).await.unwrap();
+    assert_eq!(tx.delete_job_runs(now()).await.unwrap(), 0);
+    assert_eq!(tx.delete_job_runs(later(1)).await.unwrap(), 2);
+    let left = tx.list_job_runs(None, 10).await.unwrap();
     assert_eq!(left.iter().map(|run| run.period).collect::<Vec<_>>(), [at("2026-05-03")]);
 });

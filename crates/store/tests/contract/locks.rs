@@ -10,7 +10,8 @@ use mainstay_core::{
     score::FeedbackKind,
 };
 use mainstay_store::{
-    ClientPatch, Feedback, OrganizationPatch, Outcome, RollUp, Scope, Seen, Store, StoreError,
+    ClientPatch, ClientSighting, Feedback, OrganizationPatch, Outcome, RollUp, Scope, Store,
+    StoreError,
 };
 use serde_json::json;
 use tokio::task::{JoinHandle, JoinSet, yield_now};
@@ -96,7 +97,7 @@ at_the_same_time!(what_is_told_while_scores_are_announced_makes_them_stale, asyn
     announcing.commit().await.unwrap();
     task.await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.stale_clients(None, 10).await.unwrap()[0].since, at("2026-05-02"));
+    assert_eq!(tx.list_stale_clients(None, 10).await.unwrap()[0].since, at("2026-05-02"));
 });
 
 at_the_same_time!(events_are_stored_while_others_are_gathered_and_all_count_once, async |store| {
@@ -133,16 +134,16 @@ at_the_same_time!(of_two_emails_claimed_at_once_the_second_claim_sees_the_first,
     let ada = client(store, ours, "ada", "2026-05-01").await.id;
     let emails = [email(ada, "2026-05-16", [1; 16]), email(ada, "2026-05-23", [2; 16])];
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.queue_emails(&emails, now()).await.unwrap();
+    tx.enqueue_emails(&emails, now()).await.unwrap();
     tx.commit().await.unwrap();
     let mut claiming = store.begin(Scope::Service(ours)).await.unwrap();
-    assert!(claiming.begin_sending(emails[0].id, now()).await.unwrap());
+    assert!(claiming.claim_email(emails[0].id, now()).await.unwrap());
     let other = store.reopened().await;
     let second = emails[1].id;
     let task = tokio::spawn(async move {
         let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
-        assert!(tx.begin_sending(second, now()).await.unwrap());
-        let sent = tx.emails_since(ada, at("2026-01-01"), second).await.unwrap();
+        assert!(tx.claim_email(second, now()).await.unwrap());
+        let sent = tx.list_emails_since(ada, at("2026-01-01"), second).await.unwrap();
         tx.commit().await.unwrap();
         other.close().await;
         sent
@@ -158,7 +159,7 @@ at_the_same_time!(a_client_deleted_while_its_events_come_in_leaves_nothing_behin
     send(store, ours, &[login("m1")]).await;
     let ada = found(store, ours, "ada").await;
     let mut storing = store.begin(Scope::Service(ours)).await.unwrap();
-    let seen = Seen { external_id: "ada", first_at: now() };
+    let seen = ClientSighting { external_id: "ada", first_at: now() };
     storing.resolve_clients(&[seen], now()).await.unwrap();
     let other = store.reopened().await;
     let task = tokio::spawn(async move {
@@ -273,7 +274,7 @@ at_the_same_time!(
         assert_eq!(task.await.unwrap(), [Outcome::Stored]);
         assert_honest(store, ours).await;
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        assert_eq!(tx.days_to_verify().await.unwrap().unwrap().1, day("2026-05-19"));
+        assert_eq!(tx.find_days_to_verify().await.unwrap().unwrap().1, day("2026-05-19"));
     }
 );
 
@@ -288,8 +289,10 @@ at_the_same_time!(eight_that_see_the_same_new_clients_create_each_once, async |s
             if task % 2 == 0 {
                 names.reverse();
             }
-            let seen: Vec<Seen<'_>> =
-                names.iter().map(|name| Seen { external_id: name, first_at: now() }).collect();
+            let seen: Vec<ClientSighting<'_>> = names
+                .iter()
+                .map(|name| ClientSighting { external_id: name, first_at: now() })
+                .collect();
             let mut tx = other.begin(Scope::Service(ours)).await.unwrap();
             let resolved = tx.resolve_clients(&seen, now()).await.unwrap();
             tx.commit().await.unwrap();
@@ -371,7 +374,10 @@ at_the_same_time!(one_health_check_of_an_organization_runs_at_a_time, async |sto
     let opened = tasks.join_all().await.into_iter().filter(|opened| *opened).count();
     assert_eq!(opened, 1);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.live_episodes(&mainstay_store::ClientChunk::of(&ada)).await.unwrap().len(), 1);
+    assert_eq!(
+        tx.list_live_episodes(&mainstay_store::ClientChunk::of(&ada)).await.unwrap().len(),
+        1
+    );
 });
 
 async fn ada_chunk(store: &Store, organization: OrganizationId) -> mainstay_store::ClientChunk {
@@ -385,7 +391,7 @@ async fn check_health(
 ) -> bool {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     tx.lock_health_check().await.unwrap();
-    let live = tx.live_episodes(chunk).await.unwrap();
+    let live = tx.list_live_episodes(chunk).await.unwrap();
     if live.is_empty() {
         let alert = episode(AlertType::Inactivity, Severity::Warning, "2026-05-20");
         tx.open_alert(chunk.last().unwrap(), &alert, "", false).await.unwrap();

@@ -26,9 +26,9 @@ async fn join(
 ) -> bool {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     tx.lock_events(true).await.unwrap();
-    let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
+    let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
     let membership = Membership { person, since: at(since), message_id, client };
-    let new = tx.join_people(&[membership], &zone, now()).await.unwrap();
+    let new = tx.insert_memberships(&[membership], &zone, now()).await.unwrap();
     tx.commit().await.unwrap();
     new.contains(person)
 }
@@ -37,10 +37,10 @@ async fn join(
 async fn do_as(store: &Store, organization: OrganizationId, events: &[Event]) -> Vec<Outcome> {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     tx.lock_events(true).await.unwrap();
-    let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
+    let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
     let wanted: Vec<(&str, Timestamp)> =
         events.iter().map(|event| (event.client_id.as_str(), event.occurred_at)).collect();
-    let clients = tx.clients_of_people(&wanted).await.unwrap();
+    let clients = tx.find_clients_of_people(&wanted).await.unwrap();
     let storable: Vec<StorableEvent<'_>> = events
         .iter()
         .map(|event| StorableEvent {
@@ -63,7 +63,7 @@ async fn do_as(store: &Store, organization: OrganizationId, events: &[Event]) ->
             by_membership: true,
         })
         .collect();
-    tx.keep_person_events(&done).await.unwrap();
+    tx.insert_person_events(&done).await.unwrap();
     tx.commit().await.unwrap();
     outcomes
 }
@@ -92,7 +92,7 @@ on_both_databases!(an_event_is_of_the_client_its_person_was_in_at_that_time, asy
     assert!(join(store, ours, "ada", ("2026-05-02", "a"), other.id).await);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let of = tx
-        .clients_of_people(&[
+        .find_clients_of_people(&[
             ("ada", at("2026-05-01")),
             ("ada", at("2026-05-02")),
             ("ada", at("2026-05-09")),
@@ -107,14 +107,14 @@ on_both_databases!(an_event_is_of_the_client_its_person_was_in_at_that_time, asy
     assert_eq!(name("2026-05-09"), Some("acme"));
     assert_eq!(name("2026-05-10"), Some("other"));
     assert_eq!(of.len(), 4, "nobody knows eve");
-    let people = tx.people_of(other.id, "", 10).await.unwrap();
+    let people = tx.list_people_of(other.id, "", 10).await.unwrap();
     assert_eq!(people.len(), 1);
     assert_eq!((&*people[0].external_id, people[0].since), ("ada", at("2026-05-10")));
-    assert!(tx.people_of(acme.id, "", 10).await.unwrap().is_empty(), "she left");
+    assert!(tx.list_people_of(acme.id, "", 10).await.unwrap().is_empty(), "she left");
     tx.rollback().await.unwrap();
     let theirs = organization(store, "UTC").await;
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
-    assert!(tx.clients_of_people(&[("ada", at("2026-05-10"))]).await.unwrap().is_empty());
+    assert!(tx.find_clients_of_people(&[("ada", at("2026-05-10"))]).await.unwrap().is_empty());
 });
 
 on_both_databases!(a_membership_that_arrives_late_moves_what_it_contradicts, async |store| {
@@ -205,7 +205,7 @@ on_both_databases!(events_move_to_their_client_while_the_zone_changes, async |st
     end_zone_change(store, ours).await;
     assert_honest(store, ours).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let days = tx.day_activity(other, day("2026-05-01"), day("2026-05-31")).await.unwrap();
+    let days = tx.list_day_activity(other, day("2026-05-01"), day("2026-05-31")).await.unwrap();
     let days: Vec<_> = days.iter().map(|one| (one.day, one.events)).collect();
     assert_eq!(days, [(day("2026-05-11"), 2)]);
 });
@@ -220,7 +220,7 @@ on_both_databases!(events_wait_for_their_client_for_seven_days, async |store| {
     let bobs = event("bob", "just", EventType::Login, "2026-05-19");
     let keep = async |events: &[&Event]| {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let kept = tx.keep_waiting(events).await.unwrap();
+        let kept = tx.insert_waiting_events(events).await.unwrap();
         tx.commit().await.unwrap();
         kept
     };
@@ -231,17 +231,17 @@ on_both_databases!(events_wait_for_their_client_for_seven_days, async |store| {
     assert_eq!(keep(&[&again, &just]).await, [duplicate, duplicate]);
 
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let mut taken = tx.take_waiting(&["ada", "ada"], now()).await.unwrap();
+    let mut taken = tx.claim_waiting_events(&["ada", "ada"], now()).await.unwrap();
     taken.sort_by(|a, b| a.message_id.cmp(&b.message_id));
     assert_eq!(taken, [just, untimed]);
-    assert!(tx.take_waiting(&["ada"], now()).await.unwrap().is_empty());
-    assert_eq!(tx.expire_waiting(now(), "waited in vain").await.unwrap(), 1);
-    assert_eq!(tx.expire_waiting(now(), "waited in vain").await.unwrap(), 0);
-    let refused = tx.refused_events(None, 10).await.unwrap();
+    assert!(tx.claim_waiting_events(&["ada"], now()).await.unwrap().is_empty());
+    assert_eq!(tx.expire_waiting_events(now(), "waited in vain").await.unwrap(), 1);
+    assert_eq!(tx.expire_waiting_events(now(), "waited in vain").await.unwrap(), 0);
+    let refused = tx.list_refused_events(None, 10).await.unwrap();
     assert_eq!(refused.len(), 1);
     assert_eq!(refused[0].refusal.reason, "waited in vain");
     assert_eq!(refused[0].refusal.body, "content_generated by ada");
-    assert_eq!(tx.take_waiting(&["bob"], now()).await.unwrap(), [bobs]);
+    assert_eq!(tx.claim_waiting_events(&["bob"], now()).await.unwrap(), [bobs]);
 });
 
 on_both_databases!(no_more_events_wait_than_may, async |store| {
@@ -255,7 +255,7 @@ on_both_databases!(no_more_events_wait_than_may, async |store| {
     };
     assert_eq!(MAX_WAITING, 100_000);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.keep_waiting(&[&event]).await.unwrap(), [Some(Outcome::Stored)]);
+    assert_eq!(tx.insert_waiting_events(&[&event]).await.unwrap(), [Some(Outcome::Stored)]);
     tx.commit().await.unwrap();
     store
         .raw(&format!(
@@ -265,5 +265,5 @@ on_both_databases!(no_more_events_wait_than_may, async |store| {
         .await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let more = made("more", "2026-05-19");
-    assert_eq!(tx.keep_waiting(&[&more]).await.unwrap(), [None]);
+    assert_eq!(tx.insert_waiting_events(&[&more]).await.unwrap(), [None]);
 });

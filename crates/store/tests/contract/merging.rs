@@ -9,8 +9,8 @@ use mainstay_core::{
     time::time_zone,
 };
 use mainstay_store::{
-    Client, LaunchKitTimes, MergeRequest, MergeState, NewFeedback, NewMerge, Outcome, Profile,
-    Scope, Seen, Store, StoreError, Subscription, Tx,
+    Client, ClientSighting, LaunchKitTimes, MergeRequest, MergeState, NewFeedback, NewMerge,
+    Outcome, Profile, Scope, Store, StoreError, Subscription, Tx,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -44,10 +44,10 @@ pub(crate) async fn merge(store: &Store, organization: OrganizationId, previous:
 
 /// The same within a transaction.
 pub(crate) async fn merge_in(tx: &mut Tx, previous: &str, into: &str) {
-    let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
+    let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
     let new = new_merge(previous, into);
     tx.request_merge(&new, now()).await.unwrap();
-    while let Some(merge) = tx.next_merge().await.unwrap() {
+    while let Some(merge) = tx.find_next_merge().await.unwrap() {
         tx.merge_step(merge, &zone, now(), 1_000).await.unwrap();
     }
 }
@@ -55,8 +55,8 @@ pub(crate) async fn merge_in(tx: &mut Tx, previous: &str, into: &str) {
 /// Goes a step on with an organization's oldest merge.
 async fn step(store: &Store, organization: OrganizationId, events: usize) -> Option<MergeState> {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-    let merge = tx.next_merge().await.unwrap()?;
-    let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
+    let merge = tx.find_next_merge().await.unwrap()?;
+    let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
     let state = tx.merge_step(merge, &zone, now(), events).await.unwrap();
     tx.commit().await.unwrap();
     Some(state)
@@ -95,7 +95,7 @@ on_both_databases!(only_a_visitors_id_is_merged_for_a_write_key, async |store| {
     ] {
         assert_eq!(
             ask(previous, into, when).await.1,
-            MergeRequest::Known,
+            MergeRequest::PreviousIdKnown,
             "{previous} into {into}"
         );
     }
@@ -118,11 +118,14 @@ on_both_databases!(everything_of_a_merged_id_is_the_other_clients, async |store|
         assert!(left == 0 || told, "{table}: {rows:?}");
     }
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.tasks(ada.id).await.unwrap().len(), 2);
-    assert_eq!(tx.feedback(ada.id, 10).await.unwrap().len(), 2);
-    assert_eq!(tx.notes(ada.id, 10).await.unwrap().len(), 2);
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap().len(), 2);
+    assert_eq!(tx.list_feedback(ada.id, 10).await.unwrap().len(), 2);
+    assert_eq!(tx.list_notes(ada.id, 10).await.unwrap().len(), 2);
     // Of an alert of a type and an insight of a rule and period, the client's own stays.
-    assert_eq!(tx.alerts(&mainstay_store::AlertFilter::default(), 100).await.unwrap().len(), 1);
+    assert_eq!(
+        tx.list_alerts(&mainstay_store::AlertFilter::default(), 100).await.unwrap().len(),
+        1
+    );
     assert_eq!(tx.count_clients().await.unwrap(), 1);
     tx.rollback().await.unwrap();
     assert_honest(store, ours).await;
@@ -160,7 +163,7 @@ on_both_databases!(an_id_that_nothing_is_known_of_becomes_a_name_of_the_client, 
     send(store, ours, &[event("lead-7", "2", EventType::Login, "2026-05-19")]).await;
     let bob = found(store, ours, "bob").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let seen = [Seen { external_id: "lead-7", first_at: now() }];
+    let seen = [ClientSighting { external_id: "lead-7", first_at: now() }];
     assert_eq!(tx.resolve_clients(&seen, now()).await.unwrap()[0].id, bob.id);
     tx.rollback().await.unwrap();
     assert_honest(store, ours).await;
@@ -183,8 +186,12 @@ on_both_databases!(a_message_that_both_ids_have_counts_once, async |store| {
     assert_eq!(found[0].created_at, at("2026-04-01T09:00:00Z"));
     assert_honest(store, ours).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.stale_clients(None, 10).await.unwrap().len(), 1, "its scores are computed again");
-    let ada = tx.client("ada").await.unwrap().unwrap().id;
+    assert_eq!(
+        tx.list_stale_clients(None, 10).await.unwrap().len(),
+        1,
+        "its scores are computed again"
+    );
+    let ada = tx.find_client("ada").await.unwrap().unwrap().id;
     assert!(tx.is_stale(ada).await.unwrap() && !tx.is_stale(fresh()).await.unwrap());
 });
 
@@ -243,20 +250,20 @@ on_both_databases!(everything_that_enters_a_score_is_scored_again_after_a_merge,
     let opened = LaunchKitTimes { viewed_at: Some(at("2026-05-12")), completed_at: None };
     tx.record_launch_kit(lead.id, opened).await.unwrap();
     let later = LaunchKitTimes { viewed_at: Some(at("2026-05-15")), completed_at: None };
-    let ada = tx.client("ada").await.unwrap().unwrap();
+    let ada = tx.find_client("ada").await.unwrap().unwrap();
     tx.record_launch_kit(ada.id, later).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     store_scores(&mut tx, "2026-05-19T12:00:00Z").await;
-    let stale = tx.stale_clients(None, 10).await.unwrap();
+    let stale = tx.list_stale_clients(None, 10).await.unwrap();
     let stale: Vec<_> = stale.iter().map(|one| one.client).collect();
-    tx.take_stale(&stale).await.unwrap();
+    tx.claim_stale(&stale).await.unwrap();
     tx.commit().await.unwrap();
     merge(store, ours, "lead", "ada").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let stale = tx.stale_clients(None, 10).await.unwrap();
+    let stale = tx.list_stale_clients(None, 10).await.unwrap();
     assert_eq!(stale.iter().map(|one| one.since).collect::<Vec<_>>(), [given.given_at]);
-    assert_eq!(tx.launch_kit(ada.id).await.unwrap(), opened, "the earliest time counts");
+    assert_eq!(tx.get_launch_kit(ada.id).await.unwrap(), opened, "the earliest time counts");
 });
 
 on_both_databases!(whoever_unsubscribed_under_one_id_stays_unsubscribed, async |store| {
@@ -282,7 +289,7 @@ on_both_databases!(whoever_unsubscribed_under_one_id_stays_unsubscribed, async |
         merge(store, ours, "lead", "ada").await;
         let ada = found(store, ours, "ada").await;
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        let state = tx.subscription(ada.id).await.unwrap().unwrap().state;
+        let state = tx.find_subscription(ada.id).await.unwrap().unwrap().state;
         let strict = [kept, gone].contains(&SubscriptionState::Unsubscribed);
         let expected = if strict { SubscriptionState::Unsubscribed } else { kept };
         assert_eq!(state, expected, "{kept:?} merged with {gone:?}");
@@ -306,7 +313,7 @@ on_both_databases!(a_merged_profile_is_what_one_client_would_have_been_told, asy
         client(store, ours, "lead", "2026-05-01").await,
     );
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.learn_profiles(&[
+    tx.apply_profile_changes(&[
         (ada.id, &told("2026-05-02", "1", ProfileField::Plan, Some("free"))),
         (lead.id, &told("2026-05-03", "2", ProfileField::Plan, Some("pro"))),
         (ada.id, &told("2026-05-02", "3", ProfileField::Email, Some("old@example.com"))),
@@ -358,7 +365,7 @@ async fn figures(store: &Database, organization: OrganizationId) -> Vec<String> 
 
 async fn undo(store: &Store, organization: OrganizationId, previous: &str) -> bool {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-    let merges = tx.merges(None, 100).await.unwrap();
+    let merges = tx.list_merges(None, 100).await.unwrap();
     let merge = merges.into_iter().find(|merge| merge.previous_id == previous).unwrap();
     let asked = tx.request_undo(merge.id, None).await.unwrap();
     tx.commit().await.unwrap();
@@ -454,11 +461,11 @@ on_both_databases!(while_a_merge_is_under_way_both_ids_go_on_working, async |sto
     assert_eq!(step(store, ours, 4).await, Some(MergeState::Done));
     assert_eq!(step(store, ours, 4).await, None);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let merge = tx.merge(new.id).await.unwrap().unwrap();
+    let merge = tx.find_merge(new.id).await.unwrap().unwrap();
     assert_eq!((merge.events, merge.state), (11, MergeState::Done));
-    let ada = tx.client("lead").await.unwrap().unwrap();
+    let ada = tx.find_client("lead").await.unwrap().unwrap();
     assert_eq!((ada.external_id.as_str(), merge.client), ("ada", ada.id));
-    assert_eq!(tx.merges(Some(ada.id), 10).await.unwrap(), [merge]);
+    assert_eq!(tx.list_merges(Some(ada.id), 10).await.unwrap(), [merge]);
     assert_honest(store, ours).await;
 });
 
@@ -508,7 +515,7 @@ on_both_databases!(
         merge(store, ours, "lead", "ada").await;
         let waiting = async |before| {
             let mut tx = store.read(Scope::System).await.unwrap();
-            tx.organizations_with_merges(before).await.unwrap()
+            tx.list_organizations_with_merges(before).await.unwrap()
         };
         assert_eq!(waiting(now()).await, []);
         let later = now() + SignedDuration::from_secs(1);
@@ -518,12 +525,12 @@ on_both_databases!(
         tx.commit().await.unwrap();
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.settle_merges(now()).await.unwrap();
-        let merge = tx.merges(None, 1).await.unwrap().remove(0);
+        let merge = tx.list_merges(None, 1).await.unwrap().remove(0);
         assert_eq!(merge.state, MergeState::Done);
         tx.settle_merges(later).await.unwrap();
-        assert_eq!(tx.merge(merge.id).await.unwrap().unwrap().state, MergeState::Settled);
+        assert_eq!(tx.find_merge(merge.id).await.unwrap().unwrap().state, MergeState::Settled);
         assert!(!tx.request_undo(merge.id, None).await.unwrap());
         tx.delete_client(merge.client, now()).await.unwrap();
-        assert_eq!(tx.merge(merge.id).await.unwrap(), None);
+        assert_eq!(tx.find_merge(merge.id).await.unwrap(), None);
     }
 );

@@ -96,7 +96,7 @@ on_both_databases!(migrating_what_is_migrated_changes_nothing, async |store| {
     let ours = filled(store, "UTC").await;
     let before = everything(store, ours).await;
     let tell = |_, state: &MigrationState, _| panic!("{} was applied before", state.version);
-    store.migrate_telling(tell).await.unwrap();
+    store.migrate_with_progress(tell).await.unwrap();
     assert_eq!(everything(store, ours).await, before);
     let states = store.migrations().await.unwrap();
     assert!(states.iter().all(|state| state.applied));
@@ -212,7 +212,7 @@ async fn migrated_at_the_same_time(database: Database) {
         tasks.spawn(async move {
             store.migrate().await?;
             store.check_ready().await?;
-            store.begin(Scope::System).await?.organizations().await.map(|all| all.len())
+            store.begin(Scope::System).await?.list_organizations().await.map(|all| all.len())
         });
     }
     for migrated in tasks.join_all().await {

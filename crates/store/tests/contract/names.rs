@@ -120,10 +120,10 @@ async fn ids_of(store: &Database, organization: OrganizationId) -> Ids {
         organization,
         ada: ada.id,
         chunk: ClientChunk::of(&ada),
-        alert: tx.alerts(&filter, 1).await.unwrap()[0].episode.id,
-        webhook: tx.webhooks().await.unwrap()[0].id,
-        staff_email: tx.staff_emails_due(later, 1).await.unwrap()[0],
-        transactional: tx.transactional_emails_due(later, 1).await.unwrap()[0],
+        alert: tx.list_alerts(&filter, 1).await.unwrap()[0].episode.id,
+        webhook: tx.list_webhooks().await.unwrap()[0].id,
+        staff_email: tx.list_due_staff_emails(later, 1).await.unwrap()[0],
+        transactional: tx.list_due_transactional_emails(later, 1).await.unwrap()[0],
         link: std::array::from_fn(|byte| organization.uuid().as_bytes()[byte % 16]),
     }
 }
@@ -135,48 +135,54 @@ async fn read(store: &Database, column: &NameColumn, ids: &Ids) -> Result<()> {
     let days = (day("2026-01-01"), day("2026-12-31"));
     if column.column == "zone_change_phase" {
         let mut tx = store.begin(scope).await?;
-        return tx.take_zone_step(ZONE_STEP).await.map(drop);
+        return tx.run_zone_step(ZONE_STEP).await.map(drop);
     }
     if column.table == "alert_news" {
-        return store.begin(scope).await?.take_alert_news().await.map(drop);
+        return store.begin(scope).await?.claim_alert_news().await.map(drop);
     }
     if column.table == "sign_in_links" {
         return store.read(Scope::System).await?.find_sign_in_link(ids.link).await.map(drop);
     }
     let mut tx = store.read(scope).await?;
     match (column.table, column.column) {
-        ("organizations", "clients_are") => tx.organization().await.map(drop),
-        ("members", "role") => tx.members().await.map(drop),
-        ("api_keys", _) => tx.api_keys().await.map(drop),
-        ("job_runs", "state") => tx.job_runs(None, 9).await.map(drop),
-        ("client_merges", "state") => tx.merges(None, 9).await.map(drop),
-        ("onboarding_tasks", "status") => tx.tasks(ids.ada).await.map(drop),
+        ("organizations", "clients_are") => tx.get_organization().await.map(drop),
+        ("members", "role") => tx.list_members().await.map(drop),
+        ("api_keys", _) => tx.list_api_keys().await.map(drop),
+        ("job_runs", "state") => tx.list_job_runs(None, 9).await.map(drop),
+        ("client_merges", "state") => tx.list_merges(None, 9).await.map(drop),
+        ("onboarding_tasks", "status") => tx.list_tasks(ids.ada).await.map(drop),
         ("onboarding_task_changes", "status") => {
-            tx.client_histories(&ids.chunk, days).await.map(drop)
+            tx.list_client_histories(&ids.chunk, days).await.map(drop)
         }
-        ("client_feedback", "kind") => tx.feedback(ids.ada, 9).await.map(drop),
-        ("event_names", "event_type") => tx.event_names().await.map(drop),
+        ("client_feedback", "kind") => tx.list_feedback(ids.ada, 9).await.map(drop),
+        ("event_names", "event_type") => tx.list_event_names().await.map(drop),
         ("organizations", "time_zone") | ("client_engagement_events", "event_type") => {
-            tx.client_events(ids.ada, always, None, 9).await.map(drop)
+            tx.list_client_events(ids.ada, always, None, 9).await.map(drop)
         }
         ("daily_activity", "event_type") => {
-            tx.type_counts(&ids.chunk, days.0, days.1).await.map(drop)
+            tx.count_events_by_type(&ids.chunk, days.0, days.1).await.map(drop)
         }
         ("client_success_scores", "trend") => {
-            tx.client_scores(ids.ada, days.0, days.1).await.map(drop)
+            tx.list_client_scores(ids.ada, days.0, days.1).await.map(drop)
         }
-        ("client_insights", _) => tx.client_insights(ids.ada, now(), true).await.map(drop),
-        ("client_momentum_alerts", _) => tx.alerts(&AlertFilter::default(), 9).await.map(drop),
-        ("playbook_runs", _) => tx.client_playbook_runs(ids.ada, 9).await.map(drop),
-        ("staff_tasks", "state") => tx.staff_tasks(&StaffTaskFilter::default(), 9).await.map(drop),
-        ("client_success_emails", _) => tx.emails(&EmailFilter::default(), 9).await.map(drop),
-        ("email_subscriptions", _) => tx.subscription(ids.ada).await.map(drop),
-        ("email_consents", _) => tx.consents(ids.ada, 9).await.map(drop),
-        ("transactional_emails", _) => tx.transactional_email(ids.transactional).await.map(drop),
-        ("staff_emails", "state") => tx.staff_email(ids.staff_email).await.map(drop),
-        ("webhook_endpoints", "kind") => tx.webhooks().await.map(drop),
-        ("webhook_messages", "notice_type") => tx.told_of(&[ids.alert]).await.map(drop),
-        ("webhook_messages", "state") => tx.webhook_messages(ids.webhook, None, 9).await.map(drop),
+        ("client_insights", _) => tx.list_client_insights(ids.ada, now(), true).await.map(drop),
+        ("client_momentum_alerts", _) => tx.list_alerts(&AlertFilter::default(), 9).await.map(drop),
+        ("playbook_runs", _) => tx.list_client_playbook_runs(ids.ada, 9).await.map(drop),
+        ("staff_tasks", "state") => {
+            tx.list_staff_tasks(&StaffTaskFilter::default(), 9).await.map(drop)
+        }
+        ("client_success_emails", _) => tx.list_emails(&EmailFilter::default(), 9).await.map(drop),
+        ("email_subscriptions", _) => tx.find_subscription(ids.ada).await.map(drop),
+        ("email_consents", _) => tx.list_consents(ids.ada, 9).await.map(drop),
+        ("transactional_emails", _) => {
+            tx.find_transactional_email(ids.transactional).await.map(drop)
+        }
+        ("staff_emails", "state") => tx.find_staff_email(ids.staff_email).await.map(drop),
+        ("webhook_endpoints", "kind") => tx.list_webhooks().await.map(drop),
+        ("webhook_messages", "notice_type") => tx.list_deliveries_of(&[ids.alert]).await.map(drop),
+        ("webhook_messages", "state") => {
+            tx.list_webhook_messages(ids.webhook, None, 9).await.map(drop)
+        }
         (table, column) => panic!("nothing reads {table}.{column} here: add it"),
     }
 }
@@ -234,7 +240,7 @@ on_both_databases!(what_the_error_of_an_unknown_name_says, async |store| {
     let ours = filled(store, "UTC").await;
     store.raw("UPDATE members SET role = 'auditor' WHERE role = 'owner'").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let error = tx.members().await.unwrap_err().to_string();
+    let error = tx.list_members().await.unwrap_err().to_string();
     for part in ["members.role", "\"auditor\"", "restore a backup"] {
         assert!(error.contains(part), "{error}");
     }

@@ -42,9 +42,9 @@ on_both_databases!(notes_are_listed_newest_first, async |store| {
     let second = note(store, ours, ada, ines, "Second", "2026-05-03").await;
     let bobs = note(store, ours, bob, ines, "Bob's", "2026-05-03").await;
     let mut tx = store.read(Scope::Member(ours, Role::Staff)).await.unwrap();
-    assert_eq!(tx.notes(ada, 10).await.unwrap(), [second.clone(), first]);
-    assert_eq!(tx.notes(ada, 1).await.unwrap(), [second]);
-    assert_eq!(tx.notes(bob, 10).await.unwrap(), [bobs]);
+    assert_eq!(tx.list_notes(ada, 10).await.unwrap(), [second.clone(), first]);
+    assert_eq!(tx.list_notes(ada, 1).await.unwrap(), [second]);
+    assert_eq!(tx.list_notes(bob, 10).await.unwrap(), [bobs]);
 });
 
 on_both_databases!(a_note_is_deleted_only_by_who_wrote_it, async |store| {
@@ -59,7 +59,7 @@ on_both_databases!(a_note_is_deleted_only_by_who_wrote_it, async |store| {
     assert!(!tx.delete_note(bob, written.id, ines).await.unwrap());
     assert!(tx.delete_note(ada, written.id, ines).await.unwrap());
     assert!(!tx.delete_note(ada, written.id, ines).await.unwrap());
-    assert_eq!(tx.notes(ada, 10).await.unwrap(), []);
+    assert_eq!(tx.list_notes(ada, 10).await.unwrap(), []);
 });
 
 on_both_databases!(notes_outlive_their_writer_but_not_their_client, async |store| {
@@ -69,9 +69,9 @@ on_both_databases!(notes_outlive_their_writer_but_not_their_client, async |store
     let written = note(store, ours, ada, ines, "Stays", "2026-05-02").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     assert!(tx.delete_member(ines).await.unwrap());
-    assert_eq!(tx.notes(ada, 10).await.unwrap(), [written]);
+    assert_eq!(tx.list_notes(ada, 10).await.unwrap(), [written]);
     tx.delete_client(ada, now()).await.unwrap();
-    assert_eq!(tx.notes(ada, 10).await.unwrap(), []);
+    assert_eq!(tx.list_notes(ada, 10).await.unwrap(), []);
 });
 
 on_both_databases!(a_clients_owner_goes_with_the_member, async |store| {
@@ -86,7 +86,7 @@ on_both_databases!(a_clients_owner_goes_with_the_member, async |store| {
     assert_eq!(found(store, ours, "bob").await.owner, None);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.set_client_owner(ada, None).await.unwrap();
-    assert_eq!(tx.client("ada").await.unwrap().unwrap().owner, None);
+    assert_eq!(tx.find_client("ada").await.unwrap().unwrap().owner, None);
     tx.set_client_owner(ada, Some(ines)).await.unwrap();
     assert!(tx.delete_member(ines).await.unwrap());
     tx.commit().await.unwrap();

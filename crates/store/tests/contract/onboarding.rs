@@ -65,9 +65,9 @@ on_both_databases!(tasks_are_listed_in_the_order_in_which_they_were_made, async 
     create(store, ours, ada.id, &first).await;
     create(store, ours, bob.id, &bobs).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.tasks(ada.id).await.unwrap(), [first, second]);
-    assert_eq!(tx.tasks(bob.id).await.unwrap(), [bobs]);
-    assert_eq!(tx.tasks(fresh()).await.unwrap(), []);
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap(), [first, second]);
+    assert_eq!(tx.list_tasks(bob.id).await.unwrap(), [bobs]);
+    assert_eq!(tx.list_tasks(fresh()).await.unwrap(), []);
 });
 
 on_both_databases!(a_task_changes_only_in_what_is_named, async |store| {
@@ -98,7 +98,7 @@ on_both_databases!(a_task_changes_only_in_what_is_named, async |store| {
     assert_eq!(tx.update_task(ada.id, fresh(), None, None, now()).await.unwrap(), None);
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.tasks(ada.id).await.unwrap(), [expected]);
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap(), [expected]);
 });
 
 on_both_databases!(a_deleted_task_is_gone_from_then_on_and_was_there_before, async |store| {
@@ -109,7 +109,7 @@ on_both_databases!(a_deleted_task_is_gone_from_then_on_and_was_there_before, asy
     update(store, ours, ada.id, &made, Some(TaskStatus::Deleted), "2026-05-10").await.unwrap();
     assert_eq!(update(store, ours, ada.id, &made, None, "2026-05-11").await, None);
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.tasks(ada.id).await.unwrap(), []);
+    assert_eq!(tx.list_tasks(ada.id).await.unwrap(), []);
     tx.rollback().await.unwrap();
     for (as_of, total) in
         [("2026-05-02", 0), ("2026-05-03", 1), ("2026-05-10", 1), ("2026-05-11", 0)]
@@ -145,7 +145,7 @@ on_both_databases!(tasks_count_as_they_were_at_the_instant, async |store| {
 });
 
 /// Title, status and last touch of a task.
-type Told = (&'static str, TaskStatus, &'static str);
+type AlertDelivery = (&'static str, TaskStatus, &'static str);
 
 on_both_databases!(open_tasks_tell_their_status_and_last_touch_at_the_instant, async |store| {
     let ours = organization(store, "UTC").await;
@@ -166,7 +166,7 @@ on_both_databases!(open_tasks_tell_their_status_and_last_touch_at_the_instant, a
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let pending = TaskStatus::Pending;
     let begun = TaskStatus::InProgress;
-    let cases: [(&str, &[Told], usize); 5] = [
+    let cases: [(&str, &[AlertDelivery], usize); 5] = [
         ("2026-05-02", &[], 0),
         ("2026-05-03", &[("First", pending, "2026-05-02")], 0),
         ("2026-05-04", &[("First", pending, "2026-05-02"), ("Second", begun, "2026-05-03")], 0),
@@ -174,7 +174,7 @@ on_both_databases!(open_tasks_tell_their_status_and_last_touch_at_the_instant, a
         ("2026-05-09", &[("First", begun, "2026-05-06")], 1),
     ];
     for (as_of, expected, of_bob) in cases {
-        let open = tx.open_tasks(&chunk, at(as_of)).await.unwrap();
+        let open = tx.list_open_tasks(&chunk, at(as_of)).await.unwrap();
         let adas: Vec<_> = open
             .get(&ada.id)
             .into_iter()
@@ -197,7 +197,7 @@ on_both_databases!(a_launch_kit_keeps_the_earliest_times, async |store| {
     };
     let (one, two, three) = (Some("2026-05-01"), Some("2026-05-02"), Some("2026-05-03"));
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
+    assert_eq!(tx.get_launch_kit(ada.id).await.unwrap(), LaunchKitTimes::default());
     for (told, kept) in [
         (times(None, None), times(None, None)),
         (times(two, None), times(two, None)),
@@ -207,9 +207,9 @@ on_both_databases!(a_launch_kit_keeps_the_earliest_times, async |store| {
         (times(None, two), times(one, two)),
     ] {
         tx.record_launch_kit(ada.id, told).await.unwrap();
-        assert_eq!(tx.launch_kit(ada.id).await.unwrap(), kept, "{told:?}");
+        assert_eq!(tx.get_launch_kit(ada.id).await.unwrap(), kept, "{told:?}");
     }
-    assert_eq!(tx.launch_kit(fresh()).await.unwrap(), LaunchKitTimes::default());
+    assert_eq!(tx.get_launch_kit(fresh()).await.unwrap(), LaunchKitTimes::default());
 });
 
 on_both_databases!(a_launch_kit_counts_as_it_was_at_the_instant, async |store| {
@@ -235,7 +235,7 @@ fn rating(kind: FeedbackKind, rating: i64, given_at: &str) -> Feedback {
         id: new_id(at(given_at)),
         kind,
         rating,
-        normalised: kind.normalise(rating).unwrap(),
+        normalised: kind.normalize(rating).unwrap(),
         comment: None,
         given_at: at(given_at),
         self_told: false,
@@ -261,9 +261,9 @@ on_both_databases!(feedback_is_listed_newest_first_as_it_was_given, async |store
     let bobs = rating(FeedbackKind::Stars, 5, "2026-05-09");
     tx.create_feedback(bob.id, &bobs).await.unwrap();
     ratings.sort_by_key(|rating| std::cmp::Reverse(rating.given_at));
-    assert_eq!(tx.feedback(ada.id, 100).await.unwrap(), ratings);
-    assert_eq!(tx.feedback(ada.id, 2).await.unwrap(), ratings[..2]);
-    assert_eq!(tx.feedback(fresh(), 2).await.unwrap(), []);
+    assert_eq!(tx.list_feedback(ada.id, 100).await.unwrap(), ratings);
+    assert_eq!(tx.list_feedback(ada.id, 2).await.unwrap(), ratings[..2]);
+    assert_eq!(tx.list_feedback(fresh(), 2).await.unwrap(), []);
 });
 
 on_both_databases!(ratings_count_in_their_window_of_calendar_days, async |store| {

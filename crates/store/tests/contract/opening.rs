@@ -136,7 +136,7 @@ async fn a_read_only_file_can_be_read_and_says_so_when_it_is_written() {
     let store = Store::open(&format!("{}?mode=ro", database.url())).await.unwrap();
     store.check_ready().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().id, ours);
+    assert_eq!(tx.get_organization().await.unwrap().id, ours);
     drop(tx);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let written = tx.advance_health_checked_until(crate::fixtures::now()).await;
@@ -296,7 +296,7 @@ async fn a_pooler_that_lends_connections_for_a_session_is_as_good_as_none() {
     let store = pooler.open().await.unwrap();
     store.check_ready().await.unwrap();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().id, ours);
+    assert_eq!(tx.get_organization().await.unwrap().id, ours);
     tx.rollback().await.unwrap();
     store.close().await;
     drop(pooler);

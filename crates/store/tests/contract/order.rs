@@ -102,7 +102,7 @@ fn cases() -> impl Strategy<Value = Case> {
         )
             .prop_map(|(client, kind, at)| Happening { client, kind, at });
         let step = prop_oneof![
-            3 => (1..12_usize, select(vec![RollUp::AtOnce, RollUp::Later]))
+            3 => (1..12_usize, select(vec![RollUp::Immediately, RollUp::Later]))
                 .prop_map(|(events, roll_up)| Step::Arrive(events, roll_up)),
             1 => Just(Step::Gather),
             1 => Just(Step::FillDays),
@@ -280,7 +280,7 @@ impl Run<'_> {
             self.naive.scores.insert((client, day), kept);
             scores.push((facts.client, score));
         }
-        tx.save_mended_scores(day, &scores, now()).await.unwrap();
+        tx.save_corrected_scores(day, &scores, now()).await.unwrap();
         tx.commit().await.unwrap();
         self.naive.scored_until = self.naive.scored_until.max(Some(as_of));
     }
@@ -321,7 +321,7 @@ impl Run<'_> {
         for (before, after) in [(15, 0), (40, 3)] {
             let days = (today - before.days(), today + after.days());
             let mut tx = self.store.read(Scope::Service(self.organization)).await.unwrap();
-            let histories = tx.client_histories(&chunk, days).await.unwrap();
+            let histories = tx.list_client_histories(&chunk, days).await.unwrap();
             let mut found: Vec<ClientFacts> =
                 histories.iter().map(|history| history.facts(&windows, None, 90)).collect();
             tx.add_earlier_scores(&mut found, &self.zone).await.unwrap();
@@ -345,7 +345,7 @@ impl Run<'_> {
     async fn compare_stale(&self) -> Result<(), String> {
         let mut tx = self.store.read(Scope::Service(self.organization)).await.unwrap();
         let found: BTreeMap<String, Timestamp> = tx
-            .stale_clients(None, i64::MAX)
+            .list_stale_clients(None, i64::MAX)
             .await
             .unwrap()
             .into_iter()

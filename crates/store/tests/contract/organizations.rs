@@ -1,7 +1,7 @@
 //! Organizations and their settings.
 
 use mainstay_core::{
-    engagement::{EventType, segment::ClientsAre},
+    engagement::{EventType, segment::ClientIdentity},
     id::OrganizationId,
     score::{MissingData, ScoreModel},
 };
@@ -33,7 +33,7 @@ async fn create(store: &Store, new: &NewOrganization) {
 }
 
 async fn read(store: &Store, id: OrganizationId) -> Organization {
-    store.read(Scope::Service(id)).await.unwrap().organization().await.unwrap()
+    store.read(Scope::Service(id)).await.unwrap().get_organization().await.unwrap()
 }
 
 on_both_databases!(a_new_organization_has_its_secret_and_the_standard_model, async |store| {
@@ -50,20 +50,20 @@ on_both_databases!(a_new_organization_has_its_secret_and_the_standard_model, asy
         scored_until: None,
         folded_until: None,
         health_checked_until: None,
-        clients_are: ClientsAre::Users,
+        clients_are: ClientIdentity::User,
         count_self_told: false,
         zone_change_since: None,
     };
     assert_eq!(read(store, acme.id).await, expected);
     let mut tx = store.read(Scope::Service(acme.id)).await.unwrap();
     assert_eq!(tx.scope(), Scope::Service(acme.id));
-    assert_eq!(tx.client_token_secret().await.unwrap(), "the secret");
-    let models = tx.score_models().await.unwrap();
+    assert_eq!(tx.get_client_token_secret().await.unwrap(), "the secret");
+    let models = tx.list_score_models().await.unwrap();
     assert_eq!(models.len(), 1);
     assert_eq!(models[0].version, ScoreModel::STANDARD_VERSION);
     assert_eq!(models[0].model, ScoreModel::standard());
     assert_eq!(models[0].created_at, acme.created_at);
-    assert_eq!(tx.event_names().await.unwrap(), []);
+    assert_eq!(tx.list_event_names().await.unwrap(), []);
 });
 
 on_both_databases!(organizations_are_found_by_slug_and_listed_in_its_order, async |store| {
@@ -72,10 +72,10 @@ on_both_databases!(organizations_are_found_by_slug_and_listed_in_its_order, asyn
     }
     let mut tx = store.read(Scope::System).await.unwrap();
     let slugs: Vec<String> =
-        tx.organizations().await.unwrap().into_iter().map(|one| one.slug).collect();
+        tx.list_organizations().await.unwrap().into_iter().map(|one| one.slug).collect();
     assert_eq!(slugs, ["a-b", "a1", "ab", "zebra"]);
-    assert_eq!(tx.organization_by_slug("ab").await.unwrap().unwrap().slug, "ab");
-    assert_eq!(tx.organization_by_slug("AB").await.unwrap(), None);
+    assert_eq!(tx.find_organization_by_slug("ab").await.unwrap().unwrap().slug, "ab");
+    assert_eq!(tx.find_organization_by_slug("AB").await.unwrap(), None);
     assert_eq!(tx.scope(), Scope::System);
 });
 
@@ -107,17 +107,17 @@ on_both_databases!(a_patch_changes_what_it_names_and_nothing_else, async |store|
 on_both_databases!(a_transaction_sees_what_it_changed_of_its_organization, async |store| {
     let ours = organization(store, "UTC").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().time_zone, "UTC");
+    assert_eq!(tx.get_organization().await.unwrap().time_zone, "UTC");
     let patch = OrganizationPatch {
         time_zone: Some("Asia/Kathmandu".to_owned()),
         ..OrganizationPatch::default()
     };
     tx.update_organization(&patch).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().time_zone, "Asia/Kathmandu");
+    assert_eq!(tx.get_organization().await.unwrap().time_zone, "Asia/Kathmandu");
     tx.advance_scored_until(at("2026-05-01")).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-01")));
+    assert_eq!(tx.get_organization().await.unwrap().scored_until, Some(at("2026-05-01")));
     tx.publish_score_model(&ScoreModel::standard(), now()).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().model_version, 2);
+    assert_eq!(tx.get_organization().await.unwrap().model_version, 2);
 });
 
 on_both_databases!(marks_of_progress_only_move_forward, async |store| {
@@ -145,11 +145,11 @@ on_both_databases!(a_published_model_is_the_next_version_and_old_ones_stay, asyn
     tx.commit().await.unwrap();
 
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let models = tx.score_models().await.unwrap();
+    let models = tx.list_score_models().await.unwrap();
     assert_eq!(models.iter().map(|model| model.version).collect::<Vec<_>>(), [1, 2, 3]);
     assert_eq!(models[1].model, model);
     assert_eq!(models[1].created_at, now());
-    assert_eq!(tx.organization().await.unwrap().model_version, 3);
+    assert_eq!(tx.get_organization().await.unwrap().model_version, 3);
     assert_eq!(read(store, theirs).await.model_version, 1);
 });
 
@@ -167,7 +167,7 @@ on_both_databases!(event_names_are_mapped_replaced_and_forgotten, async |store| 
     tx.set_event_names(&[name("report", EventType::PageView)]).await.unwrap();
     tx.set_event_names(&[]).await.unwrap();
     assert_eq!(
-        tx.event_names().await.unwrap(),
+        tx.list_event_names().await.unwrap(),
         [
             name("Report Exported", EventType::ExportDownloaded),
             name("report", EventType::PageView),
@@ -179,11 +179,11 @@ on_both_databases!(event_names_are_mapped_replaced_and_forgotten, async |store| 
     tx.commit().await.unwrap();
 
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
-    assert_eq!(tx.event_names().await.unwrap(), []);
+    assert_eq!(tx.list_event_names().await.unwrap(), []);
     assert!(!tx.delete_event_name("report").await.unwrap(), "another organization's");
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.event_names().await.unwrap().len(), 2);
+    assert_eq!(tx.list_event_names().await.unwrap().len(), 2);
 });
 
 on_both_databases!(of_a_name_that_is_mapped_twice_at_once_the_last_mapping_counts, async |store| {
@@ -191,7 +191,7 @@ on_both_databases!(of_a_name_that_is_mapped_twice_at_once_the_last_mapping_count
     let name = |event_type| EventName { name: "Made".to_owned(), event_type };
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.set_event_names(&[name(EventType::Login), name(EventType::VisualCreated)]).await.unwrap();
-    assert_eq!(tx.event_names().await.unwrap(), [name(EventType::VisualCreated)]);
+    assert_eq!(tx.list_event_names().await.unwrap(), [name(EventType::VisualCreated)]);
 });
 
 on_both_databases!(a_deleted_organization_leaves_no_row_behind, async |store| {
@@ -251,12 +251,12 @@ on_both_databases!(a_new_zone_moves_every_event_to_its_day_there, async |store| 
         end_zone_change(store, ours).await;
 
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let days = tx.day_activity(ada, day("2026-04-01"), day("2026-06-01")).await.unwrap();
+        let days = tx.list_day_activity(ada, day("2026-04-01"), day("2026-06-01")).await.unwrap();
         let days: Vec<_> = days.iter().map(|one| (one.day.to_string(), one.events)).collect();
         let expected: Vec<_> =
             expected.into_iter().map(|(day, events)| (day.to_owned(), events)).collect();
         assert_eq!(days, expected, "{zone}");
-        let organization = tx.organization().await.unwrap();
+        let organization = tx.get_organization().await.unwrap();
         assert_eq!(organization.folded_until, Some(day("2026-05-10")), "{zone}");
         assert_eq!(organization.zone_change_since, None, "{zone}");
         tx.rollback().await.unwrap();
@@ -269,6 +269,6 @@ on_both_databases!(a_zone_of_an_organization_without_events_is_changed_at_once, 
     client(store, ours, "ada", "2026-05-01").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.begin_zone_change(now()).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().zone_change_since, None);
-    assert_eq!(tx.days_to_verify().await.unwrap(), None);
+    assert_eq!(tx.get_organization().await.unwrap().zone_change_since, None);
+    assert_eq!(tx.find_days_to_verify().await.unwrap(), None);
 });

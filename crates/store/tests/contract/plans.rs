@@ -106,8 +106,10 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
             let range = ActivityRange::new(windows, Some(day("2026-05-01")), true);
             for _ in 0..ROUNDS {
                 let mut tx = store.read(scope).await.unwrap();
-                let facts =
-                    tx.client_facts(&chunk, &range, (1, &ScoreModel::standard())).await.unwrap();
+                let facts = tx
+                    .list_client_facts(&chunk, &range, (1, &ScoreModel::standard()))
+                    .await
+                    .unwrap();
                 assert_eq!(facts.len(), 50);
                 assert_eq!(facts[0].activity.events_this_week, 7);
             }
@@ -126,7 +128,10 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
             for _ in 0..ROUNDS {
                 let mut tx = store.read(scope).await.unwrap();
                 let range = (at("2026-03-01"), at("2026-06-01"));
-                assert_eq!(tx.client_events(client, range, None, 1_000).await.unwrap().len(), 81);
+                assert_eq!(
+                    tx.list_client_events(client, range, None, 1_000).await.unwrap().len(),
+                    81
+                );
             }
         };
         let (read, scans) = cost(&database, "client_engagement_events", timeline).await;
@@ -136,11 +141,15 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
         let heatmap = async |store: &Store| {
             for _ in 0..ROUNDS {
                 let mut tx = store.read(scope).await.unwrap();
-                let days =
-                    tx.day_activity(client, day("2026-04-21"), day("2026-05-20")).await.unwrap();
+                let days = tx
+                    .list_day_activity(client, day("2026-04-21"), day("2026-05-20"))
+                    .await
+                    .unwrap();
                 assert_eq!(days.len(), 30);
-                let counts =
-                    tx.type_counts(&chunk, day("2026-05-13"), day("2026-05-19")).await.unwrap();
+                let counts = tx
+                    .count_events_by_type(&chunk, day("2026-05-13"), day("2026-05-19"))
+                    .await
+                    .unwrap();
                 assert_eq!(counts.len(), 50);
             }
         };
@@ -154,7 +163,8 @@ async fn figures_read_only_the_days_and_clients_that_they_are_about() {
         let history = async |store: &Store| {
             for _ in 0..ROUNDS {
                 let mut tx = store.read(scope).await.unwrap();
-                let scores = tx.client_scores(client, day("2026-01-01"), day("2026-06-01")).await;
+                let scores =
+                    tx.list_client_scores(client, day("2026-01-01"), day("2026-06-01")).await;
                 assert_eq!(scores.unwrap().len(), 1);
             }
         };

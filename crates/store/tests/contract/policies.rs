@@ -391,17 +391,17 @@ async fn every_member_keeps_records_and_acts_on_alerts_through_the_store() {
         let patch = ClientPatch { plan: Some("pro".to_owned()), ..ClientPatch::default() };
         tx.update_client(ada.id, &patch, now()).await.unwrap();
         let filter = AlertFilter { client: Some(ada.id), ..AlertFilter::default() };
-        let alert = tx.alerts(&filter, 1).await.unwrap().remove(0);
+        let alert = tx.list_alerts(&filter, 1).await.unwrap().remove(0);
         tx.lock_health_check().await.unwrap();
         let change = AlertChange { action: "acknowledge", member: None, note: "" };
         tx.update_alert(&alert.episode, Some(&change), now()).await.unwrap();
-        let insight = tx.client_insights(ada.id, now(), true).await.unwrap().remove(0);
+        let insight = tx.list_client_insights(ada.id, now(), true).await.unwrap().remove(0);
         let (from, to) = (insight.status, InsightStatus::Read);
         assert!(tx.set_insight_status(insight.id, from, to).await.unwrap());
         tx.commit().await.unwrap();
         let mut tx = database.read(Scope::Member(ours, role)).await.unwrap();
         assert!(
-            tx.stale_clients(None, 10)
+            tx.list_stale_clients(None, 10)
                 .await
                 .unwrap()
                 .iter()
@@ -432,18 +432,18 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
         let mut tx = database.begin(Scope::Member(ours, role)).await.unwrap();
         tx.create_member(&new(&format!("{role}@x.org")), now()).await.unwrap();
         tx.update_organization(&patch).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().name, "Renamed");
+        assert_eq!(tx.get_organization().await.unwrap().name, "Renamed");
         tx.publish_score_model(&standard, now()).await.unwrap();
         tx.set_event_names(&[]).await.unwrap();
-        assert_eq!(tx.api_keys().await.unwrap().len(), 3);
-        assert_eq!(tx.client_token_secret().await.unwrap(), "secret");
+        assert_eq!(tx.list_api_keys().await.unwrap().len(), 3);
+        assert_eq!(tx.get_client_token_secret().await.unwrap(), "secret");
         tx.commit().await.unwrap();
     }
     let staff = Scope::Member(ours, Role::Staff);
     let mut tx = database.begin(staff).await.unwrap();
-    assert_eq!(tx.members().await.unwrap().len(), 4);
-    assert_eq!(tx.api_keys().await.unwrap(), []);
-    assert!(tx.client_token_secret().await.is_err());
+    assert_eq!(tx.list_members().await.unwrap().len(), 4);
+    assert_eq!(tx.list_api_keys().await.unwrap(), []);
+    assert!(tx.get_client_token_secret().await.is_err());
     tx.update_organization(&OrganizationPatch {
         name: Some("Mine".to_owned()),
         time_zone: None,
@@ -451,8 +451,8 @@ async fn settings_keys_and_members_are_the_owners_and_admins_business() {
     })
     .await
     .unwrap();
-    assert_eq!(tx.organization().await.unwrap().name, "Renamed");
-    let member = tx.members().await.unwrap()[0].id;
+    assert_eq!(tx.get_organization().await.unwrap().name, "Renamed");
+    let member = tx.list_members().await.unwrap()[0].id;
     assert!(!tx.delete_member(member).await.unwrap());
     assert!(!tx.delete_event_name("Made").await.unwrap());
     assert_denied(&tx.create_member(&new("mine@x.org"), now()).await);
@@ -485,31 +485,34 @@ async fn a_client_sees_and_changes_only_its_own_through_the_store() {
     let (first, last) = (day("2026-01-01"), day("2026-12-31"));
     let always = (at("2000-01-01"), at("2030-01-01"));
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().id, ours);
-    assert_eq!(tx.client("ada").await.unwrap(), Some(ada.clone()));
-    assert_eq!(tx.client("bob").await.unwrap(), None);
+    assert_eq!(tx.get_organization().await.unwrap().id, ours);
+    assert_eq!(tx.find_client("ada").await.unwrap(), Some(ada.clone()));
+    assert_eq!(tx.find_client("bob").await.unwrap(), None);
     assert_eq!(tx.count_clients().await.unwrap(), 1);
     for (client, expected) in [(&ada, true), (&bob, false)] {
         let id = client.id;
-        assert_eq!(!tx.tasks(id).await.unwrap().is_empty(), expected);
-        assert_eq!(!tx.feedback(id, 10).await.unwrap().is_empty(), expected);
-        assert_eq!(tx.launch_kit(id).await.unwrap() != LaunchKitTimes::default(), expected);
-        assert_eq!(!tx.client_events(id, always, None, 10).await.unwrap().is_empty(), expected);
-        assert_eq!(!tx.day_activity(id, first, last).await.unwrap().is_empty(), expected);
-        assert_eq!(!tx.client_scores(id, first, last).await.unwrap().is_empty(), expected);
-        assert_eq!(!tx.client_insights(id, now(), true).await.unwrap().is_empty(), expected);
+        assert_eq!(!tx.list_tasks(id).await.unwrap().is_empty(), expected);
+        assert_eq!(!tx.list_feedback(id, 10).await.unwrap().is_empty(), expected);
+        assert_eq!(tx.get_launch_kit(id).await.unwrap() != LaunchKitTimes::default(), expected);
+        assert_eq!(
+            !tx.list_client_events(id, always, None, 10).await.unwrap().is_empty(),
+            expected
+        );
+        assert_eq!(!tx.list_day_activity(id, first, last).await.unwrap().is_empty(), expected);
+        assert_eq!(!tx.list_client_scores(id, first, last).await.unwrap().is_empty(), expected);
+        assert_eq!(!tx.list_client_insights(id, now(), true).await.unwrap().is_empty(), expected);
     }
-    assert_eq!(tx.alerts(&AlertFilter::default(), 10).await.unwrap(), []);
-    assert_eq!(tx.members().await.unwrap(), []);
-    let own = tx.client_insights(ada.id, now(), true).await.unwrap().remove(0);
+    assert_eq!(tx.list_alerts(&AlertFilter::default(), 10).await.unwrap(), []);
+    assert_eq!(tx.list_members().await.unwrap(), []);
+    let own = tx.list_client_insights(ada.id, now(), true).await.unwrap().remove(0);
     assert!(tx.set_insight_status(own.id, own.status, InsightStatus::Dismissed).await.unwrap());
     tx.commit().await.unwrap();
 
     let mut service = database.read(Scope::Service(ours)).await.unwrap();
-    let bobs = service.client_insights(bob.id, now(), true).await.unwrap().remove(0);
+    let bobs = service.list_client_insights(bob.id, now(), true).await.unwrap().remove(0);
     drop(service);
     let mut tx = database.begin(Scope::Client(ours, ada.id)).await.unwrap();
-    assert_eq!(tx.insight(bobs.id).await.unwrap(), None);
+    assert_eq!(tx.find_insight(bobs.id).await.unwrap(), None);
     assert!(!tx.set_insight_status(bobs.id, bobs.status, InsightStatus::Dismissed).await.unwrap());
     assert_denied(&tx.create_task(ada.id, &task()).await);
     drop(tx);
@@ -527,7 +530,7 @@ async fn a_client_sees_and_changes_only_its_own_through_the_store() {
 /// Names of the clients that a transaction of an organization shows.
 async fn names(store: &Store, scope: Scope) -> Vec<String> {
     let mut tx = store.read(scope).await.unwrap();
-    tx.clients(None, 100).await.unwrap().into_iter().map(|client| client.external_id).collect()
+    tx.list_clients(None, 100).await.unwrap().into_iter().map(|client| client.external_id).collect()
 }
 
 #[tokio::test]
@@ -564,14 +567,14 @@ async fn one_connection_that_serves_tenants_in_turn_never_mixes_them_up() {
                 let system = store.clone();
                 let task = tokio::spawn(async move {
                     let mut tx = system.begin(Scope::System).await.unwrap();
-                    tx.organizations().await.unwrap();
-                    tx.members().await.map(drop)
+                    tx.list_organizations().await.unwrap();
+                    tx.list_members().await.map(drop)
                 });
                 assert!(task.await.unwrap_err().is_panic());
             }
             _ => {
                 // A query that is given up half-way.
-                let waiting = tx.organization();
+                let waiting = tx.get_organization();
                 drop(waiting);
                 drop(tx);
             }
@@ -586,7 +589,7 @@ async fn one_connection_that_serves_tenants_in_turn_never_mixes_them_up() {
 }
 
 async fn found_in(tx: &mut mainstay_store::Tx, name: &str) -> mainstay_store::Client {
-    tx.client(name).await.unwrap().unwrap()
+    tx.find_client(name).await.unwrap().unwrap()
 }
 
 #[tokio::test]

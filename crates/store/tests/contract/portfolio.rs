@@ -11,8 +11,8 @@ use mainstay_core::{
     portfolio::{OpenAlert, Portfolio, Standing},
 };
 use mainstay_store::{
-    AlertChange, AlertFlow, ClientPatch, ClientRange, EndedAlerts, NewMember, NewRefusal, Role,
-    Scope, Store,
+    AlertChange, AlertFlow, ClientPatch, ClientRange, EndedAlertFilter, NewMember, NewRefusal,
+    Role, Scope, Store,
 };
 use proptest::{collection::vec, prelude::*};
 
@@ -37,7 +37,7 @@ pub(crate) fn refusal(field: &str) -> NewRefusal {
 
 async fn standings(store: &Store, organization: OrganizationId) -> Vec<Standing> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.standings(ClientRange::ALL, i64::MAX).await.unwrap()
+    tx.list_standings(ClientRange::ALL, i64::MAX).await.unwrap()
 }
 
 on_both_databases!(a_standing_tells_profile_latest_score_and_open_alerts, async |store| {
@@ -101,10 +101,13 @@ on_both_databases!(a_standing_tells_profile_latest_score_and_open_alerts, async 
     assert_eq!(by_name["cleo"].score, None);
 
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let first = tx.standings(ClientRange::ALL, 1).await.unwrap();
+    let first = tx.list_standings(ClientRange::ALL, 1).await.unwrap();
     let rest = ClientRange::ALL.after(first[0].client).unwrap();
-    assert_eq!(tx.standings(rest, 100).await.unwrap(), all[1..]);
-    assert_eq!(tx.standings(ClientRange::of(bob.id), 100).await.unwrap(), [by_name["bob"].clone()]);
+    assert_eq!(tx.list_standings(rest, 100).await.unwrap(), all[1..]);
+    assert_eq!(
+        tx.list_standings(ClientRange::of(bob.id), 100).await.unwrap(),
+        [by_name["bob"].clone()]
+    );
     assert_eq!(ClientRange::of(bob.id).after(bob.id), None);
 });
 
@@ -115,7 +118,7 @@ async fn changed(
     since: i64,
 ) -> (i64, Vec<ClientRange>) {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    let changes = tx.portfolio_changes(Some(since)).await.unwrap();
+    let changes = tx.list_portfolio_changes(Some(since)).await.unwrap();
     (changes.version, changes.clients.unwrap())
 }
 
@@ -190,11 +193,11 @@ on_both_databases!(what_is_too_long_ago_is_not_told_one_by_one, async |store| {
         tx.commit().await.unwrap();
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.portfolio_changes(None).await.unwrap().version, 1_201);
-    assert_eq!(tx.portfolio_changes(Some(1)).await.unwrap().clients, None);
+    assert_eq!(tx.list_portfolio_changes(None).await.unwrap().version, 1_201);
+    assert_eq!(tx.list_portfolio_changes(Some(1)).await.unwrap().clients, None);
     // As after a restored backup.
-    assert_eq!(tx.portfolio_changes(Some(5_000)).await.unwrap().clients, None);
-    let lately = tx.portfolio_changes(Some(1_150)).await.unwrap();
+    assert_eq!(tx.list_portfolio_changes(Some(5_000)).await.unwrap().clients, None);
+    let lately = tx.list_portfolio_changes(Some(1_150)).await.unwrap();
     assert_eq!(lately.clients, Some(vec![ClientRange::of(ada.id)]));
     assert!(store.rows_of("portfolio_changes", ours.uuid()).await.len() <= 1_100);
 });
@@ -202,7 +205,7 @@ on_both_databases!(what_is_too_long_ago_is_not_told_one_by_one, async |store| {
 /// What may happen to one of a few clients.
 #[derive(Clone, Copy, Debug)]
 enum Step {
-    Seen(usize),
+    ClientSighting(usize),
     Scored(usize, i64),
     AllScored(i64),
     Opened(usize, usize),
@@ -214,7 +217,7 @@ enum Step {
 fn steps() -> impl Strategy<Value = Vec<Step>> {
     let client = 0..6_usize;
     let step = prop_oneof![
-        4 => client.clone().prop_map(Step::Seen),
+        4 => client.clone().prop_map(Step::ClientSighting),
         2 => (client.clone(), 0..=100_i64).prop_map(|(client, overall)| Step::Scored(client, overall)),
         1 => (0..=100_i64).prop_map(Step::AllScored),
         3 => (client.clone(), 0..AlertType::ALL.len()).prop_map(|(client, kind)| Step::Opened(client, kind)),
@@ -238,7 +241,7 @@ async fn carry_out(
     let as_of = at("2026-05-01") + SignedDuration::from_hours(24 * i64::try_from(number).unwrap());
     let date = as_of.to_string()[..10].to_owned();
     match step {
-        Step::Seen(client) => {
+        Step::ClientSighting(client) => {
             let sent = event_at(&name(client), &number.to_string(), EventType::Login, as_of);
             send(store, ours, &[sent]).await;
         }
@@ -293,13 +296,13 @@ async fn reading_what_changed_is_reading_everything(store: &Store, cases: u32) {
         for (number, step) in steps.into_iter().enumerate() {
             carry_out(store, ours, number, step, &mut episodes).await;
             let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-            let changes = tx.portfolio_changes(Some(version)).await.unwrap();
+            let changes = tx.list_portfolio_changes(Some(version)).await.unwrap();
             for range in changes.clients.unwrap() {
-                let read = tx.standings(range, i64::MAX).await.unwrap();
+                let read = tx.list_standings(range, i64::MAX).await.unwrap();
                 kept.replace((range.low, range.high), read);
             }
             version = changes.version;
-            let anew = tx.standings(ClientRange::ALL, i64::MAX).await.unwrap();
+            let anew = tx.list_standings(ClientRange::ALL, i64::MAX).await.unwrap();
             let kept: Vec<Standing> = kept.standings().cloned().collect();
             if kept != anew {
                 return Err(format!("after {step:?} kept {kept:#?} and read {anew:#?}"));
@@ -339,13 +342,14 @@ on_both_databases!(weekly_scores_are_the_latest_of_each_week, async |store| {
         save(store, ours, date, &[(ada.id, score(date, overall, None))], now()).await;
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let weekly = tx.weekly_scores::<4>(&[ada.id, bob.id], day("2026-05-20")).await.unwrap();
+    let weekly = tx.list_weekly_scores::<4>(&[ada.id, bob.id], day("2026-05-20")).await.unwrap();
     // The week of the 14th to the 20th, of the 7th to the 13th, and so on.
     assert_eq!(weekly[&ada.id], [None, None, Some(50), Some(70)]);
     assert_eq!(weekly[&bob.id], [None; 4]);
-    let weekly: HashMap<_, [_; 5]> = tx.weekly_scores(&[ada.id], day("2026-05-20")).await.unwrap();
+    let weekly: HashMap<_, [_; 5]> =
+        tx.list_weekly_scores(&[ada.id], day("2026-05-20")).await.unwrap();
     assert_eq!(weekly[&ada.id][0], Some(30));
-    assert!(tx.weekly_scores::<4>(&[], day("2026-05-20")).await.unwrap().is_empty());
+    assert!(tx.list_weekly_scores::<4>(&[], day("2026-05-20")).await.unwrap().is_empty());
 });
 
 on_both_databases!(the_last_event_is_told_from_recent_days_and_from_totals, async |store| {
@@ -369,13 +373,13 @@ on_both_databases!(the_last_event_is_told_from_recent_days_and_from_totals, asyn
         clients.push(found_id(store, ours, name).await);
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let seen = tx.last_seen(&clients, day("2026-05-20"), None).await.unwrap();
+    let seen = tx.list_last_seen(&clients, day("2026-05-20"), None).await.unwrap();
     assert_eq!(seen.get(&clients[0]), Some(&at("2026-05-20T11:00:00Z")));
     assert_eq!(seen.get(&clients[1]), Some(&at("2026-01-05T08:00:00Z")));
     assert_eq!(seen.get(&clients[2]), None);
-    let folded_until = tx.organization().await.unwrap().folded_until;
+    let folded_until = tx.get_organization().await.unwrap().folded_until;
     assert!(folded_until.is_some());
-    assert_eq!(tx.last_seen(&clients, day("2026-05-20"), folded_until).await.unwrap(), seen);
+    assert_eq!(tx.list_last_seen(&clients, day("2026-05-20"), folded_until).await.unwrap(), seen);
 });
 
 on_both_databases!(lists_of_alerts_tell_the_open_the_ended_and_what_was_done, async |store| {
@@ -401,35 +405,35 @@ on_both_databases!(lists_of_alerts_tell_the_open_the_ended_and_what_was_done, as
     update(store, ours, &resolved, Some(&over), at("2026-05-19T09:00:00Z")).await;
 
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let open = tx.open_alerts_of(&[ada.id, bob.id]).await.unwrap();
+    let open = tx.list_open_alerts_of(&[ada.id, bob.id]).await.unwrap();
     let ids: Vec<_> = open[&ada.id].iter().map(|alert| alert.episode.id).collect();
     assert_eq!(ids, [critical.id, warning.id]);
     assert_eq!(open.get(&bob.id), None);
-    let flow = tx.alert_flow(at("2026-05-18T12:00:00Z")).await.unwrap();
+    let flow = tx.count_alert_flow(at("2026-05-18T12:00:00Z")).await.unwrap();
     assert_eq!(flow, AlertFlow { opened: 1, ended: 1 });
 
-    let mut ended = async |which: EndedAlerts, limit| {
-        let rows = tx.ended_alerts(&which, limit).await.unwrap();
+    let mut ended = async |which: EndedAlertFilter, limit| {
+        let rows = tx.list_ended_alerts(&which, limit).await.unwrap();
         rows.into_iter().map(|(client, alert)| (client, alert.episode.id)).collect::<Vec<_>>()
     };
     let (first, second) = ((bob.id, resolved.id), (bob.id, dismissed.id));
-    let all = EndedAlerts::default;
+    let all = EndedAlertFilter::default;
     assert_eq!(ended(all(), 10).await, [first, second]);
     assert_eq!(ended(all(), 1).await, [first]);
     let place = Some((at("2026-05-19T09:00:00Z"), resolved.id));
-    assert_eq!(ended(EndedAlerts { after: place, ..all() }, 10).await, [second]);
+    assert_eq!(ended(EndedAlertFilter { after: place, ..all() }, 10).await, [second]);
     let status = Some(AlertStatus::Dismissed);
-    assert_eq!(ended(EndedAlerts { status, ..all() }, 10).await, [second]);
+    assert_eq!(ended(EndedAlertFilter { status, ..all() }, 10).await, [second]);
     let kind = Some(AlertType::ChurnRisk);
-    assert_eq!(ended(EndedAlerts { kind, ..all() }, 10).await, [first]);
+    assert_eq!(ended(EndedAlertFilter { kind, ..all() }, 10).await, [first]);
     let severity = Some(Severity::Info);
-    assert_eq!(ended(EndedAlerts { severity, ..all() }, 10).await, []);
+    assert_eq!(ended(EndedAlertFilter { severity, ..all() }, 10).await, []);
     let since = Some(at("2026-05-19T08:30:00Z"));
-    assert_eq!(ended(EndedAlerts { since, ..all() }, 10).await, [first]);
-    assert_eq!(ended(EndedAlerts { owner: Some(fresh()), ..all() }, 10).await, []);
-    assert_eq!(ended(EndedAlerts { unowned: true, ..all() }, 10).await, [first, second]);
+    assert_eq!(ended(EndedAlertFilter { since, ..all() }, 10).await, [first]);
+    assert_eq!(ended(EndedAlertFilter { owner: Some(fresh()), ..all() }, 10).await, []);
+    assert_eq!(ended(EndedAlertFilter { unowned: true, ..all() }, 10).await, [first, second]);
 
-    let actions = tx.actions_of(&[dismissed.id, resolved.id]).await.unwrap();
+    let actions = tx.list_actions_of(&[dismissed.id, resolved.id]).await.unwrap();
     let told: Vec<_> =
         actions[&dismissed.id].iter().map(|one| (one.action.as_str(), one.member)).collect();
     assert_eq!(told, [("opened", None), ("dismiss", member)]);
@@ -446,15 +450,15 @@ on_both_databases!(the_latest_refused_events_are_kept_and_no_more, async |store|
             })
             .collect();
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        tx.keep_refused(&refused).await.unwrap();
+        tx.record_refusals(&refused).await.unwrap();
         tx.commit().await.unwrap();
     }
     let mut tx = store.read(Scope::Member(ours, Role::Staff)).await.unwrap();
-    let kept = tx.refused_events(None, 1_000).await.unwrap();
+    let kept = tx.list_refused_events(None, 1_000).await.unwrap();
     assert_eq!(kept.len(), 500);
     assert_eq!((kept[0].refusal.field.as_str(), kept[0].refusal.more), ("field-5", 99));
     assert_eq!(kept[499].refusal.field, "field-1");
-    let newer = tx.refused_events(Some(kept[2].id), 1_000).await.unwrap();
+    let newer = tx.list_refused_events(Some(kept[2].id), 1_000).await.unwrap();
     assert_eq!(newer, kept[..2]);
 });
 
@@ -467,7 +471,7 @@ on_both_databases!(events_that_arrived_last_come_first, async |store| {
     let second = event("bob", "second", EventType::Login, "2026-05-20T10:00:01Z");
     send(store, ours, &[first, second, old]).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let arrived = tx.arrived_events(2).await.unwrap();
+    let arrived = tx.list_arrived_events(2).await.unwrap();
     let told: Vec<_> =
         arrived.iter().map(|one| (one.client_id.as_str(), one.message_id.as_str())).collect();
     assert_eq!(told, [("ada", "old"), ("bob", "second")]);
@@ -475,5 +479,5 @@ on_both_databases!(events_that_arrived_last_come_first, async |store| {
         (arrived[0].name.as_str(), arrived[0].event_type),
         ("Report Viewed", EventType::Custom)
     );
-    assert_eq!(tx.arrived_events(10).await.unwrap().len(), 3);
+    assert_eq!(tx.list_arrived_events(10).await.unwrap().len(), 3);
 });

@@ -37,7 +37,7 @@ on_both_databases!(the_newest_word_on_each_value_stands_whichever_comes_first, a
     ] {
         let changes: Vec<_> = changes.iter().map(|change| (ada.id, change)).collect();
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let refusals = tx.learn_profiles(&changes).await.unwrap();
+        let refusals = tx.apply_profile_changes(&changes).await.unwrap();
         assert!(refusals.iter().all(Option::is_none), "{refusals:?}");
         tx.commit().await.unwrap();
     }
@@ -57,7 +57,7 @@ on_both_databases!(a_client_exists_since_it_was_first_told_of, async |store| {
     let ada = client(store, ours, "ada", "2026-05-10").await;
     for (when, since) in [("2026-05-12", "2026-05-10"), ("2026-05-03", "2026-05-03")] {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        tx.learn_profiles(&[(ada.id, &named(when, "Ada"))]).await.unwrap();
+        tx.apply_profile_changes(&[(ada.id, &named(when, "Ada"))]).await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(found(store, ours, "ada").await.created_at, at(since));
     }
@@ -74,7 +74,7 @@ on_both_databases!(more_than_a_profile_may_hold_is_refused_by_itself, async |sto
         .collect();
     let told: Vec<_> = changes.iter().map(|change| (ada.id, change)).collect();
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let refusals = tx.learn_profiles(&told).await.unwrap();
+    let refusals = tx.apply_profile_changes(&told).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(
         refusals.iter().map(Option::is_some).collect::<Vec<_>>(),
@@ -89,12 +89,12 @@ on_both_databases!(a_profile_that_is_known_is_no_change_of_the_portfolio, async 
     let ada = client(store, ours, "ada", "2026-05-01").await;
     let version = async || {
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        tx.portfolio_changes(None).await.unwrap().version
+        tx.list_portfolio_changes(None).await.unwrap().version
     };
     let mut versions = Vec::new();
     for when in ["2026-05-02", "2026-05-02", "2026-05-03"] {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        tx.learn_profiles(&[(ada.id, &named(when, "Ada"))]).await.unwrap();
+        tx.apply_profile_changes(&[(ada.id, &named(when, "Ada"))]).await.unwrap();
         tx.commit().await.unwrap();
         versions.push(version().await);
     }
@@ -106,18 +106,18 @@ on_both_databases!(people_and_groups_keep_what_is_told_of_them, async |store| {
     for change in [named("2026-05-03", "Ada L."), named("2026-05-02", "Ada")] {
         for kind in [RelatedKind::Person, RelatedKind::Group] {
             let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-            assert_eq!(tx.learn_related(kind, &[&change]).await.unwrap(), [None]);
+            assert_eq!(tx.apply_related_profiles(kind, &[&change]).await.unwrap(), [None]);
             tx.commit().await.unwrap();
         }
     }
     for kind in [RelatedKind::Person, RelatedKind::Group] {
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        let profile = tx.related_profile(kind, "ada").await.unwrap().unwrap();
+        let profile = tx.find_related_profile(kind, "ada").await.unwrap().unwrap();
         assert_eq!(profile.name.as_deref(), Some("Ada L."));
-        assert_eq!(tx.related_profile(kind, "bob").await.unwrap(), None);
+        assert_eq!(tx.find_related_profile(kind, "bob").await.unwrap(), None);
         tx.rollback().await.unwrap();
         let theirs = organization(store, "UTC").await;
         let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
-        assert_eq!(tx.related_profile(kind, "ada").await.unwrap(), None);
+        assert_eq!(tx.find_related_profile(kind, "ada").await.unwrap(), None);
     }
 });

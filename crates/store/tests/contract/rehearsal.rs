@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use jiff::SignedDuration;
 use mainstay_core::engagement::{Event, EventType};
-use mainstay_store::{KeepOut, ResolvedClient, Scope, StorableEvent};
+use mainstay_store::{IdBlock, ResolvedClient, Scope, StorableEvent};
 
 use crate::fixtures::{client, day, event, found, now, organization, send};
 
@@ -26,8 +26,8 @@ on_both_databases!(events_that_are_stored_are_known_wherever_they_are_filed, asy
         .map(|event| StorableEvent { client: ada, local_day: day("2026-05-18"), event })
         .collect();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.known_events(&storable).await.unwrap(), [true, true, false]);
-    assert_eq!(tx.known_events(&[]).await.unwrap(), Vec::<bool>::new());
+    assert_eq!(tx.find_known_events(&storable).await.unwrap(), [true, true, false]);
+    assert_eq!(tx.find_known_events(&[]).await.unwrap(), Vec::<bool>::new());
 });
 
 on_both_databases!(events_that_wait_are_known_by_their_person, async |store| {
@@ -35,17 +35,17 @@ on_both_databases!(events_that_wait_are_known_by_their_person, async |store| {
     let login = |person: &str, id: &str| event(person, id, EventType::Login, "2026-05-18");
     let (ada, bob, more) = (login("ada", "m1"), login("bob", "m1"), login("ada", "m2"));
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.keep_waiting(&[&ada]).await.unwrap();
+    tx.insert_waiting_events(&[&ada]).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.known_waiting(&[&ada, &bob, &more]).await.unwrap(), [true, false, false]);
+    assert_eq!(tx.find_waiting_events(&[&ada, &bob, &more]).await.unwrap(), [true, false, false]);
 });
 
 on_both_databases!(clients_are_found_by_their_ids_without_creating_any, async |store| {
     let ours = organization(store, "UTC").await;
     let ada = client(store, ours, "ada", "2026-05-01").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.keep_out(&["gone".to_owned()], KeepOut::ForGood, now()).await.unwrap();
+    tx.block_client_id(&["gone".to_owned()], IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let ids = ["ada", "gone", "zoe", "ada"];

@@ -32,16 +32,16 @@ async fn figures(store: &Database, organization: OrganizationId) -> Figures {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
     let (first, last) = (day("2026-03-01"), day("2026-05-31"));
     let chunk = tx.client_chunk(None, now(), 50).await.unwrap();
-    let folded = tx.organization().await.unwrap().folded_until;
+    let folded = tx.get_organization().await.unwrap().folded_until;
     Figures {
         facts,
-        days: tx.day_activity(ada, first, last).await.unwrap(),
-        types: tx.type_counts(&chunk, first, last).await.unwrap().remove(&ada),
+        days: tx.list_day_activity(ada, first, last).await.unwrap(),
+        types: tx.count_events_by_type(&chunk, first, last).await.unwrap().remove(&ada),
         events: tx
-            .client_events(ada, (at("2026-03-01"), at("2026-06-01")), None, 1_000)
+            .list_client_events(ada, (at("2026-03-01"), at("2026-06-01")), None, 1_000)
             .await
             .unwrap(),
-        last_seen: tx.last_seen(&[ada], day("2026-05-20"), folded).await.unwrap().remove(&ada),
+        last_seen: tx.list_last_seen(&[ada], day("2026-05-20"), folded).await.unwrap().remove(&ada),
     }
 }
 
@@ -157,12 +157,12 @@ on_both_databases!(what_is_to_be_gathered_moves_and_goes_with_its_client, async 
     assert_eq!(verify(store, ours).await.0, []);
 
     let mut tx = store.read(Scope::System).await.unwrap();
-    let left = tx.organizations_with_pending_activity().await.unwrap();
+    let left = tx.list_organizations_with_pending_activity().await.unwrap();
     tx.rollback().await.unwrap();
     assert!(left.contains(&theirs) && !left.contains(&ours), "merging gathers");
     gather(store, theirs).await;
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(!tx.organizations_with_pending_activity().await.unwrap().contains(&theirs));
+    assert!(!tx.list_organizations_with_pending_activity().await.unwrap().contains(&theirs));
     tx.rollback().await.unwrap();
     assert_honest(store, ours).await;
     assert_honest(store, theirs).await;

@@ -70,7 +70,7 @@ pub(crate) async fn save(
 
 async fn of_client(store: &Store, organization: OrganizationId, client: ClientId) -> Vec<ScoreRow> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.client_scores(client, day("2000-01-01"), day("2100-01-01")).await.unwrap()
+    tx.list_client_scores(client, day("2000-01-01"), day("2100-01-01")).await.unwrap()
 }
 
 on_both_databases!(a_score_is_kept_as_it_was_computed, async |store| {
@@ -121,7 +121,11 @@ on_both_databases!(a_client_has_one_score_a_day_and_the_last_one_counts, async |
     assert_eq!(of_client(store, ours, bob).await, [row(bob, first, now())]);
     save(store, ours, "2026-05-20", &[], now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.score_days().await.unwrap(), [day("2026-05-19")], "a day without scores is none");
+    assert_eq!(
+        tx.list_score_days().await.unwrap(),
+        [day("2026-05-19")],
+        "a day without scores is none"
+    );
 });
 
 on_both_databases!(a_stored_score_has_the_band_of_the_model_that_made_it, async |store| {
@@ -161,21 +165,21 @@ on_both_databases!(scores_are_read_by_client_and_days_or_by_day_and_page, async 
         save(store, ours, date, &scores, now()).await;
     }
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.score_days().await.unwrap(), dates.map(day));
+    assert_eq!(tx.list_score_days().await.unwrap(), dates.map(day));
     for (first, last, expected) in [
         ("2026-05-18", "2026-05-20", &dates[..]),
         ("2026-05-19", "2026-05-19", &dates[1..2]),
         ("2026-05-21", "2026-05-30", &[]),
         ("2026-05-20", "2026-05-18", &[]),
     ] {
-        let rows = tx.client_scores(clients[3], day(first), day(last)).await.unwrap();
+        let rows = tx.list_client_scores(clients[3], day(first), day(last)).await.unwrap();
         let found: Vec<String> = rows.iter().map(|row| row.day.to_string()).collect();
         assert_eq!(found, expected, "{first} to {last}");
         assert!(rows.iter().all(|row| row.client == clients[3]));
     }
     let (mut seen, mut last) = (Vec::new(), None);
     loop {
-        let page = tx.scores_of_day(day("2026-05-19"), last, 3).await.unwrap();
+        let page = tx.list_scores_of_day(day("2026-05-19"), last, 3).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -185,7 +189,7 @@ on_both_databases!(scores_are_read_by_client_and_days_or_by_day_and_page, async 
         assert!(page.iter().all(|row| row.day == day("2026-05-19")));
     }
     assert_eq!(seen, clients);
-    assert_eq!(tx.scores_of_day(day("2026-05-17"), None, 3).await.unwrap(), []);
+    assert_eq!(tx.list_scores_of_day(day("2026-05-17"), None, 3).await.unwrap(), []);
 });
 
 on_both_databases!(a_score_of_a_client_deleted_meanwhile_is_left_out, async |store| {
@@ -199,13 +203,13 @@ on_both_databases!(a_score_of_a_client_deleted_meanwhile_is_left_out, async |sto
     tx.commit().await.unwrap();
     save(store, ours, "2026-05-19", &scores, now()).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let rows = tx.scores_of_day(day("2026-05-19"), None, 10).await.unwrap();
+    let rows = tx.list_scores_of_day(day("2026-05-19"), None, 10).await.unwrap();
     assert_eq!(rows.iter().map(|row| row.client).collect::<Vec<_>>(), [bob]);
 });
 
 async fn stale(store: &Store, organization: OrganizationId) -> Vec<StaleClient> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    let mut stale = tx.stale_clients(None, 100).await.unwrap();
+    let mut stale = tx.list_stale_clients(None, 100).await.unwrap();
     stale.sort_by(|a, b| a.external_id.cmp(&b.external_id));
     stale
 }
@@ -257,8 +261,8 @@ on_both_databases!(what_comes_late_makes_scores_stale_from_its_time_on, async |s
 
     let bob = found(store, ours, "bob").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.stale_since(cleo.id).await.unwrap(), Some(at("2026-05-07")));
-    assert_eq!(tx.stale_since(bob.id).await.unwrap(), None, "nothing of it came late");
+    assert_eq!(tx.find_stale_since(cleo.id).await.unwrap(), Some(at("2026-05-07")));
+    assert_eq!(tx.find_stale_since(bob.id).await.unwrap(), None, "nothing of it came late");
 });
 
 on_both_databases!(
@@ -328,7 +332,7 @@ on_both_databases!(mending_forgets_only_what_it_has_mended, async |store| {
     let (mut seen, mut last) = (Vec::new(), None);
     loop {
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        let page = tx.stale_clients(last, 2).await.unwrap();
+        let page = tx.list_stale_clients(last, 2).await.unwrap();
         if page.is_empty() {
             break;
         }
@@ -343,10 +347,10 @@ on_both_databases!(mending_forgets_only_what_it_has_mended, async |store| {
     // Whoever is seen to is taken off the list first, so that what arrives meanwhile counts again.
     let (ada, bob) = (seen[0].client, seen[1].client);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    let taken = tx.take_stale(&[ada, bob]).await.unwrap();
+    let taken = tx.claim_stale(&[ada, bob]).await.unwrap();
     assert_eq!((taken[&ada], taken[&bob]), (at("2026-05-05"), at("2026-05-05")));
     assert!(!tx.is_stale(ada).await.unwrap());
-    assert!(tx.take_stale(&[ada]).await.unwrap().is_empty());
+    assert!(tx.claim_stale(&[ada]).await.unwrap().is_empty());
     tx.mark_stale_since(bob, at("2026-05-07")).await.unwrap();
     tx.commit().await.unwrap();
     send(store, ours, &[login("ada", "2", "2026-05-08")]).await;
@@ -374,9 +378,9 @@ on_both_databases!(a_score_of_an_earlier_day_makes_later_ones_stale, async |stor
     save(store, ours, "2026-05-12", &[(ada, of("2026-05-12"))], now()).await;
     assert_eq!(stale_since(store, ours).await, [("ada".to_owned(), at("2026-05-12"))]);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.take_stale(&[ada]).await.unwrap();
+    tx.claim_stale(&[ada]).await.unwrap();
     // Mended from the oldest to the newest, those of later days are seen to anyway.
-    tx.save_mended_scores(day("2026-05-12"), &[(ada, of("2026-05-12"))], now()).await.unwrap();
+    tx.save_corrected_scores(day("2026-05-12"), &[(ada, of("2026-05-12"))], now()).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(stale(store, ours).await, []);
 });
@@ -401,17 +405,17 @@ on_both_databases!(
         assert!(!outdated("2026-05-10").await, "it has not happened by then");
         assert!(outdated("2026-05-11").await);
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        let arrivals = tx.arrivals((at("2026-05-10"), at("2026-05-12"))).await.unwrap();
+        let arrivals = tx.list_arrivals((at("2026-05-10"), at("2026-05-12"))).await.unwrap();
         assert_eq!(arrivals.into_values().collect::<Vec<_>>(), [at("2026-05-11")]);
         tx.settle_arrivals(at("2026-05-12")).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-12")));
+        assert_eq!(tx.get_organization().await.unwrap().scored_until, Some(at("2026-05-12")));
         tx.commit().await.unwrap();
         assert_eq!(stale_since(store, ours).await, [("ada".to_owned(), at("2026-05-10"))]);
         assert!(outdated("2026-05-12").await, "what is stale is");
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.settle_arrivals(at("2026-05-13")).await.unwrap();
         tx.settle_arrivals(at("2026-05-09")).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-13")));
+        assert_eq!(tx.get_organization().await.unwrap().scored_until, Some(at("2026-05-13")));
         tx.commit().await.unwrap();
         assert_eq!(stale(store, ours).await.len(), 2, "and bob, whose event has happened now");
     }
@@ -433,7 +437,7 @@ on_both_databases!(
         save(store, ours, "2026-05-19", &scores, now()).await;
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.settle_later_scores(at("2026-05-20")).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().scored_until, Some(at("2026-05-20")));
+        assert_eq!(tx.get_organization().await.unwrap().scored_until, Some(at("2026-05-20")));
         tx.commit().await.unwrap();
         assert_eq!(
             stale_since(store, ours).await,
@@ -476,7 +480,7 @@ on_both_databases!(clients_that_changed_on_a_day_are_told, async |store| {
     let chunk = crate::fixtures::everybody(store, ours, now()).await;
     let zone = jiff::tz::TimeZone::UTC;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    let changed = tx.changed_clients(&chunk, (day("2026-05-20"), &zone), now()).await.unwrap();
+    let changed = tx.list_changed_clients(&chunk, (day("2026-05-20"), &zone), now()).await.unwrap();
     let names: Vec<&str> = chunk
         .clients
         .iter()
@@ -487,7 +491,7 @@ on_both_databases!(clients_that_changed_on_a_day_are_told, async |store| {
     names.sort_unstable();
     assert_eq!(names, ["event", "feedback", "kit", "task"]);
     let histories =
-        tx.client_histories(&chunk, (day("2026-05-05"), day("2026-05-20"))).await.unwrap();
+        tx.list_client_histories(&chunk, (day("2026-05-05"), day("2026-05-20"))).await.unwrap();
     let of = |name: &str| {
         let client = chunk.clients.iter().find(|(_, known)| known == name).unwrap().0.id;
         histories.iter().find(|history| history.client() == client).unwrap()

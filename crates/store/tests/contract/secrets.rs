@@ -1,7 +1,7 @@
 //! Secrets as they lie in the database, and the keys that it takes to read them.
 
 use mainstay_core::id::OrganizationId;
-use mainstay_store::{KeepOut, Keyring, PLAIN, Scope, SecretKey, Store, StoreError, WebhookPatch};
+use mainstay_store::{IdBlock, Keyring, PLAIN, Scope, SecretKey, Store, StoreError, WebhookPatch};
 
 use crate::{
     fixtures::{at, now, organization},
@@ -23,9 +23,9 @@ async fn with(store: &Database, keyring: Keyring) -> Store {
 /// Everything that an organization keeps secret, read as anybody reads it.
 async fn told(store: &Store, ours: OrganizationId) -> Result<Vec<String>, StoreError> {
     let mut tx = store.read(Scope::Service(ours)).await?;
-    let mut told = vec![tx.client_token_secret().await?];
-    for webhook in tx.webhooks().await? {
-        assert_eq!(tx.webhook(webhook.id).await?.as_ref(), Some(&webhook));
+    let mut told = vec![tx.get_client_token_secret().await?];
+    for webhook in tx.list_webhooks().await? {
+        assert_eq!(tx.find_webhook(webhook.id).await?.as_ref(), Some(&webhook));
         told.extend([webhook.url, webhook.secret]);
         told.extend(webhook.previous_secret.map(|(secret, _)| secret));
     }
@@ -42,7 +42,7 @@ async fn stored(store: &Database, ours: OrganizationId) -> String {
 }
 
 async fn used(store: &Store) -> Vec<String> {
-    store.read(Scope::System).await.unwrap().secret_keys().await.unwrap()
+    store.read(Scope::System).await.unwrap().list_secret_keys().await.unwrap()
 }
 
 /// An organization with a secret in each column that holds some.
@@ -56,7 +56,7 @@ async fn with_secrets(store: &Store) -> OrganizationId {
     let patch =
         WebhookPatch { url: Some("https://example.org".to_owned()), ..WebhookPatch::default() };
     tx.update_webhook(webhook.id, &patch).await.unwrap();
-    tx.keep_out(&["ada".to_owned()], KeepOut::ForGood, now()).await.unwrap();
+    tx.block_client_id(&["ada".to_owned()], IdBlock::Forever, now()).await.unwrap();
     tx.commit().await.unwrap();
     ours
 }
@@ -128,7 +128,7 @@ on_both_databases!(what_was_stored_as_it_is_is_encrypted_with_the_first_key, asy
     let sealed = with(store, Keyring::new(vec![key.clone()])).await;
     assert_eq!(told(&sealed, ours).await.unwrap(), TOLD);
     let mut tx = sealed.read(Scope::System).await.unwrap();
-    assert_eq!(tx.organizations_with_key(PLAIN).await.unwrap(), [ours]);
+    assert_eq!(tx.list_organizations_with_key(PLAIN).await.unwrap(), [ours]);
     drop(tx);
     reseal(&sealed, ours, 5).await;
     let lying = stored(store, ours).await;

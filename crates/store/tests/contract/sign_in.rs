@@ -32,20 +32,20 @@ on_both_databases!(a_password_is_found_by_address_in_every_organization, async |
     for (organization, hash) in [(ours, "one"), (theirs, "two")] {
         let member = member(store, organization, "ada@x.org").await;
         let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
-        assert_eq!(tx.password(member).await.unwrap(), None);
+        assert_eq!(tx.find_password_hash(member).await.unwrap(), None);
         tx.set_password(member, "before", now()).await.unwrap();
         tx.set_password(member, hash, now()).await.unwrap();
-        assert_eq!(tx.password(member).await.unwrap().as_deref(), Some(hash));
+        assert_eq!(tx.find_password_hash(member).await.unwrap().as_deref(), Some(hash));
         tx.commit().await.unwrap();
         expected.push(FoundPassword { organization, member, hash: hash.to_owned() });
     }
     expected.sort_by_key(|found| found.organization);
     member(store, ours, "bob@x.org").await;
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert_eq!(tx.passwords_of("ada@x.org").await.unwrap(), expected);
-    assert_eq!(tx.passwords_of("bob@x.org").await.unwrap(), []);
-    assert_eq!(tx.members_with("ada@x.org").await.unwrap().len(), 2);
-    assert_eq!(tx.members_with("eve@x.org").await.unwrap(), []);
+    assert_eq!(tx.list_passwords_of("ada@x.org").await.unwrap(), expected);
+    assert_eq!(tx.list_passwords_of("bob@x.org").await.unwrap(), []);
+    assert_eq!(tx.list_members_with("ada@x.org").await.unwrap().len(), 2);
+    assert_eq!(tx.list_members_with("eve@x.org").await.unwrap(), []);
 });
 
 on_both_databases!(a_member_sees_its_sessions_and_ends_one, async |store| {
@@ -56,14 +56,14 @@ on_both_databases!(a_member_sees_its_sessions_and_ends_one, async |store| {
     tx.create_session([51; 32], ada, now()).await.unwrap();
     tx.create_session([52; 32], ada, at(LATER)).await.unwrap();
     tx.create_session([53; 32], bob, now()).await.unwrap();
-    let listed = tx.sessions_of(ada).await.unwrap();
+    let listed = tx.list_sessions_of(ada).await.unwrap();
     let one = |hash, at| MemberSession { hash: [hash; 32], created_at: at, used_at: at };
     assert_eq!(listed, [one(52, at(LATER)), one(51, now())]);
     assert!(!tx.delete_session_of(ada, [53; 32]).await.unwrap(), "it is bob's");
     assert!(tx.delete_session_of(ada, [51; 32]).await.unwrap());
     assert!(!tx.delete_session_of(ada, [51; 32]).await.unwrap());
-    assert_eq!(tx.sessions_of(ada).await.unwrap(), [one(52, at(LATER))]);
-    assert_eq!(tx.sessions_of(bob).await.unwrap(), [one(53, now())]);
+    assert_eq!(tx.list_sessions_of(ada).await.unwrap(), [one(52, at(LATER))]);
+    assert_eq!(tx.list_sessions_of(bob).await.unwrap(), [one(53, now())]);
 });
 
 on_both_databases!(wrong_passwords_are_counted_until_the_member_knows_of_them, async |store| {
@@ -85,7 +85,7 @@ on_both_databases!(wrong_passwords_are_counted_until_the_member_knows_of_them, a
     let expected = SignInFailures { count: 2, since: now(), last_at: at(LATER) };
     assert_eq!(failures().await, Some(expected));
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    tx.forget_sign_in_failures(ada).await.unwrap();
+    tx.delete_sign_in_failures(ada).await.unwrap();
     tx.commit().await.unwrap();
     assert_eq!(failures().await, None);
 });
@@ -132,24 +132,24 @@ on_both_databases!(a_session_is_confirmed_when_it_begins_and_again_later, async 
 on_both_databases!(what_let_a_client_in_ends_from_an_instant_on, async |store| {
     let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.client_lockout("ada").await.unwrap(), ClientLockout::default());
-    tx.lock_client_out("ada", true, now()).await.unwrap();
+    assert_eq!(tx.get_client_lockout("ada").await.unwrap(), ClientLockout::default());
+    tx.lock_out_client("ada", true, now()).await.unwrap();
     let both = ClientLockout { sessions_from: Some(now()), tokens_from: Some(now()) };
-    assert_eq!(tx.client_lockout("ada").await.unwrap(), both);
+    assert_eq!(tx.get_client_lockout("ada").await.unwrap(), both);
     // Signing out later ends sessions, and leaves tokens as they were.
-    tx.lock_client_out("ada", false, at(LATER)).await.unwrap();
+    tx.lock_out_client("ada", false, at(LATER)).await.unwrap();
     let later = ClientLockout { sessions_from: Some(at(LATER)), ..both };
-    assert_eq!(tx.client_lockout("ada").await.unwrap(), later);
-    tx.lock_client_out("bob", false, now()).await.unwrap();
+    assert_eq!(tx.get_client_lockout("ada").await.unwrap(), later);
+    tx.lock_out_client("bob", false, now()).await.unwrap();
     let bob = ClientLockout { sessions_from: Some(now()), tokens_from: None };
-    assert_eq!(tx.client_lockout("bob").await.unwrap(), bob);
+    assert_eq!(tx.get_client_lockout("bob").await.unwrap(), bob);
     tx.commit().await.unwrap();
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
-    assert_eq!(tx.client_lockout("ada").await.unwrap(), ClientLockout::default());
+    assert_eq!(tx.get_client_lockout("ada").await.unwrap(), ClientLockout::default());
     drop(tx);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.forget_client_lockouts(at(LATER)).await.unwrap(), 1, "bob's");
-    assert_eq!(tx.client_lockout("ada").await.unwrap(), later);
+    assert_eq!(tx.delete_client_lockouts(at(LATER)).await.unwrap(), 1, "bob's");
+    assert_eq!(tx.get_client_lockout("ada").await.unwrap(), later);
 });
 
 on_both_databases!(a_session_is_found_until_it_is_ended, async |store| {
@@ -181,8 +181,12 @@ on_both_databases!(a_session_is_found_until_it_is_ended, async |store| {
 
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     let long_ago = at("2020-01-01");
-    assert_eq!(tx.forget_sessions(at(LATER), long_ago).await.unwrap(), 1, "bob's was not used");
-    assert_eq!(tx.forget_sessions(long_ago, at(LATER)).await.unwrap(), 1, "ada's is old");
+    assert_eq!(
+        tx.delete_expired_sessions(at(LATER), long_ago).await.unwrap(),
+        1,
+        "bob's was not used"
+    );
+    assert_eq!(tx.delete_expired_sessions(long_ago, at(LATER)).await.unwrap(), 1, "ada's is old");
     tx.create_session([5; 32], ada, now()).await.unwrap();
     tx.delete_member(ada).await.unwrap();
     tx.commit().await.unwrap();
@@ -225,7 +229,7 @@ on_both_databases!(a_link_is_used_once_before_it_expires, async |store| {
     assert_eq!(find(2).await.unwrap().used_at, Some(now()));
 
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.forget_sign_in_links(at("2026-05-15")).await.unwrap(), 1);
+    assert_eq!(tx.delete_expired_sign_in_links(at("2026-05-15")).await.unwrap(), 1);
     assert_eq!(tx.delete_sign_in_links_of(ada, LinkKind::Choice).await.unwrap(), 1);
     tx.commit().await.unwrap();
     assert!(find(3).await.is_none() && find(4).await.is_none());
@@ -262,9 +266,9 @@ on_both_databases!(how_members_get_in_is_told, async |store| {
     };
     let mut expected = [access(ada, true, None), access(bob, false, Some("2026-06-03"))];
     expected.sort_by_key(|access| access.member);
-    assert_eq!(tx.member_access(now()).await.unwrap(), expected);
+    assert_eq!(tx.list_member_access(now()).await.unwrap(), expected);
     tx.use_sign_in_link([2; 32], now()).await.unwrap();
-    let left = tx.member_access(now()).await.unwrap();
+    let left = tx.list_member_access(now()).await.unwrap();
     assert_eq!(left.iter().find_map(|one| one.invited_until), Some(at("2026-06-02")));
 });
 
@@ -277,7 +281,7 @@ on_both_databases!(a_member_gets_another_role_and_name, async |store| {
     assert!(tx.set_member_name(ada, "Ada L.").await.unwrap());
     assert!(!tx.set_member_role(fresh(), Role::Owner).await.unwrap());
     assert!(!tx.set_member_name(fresh(), "x").await.unwrap());
-    let members = tx.members().await.unwrap();
+    let members = tx.list_members().await.unwrap();
     assert_eq!((members[0].role, members[0].name.as_str()), (Role::Owner, "Ada L."));
 });
 
@@ -285,10 +289,10 @@ on_both_databases!(the_secret_of_client_tokens_is_replaced, async |store| {
     let (ours, theirs) = (organization(store, "UTC").await, organization(store, "UTC").await);
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.set_client_token_secret("another one", now()).await.unwrap();
-    assert_eq!(tx.client_token_secret().await.unwrap(), "another one");
+    assert_eq!(tx.get_client_token_secret().await.unwrap(), "another one");
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::Service(theirs)).await.unwrap();
-    assert_ne!(tx.client_token_secret().await.unwrap(), "another one");
+    assert_ne!(tx.get_client_token_secret().await.unwrap(), "another one");
 });
 
 on_both_databases!(sites_are_listed_once_each, async |store| {
@@ -297,17 +301,17 @@ on_both_databases!(sites_are_listed_once_each, async |store| {
     for site in ["https://b.example", "https://a.example", "https://b.example"] {
         tx.add_allowed_site(site, now()).await.unwrap();
     }
-    assert_eq!(tx.allowed_sites().await.unwrap(), ["https://a.example", "https://b.example"]);
+    assert_eq!(tx.list_allowed_sites().await.unwrap(), ["https://a.example", "https://b.example"]);
     assert!(tx.remove_allowed_site("https://a.example").await.unwrap());
     assert!(!tx.remove_allowed_site("https://a.example").await.unwrap());
-    assert_eq!(tx.allowed_sites().await.unwrap(), ["https://b.example"]);
+    assert_eq!(tx.list_allowed_sites().await.unwrap(), ["https://b.example"]);
     tx.commit().await.unwrap();
     let theirs = organization(store, "UTC").await;
     let mut tx = store.begin(Scope::Service(theirs)).await.unwrap();
     tx.add_allowed_site("https://c.example", now()).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::System).await.unwrap();
-    let mut all = tx.all_allowed_sites().await.unwrap();
+    let mut all = tx.list_all_allowed_sites().await.unwrap();
     all.sort_by(|a, b| a.1.cmp(&b.1));
     let expected = [(ours, "https://b.example"), (theirs, "https://c.example")];
     assert_eq!(all, expected.map(|(whose, site)| (whose, site.to_owned())));
@@ -331,6 +335,6 @@ on_both_databases!(custom_names_are_counted_the_most_frequent_first, async |stor
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
     let seen = |name: &str, events| SeenName { name: name.to_owned(), events };
     let since = day("2026-05-17");
-    assert_eq!(tx.custom_names(since, 10).await.unwrap(), [seen("Sung", 2), seen("Drawn", 1)]);
-    assert_eq!(tx.custom_names(since, 1).await.unwrap(), [seen("Sung", 2)]);
+    assert_eq!(tx.list_custom_names(since, 10).await.unwrap(), [seen("Sung", 2), seen("Drawn", 1)]);
+    assert_eq!(tx.list_custom_names(since, 1).await.unwrap(), [seen("Sung", 2)]);
 });

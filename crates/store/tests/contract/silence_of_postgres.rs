@@ -65,9 +65,9 @@ async fn a_connection_that_does_not_answer_is_replaced() {
     // A single connection: were it lost, there would be none.
     let store = Store::open_with(&through, 1).await.unwrap();
     let mut tx = store.begin(Scope::System).await.unwrap();
-    tx.organizations().await.unwrap();
+    tx.list_organizations().await.unwrap();
     proxy.silence();
-    let silence = timeout(Duration::from_millis(50), tx.organizations());
+    let silence = timeout(Duration::from_millis(50), tx.list_organizations());
     assert!(silence.await.is_err(), "the proxy is silent");
     drop(tx);
     // Waiting for its turn is limited too, so it may take a second try.

@@ -61,7 +61,7 @@ on_both_databases!(a_task_is_kept_as_it_was_made_and_changed, async |store| {
     let mut task = staff_task(&ada, "2026-05-21");
     (task.alert, task.run, task.created_by) = (Some(fresh()), Some(fresh()), Some(ines));
     tx.create_staff_tasks(std::slice::from_ref(&task)).await.unwrap();
-    assert_eq!(tx.staff_task(task.id).await.unwrap().as_ref(), Some(&task));
+    assert_eq!(tx.find_staff_task(task.id).await.unwrap().as_ref(), Some(&task));
     task.owner = Some(ines);
     "Call".clone_into(&mut task.title);
     task.text = String::new();
@@ -69,14 +69,14 @@ on_both_databases!(a_task_is_kept_as_it_was_made_and_changed, async |store| {
     task.state = StaffTaskState::Done;
     (task.finished_by, task.finished_at) = (Some(ines), Some(at("2026-05-22")));
     assert!(tx.update_staff_task(&task).await.unwrap());
-    assert_eq!(tx.staff_task(task.id).await.unwrap().as_ref(), Some(&task));
+    assert_eq!(tx.find_staff_task(task.id).await.unwrap().as_ref(), Some(&task));
     let alert = task.alert.unwrap();
-    let of = tx.staff_tasks_of(&[alert, fresh()]).await.unwrap();
+    let of = tx.list_staff_tasks_of(&[alert, fresh()]).await.unwrap();
     assert_eq!((of.len(), &of[&alert]), (1, &vec![task.clone()]));
     assert!(tx.delete_staff_task(task.id).await.unwrap());
     assert!(!tx.delete_staff_task(task.id).await.unwrap());
     assert!(!tx.update_staff_task(&task).await.unwrap());
-    assert_eq!(tx.staff_task(task.id).await.unwrap(), None);
+    assert_eq!(tx.find_staff_task(task.id).await.unwrap(), None);
 });
 
 on_both_databases!(tasks_are_listed_by_when_they_are_due_and_filtered, async |store| {
@@ -96,15 +96,15 @@ on_both_databases!(tasks_are_listed_by_when_they_are_due_and_filtered, async |st
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
     tx.create_staff_tasks(&tasks).await.unwrap();
     let all = StaffTaskFilter::default();
-    assert_eq!(ids(&tx.staff_tasks(&all, 10).await.unwrap()), ids(&tasks));
+    assert_eq!(ids(&tx.list_staff_tasks(&all, 10).await.unwrap()), ids(&tasks));
     let mut backwards = ids(&tasks);
     backwards.reverse();
     let latest = StaffTaskFilter { latest_first: true, ..all };
-    assert_eq!(ids(&tx.staff_tasks(&latest, 10).await.unwrap()), backwards);
+    assert_eq!(ids(&tx.list_staff_tasks(&latest, 10).await.unwrap()), backwards);
     for (which, order) in [(all, ids(&tasks)), (latest, backwards)] {
         let (mut after, mut seen) = (None, Vec::new());
         loop {
-            let page = tx.staff_tasks(&StaffTaskFilter { after, ..which }, 1).await.unwrap();
+            let page = tx.list_staff_tasks(&StaffTaskFilter { after, ..which }, 1).await.unwrap();
             let Some(last) = page.last() else { break };
             after = Some((last.due_on, last.id));
             seen.extend(ids(&page));
@@ -127,7 +127,7 @@ on_both_databases!(tasks_are_listed_by_when_they_are_due_and_filtered, async |st
             some(&|task| task.due_on < day("2026-05-20")),
         ),
     ] {
-        assert_eq!(ids(&tx.staff_tasks(&which, 10).await.unwrap()), expected, "{which:?}");
+        assert_eq!(ids(&tx.list_staff_tasks(&which, 10).await.unwrap()), expected, "{which:?}");
     }
     assert_eq!(tx.count_due_staff_tasks(None, day("2026-05-26")).await.unwrap(), 3);
     assert_eq!(tx.count_due_staff_tasks(None, day("2026-05-20")).await.unwrap(), 1);
@@ -145,13 +145,13 @@ on_both_databases!(
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         tx.create_staff_tasks(&[open.clone(), done.clone()]).await.unwrap();
         tx.set_client_owner(ada.id, Some(ines)).await.unwrap();
-        assert_eq!(tx.owners_of(&[ada.id, fresh()]).await.unwrap(), [(ada.id, ines)].into());
+        assert_eq!(tx.list_owners_of(&[ada.id, fresh()]).await.unwrap(), [(ada.id, ines)].into());
         assert!(tx.delete_member(ines).await.unwrap());
-        assert_eq!(tx.owners_of(&[ada.id]).await.unwrap(), [].into());
-        assert_eq!(tx.staff_task(open.id).await.unwrap().unwrap().owner, None);
-        assert_eq!(tx.staff_task(done.id).await.unwrap().unwrap().owner, Some(ines));
+        assert_eq!(tx.list_owners_of(&[ada.id]).await.unwrap(), [].into());
+        assert_eq!(tx.find_staff_task(open.id).await.unwrap().unwrap().owner, None);
+        assert_eq!(tx.find_staff_task(done.id).await.unwrap().unwrap().owner, Some(ines));
         tx.delete_client(ada.id, now()).await.unwrap();
-        assert_eq!(tx.staff_tasks(&StaffTaskFilter::default(), 10).await.unwrap(), []);
+        assert_eq!(tx.list_staff_tasks(&StaffTaskFilter::default(), 10).await.unwrap(), []);
     }
 );
 
@@ -166,5 +166,5 @@ on_both_databases!(tasks_move_with_the_client_that_turns_out_to_be_another, asyn
     tx.commit().await.unwrap();
     let ada = found(store, ours, "ada").await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.staff_task(task.id).await.unwrap().unwrap().client, ada.id);
+    assert_eq!(tx.find_staff_task(task.id).await.unwrap().unwrap().client, ada.id);
 });

@@ -52,20 +52,20 @@ on_both_databases!(one_transactional_email_is_queued_for_a_key, async |store| {
         ..transactional(to)
     };
     let new = [keyed(), keyed(), transactional(to), transactional(to)];
-    assert_eq!(tx.queue_transactional_emails(&new[..1], now()).await.unwrap(), 1);
-    assert_eq!(tx.queue_transactional_emails(&new[1..], later(1)).await.unwrap(), 2);
+    assert_eq!(tx.enqueue_transactional_emails(&new[..1], now()).await.unwrap(), 1);
+    assert_eq!(tx.enqueue_transactional_emails(&new[1..], later(1)).await.unwrap(), 2);
     let kind = TransactionalKind::SignInLink;
     assert_eq!(tx.count_transactional_emails(kind, to, now()).await.unwrap(), 2);
     assert_eq!(tx.count_transactional_emails(kind, to, later(2)).await.unwrap(), 0);
-    let latest = tx.latest_transactional_email(TransactionalKind::OwnerNotice).await.unwrap();
+    let latest = tx.find_latest_transactional_email(TransactionalKind::OwnerNotice).await.unwrap();
     assert_eq!(latest.unwrap().id, new[0].id);
-    assert_eq!(tx.latest_transactional_email(TransactionalKind::Test).await.unwrap(), None);
+    assert_eq!(tx.find_latest_transactional_email(TransactionalKind::Test).await.unwrap(), None);
     assert_eq!(tx.count_waiting_emails().await.unwrap(), 3);
     assert_eq!(tx.delete_transactional_emails(later(1)).await.unwrap(), 1);
     assert_eq!(tx.delete_transactional_emails(later(2)).await.unwrap(), 2);
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(!tx.organizations_with_emails(now()).await.unwrap().contains(&ours));
+    assert!(!tx.list_organizations_with_emails(now()).await.unwrap().contains(&ours));
 });
 
 on_both_databases!(
@@ -75,33 +75,33 @@ on_both_databases!(
         let ada = client(store, ours, "ada", "2026-05-01").await;
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
         let new = transactional(Addressee::Client(ada.id));
-        tx.queue_transactional_emails(std::slice::from_ref(&new), now()).await.unwrap();
+        tx.enqueue_transactional_emails(std::slice::from_ref(&new), now()).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.read(Scope::System).await.unwrap();
-        assert!(tx.organizations_with_emails(now()).await.unwrap().contains(&ours));
+        assert!(tx.list_organizations_with_emails(now()).await.unwrap().contains(&ours));
         drop(tx);
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        assert_eq!(tx.transactional_emails_due(now(), 9).await.unwrap(), [new.id]);
-        assert!(tx.begin_sending_transactional(new.id, now()).await.unwrap());
-        assert!(!tx.begin_sending_transactional(new.id, now()).await.unwrap());
-        assert_eq!(tx.transactional_emails_due(now(), 9).await.unwrap(), []);
-        assert_eq!(tx.requeue_lost_transactional_emails(now()).await.unwrap(), 0);
-        assert_eq!(tx.requeue_lost_transactional_emails(later(1)).await.unwrap(), 1);
-        assert!(tx.begin_sending_transactional(new.id, now()).await.unwrap());
+        assert_eq!(tx.list_due_transactional_emails(now(), 9).await.unwrap(), [new.id]);
+        assert!(tx.claim_transactional_email(new.id, now()).await.unwrap());
+        assert!(!tx.claim_transactional_email(new.id, now()).await.unwrap());
+        assert_eq!(tx.list_due_transactional_emails(now(), 9).await.unwrap(), []);
+        assert_eq!(tx.requeue_stuck_transactional_emails(now()).await.unwrap(), 0);
+        assert_eq!(tx.requeue_stuck_transactional_emails(later(1)).await.unwrap(), 1);
+        assert!(tx.claim_transactional_email(new.id, now()).await.unwrap());
         let put_off = SendEnd {
             state: EmailState::Queued,
             reason: Some("550 5.7.1 no".to_owned()),
             due_at: Some(later(30)),
             tried: true,
         };
-        tx.end_sending_transactional(new.id, &put_off, now()).await.unwrap();
-        assert_eq!(tx.transactional_emails_due(later(29), 9).await.unwrap(), []);
-        tx.hasten_emails(later(1)).await.unwrap();
-        assert_eq!(tx.transactional_emails_due(later(1), 9).await.unwrap(), [new.id]);
-        assert!(tx.begin_sending_transactional(new.id, now()).await.unwrap());
+        tx.complete_transactional_email(new.id, &put_off, now()).await.unwrap();
+        assert_eq!(tx.list_due_transactional_emails(later(29), 9).await.unwrap(), []);
+        tx.make_emails_due(later(1)).await.unwrap();
+        assert_eq!(tx.list_due_transactional_emails(later(1), 9).await.unwrap(), [new.id]);
+        assert!(tx.claim_transactional_email(new.id, now()).await.unwrap());
         let sent = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
-        tx.end_sending_transactional(new.id, &sent, later(2)).await.unwrap();
-        let kept = tx.transactional_email(new.id).await.unwrap().unwrap();
+        tx.complete_transactional_email(new.id, &sent, later(2)).await.unwrap();
+        let kept = tx.find_transactional_email(new.id).await.unwrap().unwrap();
         assert_eq!(
             (kept.state, kept.attempts, kept.sent_at),
             (EmailState::Sent, 2, Some(later(2)))

@@ -20,7 +20,7 @@ on_both_databases!(what_is_committed_is_there_for_everybody, async |store| {
     tx.commit().await.unwrap();
     let other = store.reopened().await;
     let mut tx = other.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.members().await.unwrap().len(), 1);
+    assert_eq!(tx.list_members().await.unwrap().len(), 1);
     drop(tx);
     other.close().await;
 });
@@ -61,7 +61,7 @@ on_both_databases!(a_reader_sees_one_state_while_others_write, async |store| {
     assert_eq!(reader.count_clients().await.unwrap(), 0);
     writer.commit().await.unwrap();
     assert_eq!(reader.count_clients().await.unwrap(), 0);
-    assert_eq!(reader.event_days().await.unwrap(), None);
+    assert_eq!(reader.find_event_days().await.unwrap(), None);
     reader.rollback().await.unwrap();
     let mut reader = store.read(Scope::Service(ours)).await.unwrap();
     assert_eq!(reader.count_clients().await.unwrap(), 1);
@@ -77,7 +77,7 @@ on_both_databases!(a_commit_after_an_error_is_no_false_yes, async |store| {
     // SQLite undoes the statement, PostgreSQL the transaction. Either way the answer is true.
     let committed = tx.commit().await.is_ok();
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.members().await.unwrap().len(), usize::from(committed));
+    assert_eq!(tx.list_members().await.unwrap().len(), usize::from(committed));
     assert_eq!(committed, !store.is_postgres());
 });
 
@@ -119,7 +119,7 @@ on_both_databases!(a_tenant_query_without_a_tenant_is_a_mistake_in_the_code, asy
     let store = store.reopened().await;
     let task = tokio::spawn(async move {
         let mut tx = store.read(Scope::System).await.unwrap();
-        tx.members().await.map(|members| members.len())
+        tx.list_members().await.map(|members| members.len())
     });
     assert!(task.await.unwrap_err().is_panic());
 });

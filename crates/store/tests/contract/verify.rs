@@ -19,9 +19,9 @@ pub(crate) async fn verify(
     organization: OrganizationId,
 ) -> (Vec<Difference>, u64) {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    let zone = time_zone(&tx.organization().await.unwrap().time_zone).unwrap();
+    let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
     let (mut differences, mut agreed) = (Vec::new(), 0);
-    if let Some((first, last)) = tx.days_to_verify().await.unwrap() {
+    if let Some((first, last)) = tx.find_days_to_verify().await.unwrap() {
         let mut day = first;
         while day <= last {
             let (found, rows) = tx.verify_day(day, &zone).await.unwrap();

@@ -23,21 +23,21 @@ on_both_databases!(a_viewer_reads_what_staff_read, async |store| {
         )+};
     }
     same!(
-        members(),
-        clients(None, 100),
-        tasks(ada.id),
-        notes(ada.id, 100),
-        feedback(ada.id, 100),
-        client_insights(ada.id, now(), true),
-        alerts(&AlertFilter::default(), 100),
-        staff_tasks(&StaffTaskFilter::default(), 100),
-        client_emails(ada.id, 100),
-        playbooks(),
-        job_runs(None, 100),
-        event_names(),
+        list_members(),
+        list_clients(None, 100),
+        list_tasks(ada.id),
+        list_notes(ada.id, 100),
+        list_feedback(ada.id, 100),
+        list_client_insights(ada.id, now(), true),
+        list_alerts(&AlertFilter::default(), 100),
+        list_staff_tasks(&StaffTaskFilter::default(), 100),
+        list_client_emails(ada.id, 100),
+        list_playbooks(),
+        list_job_runs(None, 100),
+        list_event_names(),
     );
-    assert_eq!(viewer.organization().await.unwrap().id, ours);
-    assert_eq!(viewer.api_keys().await.unwrap(), staff.api_keys().await.unwrap());
+    assert_eq!(viewer.get_organization().await.unwrap().id, ours);
+    assert_eq!(viewer.list_api_keys().await.unwrap(), staff.list_api_keys().await.unwrap());
 });
 
 on_both_databases!(nothing_is_written_on_behalf_of_a_viewer, async |store| {

@@ -6,8 +6,8 @@ use mainstay_core::{
     email::{EmailContent, EmailState},
     id::{AlertId, ClientId, MemberId, OrganizationId, StaffEmailId, WebhookId},
     notification::{
-        EndpointKind, Event, MessageState, Notice, NoticeType, NotificationSettings,
-        PlaybookNotice, Route, SilenceNotice, TestNotice,
+        EndpointKind, Event, MessageState, Notification, NotificationSettings, NotificationType,
+        PlaybookNotification, Route, SilenceNotification, TestNotification,
     },
 };
 use mainstay_store::{
@@ -46,11 +46,12 @@ pub(crate) fn news(alert: AlertId, change: Change, held: bool) -> AlertNews {
 }
 
 pub(crate) fn message(webhook: WebhookId, alerts: &[AlertId]) -> NewWebhookMessage {
-    let test = TestNotice { organization: "acme".to_owned(), endpoint: "Ünïcode".to_owned() };
+    let test =
+        TestNotification { organization: "acme".to_owned(), endpoint: "Ünïcode".to_owned() };
     NewWebhookMessage {
         id: fresh(),
         webhook,
-        notice: Notice { event: Event::WebhookTest(test), timestamp: now() },
+        notice: Notification { event: Event::WebhookTest(test), timestamp: now() },
         alerts: alerts.to_vec(),
         by_hand: false,
     }
@@ -99,16 +100,16 @@ pub(crate) async fn touch_notices_of_others(
     assert!(tx.claim_webhook_messages(webhook, 9, now(), now()).await.unwrap().is_empty());
     assert!(!tx.resend_webhook_message(told.id, now()).await.unwrap());
     let claimed = ClaimedMessage { message: told, fence: 1 };
-    assert!(!tx.hold_webhook_message(&claimed, now(), "mine").await.unwrap());
+    assert!(!tx.extend_webhook_claim(&claimed, now(), "mine").await.unwrap());
     let end = ended(MessageState::Delivered);
-    assert!(!tx.end_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
-    tx.forget_webhook_messages(at("2030-01-01")).await.unwrap();
-    tx.take_alert_news().await.unwrap();
+    assert!(!tx.complete_webhook_attempt(&claimed, &attempt(None), &end, now()).await.unwrap());
+    tx.delete_webhook_messages(at("2030-01-01")).await.unwrap();
+    tx.claim_alert_news().await.unwrap();
     assert!(!tx.set_daily_digest(member, true).await.unwrap());
-    assert!(!tx.begin_sending_to_staff(letter, now()).await.unwrap());
-    assert_eq!(tx.staff_email(letter).await.unwrap(), None);
-    tx.give_lost_staff_emails_up(at("2030-01-01"), "lost").await.unwrap();
-    tx.forget_staff_emails(at("2030-01-01")).await.unwrap();
+    assert!(!tx.claim_staff_email(letter, now()).await.unwrap());
+    assert_eq!(tx.find_staff_email(letter).await.unwrap(), None);
+    tx.expire_stuck_staff_emails(at("2030-01-01"), "lost").await.unwrap();
+    tx.delete_staff_emails(at("2030-01-01")).await.unwrap();
 }
 
 fn later(minutes: i64) -> Timestamp {
@@ -146,8 +147,8 @@ async fn add_member(tx: &mut Tx, email: &str) -> MemberId {
 on_both_databases!(a_webhook_is_kept_changed_disabled_and_deleted, async |store| {
     let (ours, .., id) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
-    assert!(tx.any_webhook().await.unwrap());
-    let kept = tx.webhook(id).await.unwrap().unwrap();
+    assert!(tx.has_webhook().await.unwrap());
+    let kept = tx.find_webhook(id).await.unwrap().unwrap();
     assert_eq!((kept.name.as_str(), kept.secret.as_str()), ("Ünïcode '\"\\", "whsec_1"));
     assert_eq!(kept.route.least_severity, Some(Severity::Warning));
     assert_eq!((kept.disabled.clone(), kept.failing_since, kept.created_at), (None, None, now()));
@@ -160,7 +161,7 @@ on_both_databases!(a_webhook_is_kept_changed_disabled_and_deleted, async |store|
     assert!(tx.update_webhook(id, &patch).await.unwrap());
     assert!(tx.rotate_webhook_secret(id, "whsec_2", later(60)).await.unwrap());
     assert!(tx.set_webhook_failing(id, Some(now())).await.is_ok());
-    let changed = tx.webhook(id).await.unwrap().unwrap();
+    let changed = tx.find_webhook(id).await.unwrap().unwrap();
     assert_eq!((changed.name.as_str(), changed.url), ("Other", kept.url));
     assert_eq!((changed.route, changed.ignores_quiet_hours), (Route::default(), true));
     assert_eq!(changed.secret, "whsec_2");
@@ -168,17 +169,17 @@ on_both_databases!(a_webhook_is_kept_changed_disabled_and_deleted, async |store|
     assert_eq!(changed.failing_since, Some(now()));
 
     let waiting = message(id, &[]);
-    tx.queue_webhook_messages(std::slice::from_ref(&waiting), now()).await.unwrap();
+    tx.enqueue_webhook_messages(std::slice::from_ref(&waiting), now()).await.unwrap();
     assert!(tx.disable_webhook(id, "gone", later(1)).await.unwrap());
-    assert!(!tx.any_webhook().await.unwrap());
-    let given_up = tx.webhook_message(waiting.id).await.unwrap().unwrap();
+    assert!(!tx.has_webhook().await.unwrap());
+    let given_up = tx.find_webhook_message(waiting.id).await.unwrap().unwrap();
     assert_eq!((given_up.state, given_up.ended_at), (MessageState::Failed, Some(later(1))));
     assert!(tx.enable_webhook(id).await.unwrap());
-    let enabled = tx.webhooks().await.unwrap().remove(0);
+    let enabled = tx.list_webhooks().await.unwrap().remove(0);
     assert_eq!((enabled.disabled, enabled.failing_since), (None, None));
     assert!(tx.delete_webhook(id).await.unwrap());
     assert!(!tx.delete_webhook(id).await.unwrap() && !tx.enable_webhook(id).await.unwrap());
-    assert_eq!(tx.webhook_message(waiting.id).await.unwrap(), None);
+    assert_eq!(tx.find_webhook_message(waiting.id).await.unwrap(), None);
 });
 
 on_both_databases!(
@@ -187,43 +188,45 @@ on_both_databases!(
         let (ours, _, alert, id) = with_webhook(store).await;
         let mut tx = service(store, ours).await;
         let new = [message(id, &[alert, alert]), message(id, &[])];
-        tx.queue_webhook_messages(&new, now()).await.unwrap();
+        tx.enqueue_webhook_messages(&new, now()).await.unwrap();
         tx.commit().await.unwrap();
         let mut tx = store.read(Scope::System).await.unwrap();
-        assert!(tx.organizations_with_messages(now()).await.unwrap().contains(&ours));
-        assert!(!tx.organizations_with_messages(at("2026-05-01")).await.unwrap().contains(&ours));
+        assert!(tx.list_organizations_with_messages(now()).await.unwrap().contains(&ours));
+        assert!(
+            !tx.list_organizations_with_messages(at("2026-05-01")).await.unwrap().contains(&ours)
+        );
         drop(tx);
         let mut tx = service(store, ours).await;
-        assert_eq!(tx.webhooks_due(now()).await.unwrap(), [id]);
+        assert_eq!(tx.list_due_webhooks(now()).await.unwrap(), [id]);
         let first = tx.claim_webhook_messages(id, 1, now(), later(1)).await.unwrap();
         let second = tx.claim_webhook_messages(id, 9, now(), later(1)).await.unwrap();
         assert_eq!((first.len(), second.len()), (1, 1));
         assert_ne!(first[0].message.id, second[0].message.id);
         assert_eq!(first[0].message.notice, new[0].notice);
         assert!(tx.claim_webhook_messages(id, 9, now(), later(1)).await.unwrap().is_empty());
-        assert_eq!(tx.webhooks_due(now()).await.unwrap(), []);
+        assert_eq!(tx.list_due_webhooks(now()).await.unwrap(), []);
 
         let again = tx.claim_webhook_messages(id, 1, later(2), later(3)).await.unwrap().remove(0);
         assert_eq!(again.message.id, first[0].message.id, "its claim has run out");
         let (lost, end) = (attempt(None), ended(MessageState::Delivered));
-        assert!(!tx.end_webhook_attempt(&first[0], &lost, &end, later(2)).await.unwrap());
+        assert!(!tx.complete_webhook_attempt(&first[0], &lost, &end, later(2)).await.unwrap());
         let retry = AttemptEnd {
             state: MessageState::Queued,
             reason: Some("it answered 500".to_owned()),
             due_at: Some(later(5)),
         };
         let failed = attempt(Some("it answered 500"));
-        assert!(tx.end_webhook_attempt(&again, &failed, &retry, later(2)).await.unwrap());
+        assert!(tx.complete_webhook_attempt(&again, &failed, &retry, later(2)).await.unwrap());
         assert!(tx.claim_webhook_messages(id, 1, later(2), later(3)).await.unwrap().len() == 1);
         let final_one = tx.claim_webhook_messages(id, 9, later(5), later(6)).await.unwrap();
         let final_one =
             final_one.into_iter().find(|one| one.message.id == again.message.id).unwrap();
         assert_eq!(final_one.message.attempts, 1);
-        assert!(tx.end_webhook_attempt(&final_one, &lost, &end, later(5)).await.unwrap());
-        let delivered = tx.webhook_message(final_one.message.id).await.unwrap().unwrap();
+        assert!(tx.complete_webhook_attempt(&final_one, &lost, &end, later(5)).await.unwrap());
+        let delivered = tx.find_webhook_message(final_one.message.id).await.unwrap().unwrap();
         assert_eq!((delivered.state, delivered.attempts), (MessageState::Delivered, 2));
         assert_eq!(delivered.ended_at, Some(later(5)));
-        let attempts = tx.webhook_attempts(final_one.message.id).await.unwrap();
+        let attempts = tx.list_webhook_attempts(final_one.message.id).await.unwrap();
         assert_eq!(attempts.len(), 3, "also that of the one who had lost it");
         assert_eq!(attempts.iter().filter(|one| **one == failed).count(), 1);
     }
@@ -232,48 +235,48 @@ on_both_databases!(
 on_both_databases!(messages_of_an_endpoint_are_put_off_but_never_brought_forward, async |store| {
     let (ours, _, alert, id) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
-    tx.queue_webhook_messages(&[message(id, &[alert])], now()).await.unwrap();
+    tx.enqueue_webhook_messages(&[message(id, &[alert])], now()).await.unwrap();
     tx.defer_webhook_messages(id, later(90)).await.unwrap();
     tx.defer_webhook_messages(id, later(59)).await.unwrap();
-    assert_eq!(tx.webhooks_due(later(89)).await.unwrap(), []);
-    assert_eq!(tx.webhooks_due(later(90)).await.unwrap(), [id]);
+    assert_eq!(tx.list_due_webhooks(later(89)).await.unwrap(), []);
+    assert_eq!(tx.list_due_webhooks(later(90)).await.unwrap(), [id]);
 });
 
 on_both_databases!(a_message_is_held_resent_listed_and_forgotten, async |store| {
     let (ours, _, alert, id) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
     let new = message(id, &[alert]);
-    tx.queue_webhook_messages(std::slice::from_ref(&new), now()).await.unwrap();
+    tx.enqueue_webhook_messages(std::slice::from_ref(&new), now()).await.unwrap();
     let claimed = tx.claim_webhook_messages(id, 9, now(), later(1)).await.unwrap().remove(0);
-    assert!(tx.hold_webhook_message(&claimed, later(60), "quiet hours").await.unwrap());
+    assert!(tx.extend_webhook_claim(&claimed, later(60), "quiet hours").await.unwrap());
     assert!(tx.claim_webhook_messages(id, 9, later(59), later(60)).await.unwrap().is_empty());
     let settings = NotificationSettings { digest_hour: 9, ..NotificationSettings::default() };
     tx.set_notification_settings(&settings, later(1)).await.unwrap();
-    assert_eq!(tx.notification_settings().await.unwrap(), settings);
+    assert_eq!(tx.get_notification_settings().await.unwrap(), settings);
     let claimed = tx.claim_webhook_messages(id, 9, later(1), later(2)).await.unwrap().remove(0);
     let end = ended(MessageState::Delivered);
-    tx.end_webhook_attempt(&claimed, &attempt(None), &end, later(1)).await.unwrap();
+    tx.complete_webhook_attempt(&claimed, &attempt(None), &end, later(1)).await.unwrap();
 
-    let told = tx.told_of(&[alert, fresh()]).await.unwrap();
+    let told = tx.list_deliveries_of(&[alert, fresh()]).await.unwrap();
     assert_eq!(told.len(), 1);
     let told = &told[&alert][0];
     assert_eq!(
         (told.webhook.as_str(), told.notice_type),
-        ("Ünïcode '\"\\", NoticeType::WebhookTest)
+        ("Ünïcode '\"\\", NotificationType::WebhookTest)
     );
     assert_eq!((told.state, told.at), (MessageState::Delivered, later(1)));
     assert!(tx.resend_webhook_message(new.id, later(2)).await.unwrap());
     assert!(!tx.resend_webhook_message(fresh(), later(2)).await.unwrap());
-    let resent = tx.webhook_message(new.id).await.unwrap().unwrap();
+    let resent = tx.find_webhook_message(new.id).await.unwrap().unwrap();
     assert_eq!((resent.state, resent.attempts, resent.by_hand), (MessageState::Queued, 0, true));
-    let listed = tx.webhook_messages(id, None, 9).await.unwrap();
+    let listed = tx.list_webhook_messages(id, None, 9).await.unwrap();
     assert_eq!(listed, [resent]);
-    assert_eq!(tx.webhook_messages(id, Some(new.id), 9).await.unwrap(), []);
-    assert_eq!(tx.forget_webhook_messages(later(99)).await.unwrap(), 0, "it has not ended");
+    assert_eq!(tx.list_webhook_messages(id, Some(new.id), 9).await.unwrap(), []);
+    assert_eq!(tx.delete_webhook_messages(later(99)).await.unwrap(), 0, "it has not ended");
     let claimed = tx.claim_webhook_messages(id, 9, later(2), later(3)).await.unwrap().remove(0);
-    tx.end_webhook_attempt(&claimed, &attempt(None), &end, later(2)).await.unwrap();
-    assert_eq!(tx.forget_webhook_messages(later(99)).await.unwrap(), 1);
-    assert_eq!(tx.told_of(&[alert]).await.unwrap().len(), 0);
+    tx.complete_webhook_attempt(&claimed, &attempt(None), &end, later(2)).await.unwrap();
+    assert_eq!(tx.delete_webhook_messages(later(99)).await.unwrap(), 1);
+    assert_eq!(tx.list_deliveries_of(&[alert]).await.unwrap().len(), 0);
 });
 
 on_both_databases!(news_is_taken_once_and_held_until_its_alert_is_released, async |store| {
@@ -288,36 +291,36 @@ on_both_databases!(news_is_taken_once_and_held_until_its_alert_is_released, asyn
         news(alert, Change::Worsened, true),
         news(other.id, Change::Opened, false),
     ];
-    tx.keep_alert_news(&all).await.unwrap();
+    tx.insert_alert_news(&all).await.unwrap();
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(tx.organizations_with_old_news(later(1)).await.unwrap().contains(&ours));
-    assert!(!tx.organizations_with_old_news(now()).await.unwrap().contains(&ours));
+    assert!(tx.list_organizations_with_old_news(later(1)).await.unwrap().contains(&ours));
+    assert!(!tx.list_organizations_with_old_news(now()).await.unwrap().contains(&ours));
     drop(tx);
     let mut tx = service(store, ours).await;
-    let taken = tx.take_alert_news().await.unwrap();
+    let taken = tx.claim_alert_news().await.unwrap();
     assert_eq!(taken.len(), 1);
     let (one, words) = &taken[0];
     assert_eq!((one.alert, one.client, one.owner), (other.id, ada, Some(grace)));
     assert_eq!((one.change, words.as_str()), (Change::Opened, "It opened."));
-    assert_eq!(tx.take_alert_news().await.unwrap(), []);
+    assert_eq!(tx.claim_alert_news().await.unwrap(), []);
     tx.commit().await.unwrap();
     // Nobody opens a transaction each second for what is held.
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(!tx.organizations_with_old_news(later(1)).await.unwrap().contains(&ours));
+    assert!(!tx.list_organizations_with_old_news(later(1)).await.unwrap().contains(&ours));
     drop(tx);
     let mut tx = service(store, ours).await;
     tx.release_alert(ada, alert, now()).await.unwrap();
-    assert_eq!(tx.take_alert_news().await.unwrap().len(), 2);
-    assert_eq!(tx.take_alert_news().await.unwrap(), []);
+    assert_eq!(tx.claim_alert_news().await.unwrap().len(), 2);
+    assert_eq!(tx.claim_alert_news().await.unwrap(), []);
     let unseen = [news(alert, Change::Opened, true), news(other.id, Change::Opened, false)];
-    tx.keep_alert_news(&unseen).await.unwrap();
-    tx.forget_held_news(alert).await.unwrap();
-    tx.forget_held_news(other.id).await.unwrap();
+    tx.insert_alert_news(&unseen).await.unwrap();
+    tx.delete_held_news(alert).await.unwrap();
+    tx.delete_held_news(other.id).await.unwrap();
     tx.release_alert(ada, alert, now()).await.unwrap();
-    assert_eq!(tx.take_alert_news().await.unwrap().len(), 1, "what is not held stays");
+    assert_eq!(tx.claim_alert_news().await.unwrap().len(), 1, "what is not held stays");
 
-    let noticed = tx.noticed_alerts(&[alert, fresh()]).await.unwrap();
+    let noticed = tx.list_noticed_alerts(&[alert, fresh()]).await.unwrap();
     assert_eq!(noticed.len(), 1);
     assert_eq!((noticed[0].id, noticed[0].client_id.as_str()), (alert, "ada"));
     assert_eq!(noticed[0].owner, Some((grace, "Grace".to_owned())));
@@ -327,7 +330,7 @@ on_both_databases!(news_is_taken_once_and_held_until_its_alert_is_released, asyn
 on_both_databases!(what_became_of_alerts_in_a_time_is_known, async |store| {
     let (ours, ada, alert, _) = with_webhook(store).await;
     let mut tx = service(store, ours).await;
-    let mut kept = tx.alert(alert).await.unwrap().unwrap().episode;
+    let mut kept = tx.find_alert(alert).await.unwrap().unwrap().episode;
     kept.status = mainstay_core::alert::AlertStatus::Dismissed;
     let dismissed = AlertChange { action: "dismiss", member: None, note: "Known." };
     tx.update_alert(&kept, Some(&dismissed), at("2026-05-21")).await.unwrap();
@@ -336,10 +339,10 @@ on_both_databases!(what_became_of_alerts_in_a_time_is_known, async |store| {
     let changes = |found: Vec<(mainstay_core::notification::News, String)>| {
         found.into_iter().map(|(news, words)| (news.change, words)).collect::<Vec<_>>()
     };
-    let all = tx.alert_changes(at("2026-05-20"), at("2026-05-22")).await.unwrap();
+    let all = tx.list_alert_changes(at("2026-05-20"), at("2026-05-22")).await.unwrap();
     let opened = (Change::Opened, kept.message.clone());
     assert_eq!(changes(all), [opened.clone(), (Change::Resolved, kept.message.clone())]);
-    let first = tx.alert_changes(at("2026-05-20"), at("2026-05-21")).await.unwrap();
+    let first = tx.list_alert_changes(at("2026-05-20"), at("2026-05-21")).await.unwrap();
     assert_eq!(changes(first), [opened]);
 });
 
@@ -347,44 +350,44 @@ on_both_databases!(a_member_gets_one_digest_a_day_sent_by_one, async |store| {
     let ours = organization(store, "UTC").await;
     let mut tx = service(store, ours).await;
     let grace = add_member(&mut tx, "grace@example.com").await;
-    assert_eq!(tx.digest_members().await.unwrap(), []);
+    assert_eq!(tx.list_digest_members().await.unwrap(), []);
     assert!(tx.set_daily_digest(grace, true).await.unwrap());
     assert!(!tx.set_daily_digest(fresh(), true).await.unwrap());
-    assert_eq!(tx.digest_members().await.unwrap(), [grace]);
-    assert_eq!(tx.staff_told_until().await.unwrap(), None);
+    assert_eq!(tx.list_digest_members().await.unwrap(), [grace]);
+    assert_eq!(tx.find_staff_notified_until().await.unwrap(), None);
     let (first, next) = (digest(grace, "2026-05-20"), digest(grace, "2026-05-21"));
     let again = NewStaffEmail { id: fresh(), ..first.clone() };
-    assert_eq!(tx.queue_staff_emails(&[first.clone(), next], now()).await.unwrap(), 2);
-    assert_eq!(tx.queue_staff_emails(&[again], now()).await.unwrap(), 0);
-    assert_eq!(tx.staff_told_until().await.unwrap(), Some(at("2026-05-21")));
-    assert_eq!(tx.staff_emails_due(at("2026-05-01"), 9).await.unwrap(), []);
-    let due: Vec<StaffEmailId> = tx.staff_emails_due(now(), 9).await.unwrap();
+    assert_eq!(tx.enqueue_staff_emails(&[first.clone(), next], now()).await.unwrap(), 2);
+    assert_eq!(tx.enqueue_staff_emails(&[again], now()).await.unwrap(), 0);
+    assert_eq!(tx.find_staff_notified_until().await.unwrap(), Some(at("2026-05-21")));
+    assert_eq!(tx.list_due_staff_emails(at("2026-05-01"), 9).await.unwrap(), []);
+    let due: Vec<StaffEmailId> = tx.list_due_staff_emails(now(), 9).await.unwrap();
     assert_eq!(due.len(), 2);
-    assert!(tx.begin_sending_to_staff(first.id, now()).await.unwrap());
-    assert!(!tx.begin_sending_to_staff(first.id, now()).await.unwrap());
+    assert!(tx.claim_staff_email(first.id, now()).await.unwrap());
+    assert!(!tx.claim_staff_email(first.id, now()).await.unwrap());
     let sent = SendEnd { state: EmailState::Sent, reason: None, due_at: None, tried: true };
-    tx.end_sending_to_staff(first.id, &sent, now()).await.unwrap();
-    let kept = tx.staff_email(first.id).await.unwrap().unwrap();
+    tx.complete_staff_email(first.id, &sent, now()).await.unwrap();
+    let kept = tx.find_staff_email(first.id).await.unwrap().unwrap();
     assert_eq!((kept.state, kept.attempts, kept.wanted), (EmailState::Sent, 1, true));
     assert_eq!((kept.address.as_str(), kept.day), ("grace@example.com", day("2026-05-20")));
     assert_eq!(kept.content.heading, "Ünïcode");
     assert!(
-        tx.begin_sending_to_staff(due.into_iter().find(|id| *id != first.id).unwrap(), now())
+        tx.claim_staff_email(due.into_iter().find(|id| *id != first.id).unwrap(), now())
             .await
             .unwrap()
     );
-    assert_eq!(tx.give_lost_staff_emails_up(later(1), "lost").await.unwrap(), 1);
+    assert_eq!(tx.expire_stuck_staff_emails(later(1), "lost").await.unwrap(), 1);
     tx.commit().await.unwrap();
     let mut tx = store.read(Scope::System).await.unwrap();
-    assert!(!tx.organizations_with_emails(later(9)).await.unwrap().contains(&ours));
+    assert!(!tx.list_organizations_with_emails(later(9)).await.unwrap().contains(&ours));
     drop(tx);
     let mut tx = service(store, ours).await;
-    assert_eq!(tx.forget_staff_emails(later(1)).await.unwrap(), 2);
+    assert_eq!(tx.delete_staff_emails(later(1)).await.unwrap(), 2);
 });
 
 /// A playbook's message about a client.
 fn about(webhook: WebhookId, client: &str) -> NewWebhookMessage {
-    let event = Event::PlaybookCalled(PlaybookNotice {
+    let event = Event::PlaybookCalled(PlaybookNotification {
         organization: "acme".to_owned(),
         playbook: "Call".to_owned(),
         client_id: client.to_owned(),
@@ -392,7 +395,7 @@ fn about(webhook: WebhookId, client: &str) -> NewWebhookMessage {
         reason: "It fell.".to_owned(),
         alert: None,
     });
-    NewWebhookMessage { notice: Notice { event, timestamp: now() }, ..message(webhook, &[]) }
+    NewWebhookMessage { notice: Notification { event, timestamp: now() }, ..message(webhook, &[]) }
 }
 
 on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
@@ -402,28 +405,28 @@ on_both_databases!(what_was_told_of_a_client_goes_with_it, async |store| {
     open(store, ours, bob, &kept).await;
     let mut tx = service(store, ours).await;
     let messages = [message(id, &[alert]), message(id, &[kept.id]), message(id, &[alert, kept.id])];
-    tx.queue_webhook_messages(&messages, now()).await.unwrap();
+    tx.enqueue_webhook_messages(&messages, now()).await.unwrap();
     // One that no alert leads to.
-    tx.queue_webhook_messages(&[about(id, "ada")], now()).await.unwrap();
-    tx.keep_alert_news(&[news(alert, Change::Opened, false)]).await.unwrap();
+    tx.enqueue_webhook_messages(&[about(id, "ada")], now()).await.unwrap();
+    tx.insert_alert_news(&[news(alert, Change::Opened, false)]).await.unwrap();
     tx.delete_client(ada, now()).await.unwrap();
-    let left = tx.webhook_messages(id, None, 9).await.unwrap();
+    let left = tx.list_webhook_messages(id, None, 9).await.unwrap();
     assert_eq!(left.iter().map(|one| one.id).collect::<Vec<_>>(), [messages[1].id]);
-    assert_eq!(tx.take_alert_news().await.unwrap(), []);
+    assert_eq!(tx.claim_alert_news().await.unwrap(), []);
 });
 
 on_both_databases!(a_notice_reads_as_it_was_written, async |store| {
     let (ours, .., id) = with_webhook(store).await;
-    let silence = SilenceNotice {
+    let silence = SilenceNotification {
         organization: "acme".to_owned(),
         last_event_at: now(),
         clients: None,
         write_key: None,
     };
-    let notice = Notice { event: Event::DataSilent(silence), timestamp: now() };
+    let notice = Notification { event: Event::DataSilent(silence), timestamp: now() };
     let new = NewWebhookMessage { notice: notice.clone(), by_hand: true, ..message(id, &[]) };
     let mut tx = service(store, ours).await;
-    tx.queue_webhook_messages(std::slice::from_ref(&new), now()).await.unwrap();
-    let read = tx.webhook_message(new.id).await.unwrap().unwrap();
+    tx.enqueue_webhook_messages(std::slice::from_ref(&new), now()).await.unwrap();
+    let read = tx.find_webhook_message(new.id).await.unwrap().unwrap();
     assert_eq!((read.notice, read.by_hand), (notice, true));
 });

@@ -42,7 +42,7 @@ async fn busy(store: &Store) -> OrganizationId {
 
 async fn since(store: &Store, organization: OrganizationId) -> Option<jiff::Timestamp> {
     let mut tx = store.read(Scope::Service(organization)).await.unwrap();
-    tx.organization().await.unwrap().zone_change_since
+    tx.get_organization().await.unwrap().zone_change_since
 }
 
 on_both_databases!(
@@ -55,16 +55,16 @@ on_both_databases!(
         change(store, ours, "Asia/Kathmandu").await;
         assert_eq!(since(store, ours).await, Some(now()));
         let mut tx = store.read(Scope::System).await.unwrap();
-        assert_eq!(tx.organizations_with_zone_changes().await.unwrap(), [ours]);
+        assert_eq!(tx.list_organizations_with_zone_changes().await.unwrap(), [ours]);
         drop(tx);
         assert!(end_zone_change(store, ours).await > 100);
         assert_eq!(since(store, ours).await, None);
         let mut tx = store.read(Scope::System).await.unwrap();
-        assert_eq!(tx.organizations_with_zone_changes().await.unwrap(), []);
+        assert_eq!(tx.list_organizations_with_zone_changes().await.unwrap(), []);
         drop(tx);
         assert_honest(store, ours).await;
         let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-        assert_eq!(tx.organization().await.unwrap().folded_until, Some(day("2026-05-05")));
+        assert_eq!(tx.get_organization().await.unwrap().folded_until, Some(day("2026-05-05")));
         drop(tx);
         assert_eq!(store.rows_of("daily_activity", theirs.uuid()).await, before);
         assert_honest(store, theirs).await;
@@ -83,14 +83,14 @@ on_both_databases!(
         let mut number = 0;
         while more {
             let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-            more = tx.take_zone_step(ZONE_STEP).await.unwrap();
+            more = tx.run_zone_step(ZONE_STEP).await.unwrap();
             tx.commit().await.unwrap();
             number += 1;
             if number % 25 == 0 {
                 // A process that is killed within a step.
                 let process = store.reopened().await;
                 let mut tx = process.begin(Scope::Service(ours)).await.unwrap();
-                tx.take_zone_step(ZONE_STEP).await.unwrap();
+                tx.run_zone_step(ZONE_STEP).await.unwrap();
                 drop(tx);
                 process.close().await;
             }
@@ -98,7 +98,7 @@ on_both_databases!(
                 let when = at("2026-05-01T03:00:00Z") + SignedDuration::from_hours(number);
                 let client = format!("client-{}", number % 33);
                 let late = event_at(&client, &format!("late-{number}"), EventType::Login, when);
-                let roll_up = if number % 2 == 0 { RollUp::AtOnce } else { RollUp::Later };
+                let roll_up = if number % 2 == 0 { RollUp::Immediately } else { RollUp::Later };
                 send_to_roll_up(store, ours, &[late], roll_up).await;
             }
             if number % 20 == 0 {
@@ -116,21 +116,21 @@ on_both_databases!(a_zone_that_changes_again_meanwhile_is_the_one_that_counts, a
     change(store, ours, "Pacific/Kiritimati").await;
     for _ in 0..40 {
         let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-        assert!(tx.take_zone_step(ZONE_STEP).await.unwrap());
+        assert!(tx.run_zone_step(ZONE_STEP).await.unwrap());
         tx.commit().await.unwrap();
     }
     change(store, ours, "Pacific/Pago_Pago").await;
     let gone = found(store, ours, "client-7").await;
     let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
-    assert!(tx.take_zone_step(ZONE_STEP).await.unwrap());
+    assert!(tx.run_zone_step(ZONE_STEP).await.unwrap());
     // Folding waits for the end of the change, which folds up to where it was.
     tx.fold_activity(day("2026-05-07")).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().folded_until, None);
+    assert_eq!(tx.get_organization().await.unwrap().folded_until, None);
     tx.delete_client(gone.id, now()).await.unwrap();
     tx.commit().await.unwrap();
     end_zone_change(store, ours).await;
     let mut tx = store.read(Scope::Service(ours)).await.unwrap();
-    assert_eq!(tx.organization().await.unwrap().folded_until, Some(day("2026-05-05")));
+    assert_eq!(tx.get_organization().await.unwrap().folded_until, Some(day("2026-05-05")));
     drop(tx);
     assert_honest(store, ours).await;
 });

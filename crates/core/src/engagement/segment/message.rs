@@ -6,8 +6,8 @@ use serde_json::{Map, Value, value::RawValue};
 
 use super::Text;
 use crate::engagement::{
-    EventError, MAX_CLIENT_ID_CHARS, MAX_DURATION_SECONDS, check_id, json::field_at_fault,
-    normalize_id, parse_timestamp, unreadable,
+    EventError, MAX_CLIENT_ID_CHARS, MAX_DURATION_SECONDS, check_id, json::find_invalid_field,
+    normalize_id, parse_error, parse_timestamp,
 };
 
 /// The calls of Segment's API.
@@ -44,7 +44,7 @@ impl Call {
         }
     }
 
-    fn of_name(name: &str) -> Option<Self> {
+    fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|call| call.as_str() == name)
     }
 }
@@ -124,21 +124,21 @@ impl<'a> SegmentMessage<'a> {
         }
         serde_json::from_str(json).map_err(|error| {
             let alone = |json: &str| serde_json::from_str::<SegmentMessage<'_>>(json).err();
-            field_at_fault(json, &FIELDS, alone)
-                .unwrap_or_else(|| unreadable(&error, "message", &FIELDS))
+            find_invalid_field(json, &FIELDS, alone)
+                .unwrap_or_else(|| parse_error(&error, "message", &FIELDS))
         })
     }
 
     /// The same message, taken for a call where it does not say which it is.
     #[must_use]
-    pub fn called(self, call: Call) -> Self {
+    pub fn with_call(self, call: Call) -> Self {
         let kind = self.kind.or_else(|| Some(Text::from(call.as_str())));
         Self { kind, ..self }
     }
 
     pub(super) fn call(&self) -> Result<Call, EventError> {
         let kind = self.kind.as_deref().unwrap_or_default();
-        Call::of_name(kind).ok_or_else(|| {
+        Call::from_name(kind).ok_or_else(|| {
             let shown: String = kind.chars().take(40).collect();
             EventError::new(
                 "type",
@@ -151,7 +151,7 @@ impl<'a> SegmentMessage<'a> {
     }
 
     /// The user that the message is about, if it names one.
-    pub(super) fn named_user(&self) -> Option<Cow<'_, str>> {
+    pub(super) fn explicit_user_id(&self) -> Option<Cow<'_, str>> {
         id(self.user_id.as_ref())
     }
 
@@ -162,7 +162,7 @@ impl<'a> SegmentMessage<'a> {
 
     /// The user that the message is about.
     pub(super) fn user(&self) -> Result<Cow<'_, str>, EventError> {
-        match self.named_user() {
+        match self.explicit_user_id() {
             Some(user) => {
                 check_id("userId", &user)?;
                 Ok(user)
@@ -200,7 +200,7 @@ impl<'a> SegmentMessage<'a> {
 
     /// How long it took, where the app says so in whole seconds of up to a day. What is no such number
     /// stays among the properties.
-    pub(super) fn take_duration(&mut self) -> Option<i64> {
+    pub(super) fn take_duration_seconds(&mut self) -> Option<i64> {
         let seconds = match self.properties.get("duration_seconds")? {
             Value::String(text) => text.trim().parse().ok()?,
             other => other.as_i64()?,
@@ -238,7 +238,7 @@ impl<'a> SegmentMessage<'a> {
     /// When it happened by the client's clock. `originalTimestamp` is what the SDK saw, where
     /// something on the way has put another `timestamp` beside it. Rudder's SDKs for servers put
     /// the time of the call there, and what the app says itself into `timestamp`.
-    pub fn happened_at(&self) -> Result<Option<Timestamp>, EventError> {
+    pub fn client_timestamp(&self) -> Result<Option<Timestamp>, EventError> {
         let from_server = self.channel.as_deref() == Some("server");
         let original = self.original_timestamp.as_ref();
         match (original.filter(|_| !from_server || self.timestamp.is_none()), &self.timestamp) {
@@ -248,7 +248,7 @@ impl<'a> SegmentMessage<'a> {
         }
     }
 
-    /// When it was sent, by the same clock.
+    /// Returns the time of sending by the client's clock.
     pub(super) fn sent_at(&self, batch: Option<Timestamp>) -> Option<Timestamp> {
         match self.sent_at {
             Some(sent_at) => read_sent_at(sent_at),
@@ -259,7 +259,7 @@ impl<'a> SegmentMessage<'a> {
     /// The same message without the time of its sending, as a file has it: it was not sent through the
     /// client's clock.
     #[must_use]
-    pub fn unsent(self) -> Self {
+    pub fn without_sent_at(self) -> Self {
         Self { sent_at: None, ..self }
     }
 }

@@ -12,38 +12,40 @@ pub use text::Text;
 
 use super::{
     Event, EventError, EventType, IncomingEvent, MAX_CLIENT_ID_CHARS, MAX_MESSAGE_ID_CHARS,
-    ProfileChange, ProfileField, ProfilePatch, check_id, check_line, check_required, normalize_id,
-    told_at, validate,
+    ProfileChange, ProfileField, ProfilePatch, changed_at, check_id, check_line, check_required,
+    normalize_id, validate,
 };
 
 /// Largest message, in bytes of JSON: 32 KiB.
 pub const MAX_MESSAGE_BYTES: usize = 32 * 1024;
 
-/// Whom an organization calls its clients.
+/// Which identifier identifies a client: the user or the account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum ClientsAre {
+pub enum ClientIdentity {
     /// Each user (`userId`).
     #[default]
-    Users,
+    #[serde(rename = "users")]
+    User,
     /// The accounts that users belong to (`groupId`).
-    Groups,
+    #[serde(rename = "groups")]
+    Account,
 }
 
-impl ClientsAre {
+impl ClientIdentity {
     /// Both, in the order of the documentation.
-    pub const ALL: [Self; 2] = [Self::Users, Self::Groups];
+    pub const ALL: [Self; 2] = [Self::User, Self::Account];
 
     /// The name used in every API and in storage.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Users => "users",
-            Self::Groups => "groups",
+            Self::User => "users",
+            Self::Account => "groups",
         }
     }
 }
 
-impl std::str::FromStr for ClientsAre {
+impl std::str::FromStr for ClientIdentity {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         Self::ALL
@@ -53,60 +55,60 @@ impl std::str::FromStr for ClientsAre {
     }
 }
 
-/// What a message says, checked and ready to be stored.
+/// A validated message, ready to be stored.
 #[derive(Clone, Debug, PartialEq)]
-pub enum Said {
-    /// A client did something.
-    Did(Event),
+pub enum IncomingMessage {
+    /// An event of a client.
+    Event(Event),
     /// A person did something for the client it belongs to at that time: a user for its account, a
     /// visitor for the client that it turns out to be. The event's `client_id` is the person's until
     /// the client is looked up.
-    DidByPerson(Event),
+    PersonEvent(Event),
     /// The same, where the id may also be the client's own: a person's when it is known as one.
-    DidByPersonOrClient(Event),
-    /// Something about a client.
-    Told(ProfileChange),
+    PersonOrClientEvent(Event),
+    /// Profile of a client.
+    Profile(ProfileChange),
     /// A person belongs to a client from then on; the message may also carry traits of that client.
-    Joined {
+    Membership {
         /// The host app's id of the person.
         person: String,
         /// The client.
         client: ProfileChange,
     },
-    /// Something about a person, where clients are accounts.
-    ToldOfPerson(ProfileChange),
+    /// Profile of a person, where clients are accounts.
+    PersonProfile(ProfileChange),
     /// A client belongs to a group, and the message carries traits of the group.
-    Grouped {
+    GroupProfile {
         /// The client, with its group.
         client: ProfileChange,
         /// The group.
         group: ProfileChange,
     },
-    /// What was known under one id belongs to another client.
+    /// All data of one id belongs to another client.
     Alias {
-        /// The id that is no client of its own any more.
+        /// ID that no longer is a client of its own.
         previous: String,
         /// The client.
         client_id: String,
-        /// When that was said.
+        /// Time of the message.
         at: Timestamp,
-        /// The message that said so.
+        /// ID of the message.
         message_id: String,
     },
-    /// An alias of an id to itself: there is nothing to keep.
-    Nothing,
+    /// Alias of an id to itself: there is nothing to store.
+    Ignored,
 }
 
-/// When and for whom a message is read.
+/// Context in which a message is read.
 #[derive(Clone, Copy, Debug)]
-pub struct Reading<'a> {
-    /// Whom the organization calls its clients.
-    pub clients_are: ClientsAre,
-    /// When the message reached us.
+pub struct MessageContext<'a> {
+    /// Which identifier identifies a client of the organization.
+    pub clients_are: ClientIdentity,
+    /// When Mainstay received the message.
     pub received_at: Timestamp,
     /// When its batch was sent, by the sender's clock; a message may say so itself.
     pub sent_at: Option<Timestamp>,
-    /// The id of an event that has none of its own.
+    /// ID for an event without one.
     pub fallback_id: &'a str,
 }
 
@@ -116,8 +118,8 @@ pub struct Reading<'a> {
 pub enum Draft {
     /// An event, and whether its client is the person's at that time.
     Event(IncomingEvent, bool),
-    /// Anything else, checked.
-    Said(Said),
+    /// Any other message, validated.
+    Message(IncomingMessage),
 }
 
 impl Draft {
@@ -125,12 +127,16 @@ impl Draft {
     ///
     /// # Errors
     /// The first field at fault, by its name in Segment's API.
-    pub fn checked(self, received_at: Timestamp) -> Result<Said, EventError> {
+    pub fn checked(self, received_at: Timestamp) -> Result<IncomingMessage, EventError> {
         match self {
-            Self::Said(said) => Ok(said),
+            Self::Message(said) => Ok(said),
             Self::Event(incoming, by_person) => {
-                let event = validate(incoming, received_at).map_err(in_segments_words)?;
-                Ok(if by_person { Said::DidByPerson(event) } else { Said::Did(event) })
+                let event = validate(incoming, received_at).map_err(use_segment_field_names)?;
+                Ok(if by_person {
+                    IncomingMessage::PersonEvent(event)
+                } else {
+                    IncomingMessage::Event(event)
+                })
             }
         }
     }
@@ -144,9 +150,9 @@ impl SegmentMessage<'_> {
     /// The first field at fault, by its name in Segment's API.
     pub fn said(
         self,
-        reading: &Reading<'_>,
+        reading: &MessageContext<'_>,
         type_of: impl Fn(&str) -> Option<EventType>,
-    ) -> Result<Said, EventError> {
+    ) -> Result<IncomingMessage, EventError> {
         self.draft(reading, type_of)?.checked(reading.received_at)
     }
 
@@ -156,36 +162,36 @@ impl SegmentMessage<'_> {
     /// The first field at fault, by its name in Segment's API.
     pub fn draft(
         self,
-        reading: &Reading<'_>,
+        reading: &MessageContext<'_>,
         type_of: impl Fn(&str) -> Option<EventType>,
     ) -> Result<Draft, EventError> {
         let call = self.call()?;
         check_line("messageId", self.own_id().unwrap_or_default(), MAX_MESSAGE_ID_CHARS)?;
         match call {
             Call::Track | Call::Page | Call::Screen => self.event(call, reading, type_of),
-            Call::Identify => self.identified(reading).map(Draft::Said),
-            Call::Group => self.grouped(reading).map(Draft::Said),
-            Call::Alias => self.aliased(reading).map(Draft::Said),
+            Call::Identify => self.identify_message(reading).map(Draft::Message),
+            Call::Group => self.group_message(reading).map(Draft::Message),
+            Call::Alias => self.alias_message(reading).map(Draft::Message),
         }
     }
 
     fn event(
         mut self,
         call: Call,
-        reading: &Reading<'_>,
+        reading: &MessageContext<'_>,
         type_of: impl Fn(&str) -> Option<EventType>,
     ) -> Result<Draft, EventError> {
         let owned = |id: std::borrow::Cow<'_, str>| id.into_owned();
         let (client_id, person, by_person) = match reading.clients_are {
-            ClientsAre::Groups => {
+            ClientIdentity::Account => {
                 if let Some(account) = self.context_group_id() {
-                    (owned(account), self.named_user().map(owned), false)
+                    (owned(account), self.explicit_user_id().map(owned), false)
                 } else {
                     let user = self.user()?.into_owned();
                     (user.clone(), Some(user), true)
                 }
             }
-            ClientsAre::Users => match (self.named_user(), self.visitor()) {
+            ClientIdentity::User => match (self.explicit_user_id(), self.visitor()) {
                 (None, Some(visitor)) => {
                     check_id("anonymousId", &visitor)?;
                     (visitor.to_string(), Some(visitor.into_owned()), true)
@@ -207,66 +213,75 @@ impl SegmentMessage<'_> {
             person,
             name,
             event_type,
-            timestamp: self.happened_at()?,
+            timestamp: self.client_timestamp()?,
             sent_at: self.sent_at(reading.sent_at),
             message_id: self.own_id().unwrap_or(reading.fallback_id).to_owned(),
             session_id: self.take_session_id(),
             page_path: self.page_path(),
-            duration_seconds: self.take_duration(),
+            duration_seconds: self.take_duration_seconds(),
             data: self.properties,
         };
         Ok(Draft::Event(incoming, by_person))
     }
 
-    fn identified(mut self, reading: &Reading<'_>) -> Result<Said, EventError> {
+    fn identify_message(
+        mut self,
+        reading: &MessageContext<'_>,
+    ) -> Result<IncomingMessage, EventError> {
         let user = self.user()?.into_owned();
         let visitor = self.visitor().filter(|visitor| *visitor != user);
         let visitor = visitor.map(std::borrow::Cow::into_owned);
-        let given = self.take_traits();
-        let change = self.change(user, traits::patch(given), reading)?;
-        if reading.clients_are == ClientsAre::Groups {
-            return Ok(Said::ToldOfPerson(change));
+        let traits_patch_source = self.take_traits();
+        let change = self.change(user, traits::patch(traits_patch_source), reading)?;
+        if reading.clients_are == ClientIdentity::Account {
+            return Ok(IncomingMessage::PersonProfile(change));
         }
         Ok(match visitor {
             Some(visitor) => {
                 check_id("anonymousId", &visitor)?;
-                Said::Joined { person: visitor, client: change }
+                IncomingMessage::Membership { person: visitor, client: change }
             }
-            None => Said::Told(change),
+            None => IncomingMessage::Profile(change),
         })
     }
 
-    fn grouped(mut self, reading: &Reading<'_>) -> Result<Said, EventError> {
+    fn group_message(
+        mut self,
+        reading: &MessageContext<'_>,
+    ) -> Result<IncomingMessage, EventError> {
         let group = self.group_id.as_deref().map(normalize_id).unwrap_or_default().into_owned();
         check_id("groupId", &group)?;
         let told = traits::patch(std::mem::take(&mut self.traits));
-        let user = self.named_user().map(std::borrow::Cow::into_owned);
-        if reading.clients_are == ClientsAre::Users {
+        let user = self.explicit_user_id().map(std::borrow::Cow::into_owned);
+        if reading.clients_are == ClientIdentity::User {
             let user = self.user()?.into_owned();
             let mut patch = ProfilePatch::default();
             patch.fields.insert(ProfileField::Group, Some(group.clone()));
             let client = self.change(user, patch, reading)?;
             if told == ProfilePatch::default() {
-                return Ok(Said::Told(client));
+                return Ok(IncomingMessage::Profile(client));
             }
-            return Ok(Said::Grouped { client, group: self.change(group, told, reading)? });
+            return Ok(IncomingMessage::GroupProfile {
+                client,
+                group: self.change(group, told, reading)?,
+            });
         }
         let client = self.change(group, told, reading)?;
         Ok(match user {
             Some(person) => {
                 check_id("userId", &person)?;
-                Said::Joined { person, client }
+                IncomingMessage::Membership { person, client }
             }
-            None => Said::Told(client),
+            None => IncomingMessage::Profile(client),
         })
     }
 
-    fn aliased(self, reading: &Reading<'_>) -> Result<Said, EventError> {
+    fn alias_message(self, reading: &MessageContext<'_>) -> Result<IncomingMessage, EventError> {
         let client_id = self.user()?.into_owned();
         let previous = self.previous_id.as_deref().map(normalize_id).unwrap_or_default();
-        // Not check_id: a client that is known by such an id is given another one this way.
+        // Not check_id: a client that is known by such an id is traits_patch_source another one this way.
         check_required("previousId", &previous, MAX_CLIENT_ID_CHARS)?;
-        if reading.clients_are == ClientsAre::Groups {
+        if reading.clients_are == ClientIdentity::Account {
             return Err(EventError::new(
                 "type",
                 "alias joins two clients, and this organization's clients are accounts; call group \
@@ -274,13 +289,13 @@ impl SegmentMessage<'_> {
             ));
         }
         if previous == client_id {
-            return Ok(Said::Nothing);
+            return Ok(IncomingMessage::Ignored);
         }
-        let (at, message_id) = (self.told_at(reading)?, self.stamp_id(&client_id));
-        Ok(Said::Alias { previous: previous.into_owned(), client_id, at, message_id })
+        let (at, message_id) = (self.changed_at(reading)?, self.stamp_id(&client_id));
+        Ok(IncomingMessage::Alias { previous: previous.into_owned(), client_id, at, message_id })
     }
 
-    /// Whether the message has an id of its own, so that it needs none from [`Reading`].
+    /// Whether the message has an id of its own, so that it needs none from [`MessageContext`].
     pub fn has_id(&self) -> bool {
         self.own_id().is_some()
     }
@@ -299,22 +314,22 @@ impl SegmentMessage<'_> {
         &self,
         client_id: String,
         patch: ProfilePatch,
-        reading: &Reading<'_>,
+        reading: &MessageContext<'_>,
     ) -> Result<ProfileChange, EventError> {
         let message_id = self.stamp_id(&client_id);
-        let change = ProfileChange { client_id, at: self.told_at(reading)?, message_id, patch };
+        let change = ProfileChange { client_id, at: self.changed_at(reading)?, message_id, patch };
         change.check()?;
         Ok(change)
     }
 
-    /// When it was told, corrected like an event's time.
-    fn told_at(&self, reading: &Reading<'_>) -> Result<Timestamp, EventError> {
-        told_at(self.happened_at()?, self.sent_at(reading.sent_at), reading.received_at)
+    /// Returns the time of the message, corrected like an event's time.
+    fn changed_at(&self, reading: &MessageContext<'_>) -> Result<Timestamp, EventError> {
+        changed_at(self.client_timestamp()?, self.sent_at(reading.sent_at), reading.received_at)
     }
 }
 
-/// Says a field by the name that the sender knows it by.
-fn in_segments_words(error: EventError) -> EventError {
+/// Replaces a field's name by its name in Segment's API.
+fn use_segment_field_names(error: EventError) -> EventError {
     let field = match error.field {
         "client_id" => "userId",
         "message_id" => "messageId",

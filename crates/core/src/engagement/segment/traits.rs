@@ -2,7 +2,7 @@ use serde_json::{Map, Value};
 
 use crate::engagement::{ProfileField, ProfilePatch};
 
-/// What traits tell of a profile: those with a meaning of their own, and the rest.
+/// Splits traits into profile fields and custom traits.
 pub(super) fn patch(mut traits: Map<String, Value>) -> ProfilePatch {
     let mut patch = ProfilePatch::default();
     for (field, name) in

@@ -2,7 +2,7 @@ use axum::http::StatusCode;
 use jiff::Timestamp;
 use mainstay_core::engagement::{
     EventError,
-    segment::{MAX_MESSAGE_BYTES, Reading, SegmentMessage, Text, read_sent_at},
+    segment::{MAX_MESSAGE_BYTES, MessageContext, SegmentMessage, Text, read_sent_at},
 };
 use mainstay_store::new_id;
 use serde::Deserialize;
@@ -14,13 +14,13 @@ use crate::{
     api::{
         Api,
         problem::Problem,
-        take::{MAX_EVENTS, take},
+        record::{MAX_EVENTS, record_messages},
     },
     engagement::Admission,
 };
 
-/// The body of a batch. Its messages are read one by one, so that one which cannot be does not spoil
-/// the others.
+/// The body of a batch. Messages are parsed one by one, so that an invalid one does not affect the
+/// others.
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct Envelope<'a> {
@@ -56,7 +56,7 @@ impl<'a> Envelope<'a> {
             return Err(Problem::new(
                 StatusCode::BAD_REQUEST,
                 format!(
-                    "{} messages are more than the {MAX_EVENTS} of one batch; send fewer",
+                    "{} messages exceed the limit of {MAX_EVENTS} per batch; send fewer",
                     messages.len()
                 ),
             )
@@ -98,8 +98,8 @@ pub(super) struct Batch<'a> {
 }
 
 impl Batch<'_> {
-    /// Stores them; when this returns, those that are not refused are on disk.
-    pub(super) async fn take(
+    /// Stores the messages; when this returns, all that are not rejected are on disk.
+    pub(super) async fn store(
         self,
         api: &Api,
         sender: &Sender,
@@ -107,11 +107,11 @@ impl Batch<'_> {
     ) -> Result<SegmentAnswer, Problem> {
         let organization = sender.principal.organization();
         api.writer.count(&sender.principal, sender.key, self.messages.len())?;
-        let admission = admission.of_key(sender.key);
-        let naming = api.mainstay.naming(organization).await?;
+        let admission = admission.with_key(sender.key);
+        let settings = api.mainstay.ingest_settings(organization).await?;
         let received_at = api.mainstay.now();
         let texts: Vec<&str> = self.messages.iter().map(|message| message.json).collect();
-        let type_of = |name: &str| naming.types.get(name).copied();
+        let type_of = |name: &str| settings.types.get(name).copied();
         let read = self.messages.into_iter().map(|message| {
             let message = message.read()?;
             // One costs a call of the system, and hardly any message needs it.
@@ -120,20 +120,24 @@ impl Batch<'_> {
             } else {
                 new_id::<Uuid>(received_at).to_string()
             };
-            let reading = Reading {
-                clients_are: naming.clients_are,
+            let reading = MessageContext {
+                clients_are: settings.clients_are,
                 received_at,
                 sent_at: self.sent_at,
                 fallback_id: &fallback_id,
             };
             message.said(&reading, type_of)
         });
-        let sent = |index: usize| {
+        let sample = |index: usize| {
             let text = texts.get(index).filter(|text| text.len() <= MAX_MESSAGE_BYTES)?;
             serde_json::from_str(text).ok()
         };
-        let by = (organization, sender.authority);
-        let taken = take(api, by, read.collect(), admission, sent).await?;
-        Ok(SegmentAnswer { success: !taken.none(), waiting: taken.waiting, refused: taken.refused })
+        let sender = (organization, sender.authority);
+        let outcome = record_messages(api, sender, read.collect(), admission, sample).await?;
+        Ok(SegmentAnswer {
+            success: !outcome.all_refused(),
+            waiting: outcome.waiting,
+            refused: outcome.refused,
+        })
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::{
     access::Principal,
-    api::{Api, caller::credential, problem::Problem},
+    api::{Api, caller::read_credential, problem::Problem},
 };
 
 /// The key in the query, where no header can carry it.
@@ -28,7 +28,7 @@ pub(super) async fn segment_settings(
     Path(write_key): Path<String>,
 ) -> Result<Json<Value>, Problem> {
     check_write_key(&api, &write_key).await?;
-    let here = api.site.reached(&headers);
+    let here = api.site.url_for_request(&headers);
     let port = here.port().map(|port| format!(":{port}")).unwrap_or_default();
     let host = here.host_str().unwrap_or_default();
     Ok(Json(json!({
@@ -65,7 +65,7 @@ pub(super) async fn rudder_source_config(
 ) -> Result<Json<Value>, Problem> {
     let write_key = match query.write_key {
         Some(key) if !headers.contains_key(header::AUTHORIZATION) => key,
-        _ => credential(&headers)?,
+        _ => read_credential(&headers)?,
     };
     let organization = check_write_key(&api, &write_key).await?.to_string();
     let none = json!({"enabled": false});
@@ -94,7 +94,7 @@ async fn check_write_key(
     match api.mainstay.authenticate(key).await? {
         Some(Principal::Write(organization, _)) => Ok(organization),
         _ => Err(Problem::unauthenticated(
-            "this is no write key (mwk_…) that is in force; create one under Settings → Keys",
+            "this is not a valid write key (mwk_…); create one in Settings → Keys",
             true,
         )),
     }

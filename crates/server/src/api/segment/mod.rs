@@ -1,4 +1,4 @@
-//! `/v1`: Segment's HTTP tracking API, so that its SDKs need nothing but another host.
+//! `/v1`: Segment's HTTP tracking API, so that its SDKs only need another host.
 //!
 //! It answers as those SDKs understand: 200 for every request that could be read, with what was
 //! refused one by one, because on 400 they throw the whole batch away and never send it again.
@@ -30,33 +30,33 @@ use self::{
 use super::{
     Api,
     body::parse,
-    caller::{authority, credential},
+    caller::{authority, read_credential},
     intake,
     problem::Problem,
+    record::is_zero,
     refused::RefusedEvent,
-    take::is_zero,
 };
 use crate::{
     access::{CallerKey, Principal, check_method},
-    live::Refused,
+    live::RefusedMessage,
 };
 
-/// How long a browser remembers that it may send, in seconds.
-const REMEMBERED: std::time::Duration = std::time::Duration::from_hours(1);
+/// How long a browser caches a preflight response.
+const PREFLIGHT_MAX_AGE: std::time::Duration = std::time::Duration::from_hours(1);
 
-/// What became of a request's messages.
+/// The result of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct SegmentAnswer {
-    /// False when there were messages and every one of them was refused.
+    /// False if every message was rejected.
     #[schema(example = true)]
     success: bool,
-    /// Events of people who belong to no client yet: on disk, and counted once `group` (where clients
-    /// are accounts) or `identify` with an `anonymousId` says whose they are. After 7 days without they
-    /// are shown as refused.
+    /// Events of users who belong to no client yet: stored, and counted once `group` (if clients
+    /// are accounts) or `identify` with an `anonymousId` assigns them. After 7 days they are
+    /// rejected.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false, example = 0)]
     waiting: usize,
-    /// Messages that were refused, each with the reason; everything else is on disk.
+    /// Rejected messages, each with the reason; all others are stored.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
     refused: Vec<RefusedEvent>,
@@ -77,7 +77,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         router = router.route(
             &short,
             post(move |State(api): State<Api>, headers: HeaderMap, request: Request| async move {
-                take_one(&api, call, &headers, request).await
+                store_message(&api, call, &headers, request).await
             }),
         );
     }
@@ -85,7 +85,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .route(
             "/v1/b",
             post(|State(api): State<Api>, headers: HeaderMap, request: Request| async move {
-                take_batch(&api, &headers, None, request).await
+                store_batch(&api, &headers, None, request).await
             }),
         )
         .route(
@@ -95,68 +95,68 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
                  headers: HeaderMap,
                  Query(query): Query<KeyInQuery>,
                  request: Request| async move {
-                    take_batch(&api, &headers, query.write_key, request).await
+                    store_batch(&api, &headers, query.write_key, request).await
                 },
             ),
         )
         .route("/v1/projects/{write_key}/settings", get(browser::segment_settings))
         .route("/sourceConfig", get(browser::rudder_source_config))
         .route("/sourceConfig/", get(browser::rudder_source_config))
-        .layer(from_any_site())
+        .layer(allow_any_origin())
 }
 
-/// Lets any site send: what opens the door is a key or a token, nothing private is read and no cookie
-/// counts. SDKs send headers of their own, so whatever a preflight asks for is allowed: it fails when a
+/// Allows any origin: a key or a token authenticates, nothing private is returned and cookies are
+/// ignored. SDKs send headers of their own, so whatever a preflight asks for is allowed: it fails when a
 /// single one is missing.
-pub(super) fn from_any_site() -> CorsLayer {
+pub(super) fn allow_any_origin() -> CorsLayer {
     CorsLayer::new()
         .allow_origin(Any)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([header::RETRY_AFTER])
-        .max_age(REMEMBERED)
+        .max_age(PREFLIGHT_MAX_AGE)
 }
 
-/// Takes a request that is one message.
-async fn take_one(
+/// Handles a request with one message.
+async fn store_message(
     api: &Api,
     call: Call,
     headers: &HeaderMap,
     request: Request,
 ) -> Result<Json<SegmentAnswer>, Problem> {
-    let before = Sender::before_body(api, headers).await?;
-    let sent = intake::read(request, &api.writer).await?;
-    let json: &RawValue = parse(&sent.bytes)?;
+    let from_header = Sender::from_header(api, headers).await?;
+    let body = intake::read(request, &api.writer).await?;
+    let json: &RawValue = parse(&body.bytes)?;
     let message = SegmentMessage::read(json.get());
-    let key_beside = message.as_ref().ok().and_then(|message| message.write_key.as_deref());
-    let caller = Sender::of(api, headers, before, key_beside).await?;
-    let message = message.map(|message| message.called(call));
+    let key_in_body = message.as_ref().ok().and_then(|message| message.write_key.as_deref());
+    let caller = Sender::resolve(api, headers, from_header, key_in_body).await?;
+    let message = message.map(|message| message.with_call(call));
     let messages = vec![Message { json: json.get(), read: Some(message) }];
-    Batch { sent_at: None, messages }.take(api, &caller, sent.admission).await.map(Json)
+    Batch { sent_at: None, messages }.store(api, &caller, body.admission).await.map(Json)
 }
 
-/// Takes a request of several messages.
-async fn take_batch(
+/// Handles a request with several messages.
+async fn store_batch(
     api: &Api,
     headers: &HeaderMap,
     key_in_query: Option<String>,
     request: Request,
 ) -> Result<Json<SegmentAnswer>, Problem> {
-    let before = Sender::before_body(api, headers).await?;
-    let sent = intake::read(request, &api.writer).await?;
-    let body: &RawValue = parse(&sent.bytes)?;
-    let envelope = batch::Envelope::read(body.get());
-    let key_beside = envelope.as_ref().ok().and_then(|envelope| envelope.write_key.as_deref());
-    let key_beside = key_beside.or(key_in_query.as_deref());
-    let caller = Sender::of(api, headers, before, key_beside).await?;
+    let from_header = Sender::from_header(api, headers).await?;
+    let body = intake::read(request, &api.writer).await?;
+    let json: &RawValue = parse(&body.bytes)?;
+    let envelope = batch::Envelope::read(json.get());
+    let key_in_body = envelope.as_ref().ok().and_then(|envelope| envelope.write_key.as_deref());
+    let key_in_body = key_in_body.or(key_in_query.as_deref());
+    let caller = Sender::resolve(api, headers, from_header, key_in_body).await?;
     let envelope = match envelope {
         Ok(envelope) => envelope,
-        Err(error) => return Ok(Json(caller.refuses(api, &error))),
+        Err(error) => return Ok(Json(caller.refuse_all(api, &error))),
     };
-    envelope.messages()?.take(api, &caller, sent.admission).await.map(Json)
+    envelope.messages()?.store(api, &caller, body.admission).await.map(Json)
 }
 
-/// Who sends, with which key, and who vouches for it.
+/// The sender, its key and its authority.
 struct Sender {
     principal: Principal,
     key: CallerKey,
@@ -166,29 +166,33 @@ struct Sender {
 impl Sender {
     /// By the header alone, before the body is read: whoever presents something that opens nothing sends no
     /// body. `None` when nothing is presented there.
-    async fn before_body(api: &Api, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
+    async fn from_header(api: &Api, headers: &HeaderMap) -> Result<Option<Self>, Problem> {
         if !headers.contains_key(header::AUTHORIZATION) {
             return Ok(None);
         }
-        Self::with(api, headers, &credential(headers)?).await.map(Some)
+        Self::authenticate(api, headers, &read_credential(headers)?).await.map(Some)
     }
 
     /// By the header, or else by the `writeKey` in the body.
-    async fn of(
+    async fn resolve(
         api: &Api,
         headers: &HeaderMap,
-        before: Option<Self>,
-        beside: Option<&str>,
+        from_header: Option<Self>,
+        key_in_body: Option<&str>,
     ) -> Result<Self, Problem> {
-        match (before, beside) {
+        match (from_header, key_in_body) {
             (Some(sender), _) => Ok(sender),
-            (None, Some(key)) => Self::with(api, headers, key).await,
-            (None, None) => Self::with(api, headers, &credential(headers)?).await,
+            (None, Some(key)) => Self::authenticate(api, headers, key).await,
+            (None, None) => Self::authenticate(api, headers, &read_credential(headers)?).await,
         }
     }
 
-    async fn with(api: &Api, headers: &HeaderMap, presented: &str) -> Result<Self, Problem> {
-        let principal = api.mainstay.authenticate(presented).await?;
+    async fn authenticate(
+        api: &Api,
+        headers: &HeaderMap,
+        credential: &str,
+    ) -> Result<Self, Problem> {
+        let principal = api.mainstay.authenticate(credential).await?;
         let principal = principal.ok_or_else(|| {
             Problem::unauthenticated(
                 "this key is unknown or revoked; send a write key (mwk_…) as the user of Basic \
@@ -198,20 +202,24 @@ impl Sender {
         })?;
         if let Principal::Client(..) = principal {
             return Err(Problem::forbidden(
-                "a client's token sends its own events to /api/v1/events; this needs a write key",
+                "a client's token can only send its own events, to /api/v1/events; use a write key here",
             ));
         }
         if let Principal::Member(_, _, role) = &principal {
             check_method(*role, &Method::POST)?;
         }
         let authority = authority(&principal, headers);
-        Ok(Self { principal, key: CallerKey::of(presented), authority })
+        Ok(Self { principal, key: CallerKey::from_credential(credential), authority })
     }
 
-    /// Says of a request that not one message of it can be read.
-    fn refuses(&self, api: &Api, error: &mainstay_core::engagement::EventError) -> SegmentAnswer {
-        let refused = Refused { field: error.field, reason: &error.reason, sent: None };
-        api.mainstay.note_refused(self.principal.organization(), std::iter::once(refused));
+    /// The response to a request of which no message can be parsed.
+    fn refuse_all(
+        &self,
+        api: &Api,
+        error: &mainstay_core::engagement::EventError,
+    ) -> SegmentAnswer {
+        let refused = RefusedMessage { field: error.field, reason: &error.reason, sent: None };
+        api.mainstay.record_refused(self.principal.organization(), std::iter::once(refused));
         let refused =
             RefusedEvent { index: 0, field: error.field.to_owned(), reason: error.reason.clone() };
         SegmentAnswer { success: false, waiting: 0, refused: vec![refused] }

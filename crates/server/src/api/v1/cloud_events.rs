@@ -1,4 +1,4 @@
-//! `/api/v1/cloudevents`: CloudEvents 1.0 as another way in.
+//! `/api/v1/cloudevents`: ingestion of CloudEvents 1.0.
 
 use axum::{
     Json,
@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use super::events::{TakenEvents, check_count};
 use crate::{
     access::Principal,
-    api::{Api, body::parse, caller::Caller, intake, problem::Problem, take::take},
+    api::{Api, body::parse, caller::Caller, intake, problem::Problem, record::record_messages},
 };
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
@@ -22,9 +22,9 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 ///
 /// One in the JSON format (`application/cloudevents+json`) or an array of up to 2 500
 /// (`application/cloudevents-batch+json`), in at most 4 MiB, plain or gzipped. `subject` is the
-/// client's id, `type` the event's name, `time` when it happened; `source` and `id` together, at most
-/// 99 characters, tell an event from all others, so that one sent again is stored once. Answers as
-/// `POST /api/v1/events` does.
+/// client's id, `type` the event's name, `time` when it happened; `source` and `id` together, at
+/// most 99 characters, identify an event, so that a repeated event is stored once. Returns the same
+/// as `POST /api/v1/events`.
 #[utoipa::path(
     post, path = "/api/v1/cloudevents", tag = "Events",
     security(("write_key" = []), ("secret_key" = []), ("member_token" = [])),
@@ -35,7 +35,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
             "subject": "ada", "time": "2026-05-01T09:30:00Z", "data": {"title": "Spring campaign"}
         })
     ),
-    responses((status = 200, description = "Taken, as far as `refused` says.", body = TakenEvents)),
+    responses((status = 200, description = "Accepted, except for what `refused` lists.", body = TakenEvents)),
 )]
 async fn take_cloud_events(
     caller: Caller,
@@ -44,7 +44,7 @@ async fn take_cloud_events(
 ) -> Result<Json<TakenEvents>, Problem> {
     if let Principal::Client(..) = caller.0 {
         return Err(Problem::forbidden(
-            "a client's token sends its own events to /api/v1/events; this needs a write key",
+            "a client's token can only send its own events, to /api/v1/events; use a write key here",
         ));
     }
     let sent_body = intake::read(request, &api.writer).await?;
@@ -55,18 +55,19 @@ async fn take_cloud_events(
     let organization = principal.organization();
     check_count(events.len())?;
     api.writer.count(principal, *key, events.len())?;
-    let naming = api.mainstay.naming(organization).await?;
+    let settings = api.mainstay.ingest_settings(organization).await?;
     let received_at = api.mainstay.now();
-    let type_of = |name: &str| naming.types.get(name).copied();
+    let type_of = |name: &str| settings.types.get(name).copied();
     let read = events
         .iter()
         .map(|json| {
             let event = CloudEvent::read(json.get())?.event(received_at, type_of)?;
-            Ok(naming.meant(event))
+            Ok(settings.attribute(event))
         })
         .collect();
-    let sent = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
-    let admission = sent_body.admission.of_key(*key);
-    let taken = take(&api, (organization, *authority), read, admission, sent).await?;
-    TakenEvents::try_from(taken).map(Json)
+    let sample = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
+    let admission = sent_body.admission.with_key(*key);
+    let outcome =
+        record_messages(&api, (organization, *authority), read, admission, sample).await?;
+    TakenEvents::try_from(outcome).map(Json)
 }

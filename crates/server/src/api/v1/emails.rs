@@ -1,5 +1,4 @@
-//! `/api/v1/emails` and `/api/v1/email`: the mails to clients, and what the organization decides about
-//! them.
+//! `/api/v1/emails` and `/api/v1/email`: emails to clients, and their settings.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::{Timestamp, civil::Date};
@@ -17,8 +16,8 @@ use crate::{
     api::{
         Api,
         body::Body,
-        caller::{Administrator, Worker},
-        input::{Id, Params, client_named, id, limit, one_of},
+        caller::{Administrator, StaffCaller},
+        input::{Id, Params, find_resolved_client, id, limit, one_of},
         names,
         problem::Problem,
     },
@@ -26,45 +25,45 @@ use crate::{
 };
 
 const DEFAULT_EMAILS: i64 = 50;
-const MOST_EMAILS: i64 = 500;
-const MOST_SUPPRESSIONS: i64 = 1_000;
+const MAX_EMAILS: i64 = 500;
+const MAX_SUPPRESSIONS: i64 = 1_000;
 
-/// A mail to a client.
+/// An email to a client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Email)]
 struct EmailBody {
     /// Its id.
     id: Uuid,
-    /// Whose it is.
+    /// The client.
     #[schema(example = "ada")]
     client_id: String,
-    /// Its kind.
+    /// The type.
     #[serde(rename = "type")]
     #[schema(value_type = names::EmailType)]
     kind: EmailType,
-    /// Last local day of the period that it speaks of.
+    /// The last local day of its period.
     #[schema(value_type = String, format = Date, example = "2026-05-16")]
     period: Date,
     /// Its subject.
     subject: String,
-    /// Where to.
+    /// The email address.
     address: String,
-    /// What became of it.
+    /// The current state.
     #[schema(value_type = names::EmailState)]
     state: EmailState,
-    /// Why it is not sent, or not yet.
+    /// Why it is not sent, or not yet sent.
     reason: Option<String>,
-    /// How often a mail server was asked to take it.
+    /// The number of delivery attempts.
     attempts: i64,
-    /// When it is tried next, while it is queued.
+    /// The time of the next attempt, while it is queued.
     due_at: Option<Timestamp>,
-    /// When it was written.
+    /// When it was created.
     created_at: Timestamp,
-    /// When a mail server took it.
+    /// When a mail server accepted it.
     sent_at: Option<Timestamp>,
-    /// When a person first opened it, as far as can be told.
+    /// When a person first opened it, if detectable.
     opened_at: Option<Timestamp>,
-    /// When a person first followed its link, as far as can be told.
+    /// When a person first clicked its link, if detectable.
     clicked_at: Option<Timestamp>,
 }
 
@@ -89,21 +88,21 @@ impl From<ClientEmail> for EmailBody {
     }
 }
 
-/// A mail with what it says.
+/// An email with its content.
 #[derive(Debug, Serialize, ToSchema)]
 struct WholeEmail {
-    /// The mail.
+    /// The email.
     #[serde(flatten)]
     email: EmailBody,
-    /// As text. Its links lead nowhere.
+    /// The text. Links are disabled.
     text: String,
-    /// As HTML. Its links lead nowhere.
+    /// The HTML. Links are disabled.
     html: String,
     /// Opens and clicks, oldest first.
     events: Vec<EmailEventBody>,
 }
 
-/// An open or a click. It never enters a score.
+/// An open or a click. It never affects a score.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EmailEvent)]
 struct EmailEventBody {
@@ -112,77 +111,78 @@ struct EmailEventBody {
     kind: &'static str,
     /// When.
     at: Timestamp,
-    /// Whether a program rather than a person seems to have done it.
+    /// Whether it was probably caused by a program, not a person.
     suspected_prefetch: bool,
 }
 
-/// A page of mails.
+/// A page of emails.
 #[derive(Debug, Serialize, ToSchema)]
 struct EmailPage {
     /// Newest first.
     emails: Vec<EmailBody>,
-    /// Where the next page begins; absent on the last one.
+    /// The cursor of the next page; absent on the last page.
     next: Option<Uuid>,
 }
 
-/// Which mails to list.
+/// Which emails to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichEmails {
-    /// Only in this state.
+struct EmailQuery {
+    /// Only emails in this state.
     #[param(value_type = Option<names::EmailState>)]
     state: Option<String>,
-    /// Only of this kind.
+    /// Only emails of this type.
     #[serde(rename = "type")]
     #[param(value_type = Option<names::EmailType>)]
     kind: Option<String>,
-    /// Only to this client.
+    /// Only emails to this client.
     #[param(example = "ada")]
     client_id: Option<String>,
-    /// Go on before the mail with this id: the `next` of the page before.
+    /// Continue before the email with this id: the `next` of the previous page.
     #[param(value_type = Option<uuid::Uuid>)]
     before: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
 
-/// What the organization decides about its mails.
+/// The organization's email settings.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = EmailSettings)]
 #[serde(deny_unknown_fields)]
 struct SettingsBody {
-    /// The kinds that are not written.
+    /// The disabled types.
     #[serde(default)]
     #[schema(value_type = Vec<names::EmailType>)]
     off: Vec<EmailType>,
-    /// The name that mails come from; the organization's when absent.
+    /// The sender name; the organization's name if absent.
     #[schema(max_length = 100)]
     from_name: Option<String>,
-    /// Where the button leads; the client's page here when absent.
+    /// The target of the button; the client's page in Mainstay if absent.
     #[schema(example = "https://app.example.com/success")]
     dashboard_url: Option<String>,
-    /// The postal address below each mail.
+    /// The postal address at the end of each email.
     #[schema(max_length = 200)]
     postal_address: Option<String>,
-    /// Mails to a client within 7 days at most, 1–8; the weekly one counts, but is always sent.
+    /// The maximum number of emails to a client within 7 days, 1–8; the weekly email counts, but is
+    /// always sent.
     #[serde(default = "most_per_week")]
     #[schema(minimum = 1, maximum = 8, default = 3)]
     most_per_week: i64,
-    /// The hours in which no mail is sent.
+    /// The hours in which no email is sent.
     quiet: Option<QuietBody>,
 }
 
-/// Hours of the organization's wall clock.
+/// A range of hours in the organization's time zone.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = QuietHours)]
 #[serde(deny_unknown_fields)]
 pub(super) struct QuietBody {
-    /// The first, 0–23.
+    /// The first hour, 0–23.
     #[schema(minimum = 0, maximum = 23, example = 22)]
     from: i8,
-    /// The one after the last, 0–23.
+    /// The hour after the last, 0–23.
     #[schema(minimum = 0, maximum = 23, example = 7)]
     until: i8,
 }
@@ -229,30 +229,30 @@ impl From<SettingsBody> for EmailSettings {
     }
 }
 
-/// Addresses that nothing is sent to.
+/// Suppressed addresses.
 #[derive(Debug, Serialize, ToSchema)]
 struct Suppressions {
-    /// The latest first.
+    /// Newest first.
     suppressions: Vec<SuppressionBody>,
 }
 
-/// An address that a mail server refused for good.
+/// An address that a mail server permanently rejected.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Suppression)]
 struct SuppressionBody {
     /// Which one.
     address: String,
-    /// What the mail server said.
+    /// The mail server's reply.
     reason: String,
     /// When.
     at: Timestamp,
 }
 
-/// Which address to send to again.
+/// The address to allow again.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichAddress {
+struct AddressQuery {
     /// The address.
     #[param(required = true, value_type = String, example = "ada@example.com")]
     address: Option<String>,
@@ -266,33 +266,33 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(list_suppressions, forget_suppression))
 }
 
-/// Lists the mails.
+/// Lists the emails.
 ///
-/// To all clients, newest first, page by page.
+/// To all clients, newest first, paginated.
 #[utoipa::path(
-    get, path = "/api/v1/emails", tag = "E-mails",
+    get, path = "/api/v1/emails", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichEmails),
+    params(EmailQuery),
     responses(
-        (status = 200, description = "A page of mails.", body = EmailPage),
-        (status = 404, description = "There is no such client."),
+        (status = 200, description = "A page of emails.", body = EmailPage),
+        (status = 404, description = "The client does not exist."),
     ),
 )]
 async fn list_emails(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
-    Params(which): Params<WhichEmails>,
+    Params(query): Params<EmailQuery>,
 ) -> Result<Json<EmailPage>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_EMAILS, MOST_EMAILS)?;
-    let client = client_named(&api, worker.scope, which.client_id.as_deref()).await?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_EMAILS, MAX_EMAILS)?;
+    let client = find_resolved_client(&api, caller.scope, query.client_id.as_deref()).await?;
     let filter = EmailFilter {
         client,
-        state: which.state.as_deref().map(|text| one_of("state", text)).transpose()?,
-        kind: which.kind.as_deref().map(|text| one_of("type", text)).transpose()?,
-        after: which.before.as_deref().map(|text| id("before", text)).transpose()?,
+        state: query.state.as_deref().map(|text| one_of("state", text)).transpose()?,
+        kind: query.kind.as_deref().map(|text| one_of("type", text)).transpose()?,
+        after: query.before.as_deref().map(|text| id("before", text)).transpose()?,
     };
     let page =
-        Page::read(limit, async |limit| api.mainstay.emails(worker.scope, &filter, limit).await)
+        Page::read(limit, async |limit| api.mainstay.emails(caller.scope, &filter, limit).await)
             .await?;
     Ok(Json(EmailPage {
         next: page.next(|email| email.id.uuid()),
@@ -300,21 +300,21 @@ async fn list_emails(
     }))
 }
 
-/// Reads a mail.
+/// Reads an email.
 ///
-/// With what it says, and what was done with it.
+/// With its content and events.
 #[utoipa::path(
-    get, path = "/api/v1/emails/{email_id}", tag = "E-mails",
+    get, path = "/api/v1/emails/{email_id}", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The mail.", body = WholeEmail)),
 )]
 async fn read_email(
-    worker: Worker,
+    caller: StaffCaller,
     Id(id): Id<EmailId>,
     State(api): State<Api>,
 ) -> Result<Json<WholeEmail>, Problem> {
-    let details = api.mainstay.email(worker.scope, id).await?;
-    let rendered = api.mainstay.preview_email(worker.scope, id).await?;
+    let details = api.mainstay.email(caller.scope, id).await?;
+    let rendered = api.mainstay.preview_email(caller.scope, id).await?;
     let events = details.events.iter().map(|event| EmailEventBody {
         kind: if event.link.is_some() { "click" } else { "open" },
         at: event.at,
@@ -328,27 +328,27 @@ async fn read_email(
     }))
 }
 
-/// Reads the settings of mails.
+/// Reads the email settings.
 ///
-/// Which kinds are written, from whom, how many and when.
+/// Which types are sent, by which sender, how many and when.
 #[utoipa::path(
-    get, path = "/api/v1/email/settings", tag = "E-mails",
+    get, path = "/api/v1/email/settings", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The settings.", body = SettingsBody)),
 )]
 async fn read_settings(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<SettingsBody>, Problem> {
-    Ok(Json(api.mainstay.email_settings(worker.scope).await?.into()))
+    Ok(Json(api.mainstay.email_settings(caller.scope).await?.into()))
 }
 
-/// Changes the settings of mails.
+/// Changes the email settings.
 ///
-/// All of them at once; what is left out is as built in. Needs the role owner or admin, or a secret
+/// Replaces all settings; omitted ones get their defaults. Needs the role owner or admin, or a secret
 /// key.
 #[utoipa::path(
-    put, path = "/api/v1/email/settings", tag = "E-mails",
+    put, path = "/api/v1/email/settings", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = SettingsBody,
     responses((status = 200, description = "The settings as they are now.", body = SettingsBody)),
@@ -363,19 +363,19 @@ async fn change_settings(
     Ok(Json(settings.into()))
 }
 
-/// Lists addresses that nothing is sent to.
+/// Lists suppressed addresses.
 ///
-/// A mail server refused each of them for good. The latest 1 000.
+/// A mail server permanently rejected each of them. The latest 1 000.
 #[utoipa::path(
-    get, path = "/api/v1/email/suppressions", tag = "E-mails",
+    get, path = "/api/v1/email/suppressions", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The addresses.", body = Suppressions)),
 )]
 async fn list_suppressions(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<Suppressions>, Problem> {
-    let found = api.mainstay.suppressions(worker.scope, MOST_SUPPRESSIONS).await?;
+    let found = api.mainstay.suppressions(caller.scope, MAX_SUPPRESSIONS).await?;
     let suppressions = found
         .into_iter()
         .map(|one| SuppressionBody { address: one.address, reason: one.reason, at: one.at })
@@ -383,25 +383,25 @@ async fn list_suppressions(
     Ok(Json(Suppressions { suppressions }))
 }
 
-/// Sends to an address again.
+/// Removes an address from the suppression list.
 ///
-/// Once its owner has mended it. Needs the role owner or admin, or a secret key.
+/// Once its owner has fixed it. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
-    delete, path = "/api/v1/email/suppressions", tag = "E-mails",
+    delete, path = "/api/v1/email/suppressions", tag = "Emails",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichAddress),
+    params(AddressQuery),
     responses(
-        (status = 204, description = "Mails are sent to it again."),
-        (status = 404, description = "Nothing kept them from being sent to it."),
+        (status = 204, description = "Emails are sent to the address again."),
+        (status = 404, description = "The address was not suppressed."),
     ),
 )]
 async fn forget_suppression(
     administrator: Administrator,
     State(api): State<Api>,
-    Params(which): Params<WhichAddress>,
+    Params(query): Params<AddressQuery>,
 ) -> Result<StatusCode, Problem> {
-    let address = which.address.ok_or_else(|| {
-        Problem::invalid("address", "is missing in the query; name the one to send to again")
+    let address = query.address.ok_or_else(|| {
+        Problem::invalid("address", "is missing in the query; name the address to allow again")
     })?;
     api.mainstay.unsuppress_address(administrator.scope, &address).await?;
     Ok(StatusCode::NO_CONTENT)

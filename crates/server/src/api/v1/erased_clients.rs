@@ -1,4 +1,4 @@
-//! `/api/v1/erased-clients`: deleted clients whose ids are kept out.
+//! `/api/v1/erased-clients`: deleted clients whose ids are blocked.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -9,19 +9,19 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::api::{Api, caller::Administrator, input::PathClient, problem::Problem};
 
-/// A deleted client whose id is kept out. Nothing is known of it any more, not even the id.
+/// A deleted client whose id is blocked. No data of it is stored, not even the id.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ErasedClient)]
 struct ErasedClientBody {
-    /// HMAC-SHA256 of the id in hexadecimal digits, with a key that nobody is told.
+    /// HMAC-SHA256 of the id, in hexadecimal, with a secret key.
     id_hash: String,
     /// When it was deleted.
     erased_at: Timestamp,
-    /// Until when it is kept out; null for good.
+    /// Until when it is blocked; null if forever.
     keep_out_until: Option<Timestamp>,
-    /// How many messages about it were refused since.
+    /// The number of messages about it that were rejected since.
     refused: i64,
-    /// When the latest of them came.
+    /// When the latest of them arrived.
     refused_at: Option<Timestamp>,
 }
 
@@ -32,10 +32,10 @@ impl From<ErasedClient> for ErasedClientBody {
     }
 }
 
-/// Deleted clients that are kept out.
+/// Deleted clients whose ids are blocked.
 #[derive(Debug, Serialize, ToSchema)]
 struct ErasedClients {
-    /// The latest first, at most 500.
+    /// Newest first, at most 500.
     erased_clients: Vec<ErasedClientBody>,
 }
 
@@ -43,14 +43,15 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(list_erased_clients)).routes(routes!(let_client_in))
 }
 
-/// Lists deleted clients that are kept out.
+/// Lists deleted clients whose ids are blocked.
 ///
-/// With how much was refused of each since. Their ids are not kept, so they cannot be listed. Needs the
+/// With the number of rejected messages of each. Their ids are not stored, so they cannot be
+/// listed. Needs the
 /// role owner or admin, or a secret key.
 #[utoipa::path(
     get, path = "/api/v1/erased-clients", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 200, description = "Those that are kept out.", body = ErasedClients)),
+    responses((status = 200, description = "The clients that are kept out.", body = ErasedClients)),
 )]
 async fn list_erased_clients(
     administrator: Administrator,
@@ -60,9 +61,9 @@ async fn list_erased_clients(
     Ok(Json(ErasedClients { erased_clients: erased.into_iter().map(Into::into).collect() }))
 }
 
-/// Lets a deleted client in again.
+/// Unblocks a deleted client.
 ///
-/// The next event of the id creates a client. Needs the role owner or admin, or a secret key.
+/// The next event with its id creates a client. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     delete, path = "/api/v1/erased-clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -73,6 +74,6 @@ async fn let_client_in(
     PathClient(client_id): PathClient,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.let_client_in(administrator.organization, &client_id).await?;
+    api.mainstay.readmit_client(administrator.organization, &client_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

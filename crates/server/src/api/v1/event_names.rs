@@ -1,4 +1,4 @@
-//! `/api/v1/event-names`: what the organization calls its events, and what those count as.
+//! `/api/v1/event-names`: the organization's event names and their types.
 
 use axum::{Json, extract::State, http::StatusCode};
 use mainstay_core::engagement::EventType;
@@ -10,24 +10,24 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::api::{
     Api,
     body::Items,
-    caller::{Administrator, Worker},
+    caller::{Administrator, StaffCaller},
     input::Params,
     names,
     problem::Problem,
 };
 
-/// Names that are mapped in one request: they are looked at for every request with events.
+/// Maximum number of names per request: every request with events looks them up.
 const MAX_NAMES: usize = 1_000;
 
-/// An event name and what it counts as.
+/// An event name and its type.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = EventName)]
 #[serde(deny_unknown_fields)]
 struct EventNameBody {
-    /// The name that is sent, 1–255 characters.
+    /// The name as sent, 1–255 characters.
     #[schema(min_length = 1, max_length = 255, example = "Report Exported")]
     name: String,
-    /// What it counts as.
+    /// The event type.
     #[serde(rename = "type")]
     #[schema(value_type = names::EventType)]
     event_type: EventType,
@@ -36,15 +36,15 @@ struct EventNameBody {
 /// The organization's event names.
 #[derive(Debug, Serialize, ToSchema)]
 struct EventNames {
-    /// By name.
+    /// Ordered by name.
     event_names: Vec<EventNameBody>,
 }
 
-/// Which name to forget.
+/// The name to delete.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichName {
+struct EventNameQuery {
     /// The name.
     #[param(required = true, value_type = String, example = "Report Exported")]
     name: Option<String>,
@@ -56,7 +56,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the event names.
 ///
-/// Those that the organization maps to types. The types' own names need no mapping, and any other
+/// The names that the organization maps to types. The types' own names need no mapping; any other
 /// name counts as `custom`.
 #[utoipa::path(
     get, path = "/api/v1/event-names", tag = "Organization",
@@ -64,10 +64,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     responses((status = 200, description = "The names.", body = EventNames)),
 )]
 async fn list_event_names(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<EventNames>, Problem> {
-    let names = api.mainstay.event_names(worker.scope).await?;
+    let names = api.mainstay.event_names(caller.scope).await?;
     let event_names = names
         .into_iter()
         .map(|name| EventNameBody { name: name.name, event_type: name.event_type })
@@ -77,15 +77,15 @@ async fn list_event_names(
 
 /// Maps event names.
 ///
-/// Adds these to those that are mapped already; a name that is among them is mapped anew. Events
-/// that are stored keep what they counted as. Needs the role owner or admin, or a secret key.
+/// Adds to the existing mappings and replaces those of the same name. Stored events keep their
+/// type. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     put, path = "/api/v1/event-names", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     request_body(content = Vec<EventNameBody>, example = json!([
         {"name": "Report Exported", "type": "export_downloaded"}
     ])),
-    responses((status = 200, description = "All names as they are mapped now.", body = EventNames)),
+    responses((status = 200, description = "All mapped names.", body = EventNames)),
 )]
 async fn set_event_names(
     administrator: Administrator,
@@ -96,7 +96,7 @@ async fn set_event_names(
         return Err(Problem::too_large(
             MAX_NAMES,
             format!(
-                "{} names are more than the {MAX_NAMES} of one request; send fewer",
+                "{} names exceed the limit of {MAX_NAMES} per request; send fewer",
                 names.len()
             ),
         )
@@ -108,17 +108,17 @@ async fn set_event_names(
         .collect();
     let Administrator { organization, scope, .. } = administrator;
     api.mainstay.set_event_names(scope, &names).await?;
-    list_event_names(Worker { organization, scope, member: None }, State(api)).await
+    list_event_names(StaffCaller { organization, scope, member: None }, State(api)).await
 }
 
-/// Forgets an event name.
+/// Deletes an event name.
 ///
-/// From then on it counts as the type of that name, or as `custom`. Needs the role owner or admin,
+/// Later events count as the type of that name, or as `custom`. Needs the role owner or admin,
 /// or a secret key.
 #[utoipa::path(
     delete, path = "/api/v1/event-names", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichName),
+    params(EventNameQuery),
     responses(
         (status = 204, description = "Forgotten."),
         (status = 404, description = "The name is not mapped."),
@@ -127,10 +127,10 @@ async fn set_event_names(
 async fn delete_event_name(
     administrator: Administrator,
     State(api): State<Api>,
-    Params(which): Params<WhichName>,
+    Params(query): Params<EventNameQuery>,
 ) -> Result<StatusCode, Problem> {
-    let name = which.name.ok_or_else(|| {
-        Problem::invalid("name", "is missing in the query; name the one to forget")
+    let name = query.name.ok_or_else(|| {
+        Problem::invalid("name", "is missing in the query; name the event name to delete")
     })?;
     api.mainstay.delete_event_name(administrator.scope, &name).await?;
     Ok(StatusCode::NO_CONTENT)

@@ -1,4 +1,4 @@
-//! Health checks on demand: what the hourly job does, now.
+//! Health checks on demand.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -12,23 +12,23 @@ use crate::{
     alert::HealthChange,
     api::{
         Api,
-        caller::{Administrator, Worker},
+        caller::{Administrator, StaffCaller},
         input::PathClient,
         names,
         problem::Problem,
     },
 };
 
-/// What a health check changed.
+/// The changes of a health check.
 #[derive(Debug, Serialize, ToSchema)]
 struct HealthCheck {
-    /// The instant that was checked.
+    /// The instant of the check.
     as_of: Timestamp,
-    /// Alerts that opened, and those that were held and are told from now on.
+    /// Alerts that opened, including held ones that were released.
     opened: Vec<AlertChangeBody>,
-    /// Alerts that got worse.
+    /// Alerts that worsened.
     worsened: Vec<AlertChangeBody>,
-    /// Alerts that ended by themselves.
+    /// Alerts that ended on their own.
     resolved: Vec<AlertChangeBody>,
 }
 
@@ -41,17 +41,17 @@ struct AlertChangeBody {
     /// The client.
     #[schema(example = "ada")]
     client_id: String,
-    /// What the alert warns of.
+    /// The type of alert.
     #[serde(rename = "type")]
     #[schema(value_type = names::AlertType)]
     kind: AlertType,
-    /// How bad it is.
+    /// The severity.
     #[schema(value_type = names::Severity)]
     severity: Severity,
-    /// What it says, or why it ended.
+    /// The message, or why it ended.
     #[schema(example = "Quiet for 3 days, usual gap 1. Last event Tue 28 Apr, 11:00.")]
     message: String,
-    /// Whether it is told to nobody, because the data that it rests on are missing.
+    /// Whether it is held because its data is missing.
     held: bool,
 }
 
@@ -90,8 +90,8 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Checks the health of every client.
 ///
-/// Now, as the hourly job does: alerts open, worsen and resolve, and what follows from that happens.
-/// Needs the role owner or admin, or a secret key. Takes as long as there are clients.
+/// Immediately, as the hourly job does: alerts open, worsen and resolve, with all follow-up actions.
+/// Needs the role owner or admin, or a secret key. The duration depends on the number of clients.
 #[utoipa::path(
     post, path = "/api/v1/health-check", tag = "Alerts",
     security(("secret_key" = []), ("member_token" = [])),
@@ -110,8 +110,8 @@ async fn check_health(
 
 /// Checks the health of a client.
 ///
-/// Now, as the hourly job does for all: its alerts open, worsen and resolve, and what follows from that
-/// happens.
+/// Immediately, as the hourly job does for all: its alerts open, worsen and resolve, with all
+/// follow-up actions.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/health-check", tag = "Alerts",
     security(("secret_key" = []), ("member_token" = [])),
@@ -121,10 +121,10 @@ async fn check_health(
     ),
 )]
 async fn check_client_health(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
 ) -> Result<Json<HealthCheck>, Problem> {
-    let checked = api.mainstay.check_health_now(worker.organization, Some(&client_id)).await?;
+    let checked = api.mainstay.check_health_now(caller.organization, Some(&client_id)).await?;
     Ok(Json(HealthCheck::new(checked)))
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/jobs`: what runs by itself, when, and how it went.
+//! `/api/v1/jobs`: scheduled jobs and their runs.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -13,7 +13,7 @@ use crate::{
     api::{
         Api,
         body::Body,
-        caller::{Administrator, Worker},
+        caller::{Administrator, StaffCaller},
         input::{Params, PathJob, limit, one_of},
         names,
         problem::Problem,
@@ -22,23 +22,23 @@ use crate::{
 };
 
 const DEFAULT_RUNS: i64 = 50;
-const MOST_RUNS: i64 = 500;
+const MAX_RUNS: i64 = 500;
 
-/// A job of the organization.
+/// A scheduled job.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Job)]
 struct JobBody {
     /// Which one.
     #[schema(value_type = names::JobName)]
     job: Job,
-    /// What it does.
+    /// The description.
     about: &'static str,
-    /// When it runs, in the organization's time zone.
+    /// The schedule, in the organization's time zone.
     #[schema(example = "0 0 * * 0")]
     cron: String,
-    /// Whether the organization changed that.
+    /// Whether the organization changed the schedule.
     changed: bool,
-    /// When it runs next.
+    /// The next run.
     next: Option<Timestamp>,
     /// Its latest run.
     last: Option<RunBody>,
@@ -50,41 +50,41 @@ struct JobBody {
 struct RunBody {
     /// Its id.
     id: Uuid,
-    /// Which job.
+    /// The job.
     #[schema(example = "weekly")]
     job: String,
-    /// The instant that it is for; each has one run.
+    /// The scheduled instant; each has one run.
     period: Timestamp,
-    /// Whether the schedule asked for it, rather than a person.
+    /// Whether it was started by the schedule, not by a person.
     scheduled: bool,
-    /// What is so about it.
+    /// The state.
     #[schema(value_type = names::JobRunState)]
     state: &'static str,
-    /// How often it was begun.
+    /// The number of attempts.
     attempts: i64,
-    /// The part that is being done, or was when it ended.
+    /// The current step, or the last one if it ended.
     step: Option<String>,
-    /// How much of that part is done.
+    /// The progress of the step.
     done: i64,
-    /// Of how much; 0 when that is not known.
+    /// The total of the step; 0 if unknown.
     total: i64,
-    /// What the parts that are done have counted.
+    /// The counts of the finished steps.
     #[schema(value_type = Object, example = json!({"scores": 500, "insights": 812, "emails": 321}))]
     counts: mainstay_store::RunCounts,
     /// Why the last attempt failed.
     error: Option<String>,
-    /// When it was last begun.
+    /// When it was last started.
     started_at: Option<Timestamp>,
     /// When it ended.
     finished_at: Option<Timestamp>,
-    /// When it is tried again, while it waits.
+    /// The time of the next attempt, while it waits.
     due_at: Option<Timestamp>,
 }
 
 /// The organization's jobs.
 #[derive(Debug, Serialize, ToSchema)]
 struct Jobs {
-    /// In the order in which they run.
+    /// In execution order.
     jobs: Vec<JobBody>,
 }
 
@@ -95,7 +95,7 @@ struct JobRuns {
     runs: Vec<RunBody>,
 }
 
-/// When a job is to run.
+/// A job's schedule.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct JobSchedule {
@@ -108,11 +108,11 @@ struct JobSchedule {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichRuns {
-    /// Only of this job.
+struct RunQuery {
+    /// Only runs of this job.
     #[param(value_type = Option<names::JobName>)]
     job: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
@@ -142,7 +142,7 @@ impl From<JobState> for JobBody {
     fn from(state: JobState) -> Self {
         Self {
             job: state.job,
-            about: state.job.about(),
+            about: state.job.description(),
             cron: Schedule::as_str(&state.schedule).to_owned(),
             changed: state.changed,
             next: state.next,
@@ -161,41 +161,41 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the jobs.
 ///
-/// What runs by itself, when it runs next and how its latest run went.
+/// With the next and the latest run of each.
 #[utoipa::path(
     get, path = "/api/v1/jobs", tag = "Jobs",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The jobs.", body = Jobs)),
 )]
-async fn list_jobs(worker: Worker, State(api): State<Api>) -> Result<Json<Jobs>, Problem> {
-    let jobs = api.mainstay.jobs(worker.scope).await?;
+async fn list_jobs(caller: StaffCaller, State(api): State<Api>) -> Result<Json<Jobs>, Problem> {
+    let jobs = api.mainstay.jobs(caller.scope).await?;
     Ok(Json(Jobs { jobs: jobs.into_iter().map(Into::into).collect() }))
 }
 
 /// Lists the latest runs.
 ///
-/// Newest first, with what each counted. Runs are kept for 90 days.
+/// Newest first, with their counts. Runs are kept for 90 days.
 #[utoipa::path(
     get, path = "/api/v1/jobs/runs", tag = "Jobs",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichRuns),
+    params(RunQuery),
     responses((status = 200, description = "The runs.", body = JobRuns)),
 )]
 async fn list_runs(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
-    Params(which): Params<WhichRuns>,
+    Params(query): Params<RunQuery>,
 ) -> Result<Json<JobRuns>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_RUNS, MOST_RUNS)?;
-    let job = which.job.as_deref().map(|text| one_of("job", text)).transpose()?;
-    let runs = api.mainstay.job_runs(worker.scope, job, limit).await?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_RUNS, MAX_RUNS)?;
+    let job = query.job.as_deref().map(|text| one_of("job", text)).transpose()?;
+    let runs = api.mainstay.job_runs(caller.scope, job, limit).await?;
     Ok(Json(JobRuns { runs: runs.into_iter().map(Into::into).collect() }))
 }
 
 /// Changes when a job runs.
 ///
-/// From now on: what the new schedule would have had before is not made up for. A time that a clock
-/// change skips runs at the next instant that exists, and one that it repeats runs once. Needs the role
+/// For future runs only. A time that a clock change skips runs at the next existing instant; a
+/// repeated one runs once. Needs the role
 /// owner or admin, or a secret key.
 #[utoipa::path(
     put, path = "/api/v1/jobs/{job}/schedule", tag = "Jobs",
@@ -211,17 +211,17 @@ async fn change_schedule(
 ) -> Result<Json<Jobs>, Problem> {
     let Administrator { organization, scope, .. } = administrator;
     api.mainstay.set_job_schedule(scope, job, &schedule.cron).await?;
-    list_jobs(Worker { organization, scope, member: None }, State(api)).await
+    list_jobs(StaffCaller { organization, scope, member: None }, State(api)).await
 }
 
 /// Runs a job now.
 ///
-/// Besides its schedule. Answers at once; the list of runs tells how it goes. Needs the role owner or
+/// In addition to its schedule. Returns immediately; see the list of runs for its progress. Needs the role owner or
 /// admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/jobs/{job}/run", tag = "Jobs",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 202, description = "The run, which waits for a process to do it.", body = RunBody)),
+    responses((status = 202, description = "The queued run.", body = RunBody)),
 )]
 async fn run_job(
     administrator: Administrator,

@@ -1,4 +1,4 @@
-//! `/api/v1/keys`: what opens the doors. A key's text is shown once and never stored.
+//! `/api/v1/keys`: API keys. A key is shown only once and never stored in plain text.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -11,29 +11,29 @@ use uuid::Uuid;
 
 use crate::api::{Api, body::Body, caller::Administrator, input::Id, names, problem::Problem};
 
-/// A key, without its text.
+/// A key, without its secret.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Key)]
 struct KeyBody {
     /// Its id.
     id: Uuid,
-    /// What it opens.
+    /// The kind of key.
     #[schema(value_type = names::KeyKind)]
     kind: KeyKind,
-    /// Its first characters, to tell keys apart.
+    /// The first characters, to identify the key.
     #[schema(example = "msk_Hk3d")]
     prefix: String,
-    /// Whose it is, for a member's token.
+    /// The member, for a member's token.
     member_id: Option<Uuid>,
-    /// Where it is used, for a write key.
+    /// The source, for a write key.
     #[schema(value_type = Option<names::KeySource>)]
     source: Option<KeySource>,
-    /// Since when.
+    /// When it was created.
     created_at: Timestamp,
-    /// Until when it opens anything: a member's token for a year, and until the member's password is
-    /// changed. Other keys do not expire.
+    /// When it expires: a member's token after a year, or when the member's password changes. Other
+    /// keys do not expire.
     expires_at: Option<Timestamp>,
-    /// Since when it opens nothing any more.
+    /// When it was revoked.
     revoked_at: Option<Timestamp>,
 }
 
@@ -55,22 +55,22 @@ impl From<ApiKey> for KeyBody {
 /// The organization's keys.
 #[derive(Debug, Serialize, ToSchema)]
 struct Keys {
-    /// Newest first, those that were revoked too.
+    /// Newest first, including revoked keys.
     keys: Vec<KeyBody>,
 }
 
-/// A key to make.
+/// A key to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewKey {
-    /// What it is to open.
+    /// The kind of key.
     #[schema(value_type = names::KeyKind)]
     kind: KeyKind,
     /// The member's address, for a member's token.
     #[schema(format = Email, example = "grace@example.com")]
     member: Option<String>,
-    /// Where a write key is used; `server` when left out. What a `browser` key sends is self-told: its
-    /// high-value events do not count unless the organization allows it.
+    /// The source of a write key; `server` if omitted. Events from a `browser` key are
+    /// self-reported: its high-value events do not count unless the organization allows it.
     #[schema(value_type = Option<names::KeySource>)]
     source: Option<KeySource>,
 }
@@ -78,18 +78,18 @@ struct NewKey {
 /// A new key.
 #[derive(Debug, Serialize, ToSchema)]
 struct CreatedKey {
-    /// Its id, to revoke it by.
+    /// The id, needed to revoke it.
     id: Uuid,
-    /// What it opens.
+    /// The kind of key.
     #[schema(value_type = names::KeyKind)]
     kind: KeyKind,
-    /// Where it is used, for a write key.
+    /// The source, for a write key.
     #[schema(value_type = Option<names::KeySource>)]
     source: Option<KeySource>,
-    /// Its text, shown this once: keep it in a safe place.
+    /// The secret, shown only once: store it safely.
     #[schema(example = "mwk_9mTWqfJ2Xx8cV1lJ0sZ7bQ4nR6yK3hD5gA2eU8iO1pM")]
     key: String,
-    /// Until when it opens anything: a member's token for a year. Other keys do not expire.
+    /// When it expires: a member's token after a year. Other keys do not expire.
     expires_at: Option<Timestamp>,
 }
 
@@ -99,7 +99,7 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the keys.
 ///
-/// Without their texts, which nobody knows but those who keep them. Needs the role owner or admin,
+/// Without their secrets, which are not stored. Needs the role owner or admin,
 /// or a secret key.
 #[utoipa::path(
     get, path = "/api/v1/keys", tag = "Organization",
@@ -114,9 +114,9 @@ async fn list_keys(
     Ok(Json(Keys { keys: keys.into_iter().map(Into::into).collect() }))
 }
 
-/// Makes a key.
+/// Creates a key.
 ///
-/// The answer is the only place where its text is ever shown. Needs the role owner or admin, or a
+/// The secret is only shown in this response. Needs the role owner or admin, or a
 /// secret key.
 #[utoipa::path(
     post, path = "/api/v1/keys", tag = "Organization",
@@ -124,8 +124,8 @@ async fn list_keys(
     request_body = NewKey,
     responses(
         (status = 201, description = "The new key.", body = CreatedKey),
-        (status = 403, description = "The member is above whoever asks: an owner's token is made by an owner only."),
-        (status = 404, description = "There is no such member."),
+        (status = 403, description = "The member's role is higher than the caller's: only an owner can create an owner's token."),
+        (status = 404, description = "The member does not exist."),
     ),
 )]
 async fn create_key(
@@ -144,13 +144,13 @@ async fn create_key(
 
 /// Revokes a key.
 ///
-/// It opens nothing from the next request on. Needs the role owner or admin, or a secret key.
+/// Takes effect immediately. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     delete, path = "/api/v1/keys/{key_id}", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 204, description = "Revoked."),
-        (status = 403, description = "It is the token of a member above whoever asks."),
+        (status = 403, description = "The token's member has a higher role than the caller."),
     ),
 )]
 async fn revoke_key(

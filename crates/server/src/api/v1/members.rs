@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::api::{
     Api,
     body::{Body, OptionalBody},
-    caller::{Administrator, Worker},
+    caller::{Administrator, StaffCaller},
     input::Id,
     names,
     problem::Problem,
@@ -24,16 +24,16 @@ use crate::api::{
 struct MemberBody {
     /// Its id.
     id: Uuid,
-    /// Its address, unique in the organization.
+    /// The email address, unique in the organization.
     #[schema(example = "grace@example.com")]
     email: String,
-    /// What people call it.
+    /// The display name.
     #[schema(example = "Grace")]
     name: String,
-    /// What it may do.
+    /// The role.
     #[schema(value_type = names::Role)]
     role: Role,
-    /// Since when.
+    /// When it was created.
     created_at: Timestamp,
 }
 
@@ -52,7 +52,7 @@ impl From<Member> for MemberBody {
 /// The organization's members.
 #[derive(Debug, Serialize, ToSchema)]
 struct Members {
-    /// By address.
+    /// Members are ordered by email address.
     members: Vec<MemberBody>,
 }
 
@@ -60,22 +60,22 @@ struct Members {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMember {
-    /// Its address.
+    /// The email address.
     #[schema(format = Email, max_length = 254, example = "grace@example.com")]
     email: String,
-    /// What people call it; its address when left out.
+    /// The display name; the address if omitted.
     #[schema(max_length = 255, example = "Grace")]
     name: Option<String>,
-    /// What it may do.
+    /// The role.
     #[schema(value_type = names::Role)]
     role: Role,
 }
 
-/// How long a badge token is to live.
+/// The lifetime of a badge token.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewBadgeToken {
-    /// Seconds, at most 3 600 (one hour), which it is when left out.
+    /// The lifetime in seconds, at most 3 600 (one hour), which is the default.
     #[schema(minimum = 1, maximum = 3_600, example = 900)]
     expires_in_seconds: Option<i64>,
 }
@@ -84,9 +84,9 @@ struct NewBadgeToken {
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = BadgeToken)]
 struct BadgeTokenBody {
-    /// For the widget's attribute `token`.
+    /// The token, for the widget's attribute `token`.
     token: String,
-    /// Until when it is good.
+    /// When it expires.
     expires_at: Timestamp,
 }
 
@@ -99,29 +99,32 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the members.
 ///
-/// All of them, by address.
+/// Members are ordered by email address.
 #[utoipa::path(
     get, path = "/api/v1/members", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The members.", body = Members)),
 )]
-async fn list_members(worker: Worker, State(api): State<Api>) -> Result<Json<Members>, Problem> {
-    let members = api.mainstay.members_in(worker.scope).await?;
+async fn list_members(
+    caller: StaffCaller,
+    State(api): State<Api>,
+) -> Result<Json<Members>, Problem> {
+    let members = api.mainstay.members_in(caller.scope).await?;
     Ok(Json(Members { members: members.into_iter().map(Into::into).collect() }))
 }
 
 /// Adds a member.
 ///
-/// Needs the role owner or admin, or a secret key; an owner is added by an owner only. The member gets in
-/// with a member token, see `POST /api/v1/keys`.
+/// Needs the role owner or admin, or a secret key; only an owner can add an owner. The member signs
+/// in with a member token, see `POST /api/v1/keys`.
 #[utoipa::path(
     post, path = "/api/v1/members", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = NewMember,
     responses(
         (status = 201, description = "The new member.", body = MemberBody),
-        (status = 403, description = "The role is above whoever asks: only an owner adds an owner."),
-        (status = 409, description = "The address is a member's already."),
+        (status = 403, description = "The role is higher than the caller's: only an owner can add an owner."),
+        (status = 409, description = "A member with this address already exists."),
     ),
 )]
 async fn add_member(
@@ -136,16 +139,16 @@ async fn add_member(
     Ok((StatusCode::CREATED, Json(member.into())))
 }
 
-/// Makes a badge token.
+/// Creates a badge token.
 ///
-/// For the page in which the host app shows this member `<mainstay-alert-badge>`: it reads how many alerts
-/// are open, and nothing else, for an hour at most. Ask for it with the secret key when the page is made;
-/// a member's own token must not stand in a page.
+/// For a page of the host app that contains `<mainstay-alert-badge>`: the token can only read the
+/// number of open alerts, for at most one hour. Request it with the secret key when rendering the
+/// page; a member's own token must not be part of a page.
 #[utoipa::path(
     post, path = "/api/v1/members/{member_id}/badge-token", tag = "Organization",
     security(("secret_key" = [])),
     request_body = Option<NewBadgeToken>,
-    responses((status = 201, description = "The token, shown this once.", body = BadgeTokenBody)),
+    responses((status = 201, description = "The token, shown only once.", body = BadgeTokenBody)),
 )]
 async fn create_badge_token(
     administrator: Administrator,
@@ -155,27 +158,27 @@ async fn create_badge_token(
 ) -> Result<(StatusCode, Json<BadgeTokenBody>), Problem> {
     if !matches!(administrator.scope, Scope::Service(_)) {
         return Err(Problem::forbidden(
-            "badge tokens are made by the host app's server; this needs a secret key (msk_…)",
+            "badge tokens are created by the host app's server; use a secret key (msk_…)",
         ));
     }
     let organization = administrator.organization;
-    let made =
+    let token =
         api.mainstay.create_badge_token(organization, member, new.expires_in_seconds).await?;
-    let body = BadgeTokenBody { token: made.token, expires_at: made.expires_at };
+    let body = BadgeTokenBody { token: token.token, expires_at: token.expires_at };
     Ok((StatusCode::CREATED, Json(body)))
 }
 
 /// Removes a member.
 ///
-/// Its tokens open nothing from then on. Needs the role owner or admin, or a secret key; an owner is
-/// removed by an owner only. The last owner stays, since nobody could let it in again.
+/// Its tokens are revoked. Needs the role owner or admin, or a secret key; only an owner can remove
+/// an owner. The last owner cannot be removed.
 #[utoipa::path(
     delete, path = "/api/v1/members/{member_id}", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 204, description = "Removed."),
-        (status = 403, description = "The member is above whoever asks: only an owner removes an owner."),
-        (status = 409, description = "It is the only owner."),
+        (status = 403, description = "The member's role is higher than the caller's: only an owner can remove an owner."),
+        (status = 409, description = "The member is the only owner."),
     ),
 )]
 async fn remove_member(

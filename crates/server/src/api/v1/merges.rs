@@ -1,4 +1,4 @@
-//! `/api/v1/merges`: clients that turned out to be one, how far their merge is, and its undoing.
+//! `/api/v1/merges`: merges of duplicate clients, their progress, and undo.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -14,8 +14,8 @@ use crate::{
     api::{
         Api,
         body::Body,
-        caller::{Administrator, Worker},
-        input::{Id, Params, PathClient, client_named, limit},
+        caller::{Administrator, StaffCaller},
+        input::{Id, Params, PathClient, find_resolved_client, limit},
         names,
         problem::Problem,
     },
@@ -30,28 +30,27 @@ const MAX_MERGES: i64 = 500;
 struct MergeBody {
     /// Its id.
     id: Uuid,
-    /// The id that is given up; when the merge is done, another name of the client.
+    /// The id to merge; afterwards an alias of the client.
     #[schema(example = "lead-7")]
     previous_id: String,
-    /// The client that stays.
+    /// The client that remains.
     #[schema(example = "ada")]
     client_id: String,
-    /// How far it is.
+    /// The status.
     #[schema(value_type = names::MergeState)]
     state: MergeState,
-    /// Events that were moved so far.
+    /// The number of events moved so far.
     #[schema(example = 120)]
     events: i64,
-    /// Whether a write key asked for it: of the id that is given up nothing but a visitor's events was
-    /// known.
+    /// Whether a write key requested it: the merged id only had a visitor's events.
     of_visitor: bool,
-    /// The member who asked for it; null for a key.
+    /// The member who requested it; null for a key.
     requested_by: Option<Uuid>,
     /// When.
     requested_at: Timestamp,
     /// When it was done.
     finished_at: Option<Timestamp>,
-    /// Until when it can be undone; null when it cannot.
+    /// Until when it can be undone; null if it cannot.
     undo_until: Option<Timestamp>,
     /// The member who undid it; null for a secret key.
     undone_by: Option<Uuid>,
@@ -82,7 +81,7 @@ impl MergeBody {
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewMerge {
-    /// The client that is given up; also `previousId`.
+    /// The client to merge; also `previousId`.
     #[serde(alias = "previousId")]
     #[schema(min_length = 1, max_length = 255, example = "lead-7")]
     previous_id: String,
@@ -100,10 +99,10 @@ struct Merges {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct MergeFilter {
-    /// Only those into this client.
+    /// Only merges into this client.
     #[param(example = "ada")]
     client_id: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
@@ -118,16 +117,16 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Merges another client into this one.
 ///
-/// Everything known of the client `previous_id` becomes this client's, and what still comes for that id
-/// counts here. A few thousand events are moved before this answers; more go on in the background, while
-/// both ids keep working. It can be undone for 30 days. Needs the role owner or admin, or a secret key.
+/// All data of the client `previous_id` moves to this client, and so do later events. A few
+/// thousand events are moved before this returns; the rest follows in the background, while both
+/// ids keep working. Can be undone for 30 days. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/merge", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = NewMerge,
     responses(
         (status = 202, description = "The merge, and how far it is.", body = MergeBody),
-        (status = 409, description = "They are one already, or take part in another merge."),
+        (status = 409, description = "The clients are already merged, or take part in another merge."),
         (status = 429, description = "Too many merges are waiting."),
     ),
 )]
@@ -145,55 +144,55 @@ async fn merge_clients(
 
 /// Lists merges.
 ///
-/// The latest, newest first.
+/// Merges are listed newest first.
 #[utoipa::path(
     get, path = "/api/v1/merges", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
     params(MergeFilter),
     responses(
         (status = 200, description = "The merges.", body = Merges),
-        (status = 404, description = "There is no such client."),
+        (status = 404, description = "The client does not exist."),
     ),
 )]
 async fn list_merges(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
     Params(filter): Params<MergeFilter>,
 ) -> Result<Json<Merges>, Problem> {
     let limit = limit(filter.limit.as_deref(), DEFAULT_MERGES, MAX_MERGES)?;
-    let into = client_named(&api, worker.scope, filter.client_id.as_deref()).await?;
-    let merges = api.mainstay.merges(worker.scope, into, limit).await?;
+    let into = find_resolved_client(&api, caller.scope, filter.client_id.as_deref()).await?;
+    let merges = api.mainstay.merges(caller.scope, into, limit).await?;
     let merges = merges.into_iter().map(|merge| MergeBody::new(&api.mainstay, merge)).collect();
     Ok(Json(Merges { merges }))
 }
 
 /// Reads a merge.
 ///
-/// How far it is, and until when it can be undone.
+/// With its progress, and until when it can be undone.
 #[utoipa::path(
     get, path = "/api/v1/merges/{merge_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The merge.", body = MergeBody)),
 )]
 async fn read_merge(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
     Id(merge): Id<MergeId>,
 ) -> Result<Json<MergeBody>, Problem> {
-    let merge = api.mainstay.merge(worker.scope, merge).await?;
+    let merge = api.mainstay.merge(caller.scope, merge).await?;
     Ok(Json(MergeBody::new(&api.mainstay, merge)))
 }
 
 /// Undoes a merge.
 ///
-/// Each client gets back what was its own, for 30 days after the merge. What has come since under either
-/// id stays with the client that it came to. Needs the role owner or admin, or a secret key.
+/// Each client gets its own data back; possible for 30 days after the merge. Data that arrived
+/// since stays with the client it arrived for. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/merges/{merge_id}/undo", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 202, description = "The merge, and how far its undoing is.", body = MergeBody),
-        (status = 409, description = "It is not done, was done too long ago, or others rest on it."),
+        (status = 409, description = "The merge is not done, is too old, or later merges depend on it."),
     ),
 )]
 async fn undo_merge(

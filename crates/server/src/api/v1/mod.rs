@@ -1,4 +1,4 @@
-//! `/api/v1`: everything of one organization.
+//! `/api/v1`: the API of one organization.
 
 pub(crate) mod alerts;
 pub(crate) mod clients;

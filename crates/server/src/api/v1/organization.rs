@@ -2,7 +2,7 @@
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
-use mainstay_core::engagement::segment::ClientsAre;
+use mainstay_core::engagement::segment::ClientIdentity;
 use mainstay_store::{Organization, OrganizationPatch};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -13,8 +13,8 @@ use crate::{
     alert::MissingData,
     api::{
         Api,
-        body::{Body, present},
-        caller::{Administrator, Worker},
+        body::{Body, non_null},
+        caller::{Administrator, StaffCaller},
         names,
         problem::Problem,
     },
@@ -29,72 +29,72 @@ struct OrganizationBody {
     /// Its short name in commands and clients' tokens.
     #[schema(example = "acme")]
     slug: String,
-    /// What people call it.
+    /// The display name.
     #[schema(example = "Acme Studio")]
     name: String,
-    /// IANA zone that decides what a day is.
+    /// IANA time zone, which defines calendar days.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    /// Whether it is made-up sample data.
+    /// Whether it contains sample data.
     sample: bool,
     /// When it was created.
     created_at: Timestamp,
-    /// Version of the score model that new scores are made with.
+    /// The version of the current score model.
     #[schema(example = 1)]
     model_version: i64,
-    /// Newest instant for which a score is stored.
+    /// The latest instant with a stored score.
     scored_until: Option<Timestamp>,
-    /// Newest instant for which health was checked.
+    /// The latest instant of a health check.
     health_checked_until: Option<Timestamp>,
-    /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to.
-    #[schema(value_type = names::ClientsAre)]
-    clients_are: ClientsAre,
-    /// Whether high-value types count that a browser or a client's own token sends.
+    /// Whether its clients are users (Segment's `userId`) or their groups.
+    #[schema(value_type = names::ClientIdentity)]
+    clients_are: ClientIdentity,
+    /// Whether high-value events from browsers or clients' own tokens count.
     count_self_told: bool,
-    /// Since when activity is being moved to the days of another time zone; null when it is not. Until
-    /// that is done, figures may rest on days of both, and jobs wait.
+    /// When the ongoing change of time zone started; null if there is none. Until it is done,
+    /// figures may mix days of both zones, and jobs wait.
     time_zone_change_since: Option<Timestamp>,
-    /// Since when no client at all sends events, or fewer than half of those that usually do, as of the
-    /// last health check; null when they do.
+    /// Since when no client, or fewer than half of the usual clients, send events, as of the last
+    /// health check; null if they do.
     data_silence: Option<DataSilenceBody>,
-    /// The keys that no event comes with any more, as of the last health check.
+    /// The keys that stopped sending events, as of the last health check.
     silent_keys: Vec<SilentKeyBody>,
-    /// Alerts that are held, for either reason: evaluated, and told to nobody until the data are back.
+    /// Alerts that are held for either reason: evaluated, but not reported until the data is back.
     #[schema(example = 12)]
     held_alerts: i64,
 }
 
-/// A key that no event comes with, where there used to be some.
+/// A key that stopped sending events.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = SilentKey)]
 struct SilentKeyBody {
     /// Its id.
     id: Uuid,
-    /// How it begins.
+    /// The first characters.
     #[schema(example = "mwk_a1b2")]
     prefix: String,
     /// The end of the last hour with an event.
     since: Timestamp,
-    /// When it was noticed.
+    /// When it was detected.
     noticed_at: Timestamp,
 }
 
-/// A stretch without events, or with those of few clients only, where there used to be more.
+/// A period without events, or with unusually few active clients.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DataSilence)]
 struct DataSilenceBody {
-    /// The last event before it; where few clients come, the day that shows it.
+    /// The last event before it; with few active clients, the day that shows it.
     since: Timestamp,
-    /// When it was noticed.
+    /// When it was detected.
     noticed_at: Timestamp,
-    /// How many clients came on the day that shows it; null where no event comes at all.
+    /// The number of active clients on the day that shows it; null if there are no events at all.
     #[schema(example = 12)]
     clients: Option<i64>,
-    /// How many clients usually come on such a day at least; null where no event comes at all.
+    /// The usual minimum of active clients on such a day; null if there are no events at all.
     #[schema(example = 60)]
     usual_clients: Option<i64>,
-    /// Alerts that rest on recent activity, and are held until events come again at half their usual
-    /// rate.
+    /// Alerts that depend on recent activity and are held until events arrive again at half the
+    /// usual rate.
     #[schema(example = 12)]
     held_alerts: i64,
 }
@@ -136,27 +136,26 @@ impl OrganizationBody {
     }
 }
 
-/// Changes to an organization; what is left out stays.
+/// Changes to an organization; omitted fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OrganizationChanges {
-    /// What people call it, 1–255 characters.
-    #[serde(default, deserialize_with = "present")]
+    /// The display name, 1–255 characters.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(nullable = false, min_length = 1, max_length = 255, example = "Acme Studio")]
     name: Option<String>,
-    /// IANA zone. All activity is rolled up again by its days; scores stored before keep the zone
-    /// that they were made in.
-    #[serde(default, deserialize_with = "present")]
+    /// IANA zone. All activity is rolled up again by its days; stored scores keep their zone.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(nullable = false, example = "America/New_York")]
     time_zone: Option<String>,
-    /// Whom it calls its clients: each user (Segment's `userId`), or the groups they belong to. Counts
-    /// for messages from now on.
-    #[serde(default, deserialize_with = "present")]
-    #[schema(nullable = false, value_type = Option<names::ClientsAre>)]
-    clients_are: Option<ClientsAre>,
-    /// Whether high-value types count that a browser or a client's own token sends. Counts for events
-    /// from now on; those stored before stay `custom`.
-    #[serde(default, deserialize_with = "present")]
+    /// Whether its clients are users (Segment's `userId`) or their groups. Applies
+    /// to later messages.
+    #[serde(default, deserialize_with = "non_null")]
+    #[schema(nullable = false, value_type = Option<names::ClientIdentity>)]
+    clients_are: Option<ClientIdentity>,
+    /// Whether high-value events from browsers or clients' own tokens count. Applies to
+    /// later events; stored ones stay `custom`.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(nullable = false)]
     count_self_told: Option<bool>,
 }
@@ -167,26 +166,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Reads the organization.
 ///
-/// The one that the key or token belongs to, with its settings.
+/// The organization of the key or token, with its settings.
 #[utoipa::path(
     get, path = "/api/v1/organization", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The organization.", body = OrganizationBody)),
 )]
 async fn read_organization(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<OrganizationBody>, Problem> {
-    let context = api.mainstay.context_in(worker.scope).await?;
-    let missing = api.mainstay.missing_data(worker.scope).await?;
+    let context = api.mainstay.context_in(caller.scope).await?;
+    let missing = api.mainstay.missing_data(caller.scope).await?;
     Ok(Json(OrganizationBody::new(context.organization, missing)))
 }
 
 /// Changes the organization.
 ///
-/// Its name, its time zone, whom it calls its clients, or whether it counts what clients say of
-/// themselves. Needs the role owner or admin, or a secret key. Activity moves to the days of a new time
-/// zone in the background where there is much of it: `time_zone_change_since` is null when that is done.
+/// Its name, its time zone, whether its clients are users or groups, or whether self-reported
+/// events count. Needs the role owner or admin, or a secret key. Large amounts of activity move to a
+/// new time zone in the background: `time_zone_change_since` is null once that is done.
 #[utoipa::path(
     patch, path = "/api/v1/organization", tag = "Organization",
     security(("secret_key" = []), ("member_token" = [])),

@@ -1,4 +1,4 @@
-//! `/api/v1/score-models`: how scores are computed, as data.
+//! `/api/v1/score-models`: the models that scores are computed with.
 
 use axum::{
     Json,
@@ -24,7 +24,7 @@ use crate::{
     api::{
         Api,
         body::{json_bytes, object},
-        caller::{Administrator, Worker},
+        caller::{Administrator, StaffCaller},
         input::PathVersion,
         problem::Problem,
     },
@@ -33,7 +33,7 @@ use crate::{
 /// A published score model.
 #[derive(Debug, Serialize, ToSchema)]
 struct PublishedModel {
-    /// Counts up from 1, the built-in `standard` model. Every score names the version that made it.
+    /// Counts up from 1, the built-in `standard` model. Every score names its version.
     #[schema(example = 1)]
     version: i64,
     /// The rules.
@@ -52,15 +52,15 @@ impl From<StoredModel> for PublishedModel {
 /// The organization's score models.
 #[derive(Debug, Serialize, ToSchema)]
 struct ScoreModels {
-    /// Version of the one that new scores are made with.
+    /// The current version.
     #[schema(example = 1)]
     current: i64,
     /// Oldest first.
     models: Vec<PublishedModel>,
 }
 
-/// Describes [`ScoreModel`], which the rules own and which knows no HTTP: the schema is read off the
-/// standard model, so that it cannot lag behind.
+/// Describes [`ScoreModel`], which does not depend on HTTP: the schema is derived from the standard
+/// model, so that it stays up to date.
 enum ScoreModelSchema {}
 
 impl utoipa::PartialSchema for ScoreModelSchema {
@@ -146,17 +146,17 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the score models.
 ///
-/// All that were ever published: a stored score is explained by the version that made it.
+/// All published versions: a stored score is explained by its own version.
 #[utoipa::path(
     get, path = "/api/v1/score-models", tag = "Scores",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The models.", body = ScoreModels)),
 )]
 async fn list_score_models(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<ScoreModels>, Problem> {
-    let context = api.mainstay.context_in(worker.scope).await?;
+    let context = api.mainstay.context_in(caller.scope).await?;
     Ok(Json(ScoreModels {
         current: context.organization.model_version,
         models: context.models.into_iter().map(Into::into).collect(),
@@ -165,9 +165,9 @@ async fn list_score_models(
 
 /// Publishes a score model.
 ///
-/// As the next version. A client's score is made with it from its next event on, everybody's from the
-/// next local midnight on; stored ones keep theirs, and publishing itself moves no score. It is checked
-/// first: weights sum to 100, and no component can exceed 100. Needs the role owner or
+/// As the next version. It applies to a client's score from its next event, and to all scores from
+/// the next local midnight; stored scores do not change. The model is validated: weights must sum
+/// to 100, and no component can exceed 100. Needs the role owner or
 /// admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/score-models", tag = "Scores",
@@ -181,12 +181,12 @@ async fn publish_score_model(
     CompleteModel(model): CompleteModel,
 ) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
     let version = api.mainstay.publish_score_model(administrator.scope, &model).await?;
-    published(&api, &administrator, version).await
+    published_response(&api, &administrator, version).await
 }
 
-/// Uses an earlier score model again.
+/// Republishes an earlier score model.
 ///
-/// Publishes a copy of it as the next version, as if it had been sent. Needs the role owner or admin, or
+/// Publishes a copy of it as the next version. Needs the role owner or admin, or
 /// a secret key.
 #[utoipa::path(
     post, path = "/api/v1/score-models/{version}/use", tag = "Scores",
@@ -194,7 +194,7 @@ async fn publish_score_model(
     params(("version" = i64, Path, description = "The version to use again.", example = 1)),
     responses(
         (status = 201, description = "The model with its new version.", body = PublishedModel),
-        (status = 409, description = "This version is in force."),
+        (status = 409, description = "This version is already in use."),
     ),
 )]
 async fn republish_score_model(
@@ -203,10 +203,10 @@ async fn republish_score_model(
     PathVersion(version): PathVersion,
 ) -> Result<(StatusCode, Json<PublishedModel>), Problem> {
     let version = api.mainstay.republish_score_model(administrator.scope, version).await?;
-    published(&api, &administrator, version).await
+    published_response(&api, &administrator, version).await
 }
 
-async fn published(
+async fn published_response(
     api: &Api,
     administrator: &Administrator,
     version: i64,
@@ -216,7 +216,7 @@ async fn published(
     let stored = stored.ok_or_else(|| Error::NotFound {
         what: "score model",
         id: version.to_string(),
-        remedy: "GET /api/v1/score-models lists them",
+        remedy: "GET /api/v1/score-models lists all versions",
     })?;
     Ok((StatusCode::CREATED, Json(stored.into())))
 }

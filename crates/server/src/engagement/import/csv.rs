@@ -8,19 +8,19 @@ use super::{
     fields::{Fields, Progress},
     header::{Column, columns, header_names},
     lines::{Line, Lines},
-    row::{Found, RowContent, raw_text},
+    row::{ParsedRow, RowContent, raw_text},
     times::Times,
-    values::{clipped, missing_timestamp, parse_duration},
+    values::{excerpt, missing_timestamp, parse_duration},
 };
 
-const NEVER_CLOSED: &str = "opens a quote (\") that is not closed within 1 MiB or before the file \
+const UNCLOSED_QUOTE: &str = "opens a quote (\") that is not closed within 1 MiB or before the file \
                             ends; close it, or double the quotes inside a field (\"\")";
 
-/// What separates fields, in the order in which it is tried. Not a guess: the header must have all
-/// columns that every event needs.
+/// Delimiters, in the order in which they are tried. This is not a guess: the header must contain
+/// all required columns.
 const DELIMITERS: [u8; 3] = [b',', b';', b'\t'];
 
-/// The rows of a CSV file behind its header.
+/// The rows of a CSV file after its header.
 pub(super) struct CsvRows {
     columns: Vec<Column>,
     fields: Fields,
@@ -44,20 +44,20 @@ impl CsvRows {
         let mut nearest: Option<(usize, ImportProblem)> = None;
         for delimiter in delimiters {
             let mut fields = Fields::separated_by(delimiter);
-            let row = match look_at_row(lines, &mut fields) {
+            let row = match peek_row(lines, &mut fields) {
                 Ok(Some(row)) => row,
                 Ok(None) => return Err(ImportError::new(path, ImportProblem::Empty)),
                 Err(error) => return Err(reading(lines, error)),
             };
             let line = row.line;
-            let names = row.sound.clone().and_then(|()| header_names(&fields));
+            let names = row.validity.clone().and_then(|()| header_names(&fields));
             let found = names
                 .map_err(|reason| ImportProblem::Header { line, reason })
                 .and_then(|names| columns(names, &options.columns));
             match found {
                 Ok(columns) => {
                     row.take(lines).map_err(|error| reading(lines, error))?;
-                    let times = Times::of(options);
+                    let times = Times::new(options);
                     return Ok(Self { columns, fields, times, local_times: 0 });
                 }
                 Err(found) => {
@@ -74,23 +74,23 @@ impl CsvRows {
         Err(ImportError::new(path, problem))
     }
 
-    /// How many rows had a time without an offset.
+    /// The number of rows whose time had no offset.
     pub(super) const fn local_times(&self) -> u64 {
         self.local_times
     }
 
-    /// The next row that is not blank.
-    pub(super) fn next(&mut self, lines: &mut Lines) -> io::Result<Option<Found>> {
+    /// The next non-blank row.
+    pub(super) fn next(&mut self, lines: &mut Lines) -> io::Result<Option<ParsedRow>> {
         loop {
             let Some(row) = take_row(lines, &mut self.fields)? else {
                 return Ok(None);
             };
-            let content = match row.sound {
+            let content = match row.validity {
                 Ok(()) if self.fields.are_blank() => continue,
                 Ok(()) => self.content(),
                 Err(reason) => Err(reason),
             };
-            return Ok(Some(Found { line: row.line, raw: row.raw, content }));
+            return Ok(Some(ParsedRow { line: row.line, raw: row.raw, content }));
         }
     }
 
@@ -109,9 +109,8 @@ impl CsvRows {
         for (column, cell) in self.columns.iter().zip(self.fields.iter()) {
             let Ok(cell) = str::from_utf8(cell) else {
                 return Err(format!(
-                    "{}: is not UTF-8; say how the file is encoded: --encoding windows-1252 is what \
-                     Excel writes",
-                    clipped(&column.name)
+                    "{}: is not UTF-8; set the encoding: --encoding windows-1252 is Excel's",
+                    excerpt(&column.name)
                 ));
             };
             if column.fields.is_empty() {
@@ -150,17 +149,17 @@ fn take_separator(lines: &mut Lines) -> io::Result<Option<u8>> {
     Ok(Some(delimiter))
 }
 
-/// A row of the file; its fields are in the `Fields` that it was read with.
-struct LookedAt {
+/// A row of the file; its fields are in the `Fields` buffer.
+struct PeekedRow {
     line: u64,
     raw: String,
-    /// Why it is no row, if so.
-    sound: Result<(), String>,
-    /// Its bytes and lines; `None` when it is too long to be looked at as a whole.
+    /// Why it is invalid, if so.
+    validity: Result<(), String>,
+    /// Its bytes and lines; `None` if it is too long.
     extent: Option<(usize, u64)>,
 }
 
-impl LookedAt {
+impl PeekedRow {
     fn take(&self, lines: &mut Lines) -> io::Result<()> {
         match self.extent {
             Some((bytes, count)) => {
@@ -173,17 +172,17 @@ impl LookedAt {
 }
 
 /// Takes the next row with all its lines.
-fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<LookedAt>> {
-    let row = look_at_row(lines, fields)?;
+fn take_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<PeekedRow>> {
+    let row = peek_row(lines, fields)?;
     if let Some(row) = &row {
         row.take(lines)?;
     }
     Ok(row)
 }
 
-/// Looks at the next row with all its lines. Of one that is not sound, it is only the first line: where a
-/// quote was forgotten, the next line is most likely the next row.
-fn look_at_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<LookedAt>> {
+/// Peeks at the next row with all its lines. Of an invalid row, only the first line: if a quote is
+/// missing, the next line is probably the next row.
+fn peek_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<PeekedRow>> {
     if !lines.skip_blank_lines()? {
         return Ok(None);
     }
@@ -196,13 +195,13 @@ fn look_at_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<Look
                 "is longer than {MAX_ROW_BYTES} bytes (1 MiB); an event's data has at most 32 KiB, \
                  shorten it"
             );
-            return Ok(Some(LookedAt { line, raw, sound: Err(reason), extent: None }));
+            return Ok(Some(PeekedRow { line, raw, validity: Err(reason), extent: None }));
         }
         Line::Until(end) => end,
     };
     fields.clear();
     let (mut from, mut until, mut count) = (0, first, 1);
-    let sound = loop {
+    let validity = loop {
         match fields.feed(&lines.bytes()[from..until]) {
             Ok(Progress::Complete) => break Ok(()),
             Err(reason) => break Err(reason.to_owned()),
@@ -210,14 +209,14 @@ fn look_at_row(lines: &mut Lines, fields: &mut Fields) -> io::Result<Option<Look
         }
         match lines.line_from(until)? {
             Line::Until(next) => (from, until, count) = (until, next, count + 1),
-            Line::TooLong | Line::None => break Err(NEVER_CLOSED.to_owned()),
+            Line::TooLong | Line::None => break Err(UNCLOSED_QUOTE.to_owned()),
         }
     };
-    if sound.is_err() {
+    if validity.is_err() {
         (until, count) = (first, 1);
     }
     let raw = raw_text(&lines.bytes()[..until]);
-    Ok(Some(LookedAt { line, raw, sound, extent: Some((until, count)) }))
+    Ok(Some(PeekedRow { line, raw, validity, extent: Some((until, count)) }))
 }
 
 fn counted_fields(count: usize) -> String {
@@ -246,8 +245,8 @@ fn add_data(data: &mut Map<String, Value>, name: &str, cell: &str) {
     }
 }
 
-/// A cell's value: a number where every reader of JSON would give back the very same text, else
-/// text. So `007`, `1.50`, `1e5` and ids too long for a double stay what they are.
+/// A cell's value: a number if every JSON parser would reproduce the same text, otherwise a string.
+/// So `007`, `1.50`, `1e5` and ids too long for a double stay what they are.
 fn data_value(cell: &str) -> Value {
     const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
     let may_be_number = cell.starts_with(|first: char| first == '-' || first.is_ascii_digit());

@@ -5,11 +5,11 @@ use std::{
 
 use super::options::{Field, list};
 
-/// Why a file cannot be imported, or not any further.
+/// Why a file cannot be imported, or not completely.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {problem}", path.display())]
 pub struct ImportError {
-    /// The file at fault.
+    /// The file.
     pub path: PathBuf,
     /// What is wrong with it.
     pub problem: ImportProblem,
@@ -31,7 +31,7 @@ impl ImportError {
         Self::new(path, problem)
     }
 
-    /// An error while reading, after `line` lines that were read well.
+    /// An error while reading, after `line` valid lines.
     pub(super) fn reading(path: &Path, gzip: bool, line: u64, error: io::Error) -> Self {
         let problem = match error.kind() {
             io::ErrorKind::IsADirectory => ImportProblem::Directory,
@@ -46,67 +46,67 @@ impl ImportError {
     }
 }
 
-/// What can be wrong with a whole file. Each message ends with what to do.
+/// Errors of a whole file. Each message ends with the remedy.
 #[derive(Debug, thiserror::Error)]
 pub enum ImportProblem {
-    /// There is no such file.
-    #[error("there is no such file; check the path")]
+    /// The file does not exist.
+    #[error("the file does not exist; check the path")]
     Missing,
     /// The path is a directory.
-    #[error("is a directory; name one file, and import several files one after the other")]
+    #[error("is a directory; give one file, and import several files one by one")]
     Directory,
-    /// The file's permissions keep us out.
-    #[error("may not be read by this user; change its permissions (chmod u+r)")]
+    /// The file is not readable.
+    #[error("is not readable by this user; change its permissions (chmod u+r)")]
     NotReadable,
-    /// The file holds nothing, or nothing but blank lines.
+    /// The file is empty or contains only blank lines.
     #[error("is empty; a CSV file needs at least its header line, NDJSON one message")]
     Empty,
-    /// The file unpacks to nothing, or to nothing but blank lines.
-    #[error("is a gzip file with nothing in it; pack the export again")]
+    /// The decompressed file is empty or contains only blank lines.
+    #[error("is an empty gzip file; compress the export again")]
     EmptyGzip,
-    /// The file is some other kind of file.
+    /// The file has an unsupported format.
     #[error("is {0}")]
     NotText(&'static str),
-    /// The gzip data ends too early.
+    /// The gzip data is truncated.
     #[error(
         "is cut off: the gzip data ends after line {line} before it is complete; copy or export \
          the file again (importing twice adds nothing)"
     )]
     CutOff {
-        /// The last line that was read well.
+        /// The last valid line.
         line: u64,
     },
-    /// The gzip data is not what was packed.
+    /// The gzip data is corrupt.
     #[error(
         "is damaged after line {line} ({error}); copy or export the file again (importing twice \
          adds nothing)"
     )]
     Damaged {
-        /// The last line that was read well.
+        /// The last valid line.
         line: u64,
-        /// What the decoder says.
+        /// The decoder's message.
         error: io::Error,
     },
     /// The operating system could not read the file.
     #[error("cannot be read after line {line}: {error}; try again (importing twice adds nothing)")]
     Io {
-        /// The last line that was read well.
+        /// The last valid line.
         line: u64,
-        /// What the operating system says.
+        /// The error of the operating system.
         error: io::Error,
     },
-    /// The CSV header is not CSV.
+    /// The CSV header is invalid.
     #[error("the header (line {line}) {reason}")]
     Header {
         /// Where the header is.
         line: u64,
-        /// What is wrong with it and what to do.
+        /// What is wrong, and the remedy.
         reason: String,
     },
-    /// The file is read as CSV and starts like JSON.
-    #[error("is read as CSV and looks like JSON; add --format ndjson")]
+    /// The file was read as CSV but starts like JSON.
+    #[error("was read as CSV but looks like JSON; add --format ndjson")]
     JsonAsCsv,
-    /// The CSV header lacks columns that every event needs.
+    /// The CSV header lacks required columns.
     #[error(
         "the header has no column {missing}; it has {found}. {remedy}",
         missing = list(missing.iter().map(|field| field.as_str()), " and no column "),
@@ -114,9 +114,9 @@ pub enum ImportProblem {
     MissingColumns {
         /// The fields without a column.
         missing: Vec<Field>,
-        /// The columns that there are, for the message.
+        /// The existing columns, for the message.
         found: String,
-        /// What to do.
+        /// The remedy.
         remedy: String,
     },
     /// Two CSV columns have the same name.
@@ -125,36 +125,36 @@ pub enum ImportProblem {
     /// `--column` names a column that is not in the header.
     #[error("--column {field}={column}: the header has no column {column:?}; it has {found}")]
     NoSuchColumn {
-        /// Our field.
+        /// The field.
         field: Field,
-        /// The column that was asked for.
+        /// The column.
         column: String,
-        /// The columns that there are, for the message.
+        /// The existing columns, for the message.
         found: String,
     },
-    /// `--column` names one field twice.
-    #[error("--column {0}=… is given twice; keep one of them")]
+    /// `--column` maps one field twice.
+    #[error("--column {0}=… is set twice; keep one of them")]
     FieldMappedTwice(Field),
-    /// `--event-type` names one event twice.
-    #[error("--event-type {0}=… is given twice; keep one of them")]
+    /// `--event-type` maps one event twice.
+    #[error("--event-type {0}=… is set twice; keep one of them")]
     EventMappedTwice(String),
     /// `--column` with a file that has no columns.
     #[error(
-        "--column is for CSV files and this is read as NDJSON; leave it out, or add --format csv"
+        "--column is for CSV files, and this file is read as NDJSON; omit it, or add --format csv"
     )]
     ColumnsInNdjson,
     /// `--date-format` with a file whose times are always RFC 3339.
     #[error(
-        "--date-format is for CSV files and this is read as NDJSON; leave it out, or \
-         add --format csv"
+        "--date-format is for CSV files, and this file is read as NDJSON; omit it, or add --format \
+         csv"
     )]
     DatesInNdjson,
-    /// The file for refused rows exists and is something else.
+    /// The file for rejected rows exists and has other content.
     #[error(
-        "exists and is not a list of refused rows; move it away, refused rows would be written there"
+        "exists and is not a list of rejected rows; move it, because rejected rows are written there"
     )]
     RejectsNotOurs,
-    /// The file for refused rows cannot be written.
-    #[error("refused rows cannot be written there: {0}; make the directory writable or copy FILE")]
+    /// The file for rejected rows cannot be written.
+    #[error("rejected rows cannot be written there: {0}; make the directory writable or copy FILE")]
     Rejects(io::Error),
 }

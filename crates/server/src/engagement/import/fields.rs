@@ -1,9 +1,9 @@
 /// The fields of one CSV row, fed line by line until its quotes are closed.
 ///
-/// Not the csv crate: that one takes any quoting for good, so a single stray quote makes the rows
-/// behind it part of one field, and thousands of events are lost without a word. Nor does it tell a
-/// row's text and first line, which whoever has to mend the file needs. This one refuses what
-/// RFC 4180 does not allow, at the first wrong byte.
+/// Not the csv crate: it accepts any quoting, so a single stray quote makes the following rows part
+/// of one field, and thousands of events are silently lost. It also does not report a row's text
+/// and first line, which are needed to fix the file. This parser rejects everything that RFC 4180
+/// does not allow, at the first invalid byte.
 #[derive(Debug)]
 pub(super) struct Fields {
     delimiter: u8,
@@ -23,7 +23,7 @@ enum State {
     Plain,
     /// In a field with quotes.
     Quoted,
-    /// Behind a quote in such a field: its end, or the first half of a doubled quote.
+    /// After a quote in a quoted field: its end, or the first half of a doubled quote.
     Quote,
 }
 
@@ -31,7 +31,7 @@ enum State {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Progress {
     Complete,
-    /// A quote is still open: the row goes on in the next line.
+    /// A quote is still open: the row continues on the next line.
     Open,
 }
 
@@ -40,7 +40,7 @@ impl Fields {
         Self { delimiter, text: Vec::new(), ends: Vec::new(), state: State::Start }
     }
 
-    /// What messages call the delimiter, in the plural.
+    /// The delimiter's name in messages, in the plural.
     pub(super) const fn delimiters(&self) -> &'static str {
         match self.delimiter {
             b';' => "semicolons",
@@ -49,19 +49,19 @@ impl Fields {
         }
     }
 
-    /// Forgets the row.
+    /// Clears the row.
     pub(super) fn clear(&mut self) {
         self.text.clear();
         self.ends.clear();
         self.state = State::Start;
     }
 
-    /// How many fields the row has.
+    /// The number of fields.
     pub(super) fn len(&self) -> usize {
         self.ends.len()
     }
 
-    /// Whether nothing but white space is in any field: what spreadsheets write below the data.
+    /// Whether all fields are blank, as written by spreadsheets below the data.
     pub(super) fn are_blank(&self) -> bool {
         self.text.trim_ascii().is_empty()
     }
@@ -75,7 +75,7 @@ impl Fields {
     /// Reads a line, its line end included.
     ///
     /// # Errors
-    /// What is wrong with the quotes, and what to do.
+    /// What is wrong with the quotes, and the remedy.
     pub(super) fn feed(&mut self, line: &[u8]) -> Result<Progress, &'static str> {
         let content = line.strip_suffix(b"\n").unwrap_or(line);
         let content = content.strip_suffix(b"\r").unwrap_or(content);
@@ -89,8 +89,8 @@ impl Fields {
                 (State::Quoted, b'"') => State::Quote,
                 (State::Plain, b'"') => {
                     return Err(
-                        "has a quote (\") inside a field without quotes; put the whole field in \
-                         quotes, right from its start, and double the quotes in it (\"\")",
+                        "has a quote (\") inside a field without quotes; quote the whole field, \
+                         from its start, and double the quotes inside it (\"\")",
                     );
                 }
                 (State::Start | State::Plain, b'\r') => {
@@ -113,8 +113,8 @@ impl Fields {
                 }
                 (State::Quote, _) => {
                     return Err(
-                        "goes on behind the closing quote of a field; double the quotes inside a \
-                         field (\"\"), or close the one that an earlier field left open",
+                        "continues after the closing quote of a field; double the quotes inside a \
+                         field (\"\"), or close the quote of an earlier field",
                     );
                 }
             };

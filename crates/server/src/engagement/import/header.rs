@@ -1,15 +1,15 @@
 use std::collections::BTreeSet;
 
-use super::{ColumnMapping, Field, ImportProblem, fields::Fields, options::list, values::clipped};
+use super::{ColumnMapping, Field, ImportProblem, fields::Fields, options::list, values::excerpt};
 
-/// What a column is for.
+/// A column of the file.
 pub(super) struct Column {
     pub(super) name: String,
-    /// The fields that it holds; empty when it goes into `data`.
+    /// Its fields; empty if it goes into `data`.
     pub(super) fields: Vec<Field>,
 }
 
-/// The names in the header; a column without one is named by its place, because pandas and
+/// The names in the header; a column without a name is named by its position, because pandas and
 /// spreadsheets write such columns and their values must not be lost.
 pub(super) fn header_names(fields: &Fields) -> Result<Vec<String>, String> {
     fields
@@ -17,7 +17,7 @@ pub(super) fn header_names(fields: &Fields) -> Result<Vec<String>, String> {
         .enumerate()
         .map(|(place, name)| {
             let name = str::from_utf8(name).map_err(
-                |_| "is not UTF-8; say how the file is encoded: --encoding windows-1252 is what Excel writes",
+                |_| "is not UTF-8; set the encoding: --encoding windows-1252 is Excel's",
             )?;
             let name = name.trim();
             Ok(if name.is_empty() { format!("column_{}", place + 1) } else { name.to_owned() })
@@ -25,16 +25,16 @@ pub(super) fn header_names(fields: &Fields) -> Result<Vec<String>, String> {
         .collect()
 }
 
-/// What each column is for.
+/// Maps columns to fields.
 pub(super) fn columns(
     names: Vec<String>,
     mappings: &[ColumnMapping],
 ) -> Result<Vec<Column>, ImportProblem> {
     let mut seen = BTreeSet::new();
     if let Some(twice) = names.iter().find(|name| !seen.insert(name.as_str())) {
-        return Err(ImportProblem::DuplicateColumn(clipped(twice)));
+        return Err(ImportProblem::DuplicateColumn(excerpt(twice)));
     }
-    let found = shown(&names);
+    let found = list_columns(&names);
     let mut columns: Vec<Column> =
         names.into_iter().map(|name| Column { name, fields: Vec::new() }).collect();
     let mut missing = Vec::new();
@@ -58,28 +58,25 @@ pub(super) fn columns(
     Err(ImportProblem::MissingColumns { missing, found, remedy })
 }
 
-/// What to do about missing columns: mostly they have other names, sometimes it is no such file.
+/// The remedy for missing columns: usually they have other names, sometimes it is the wrong file.
 fn remedy(columns: &[Column], missing: &[Field]) -> String {
     if let [only] = columns
         && only.name.contains('|')
     {
-        return "It looks separated by vertical bars: save it separated by commas, semicolons or tabs"
+        return "It seems to be separated by vertical bars: use commas, semicolons or tabs"
             .to_owned();
     }
     let examples: Vec<String> =
         missing.iter().map(|field| format!("--column {field}=NAME")).collect();
-    format!(
-        "Say which column holds it: {}; or add a header line if the file has none",
-        examples.join(" ")
-    )
+    format!("Name its column: {}; or add a header line if the file has none", examples.join(" "))
 }
 
-/// The columns of a file, for a message of bearable length.
-fn shown(names: &[String]) -> String {
-    const MOST: usize = 20;
-    let mut short: Vec<String> = names.iter().take(MOST).map(|name| clipped(name)).collect();
-    if names.len() > MOST {
-        short.push(format!("and {} more", names.len() - MOST));
+/// Lists the columns of a file, truncated for a message.
+fn list_columns(names: &[String]) -> String {
+    const MAX_LISTED: usize = 20;
+    let mut short: Vec<String> = names.iter().take(MAX_LISTED).map(|name| excerpt(name)).collect();
+    if names.len() > MAX_LISTED {
+        short.push(format!("and {} more", names.len() - MAX_LISTED));
     }
     list(short.iter().map(String::as_str), ", ")
 }

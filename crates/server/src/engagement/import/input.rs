@@ -8,21 +8,21 @@ use flate2::read::MultiGzDecoder;
 
 use super::{ImportError, ImportProblem};
 
-/// The bytes of a file, unpacked where it is gzipped. Its bytes tell, not its name: exports are
-/// renamed on the way.
+/// The bytes of a file, decompressed if gzipped. Detected from its content, not its name, because
+/// exports are often renamed.
 pub(super) enum Input {
     Plain(Whole),
-    /// Any number of gzip members, as `cat a.gz b.gz` or parallel packers write them.
+    /// Any number of gzip members, as written by `cat a.gz b.gz` or parallel compressors.
     Gzip(Box<MultiGzDecoder<Whole>>),
 }
 
-/// The bytes that were looked at to tell what the file is, then the rest.
-type Whole = Chain<Cursor<Vec<u8>>, Counted>;
+/// The bytes read for format detection, then the rest.
+type Whole = Chain<Cursor<Vec<u8>>, CountingReader>;
 
 const GZIP_MAGIC: [u8; 2] = [0x1f, 0x8b];
 
 impl Input {
-    /// Opens a file; tells its size too, unless it is a pipe.
+    /// Opens a file; also returns its size, unless it is a pipe.
     pub(super) fn open(path: &Path) -> Result<(Self, Option<u64>), ImportError> {
         let opening = |error| ImportError::opening(path, error);
         // Asked first: opening a directory succeeds, and only reading it fails.
@@ -33,7 +33,7 @@ impl Input {
         let metadata = file.metadata().map_err(opening)?;
         let size = metadata.is_file().then_some(metadata.len());
 
-        let mut file = Counted { file, bytes: 0 };
+        let mut file = CountingReader { file, bytes: 0 };
         let mut magic = Vec::with_capacity(GZIP_MAGIC.len());
         (&mut file)
             .take(GZIP_MAGIC.len() as u64)
@@ -53,7 +53,7 @@ impl Input {
         matches!(self, Self::Gzip(_))
     }
 
-    /// Bytes read from the file so far, before unpacking.
+    /// Compressed bytes read so far.
     pub(super) fn bytes_read(&self) -> u64 {
         let whole = match self {
             Self::Plain(whole) => whole,
@@ -72,13 +72,13 @@ impl Read for Input {
     }
 }
 
-/// A file that counts what was read of it.
-pub(super) struct Counted {
+/// A file that counts the bytes read.
+pub(super) struct CountingReader {
     file: File,
     bytes: u64,
 }
 
-impl Read for Counted {
+impl Read for CountingReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let read = self.file.read(buffer)?;
         self.bytes += read as u64;
@@ -86,21 +86,21 @@ impl Read for Counted {
     }
 }
 
-/// Recognises content that people take for an export by mistake, from its first bytes.
+/// Detects unsupported formats from the first bytes.
 pub(super) fn not_text(head: &[u8]) -> Option<ImportProblem> {
     const TAR_MAGIC_AT: usize = 257;
     let what = if head.starts_with(b"PK\x03\x04") {
-        "a ZIP archive or a spreadsheet; unpack it, or save the sheet as CSV"
+        "a ZIP archive or a spreadsheet; extract it, or save the sheet as CSV"
     } else if head.starts_with(&GZIP_MAGIC) {
-        "packed with gzip twice; unpack it once: gunzip FILE"
+        "compressed with gzip twice; decompress it once: gunzip FILE"
     } else if head.starts_with(&[0x28, 0xb5, 0x2f, 0xfd]) {
-        "packed with zstd; unpack it, or pack it with gzip"
+        "compressed with zstd; decompress it, or compress it with gzip"
     } else if head.starts_with(&[0xfd, b'7', b'z', b'X', b'Z']) {
-        "packed with xz; unpack it, or pack it with gzip"
+        "compressed with xz; decompress it, or compress it with gzip"
     } else if head.starts_with(b"BZh") && head.get(4..10) == Some(b"1AY&SY") {
-        "packed with bzip2; unpack it, or pack it with gzip"
+        "compressed with bzip2; decompress it, or compress it with gzip"
     } else if head.get(TAR_MAGIC_AT..).is_some_and(|rest| rest.starts_with(b"ustar")) {
-        "a tar archive; unpack it and import the files in it"
+        "a tar archive; extract it and import its files"
     } else {
         return None;
     };

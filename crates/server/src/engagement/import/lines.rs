@@ -4,41 +4,41 @@ use encoding_rs::{Decoder, DecoderResult, Encoding};
 
 use super::input::Input;
 
-/// Longest row, in bytes without its line end: 1 MiB. An event's data has at most 32 KiB, so a
+/// Maximum length of a row, in bytes without its line end: 1 MiB. An event's data has at most 32 KiB, so a
 /// longer row is a mistake (an open quote, a whole export on one line), not an event.
 pub const MAX_ROW_BYTES: usize = 1024 * 1024;
 
-/// How much is read at once.
+/// Size of a read.
 const CHUNK: usize = 64 * 1024;
 
-/// A file as lines, of which as many as wanted can be looked at before any is taken.
+/// A file as lines, with unlimited lookahead.
 ///
-/// That is what a CSV row needs: its end is only known when its quotes are closed, and when they
-/// never are, its later lines are rows of their own. A `BufRead` would have to copy every row and
-/// could not give lines back.
+/// A CSV row needs that: its end is only known once its quotes are closed, and if they never are,
+/// the later lines are separate rows. A `BufRead` would have to copy every row and could not return
+/// lines.
 pub(super) struct Lines {
     input: Input,
     buffer: Vec<u8>,
-    /// Where the untaken bytes start in `buffer`. Offsets elsewhere are relative to this.
+    /// The start of unconsumed bytes in `buffer`. Other offsets are relative to it.
     start: usize,
-    /// Whether `input` has no more bytes.
+    /// Whether `input` is exhausted.
     ended: bool,
-    /// Lines taken so far.
+    /// Number of lines consumed.
     taken: u64,
-    /// Where the file is not UTF-8.
+    /// The decoder, if the file is not UTF-8.
     decoder: Option<Decoder>,
-    /// What ends a line: old programs for the Macintosh write a carriage return alone.
+    /// The line terminator: old Macintosh programs write only a carriage return.
     line_end: u8,
 }
 
-/// What comes next in a file.
+/// The next line of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Line {
-    /// A line that ends before this offset, its line end included.
+    /// A line that ends before this offset, including its terminator.
     Until(usize),
     /// A line that would make the row longer than [`MAX_ROW_BYTES`].
     TooLong,
-    /// Nothing: the file ends.
+    /// The end of the file.
     None,
 }
 
@@ -59,23 +59,23 @@ impl Lines {
         &self.input
     }
 
-    /// Lines taken so far; the next line's number is one more.
+    /// Number of lines consumed; the next line's number is one more.
     pub(super) const fn taken(&self) -> u64 {
         self.taken
     }
 
-    /// The bytes that were read and not taken.
+    /// The unconsumed bytes.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.buffer[self.start..]
     }
 
-    /// Reads until at least `bytes` are there to look at, or the file ends.
+    /// Reads until at least `bytes` are buffered, or the file ends.
     pub(super) fn peek(&mut self, bytes: usize) -> io::Result<&[u8]> {
         while self.bytes().len() < bytes && self.fill()? {}
         Ok(self.bytes())
     }
 
-    /// Reads the file from here on, and what was looked at, in another encoding than UTF-8.
+    /// Switches to another encoding than UTF-8, including buffered bytes.
     pub(super) fn decode(&mut self, encoding: &'static Encoding) -> io::Result<()> {
         let raw = self.buffer.split_off(self.start);
         self.buffer.clear();
@@ -84,7 +84,7 @@ impl Lines {
         self.append_decoded(&raw, self.ended)
     }
 
-    /// Ends lines at carriage returns where the file has no line feed in what is looked at of it.
+    /// Uses carriage returns as terminators if the buffered part has no line feed.
     pub(super) fn recognise_line_ends(&mut self) -> io::Result<()> {
         let head = self.peek(CHUNK)?;
         if !head.contains(&b'\n') && head.contains(&b'\r') {
@@ -114,7 +114,7 @@ impl Lines {
                     return Err(io::Error::new(
                         io::ErrorKind::InvalidData,
                         format!(
-                            "there are bytes that are no {name}; check --encoding, or export it again"
+                            "some bytes are not valid {name}; check --encoding, or export it again"
                         ),
                     ));
                 }
@@ -122,7 +122,7 @@ impl Lines {
         }
     }
 
-    /// Looks for the end of the line that starts at `from`, without taking it.
+    /// Finds the end of the line that starts at `from`, without consuming it.
     pub(super) fn line_from(&mut self, from: usize) -> io::Result<Line> {
         let mut searched = from;
         loop {
@@ -141,13 +141,13 @@ impl Lines {
         }
     }
 
-    /// Takes bytes that hold so many lines.
+    /// Consumes bytes that contain this many lines.
     pub(super) fn take(&mut self, bytes: usize, lines: u64) {
         self.start = (self.start + bytes).min(self.buffer.len());
         self.taken += lines;
     }
 
-    /// Takes a line of any length without keeping it.
+    /// Skips a line of any length.
     pub(super) fn skip_line(&mut self) -> io::Result<()> {
         loop {
             let end = self.bytes().iter().position(|byte| *byte == self.line_end);
@@ -160,7 +160,7 @@ impl Lines {
         }
     }
 
-    /// Takes blank lines; tells whether anything follows.
+    /// Skips blank lines; returns whether anything follows.
     pub(super) fn skip_blank_lines(&mut self) -> io::Result<bool> {
         loop {
             match self.line_from(0)? {
@@ -199,7 +199,7 @@ impl Lines {
     }
 }
 
-/// Whether a line holds nothing but white space.
+/// Whether a line is blank.
 pub(super) fn is_blank(line: &[u8]) -> bool {
     line.trim_ascii().is_empty()
 }

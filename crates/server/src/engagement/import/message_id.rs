@@ -5,13 +5,13 @@ use mainstay_core::engagement::{IncomingEvent, normalize_id};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// The message id of an event whose sender gave none: the same content gives the same id, in any
-/// file, format, order of rows and order of columns, so that importing twice adds nothing.
+/// The message id of an event without one: the same content gives the same id, in any file, format,
+/// order of rows and order of columns, so that importing twice adds nothing.
 ///
-/// The price: two rows that are alike to the microsecond are one event. Give them message ids if
-/// they are two.
+/// The drawback: two rows that are identical to the microsecond are one event, unless they have
+/// message ids.
 ///
-/// The encoding must never change: every file imported before would be taken for new.
+/// The encoding must never change: files imported before would be imported again.
 pub fn derived_message_id(event: &IncomingEvent) -> String {
     const HASH_BYTES: usize = 16;
     let mut content = Content(Sha256::new());
@@ -38,7 +38,7 @@ pub fn derived_message_id(event: &IncomingEvent) -> String {
     id
 }
 
-/// A hash in which no two different contents look alike: every part says what it is and how long.
+/// A hash with an unambiguous encoding: every part is tagged with its type and length.
 struct Content(Sha256);
 
 impl Content {

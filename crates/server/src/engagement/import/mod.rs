@@ -1,9 +1,9 @@
-//! Readers for files of history: what `mainstay import FILE` is made of, without the database.
+//! Readers of files with past events, for `mainstay import FILE`, without the database.
 //!
 //! [`ImportSource::open`] takes a plain or gzipped CSV or NDJSON file and hands out its rows one by
-//! one. One bad row never ends an import: it comes out as a [`RejectedRow`] with its line, the
-//! reason and its text, for [`RejectsFile`] to keep. An [`ImportError`] means that the file as a
-//! whole cannot be read (on).
+//! one. An invalid row never ends an import: it becomes a [`RejectedRow`] with its line, the reason
+//! and its text, for the [`RejectsFile`]. An [`ImportError`] means that the rest of the file cannot
+//! be read.
 //!
 //! The way of a file's bytes through the modules: `input` (unpacks, counts) → `lines` (decodes) → `csv` with
 //! `header`, `fields` and `times`, or `ndjson` → [`Row`]. Memory stays bounded whatever the file holds: a row
@@ -29,7 +29,7 @@ mod values;
 pub use error::{ImportError, ImportProblem};
 pub use lines::MAX_ROW_BYTES;
 pub use message_id::derived_message_id;
-pub(super) use ndjson::said as said_in_message;
+pub(super) use ndjson::said as read_segment_message;
 pub use options::{
     ColumnMapping, DateFormat, DateFormatError, EventTypeMapping, Field, FileEncoding, Format,
     ImportOptions, MappingError, UnknownEncoding, UnknownFormat,

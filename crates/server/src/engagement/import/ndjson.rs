@@ -3,19 +3,19 @@ use std::io;
 use jiff::Timestamp;
 use mainstay_core::engagement::{
     EventError, EventType,
-    segment::{ClientsAre, Draft, Reading, Said, SegmentMessage},
+    segment::{ClientIdentity, Draft, IncomingMessage, MessageContext, SegmentMessage},
 };
 use serde_json::value::RawValue;
 
 use super::{
     MAX_ROW_BYTES, RowContent, derived_message_id,
     lines::{Line, Lines},
-    row::{Found, raw_text},
+    row::{ParsedRow, raw_text},
     values::missing_timestamp,
 };
 
 /// The next message of a file of Segment messages, one per line.
-pub(super) fn next(lines: &mut Lines) -> io::Result<Option<Found>> {
+pub(super) fn next(lines: &mut Lines) -> io::Result<Option<ParsedRow>> {
     if !lines.skip_blank_lines()? {
         return Ok(None);
     }
@@ -25,11 +25,11 @@ pub(super) fn next(lines: &mut Lines) -> io::Result<Option<Found>> {
         Line::TooLong => {
             let raw = raw_text(lines.bytes());
             lines.skip_line()?;
-            Ok(Some(Found { line, raw, content: Err(too_long()) }))
+            Ok(Some(ParsedRow { line, raw, content: Err(too_long()) }))
         }
         Line::Until(end) => {
             let bytes = &lines.bytes()[..end];
-            let found = Found { line, raw: raw_text(bytes), content: content(bytes) };
+            let found = ParsedRow { line, raw: raw_text(bytes), content: content(bytes) };
             lines.take(end, 1);
             Ok(Some(found))
         }
@@ -60,26 +60,26 @@ fn content(line: &[u8]) -> Result<RowContent, String> {
     }
 }
 
-/// What a message of a file says: what it would say over HTTP, but as history. It counts as received
-/// when it happened, so it needs a time, and its `sentAt` says nothing of the client's clock.
+/// Parses a message of a file: as over HTTP, but as history. It counts as received when it
+/// happened, so it needs a time, and its `sentAt` is ignored.
 ///
-/// `of_file` is what the import's own options make a name count as. They come before all else, and apply
-/// to a page too, which otherwise is a page view whatever it is called.
+/// `of_file` maps event names to types by the import's options. They take precedence, and also
+/// apply to pages, which otherwise are page views whatever their name.
 ///
 /// # Errors
-/// The first field at fault.
+/// The first invalid field.
 pub(in crate::engagement) fn said(
     json: &str,
-    clients_are: ClientsAre,
+    clients_are: ClientIdentity,
     now: Timestamp,
     of_file: impl Fn(&str) -> Option<EventType>,
     of_organization: impl Fn(&str) -> Option<EventType>,
-) -> Result<Said, EventError> {
-    let message = SegmentMessage::read(json)?.unsent();
-    let happened = message.happened_at()?.ok_or_else(missing_timestamp)?;
+) -> Result<IncomingMessage, EventError> {
+    let message = SegmentMessage::read(json)?.without_sent_at();
+    let happened = message.client_timestamp()?.ok_or_else(missing_timestamp)?;
     // Nothing was received in the future, so that a broken clock is still found out.
     let received_at = happened.min(now);
-    let reading = Reading { clients_are, received_at, sent_at: None, fallback_id: "" };
+    let reading = MessageContext { clients_are, received_at, sent_at: None, fallback_id: "" };
     let draft = match message.draft(&reading, of_organization)? {
         Draft::Event(mut event, by_person) => {
             event.event_type = of_file(&event.name).or(event.event_type);
@@ -88,7 +88,7 @@ pub(in crate::engagement) fn said(
             }
             Draft::Event(event, by_person)
         }
-        said @ Draft::Said(_) => said,
+        said @ Draft::Message(_) => said,
     };
     draft.checked(received_at)
 }
@@ -99,7 +99,7 @@ fn malformed(error: &serde_json::Error) -> String {
     let what = what.rsplit_once(" at line ").map_or(what.as_str(), |(what, _)| what);
     let what = match what {
         "key must be a string" => {
-            "a key in double quotes belongs here, and no comma before a closing brace"
+            "expected a key in double quotes; remove a comma before a closing brace"
         }
         other => other,
     };

@@ -4,28 +4,28 @@ use encoding_rs::Encoding;
 use jiff::tz::TimeZone;
 use mainstay_core::engagement::{EventType, UnknownEventType};
 
-/// What `mainstay import` was told about a file besides its path.
+/// The options of `mainstay import`.
 #[derive(Clone, Debug, Default)]
 pub struct ImportOptions {
-    /// How the file is written; guessed from its name, else from its first byte, when `None`.
+    /// The format; detected from the name or the first byte if `None`.
     pub format: Option<Format>,
-    /// Which CSV column holds which field, where the names differ.
+    /// The mapping of fields to CSV columns.
     pub columns: Vec<ColumnMapping>,
-    /// What the file's event names count as. Comes before the organization's own mapping.
+    /// The types of event names, with precedence over the organization's mapping.
     pub event_types: Vec<EventTypeMapping>,
-    /// How the file is encoded, when it is neither UTF-8 nor marked as UTF-16.
+    /// The encoding, if neither UTF-8 nor UTF-16 with a BOM.
     pub encoding: Option<FileEncoding>,
-    /// The zone of times without an offset; without it they are refused.
+    /// The time zone of times without an offset; without it, they are rejected.
     pub time_zone: Option<TimeZone>,
-    /// How times are written that are not as in ISO 8601, in the letters of `strftime`.
+    /// The `strftime` format of times that are not ISO 8601.
     pub date_format: Option<DateFormat>,
 }
 
-/// How a file is encoded.
+/// The encoding of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct FileEncoding(pub(super) &'static Encoding);
 
-/// A name of no encoding.
+/// An unknown encoding.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "unknown encoding {0:?}: use for example windows-1252 (what Excel writes in Western Europe), \
@@ -36,22 +36,22 @@ pub struct UnknownEncoding(pub String);
 impl FromStr for FileEncoding {
     type Err = UnknownEncoding;
 
-    /// Takes the names of the Encoding Standard, where `latin1` is windows-1252: what says it is Latin-1
-    /// mostly has that one's quotes and Euro signs.
+    /// Accepts the labels of the Encoding Standard, where `latin1` is windows-1252, because most
+    /// "Latin-1" files use its quotes and Euro signs.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         let known = Encoding::for_label_no_replacement(text.as_bytes());
         known.map(Self).ok_or_else(|| UnknownEncoding(text.to_owned()))
     }
 }
 
-/// How times are written.
+/// A format of times.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DateFormat(pub(super) String);
 
-/// A format that reads no date.
+/// A format without a date.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} reads no date: use for example \"%d.%m.%Y %H:%M\" for 28.11.2026 09:30, or \"%m/%d/%Y \
+    "{0:?} is not a date format: use for example \"%d.%m.%Y %H:%M\" for 28.11.2026 09:30, or \"%m/%d/%Y \
          %I:%M %p\" for 11/28/2026 9:30 AM"
 )]
 pub struct DateFormatError(pub String);
@@ -77,7 +77,7 @@ impl FromStr for DateFormat {
     }
 }
 
-/// How a file of history is written.
+/// The format of an import file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Format {
     /// Comma-separated values with a header.
@@ -95,8 +95,8 @@ impl Format {
         }
     }
 
-    /// The format that a file's name tells, `.gz` aside.
-    pub(super) fn of_name(path: &Path) -> Option<Self> {
+    /// The format by the file's name, ignoring `.gz`.
+    pub(super) fn from_name(path: &Path) -> Option<Self> {
         let name = path.file_name()?.to_string_lossy().to_ascii_lowercase();
         let name = name.strip_suffix(".gz").unwrap_or(&name);
         match name.rsplit_once('.')?.1 {
@@ -106,8 +106,8 @@ impl Format {
         }
     }
 
-    /// The format that a file's first byte tells: no CSV header that we could read starts like JSON.
-    pub(super) const fn of_first_byte(byte: u8) -> Self {
+    /// The format by the first byte: no supported CSV header starts like JSON.
+    pub(super) const fn from_first_byte(byte: u8) -> Self {
         if matches!(byte, b'{' | b'[') { Self::Ndjson } else { Self::Csv }
     }
 }
@@ -118,7 +118,7 @@ impl fmt::Display for Format {
     }
 }
 
-/// A name that is none of the formats.
+/// An unknown format.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("unknown format {0:?}: use csv or ndjson")]
 pub struct UnknownFormat(pub String);
@@ -134,7 +134,7 @@ impl FromStr for Format {
     }
 }
 
-/// A CSV column that means something to us. Any other one goes into the event's `data`.
+/// A known CSV column. All others go into the event's `data`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Field {
     /// The host app's id of the client.
@@ -143,13 +143,13 @@ pub enum Field {
     Event,
     /// When it happened: RFC 3339 with an offset.
     Timestamp,
-    /// The sender's unique id; derived from the row's content where it is empty.
+    /// The sender's unique id; derived from the row's content if empty.
     MessageId,
-    /// The visit that the event belongs to.
+    /// The session.
     SessionId,
-    /// The page that it happened on.
+    /// The page.
     PagePath,
-    /// How long it took, in whole seconds.
+    /// The duration, in whole seconds.
     DurationSeconds,
 }
 
@@ -165,7 +165,7 @@ impl Field {
         Self::DurationSeconds,
     ];
 
-    /// The name of its column, when `--column` does not say otherwise.
+    /// The default name of its column.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::ClientId => "client_id",
@@ -178,7 +178,7 @@ impl Field {
         }
     }
 
-    /// Whether a file without it cannot be imported.
+    /// Whether it is required.
     pub const fn is_required(self) -> bool {
         matches!(self, Self::ClientId | Self::Event | Self::Timestamp)
     }
@@ -200,7 +200,7 @@ impl FromStr for Field {
     }
 }
 
-/// Why a `--column` or `--event-type` cannot be understood.
+/// An invalid `--column` or `--event-type`.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum MappingError {
     /// `--column` without a column, or without `=`.
@@ -208,9 +208,9 @@ pub enum MappingError {
         "{0:?} does not name a field and a column: write FIELD=COLUMN, for example client_id=user"
     )]
     Column(String),
-    /// `--column` with a field that we do not have.
+    /// `--column` with an unknown field.
     #[error(
-        "unknown field {0:?}: use one of {fields}; any other column goes into data by itself",
+        "unknown field {0:?}: use one of {fields}; any other column goes into data automatically",
         fields = list(Field::ALL.map(Field::as_str), ", ")
     )]
     UnknownField(String),
@@ -220,7 +220,7 @@ pub enum MappingError {
          \"Report Exported=export_downloaded\""
     )]
     EventType(String),
-    /// `--event-type` with a type that we do not have.
+    /// `--event-type` with an unknown type.
     #[error(transparent)]
     UnknownEventType(#[from] UnknownEventType),
 }
@@ -228,16 +228,16 @@ pub enum MappingError {
 /// One `--column FIELD=COLUMN`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColumnMapping {
-    /// Our field.
+    /// The field.
     pub field: Field,
-    /// The column of the file that holds it.
+    /// The column of the file.
     pub column: String,
 }
 
 impl FromStr for ColumnMapping {
     type Err = MappingError;
 
-    /// Splits at the first `=`: a column's name may hold one, a field's does not.
+    /// Splits at the first `=`: only a column's name may contain one.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             Some((field, column)) if !column.trim().is_empty() => {
@@ -260,7 +260,7 @@ pub struct EventTypeMapping {
 impl FromStr for EventTypeMapping {
     type Err = MappingError;
 
-    /// Splits at the last `=`: an event's name may hold one, a type's does not.
+    /// Splits at the last `=`: only an event's name may contain one.
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.rsplit_once('=') {
             Some((name, event_type)) if !name.trim().is_empty() => {

@@ -10,15 +10,14 @@ use crate::spreadsheet::safe_cell;
 
 const HEADER: [&str; 3] = ["line", "reason", "row"];
 
-/// The list of refused rows, `FILE.rejects.csv` beside the imported file.
+/// The list of rejected rows, `FILE.rejects.csv` next to the imported file.
 ///
-/// Created at the first refusal and written through, not renamed into place at the end: after an
-/// import that was interrupted, what it refused until then is there. When nothing is refused, the
-/// list of an earlier run is removed, since it would be taken for this one's. A file of that name
-/// that we did not write is never touched.
+/// Created at the first rejection and written directly, not renamed into place at the end: an
+/// interrupted import leaves a partial list. If nothing is rejected, the list of an earlier run is
+/// removed, to avoid confusion. A foreign file of that name is never touched.
 ///
-/// Rows stand there as they were read, but for an apostrophe in front of what a spreadsheet would take
-/// for a formula. The imported file is where rows are mended: it has them as they are.
+/// Rows are listed as they were read, except for an apostrophe before potential formulas. Fix rows
+/// in the imported file, which has the original text.
 #[derive(Debug)]
 pub struct RejectsFile {
     path: PathBuf,
@@ -27,7 +26,7 @@ pub struct RejectsFile {
 }
 
 impl RejectsFile {
-    /// The list of an imported file's refused rows. Touches nothing yet.
+    /// Creates the list for an imported file, without touching the file system.
     pub fn beside(file: &Path) -> Self {
         // Not `with_extension`, which would make one list of x.csv and x.ndjson.
         let mut path = file.as_os_str().to_owned();
@@ -35,12 +34,12 @@ impl RejectsFile {
         Self { path: path.into(), writer: None, count: 0 }
     }
 
-    /// Where the list is, or would be.
+    /// The path of the list.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// How many rows were refused so far.
+    /// The number of rejected rows.
     pub const fn count(&self) -> u64 {
         self.count
     }
@@ -48,7 +47,7 @@ impl RejectsFile {
     /// Adds a row.
     ///
     /// # Errors
-    /// When the file cannot be written, or is somebody else's.
+    /// If the file cannot be written, or is a foreign file.
     pub fn write(&mut self, row: &RejectedRow) -> Result<(), ImportError> {
         self.count += 1;
         let writer = match self.writer.take() {
@@ -61,7 +60,8 @@ impl RejectsFile {
         written.map_err(|error| self.failed(error.into()))
     }
 
-    /// Completes the list: its path if rows were refused; else removes an earlier run's.
+    /// Completes the list and returns its path if rows were rejected; otherwise removes the list of
+    /// an earlier run.
     ///
     /// # Errors
     /// When the file cannot be written or removed.
@@ -82,7 +82,7 @@ impl RejectsFile {
     }
 
     fn create(&self) -> Result<::csv::Writer<File>, ImportError> {
-        if self.state().map_err(|error| self.failed(error))? == Existing::SomebodyElses {
+        if self.state().map_err(|error| self.failed(error))? == Existing::Foreign {
             return Err(ImportError::new(&self.path, ImportProblem::RejectsNotOurs));
         }
         let file = private_file::create(&self.path).map_err(|error| self.failed(error))?;
@@ -91,11 +91,11 @@ impl RejectsFile {
         Ok(writer)
     }
 
-    /// What is at the path now.
+    /// The file at the path.
     fn state(&self) -> io::Result<Existing> {
         match fs::symlink_metadata(&self.path) {
             Ok(metadata) if metadata.is_file() => {}
-            Ok(_) => return Ok(Existing::SomebodyElses),
+            Ok(_) => return Ok(Existing::Foreign),
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Existing::Nothing),
             Err(error) => return Err(error),
         }
@@ -104,7 +104,7 @@ impl RejectsFile {
         File::open(&self.path)?.take(header.len() as u64).read_to_end(&mut head)?;
         // Empty: an earlier run was killed before its first row was written.
         let ours = head.is_empty() || head == header.as_bytes();
-        Ok(if ours { Existing::Ours } else { Existing::SomebodyElses })
+        Ok(if ours { Existing::Ours } else { Existing::Foreign })
     }
 
     fn failed(&self, error: io::Error) -> ImportError {
@@ -116,5 +116,5 @@ impl RejectsFile {
 enum Existing {
     Nothing,
     Ours,
-    SomebodyElses,
+    Foreign,
 }

@@ -1,51 +1,50 @@
 use mainstay_core::engagement::IncomingEvent;
 
-/// How much of a row's text is kept for the list of refused rows, in characters: enough to find and
-/// recognise it, and a broken file cannot make that list larger than itself by much.
+/// Maximum length of a row's text in the list of rejected rows: enough to identify the row, without
+/// blowing up the list for a broken file.
 pub const MAX_RAW_CHARS: usize = 1_000;
 
-/// One row that could be read. Its event still has to pass
+/// A parsed row. Its event still has to pass
 /// [`validate`](mainstay_core::engagement::validate).
 #[derive(Clone, Debug)]
 pub struct Row {
     /// The line of the file on which the row starts, counted from 1.
     pub line: u64,
-    /// What it says.
+    /// The content.
     pub content: RowContent,
-    /// Its text, at most [`MAX_RAW_CHARS`] characters: kept because the row may yet be refused,
-    /// when the file has long been read on.
+    /// Its text, at most [`MAX_RAW_CHARS`] characters: kept because the row may be rejected later.
     pub raw: String,
 }
 
-/// What a row says.
+/// The content of a row.
 #[derive(Clone, Debug)]
 pub enum RowContent {
-    /// A client did something, in a table. `timestamp` and `message_id` are always set; `sent_at` never is,
-    /// because the clock of history cannot be corrected.
+    /// An event in a table. `timestamp` and `message_id` are always set; `sent_at` never is,
+    /// because past clocks cannot be corrected.
     Event(Box<IncomingEvent>),
-    /// A Segment message, as JSON: what it says depends on whom the organization calls its clients.
+    /// A Segment message as JSON, whose meaning depends on whether clients are users or groups.
     Message(String),
 }
 
-/// A row that was refused.
+/// A rejected row.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RejectedRow {
     /// The line of the file on which the row starts, counted from 1.
     pub line: u64,
-    /// What is wrong with it and what to do.
+    /// What is wrong, and the remedy.
     pub reason: String,
     /// Its text, at most [`MAX_RAW_CHARS`] characters.
     pub raw: String,
 }
 
-/// A row as a format's reader found it, before it is known to be good.
-pub(super) struct Found {
+/// A row as parsed by a format's reader, before validation.
+pub(super) struct ParsedRow {
     pub(super) line: u64,
     pub(super) raw: String,
     pub(super) content: Result<RowContent, String>,
 }
 
-/// The text of a row for people: without its line end, cut, and readable even if it is not UTF-8.
+/// The text of a row for people: without its line end, truncated, and with invalid UTF-8 replaced.
 pub(super) fn raw_text(bytes: &[u8]) -> String {
     // A character takes at most 4 bytes, so this holds MAX_RAW_CHARS whole ones if there are more.
     let head = &bytes[..bytes.len().min(MAX_RAW_CHARS * 4)];

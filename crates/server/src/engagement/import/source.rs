@@ -15,17 +15,17 @@ use super::{
     input::{Input, not_text},
     lines::Lines,
     ndjson,
-    row::Found,
+    row::ParsedRow,
 };
 
-/// Enough of a file to recognise a tar archive, whose mark comes late.
+/// Enough bytes to recognise a tar archive, whose magic bytes come late.
 const HEAD_BYTES: usize = 512;
 const UTF8_BOM: &[u8] = b"\xef\xbb\xbf";
 
-/// A file of history, opened: an iterator over its rows.
+/// An opened import file: an iterator over its rows.
 ///
-/// Each item is a row that could be read, or one that was refused, or (the outer error) the reason
-/// why the file cannot be read any further; nothing comes after that.
+/// Each item is a valid row, a rejected row, or (the outer error) a fatal error, after which the
+/// iterator ends.
 pub struct ImportSource {
     path: PathBuf,
     size: Option<u64>,
@@ -41,11 +41,11 @@ enum Rows {
 }
 
 impl ImportSource {
-    /// Opens a file and checks all that can be told before its first row.
+    /// Opens a file and validates everything before its first row.
     ///
     /// # Errors
-    /// When it is not there, not readable, empty, no text, or lacks a column that every event needs;
-    /// or when the options contradict the file or themselves.
+    /// If it does not exist, is not readable, empty, not text, or lacks a required column; or if
+    /// the options contradict the file or each other.
     pub fn open(path: &Path, options: &ImportOptions) -> Result<Self, ImportError> {
         let wrong = |problem| ImportError::new(path, problem);
         let event_types = event_types(options).map_err(wrong)?;
@@ -59,8 +59,8 @@ impl ImportSource {
             .map_err(wrong)?;
         let format = options
             .format
-            .or_else(|| Format::of_name(path))
-            .unwrap_or_else(|| Format::of_first_byte(first));
+            .or_else(|| Format::from_name(path))
+            .unwrap_or_else(|| Format::from_first_byte(first));
         let rows = match format {
             Format::Csv => Rows::Csv(Box::new(CsvRows::open(path, &mut lines, options)?)),
             Format::Ndjson if !options.columns.is_empty() => {
@@ -74,7 +74,7 @@ impl ImportSource {
         Ok(Self { path: path.to_owned(), size, lines, rows, event_types, ended: false })
     }
 
-    /// How the file is read.
+    /// The format.
     pub const fn format(&self) -> Format {
         match self.rows {
             Rows::Csv(_) => Format::Csv,
@@ -82,7 +82,7 @@ impl ImportSource {
         }
     }
 
-    /// How many rows so far had a time without an offset, which was read in a zone.
+    /// The number of rows so far whose time had no offset and was read in the time zone.
     pub fn local_times(&self) -> u64 {
         match &self.rows {
             Rows::Csv(rows) => rows.local_times(),
@@ -90,28 +90,28 @@ impl ImportSource {
         }
     }
 
-    /// The file's size in bytes, as it is on disk (packed); `None` for a pipe.
+    /// The file's size in bytes on disk (compressed); `None` for a pipe.
     pub const fn total_bytes(&self) -> Option<u64> {
         self.size
     }
 
-    /// How many of these bytes were read so far. Runs ahead of the rows by a buffer.
+    /// The number of these bytes read so far, including buffered ones.
     pub fn bytes_read(&self) -> u64 {
         self.lines.input().bytes_read()
     }
 
-    /// What the options make an event's name count as.
+    /// The type of an event name by the options.
     pub fn type_of(&self, name: &str) -> Option<EventType> {
         self.event_types.get(name).copied()
     }
 
-    /// Lines read so far, the header and blank ones included.
+    /// Lines read so far, including the header and blank lines.
     pub const fn lines_read(&self) -> u64 {
         self.lines.taken()
     }
 
-    fn finished(&self, found: Found) -> Result<Row, RejectedRow> {
-        let Found { line, raw, content } = found;
+    fn finish_row(&self, found: ParsedRow) -> Result<Row, RejectedRow> {
+        let ParsedRow { line, raw, content } = found;
         let mut content = match content {
             Ok(content) => content,
             Err(reason) => return Err(RejectedRow { line, reason, raw }),
@@ -139,7 +139,7 @@ impl Iterator for ImportSource {
         };
         self.ended = !matches!(found, Ok(Some(_)));
         match found {
-            Ok(found) => Some(Ok(self.finished(found?))),
+            Ok(found) => Some(Ok(self.finish_row(found?))),
             Err(error) => {
                 let gzip = self.lines.input().is_gzip();
                 Some(Err(ImportError::reading(&self.path, gzip, self.lines.taken(), error)))
@@ -158,8 +158,8 @@ impl fmt::Debug for ImportSource {
     }
 }
 
-/// Looks at the start of the content: its first byte that is not white space, or why it is nothing
-/// that we read. Takes the byte order mark and blank lines.
+/// Inspects the start of the content: returns the first non-blank byte, or why the format is
+/// unsupported. Skips the byte order mark and blank lines.
 fn first_byte(lines: &mut Lines, options: &ImportOptions) -> io::Result<Result<u8, ImportProblem>> {
     let gzip = lines.input().is_gzip();
     let head = lines.peek(HEAD_BYTES)?;

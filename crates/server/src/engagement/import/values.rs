@@ -1,8 +1,8 @@
-//! Values that mean the same in every format.
+//! Values that are common to all formats.
 
 use mainstay_core::engagement::{EventError, MAX_DURATION_SECONDS};
 
-/// The live API takes the time of arrival instead; history has none.
+/// The live API uses the time of arrival instead, which history does not have.
 pub(super) fn missing_timestamp() -> EventError {
     EventError::new(
         "timestamp",
@@ -11,11 +11,11 @@ pub(super) fn missing_timestamp() -> EventError {
     )
 }
 
-/// Reads a duration. Neither rounds nor guesses: `1.5` and `00:01:30` are refused, and so are
-/// figures that do not fit; the range of those that do is checked with the whole event.
+/// Parses a duration without rounding or guessing: `1.5`, `00:01:30` and overflows are rejected;
+/// the range is checked with the whole event.
 pub(super) fn parse_duration(text: &str) -> Result<i64, EventError> {
     text.trim().parse().map_err(|_| {
-        let shown = clipped(text);
+        let shown = excerpt(text);
         EventError::new(
             "duration_seconds",
             format!(
@@ -26,8 +26,8 @@ pub(super) fn parse_duration(text: &str) -> Result<i64, EventError> {
     })
 }
 
-/// The start of a text, for a message of bearable length.
-pub(super) fn clipped(text: &str) -> String {
-    const LONGEST: usize = 40;
-    text.chars().take(LONGEST).collect()
+/// The start of a text, truncated for a message.
+pub(super) fn excerpt(text: &str) -> String {
+    const MAX_CHARS: usize = 40;
+    text.chars().take(MAX_CHARS).collect()
 }

@@ -6,7 +6,7 @@ use axum::{
 };
 
 /// How long a browser remembers what it may send, in seconds.
-const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
+const PREFLIGHT_TTL: HeaderValue = HeaderValue::from_static("600");
 
 /// Marks an answer that the asking site may not read, because the organization has not allowed it.
 #[derive(Clone, Copy, Debug)]
@@ -36,6 +36,6 @@ pub(super) async fn before_request() -> Response {
         header::ACCESS_CONTROL_ALLOW_HEADERS,
         HeaderValue::from_static("authorization, content-type"),
     );
-    headers.insert(header::ACCESS_CONTROL_MAX_AGE, REMEMBERED);
+    headers.insert(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_TTL);
     response
 }

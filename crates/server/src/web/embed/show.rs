@@ -18,7 +18,7 @@ use crate::{
     engagement::Heatmap,
     web::{
         Web,
-        events::{EventList, WhichEvents},
+        events::{EventList, EventsQuery},
         overview::{Overview, next_insights},
         portal::InsightAction,
         ui::{
@@ -112,14 +112,14 @@ pub(super) async fn act_on_insight(
 pub(super) async fn events(
     asked: WidgetClient,
     State(web): State<Web>,
-    which: Result<Query<WhichEvents>, QueryRejection>,
+    query: Result<Query<EventsQuery>, QueryRejection>,
 ) -> Fragment {
-    let Query(which) = which.map_err(|_| Problem::invalid("query", "cannot be read"))?;
+    let Query(query) = query.map_err(|_| Problem::invalid("query", "cannot be read"))?;
     let (scope, client) = match &asked.known {
         Some((scope, client)) => (*scope, Some(client)),
         None => (Scope::Service(asked.organization), None),
     };
-    let events = EventList::load(&web.mainstay, scope, client, &asked.view, which).await?;
+    let events = EventList::load(&web.mainstay, scope, client, &asked.view, query).await?;
     fragment(&events, asked.sample)
 }
 

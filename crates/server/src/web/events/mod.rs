@@ -1,7 +1,7 @@
 //! A client's events, as both the client and staff open them from any number that counts them.
 
 use askama::Template;
-use mainstay_core::{engagement::EventType, text::counted};
+use mainstay_core::{engagement::EventType, text::count_noun};
 use mainstay_store::{Client, Scope};
 use serde::Deserialize;
 use url::form_urlencoded;
@@ -14,14 +14,14 @@ use crate::{
 };
 
 /// Events a page.
-const MOST_EVENTS: i64 = 100;
+const MAX_EVENTS: i64 = 100;
 /// No event is older: where "from the first one on" begins.
 const FIRST_DAY: &str = "2000-01-01";
 
 /// Which events to show.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct WhichEvents {
+pub(crate) struct EventsQuery {
     /// First instant or calendar day.
     from: String,
     /// The instant to stop before, or the last calendar day.
@@ -38,7 +38,7 @@ pub(crate) struct WhichEvents {
 #[template(path = "events/list.html")]
 pub(crate) struct EventList {
     action: String,
-    which: WhichEvents,
+    query: EventsQuery,
     choices: Vec<(EventType, bool)>,
     chosen: String,
     chosen_words: String,
@@ -52,11 +52,11 @@ impl EventList {
         scope: Scope,
         client: Option<&Client>,
         view: &View,
-        which: WhichEvents,
+        query: EventsQuery,
     ) -> Result<Self> {
-        let types = which.types()?;
+        let types = query.types()?;
         let given = |text: &str| (!text.is_empty()).then(|| text.to_owned());
-        let (from, to) = (given(&which.from), given(&which.to));
+        let (from, to) = (given(&query.from), given(&query.to));
         let range = event_range(
             Some(from.as_deref().unwrap_or(FIRST_DAY)),
             to.as_deref(),
@@ -64,14 +64,14 @@ impl EventList {
             view.now(),
         )
         .map_err(|problem| unusable(&problem))?;
-        let before = given(&which.before)
+        let before = given(&query.before)
             .map(|text| read_cursor(&text))
             .transpose()
             .map_err(|problem| unusable(&problem))?;
         let page = match client {
             Some(client) => {
                 mainstay
-                    .client_timeline(scope, client, range, &types, before.as_ref(), MOST_EVENTS)
+                    .client_timeline(scope, client, range, &types, before.as_ref(), MAX_EVENTS)
                     .await?
             }
             None => EventPage { events: Vec::new(), next: None },
@@ -79,8 +79,8 @@ impl EventList {
         let next = page
             .next
             .as_ref()
-            .map(|cursor| view.link(&format!("/events?{}", which.query(&write_cursor(cursor)))));
-        let shown = counted(i64::try_from(page.events.len()).unwrap_or(i64::MAX), "event");
+            .map(|cursor| view.link(&format!("/events?{}", query.query(&write_cursor(cursor)))));
+        let shown = count_noun(i64::try_from(page.events.len()).unwrap_or(i64::MAX), "event");
         let self_told = page.events.iter().filter(|event| event.self_told).count();
         let shown = match self_told {
             0 => shown,
@@ -89,11 +89,11 @@ impl EventList {
         let aside = match (next.is_some(), before.is_some()) {
             (false, false) => shown,
             (true, false) => format!("The newest {shown}"),
-            (_, true) => format!("{shown}, going on"),
+            (_, true) => format!("{shown}, more below"),
         };
         let timeline = Timeline::detailed(view, &page.events)
             .aside(aside)
-            .nothing("No event was stored in this time.")
+            .nothing("No events were stored in this period.")
             .more(next, "Earlier events");
         let choices =
             EventType::ALL.into_iter().map(|kind| (kind, types.as_slice() == [kind])).collect();
@@ -102,13 +102,13 @@ impl EventList {
             chosen: chosen(&types, ","),
             chosen_words: chosen(&types, ", "),
             choices,
-            which,
+            query,
             timeline,
         })
     }
 }
 
-impl WhichEvents {
+impl EventsQuery {
     fn types(&self) -> Result<Vec<EventType>> {
         self.types
             .split(',')

@@ -7,7 +7,7 @@ use axum::{
 use mainstay_core::{
     engagement::{
         Authority, EventType, IncomingEvent, MAX_DATA_BYTES,
-        segment::{ClientsAre, Said},
+        segment::{ClientIdentity, IncomingMessage},
     },
     id::InsightId,
     insight::InsightStatus,
@@ -19,9 +19,9 @@ use serde::Deserialize;
 use super::{DASHBOARD, known};
 use crate::{
     Error, Mainstay,
-    client::FeedbackGiven,
+    client::FeedbackInput,
     engagement::EventWriter,
-    web::{Answer, ClientSession, InPath, PageError, Sent, Web},
+    web::{ClientSession, Form, PageError, PageResult, Path, Web},
 };
 
 /// What to do with an insight.
@@ -48,9 +48,9 @@ impl InsightAction {
 pub(super) async fn act_on_insight(
     session: ClientSession,
     State(web): State<Web>,
-    InPath(insight): InPath<InsightId>,
-    Sent(sent): Sent<InsightAction>,
-) -> Answer {
+    Path(insight): Path<InsightId>,
+    Form(sent): Form<InsightAction>,
+) -> PageResult {
     let status = sent.status()?;
     let (scope, client) = known(&session).ok_or_else(|| Error::no_client(&session.external_id))?;
     web.mainstay.set_insight_status(scope, Some(client.id), insight, status).await?;
@@ -58,7 +58,7 @@ pub(super) async fn act_on_insight(
 }
 
 #[derive(Deserialize)]
-pub(super) struct FeedbackSent {
+pub(super) struct FeedbackFields {
     rating: String,
     #[serde(default)]
     comment: String,
@@ -67,13 +67,13 @@ pub(super) struct FeedbackSent {
 pub(super) async fn give_feedback(
     session: ClientSession,
     State(web): State<Web>,
-    Sent(sent): Sent<FeedbackSent>,
-) -> Answer {
+    Form(sent): Form<FeedbackFields>,
+) -> PageResult {
     let rating = sent.rating.trim().parse().map_err(|_| {
         PageError::invalid("rating: choose a whole number from 1 to 5.")
             .back("Back to your page", DASHBOARD)
     })?;
-    let given = FeedbackGiven {
+    let given = FeedbackInput {
         kind: FeedbackKind::Stars,
         rating,
         comment: Some(sent.comment),
@@ -87,7 +87,7 @@ pub(super) async fn give_feedback(
     // The event has made the client known, if it was not before.
     let scope = Scope::Service(session.organization.id);
     let client = web.mainstay.client(scope, &session.external_id).await?;
-    web.mainstay.give_feedback(session.organization.id, &client, given).await?;
+    web.mainstay.record_feedback(session.organization.id, &client, given).await?;
     Ok(Redirect::to(&format!("{DASHBOARD}?notice=feedback#feedback-h")).into_response())
 }
 
@@ -112,10 +112,10 @@ async fn store_event(
         return Err(refusal.error.into());
     }
     let now = mainstay.now();
-    let said = events
-        .into_iter()
-        .map(|event| Authority::Client.limit(Said::Did(event), (ClientsAre::Users, false), now));
-    let said = said.collect::<Result<Vec<Said>, _>>()?;
+    let said = events.into_iter().map(|event| {
+        Authority::Client.limit(IncomingMessage::Event(event), (ClientIdentity::User, false), now)
+    });
+    let said = said.collect::<Result<Vec<IncomingMessage>, _>>()?;
     let admission = writer.admit(MAX_DATA_BYTES)?;
     writer.store(organization, said, admission).await.map(drop)
 }

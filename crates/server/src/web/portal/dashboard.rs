@@ -8,7 +8,7 @@ use super::{known, view_of};
 use crate::{
     engagement::Heatmap,
     web::{
-        Answer, Asked, ClientSession, ClientShell, Web,
+        ClientSession, ClientShell, PageResult, Query, Web,
         overview::{Overview, next_insights},
         show,
         ui::components::{
@@ -60,18 +60,17 @@ struct Blank {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Told {
+pub(super) struct DashboardQuery {
     notice: String,
 }
 
 pub(super) async fn show_dashboard(
     session: ClientSession,
     State(web): State<Web>,
-    Asked(told): Asked<Told>,
-) -> Answer {
-    let notice = (told.notice == "feedback").then_some(
-        "Your answer is stored. Satisfaction is measured by it for 90 days, and no longer assumed.",
-    );
+    Query(query): Query<DashboardQuery>,
+) -> PageResult {
+    let notice = (query.notice == "feedback")
+        .then_some("Your answer is stored. It counts towards your satisfaction for 90 days.");
     dashboard(&session, &web, notice).await
 }
 
@@ -80,14 +79,14 @@ pub(in crate::web) async fn dashboard(
     session: &ClientSession,
     web: &Web,
     notice: Option<&'static str>,
-) -> Answer {
+) -> PageResult {
     let view = view_of(session, web);
     let Some((scope, client)) = known(session) else {
-        return show(&nobody_yet(session, web, &view).await?);
+        return show(&unknown_client_page(session, web, &view).await?);
     };
     let overview = Overview::load(&web.mainstay, scope, client.clone(), &view).await?;
     let subscription = web.mainstay.subscription(scope, client.id).await?;
-    let known = client.profile.known_email();
+    let known = client.profile.displayed_email();
     let emails = EmailCard::new(&view, subscription.as_ref(), known);
     if overview.is_blank() {
         return show(&Blank {
@@ -104,14 +103,14 @@ pub(in crate::web) async fn dashboard(
         });
     }
     let improvements = overview.improvements(&view);
-    let stands = &overview.explained.score;
+    let current = &overview.explained.score;
     show(&Dashboard {
         shell: session.shell(),
         client_id: session.external_id.clone(),
         name: name_of(session),
-        overall: stands.overall,
-        band: BandChip::for_client(stands.band),
-        headline: stands.headline(),
+        overall: current.overall,
+        band: BandChip::for_client(current.band),
+        headline: current.headline(),
         lead: lead(&view, &overview),
         next_step: improvements.first().map(str::to_owned),
         notice,
@@ -128,7 +127,7 @@ pub(in crate::web) async fn dashboard(
 }
 
 /// The page of somebody the organization knows of, and of whom nothing has been stored.
-async fn nobody_yet(
+async fn unknown_client_page(
     session: &ClientSession,
     web: &Web,
     view: &View,
@@ -166,5 +165,5 @@ fn lead(view: &View, overview: &Overview) -> String {
         };
         format!(", {way} since {}", view.day_of(previous.as_of))
     });
-    format!("stands at {} of 100{since}.", score.overall)
+    format!("is at {} of 100{since}.", score.overall)
 }

@@ -9,12 +9,12 @@ use serde::Deserialize;
 use super::{DASHBOARD, known};
 use crate::{
     Error,
-    email::Subscribe,
-    web::{Answer, ClientSession, PageError, Sent, Web},
+    email::SubscriptionUpdate,
+    web::{ClientSession, Form, PageError, PageResult, Web},
 };
 
 #[derive(Deserialize)]
-pub(super) struct Wish {
+pub(super) struct SubscriptionForm {
     state: String,
     #[serde(default)]
     address: String,
@@ -24,9 +24,9 @@ pub(super) struct Wish {
 pub(super) async fn choose(
     session: ClientSession,
     State(web): State<Web>,
-    Sent(wish): Sent<Wish>,
-) -> Answer {
-    let wants = match wish.state.as_str() {
+    Form(form): Form<SubscriptionForm>,
+) -> PageResult {
+    let wants = match form.state.as_str() {
         "subscribed" => SubscriptionState::Subscribed,
         "unsubscribed" => SubscriptionState::Unsubscribed,
         _ => return Err(PageError::invalid("state: use the buttons of your page.")),
@@ -34,7 +34,7 @@ pub(super) async fn choose(
     let (_, client) = known(&session).ok_or_else(|| Error::no_client(&session.external_id))?;
     let scope = Scope::Service(session.organization.id);
     let before = web.mainstay.subscription(scope, client.id).await?;
-    let asked = Subscribe::by_client(client, before.as_ref(), wants, Some(&wish.address));
+    let asked = SubscriptionUpdate::by_client(client, before.as_ref(), wants, Some(&form.address));
     web.mainstay
         .subscribe(session.organization.id, client, &asked)
         .await

@@ -3,26 +3,26 @@ use serde_json::json;
 
 use crate::{
     access::CallerKey,
-    live::News,
+    live::LiveUpdate,
     web::{
-        Answer, ClientSession, Web,
-        session::origin::From,
-        staff::live::{Listener, Told, stream_news},
+        ClientSession, PageResult, Web,
+        session::origin::ClientIp,
+        staff::live::{Listener, StreamEvent, stream_news},
     },
 };
 
 /// Tells the client's open page when there is something new about it, and nothing of anybody else.
 pub(super) async fn follow(
     session: ClientSession,
-    From(address): From,
+    ClientIp(address): ClientIp,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     let client = session.external_id;
     let (mainstay, token) = (web.mainstay.clone(), session.token);
     let listener = Listener {
         organization: session.organization.id,
         // A client's, since it may begin any number of sessions.
-        session: CallerKey::of(&format!("{} {client}", session.organization.id)),
+        session: CallerKey::from_credential(&format!("{} {client}", session.organization.id)),
         address,
         expires_at: session.expires_at,
         is_in_force: Box::new(move || {
@@ -31,18 +31,19 @@ pub(super) async fn follow(
         }),
     };
     stream_news(&web, listener, move |news| {
-        is_about(&client, news).then(|| -> Told { ("standings", json!({"clients": [client]})) })
+        is_about(&client, news)
+            .then(|| -> StreamEvent { ("standings", json!({"clients": [client]})) })
     })
     .await
 }
 
-fn is_about(client: &str, news: &News) -> bool {
+fn is_about(client: &str, news: &LiveUpdate) -> bool {
     match news {
-        News::Events(events) => events.iter().any(|event| event.client_id == client),
+        LiveUpdate::Events(events) => events.iter().any(|event| event.client_id == client),
         // When there are too many to be named, most pages would load again for nothing, all at once.
-        News::MoreEvents { clients, .. } | News::Standings(clients) => {
+        LiveUpdate::MoreEvents { clients, .. } | LiveUpdate::Standings(clients) => {
             clients.as_ref().is_some_and(|clients| clients.iter().any(|one| one == client))
         }
-        News::Refused(_) | News::Alerts(_) => false,
+        LiveUpdate::Refused(_) | LiveUpdate::Alerts(_) => false,
     }
 }

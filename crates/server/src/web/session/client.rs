@@ -7,7 +7,7 @@ use mainstay_store::{Client, Organization, Scope};
 
 use super::cookie::{self, Transport};
 use crate::{
-    access::ClientSignedIn,
+    access::SignedInClient,
     web::{PageError, Theme, Web, security::FrameAncestors},
 };
 
@@ -55,7 +55,7 @@ impl FromRequestParts<Web> for ClientSession {
         let Some((signed_in, token)) = signed_in.zip(token) else {
             return Err(no_session(had_one));
         };
-        let ClientSignedIn { organization, zone, external_id, expires_at, known, allowed_sites } =
+        let SignedInClient { organization, zone, external_id, expires_at, known, allowed_sites } =
             signed_in;
         if let Some(ancestors) = parts.extensions.get::<FrameAncestors>() {
             ancestors.allow(allowed_sites);
@@ -70,14 +70,14 @@ pub(crate) fn no_session(ended: bool) -> PageError {
     let (title, detail) = if ended {
         (
             "Your session has ended",
-            "It lasts at most 24 hours. Open this page again from the app that you use, or by the \
-             link that you were sent.",
+            "It lasts at most 24 hours. Open this page again from your app, or with the \
+             link you were sent.",
         )
     } else {
         (
             "Open this page from your app",
-            "This page shows one client's figures. Open it from the app that you use, or by the \
-             link that you were sent.",
+            "This page shows one client's figures. Open it from your app, or with the \
+             link you were sent.",
         )
     };
     PageError::new(StatusCode::UNAUTHORIZED, title, detail)

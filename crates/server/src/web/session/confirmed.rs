@@ -12,11 +12,11 @@ use url::form_urlencoded;
 use super::{AdminSession, StaffSession, origin};
 use crate::{
     Error,
-    web::{PageError, Sent, StaffShell, Web, show_with},
+    web::{Form, PageError, StaffShell, Web, show_with},
 };
 
 /// How long after signing in, or after confirming, a member is not asked for its password.
-const CONFIRMED_FOR: SignedDuration = SignedDuration::from_mins(15);
+const CONFIRMATION_TTL: SignedDuration = SignedDuration::from_mins(15);
 /// The field that brings the password; no other form has it.
 const PASSWORD: &str = "confirm_password";
 
@@ -49,40 +49,41 @@ struct ConfirmPage {
 }
 
 /// Why it is not done, or not yet.
-pub(crate) enum NotDone {
+pub(crate) enum ConfirmError {
     /// The page that asks for the password. Boxed, because it travels in a `Result`.
-    Asks(Box<Response>),
+    NeedsPassword(Box<Response>),
     Failed(PageError),
 }
 
-impl From<PageError> for NotDone {
+impl From<PageError> for ConfirmError {
     fn from(error: PageError) -> Self {
         Self::Failed(error)
     }
 }
 
-impl From<Error> for NotDone {
+impl From<Error> for ConfirmError {
     fn from(error: Error) -> Self {
         Self::Failed(error.into())
     }
 }
 
-impl IntoResponse for NotDone {
+impl IntoResponse for ConfirmError {
     fn into_response(self) -> Response {
         match self {
-            Self::Asks(page) => *page,
+            Self::NeedsPassword(page) => *page,
             Self::Failed(error) => error.into_response(),
         }
     }
 }
 
 impl<T: DeserializeOwned + Sensitive + Send> FromRequest<Web> for Confirmed<T> {
-    type Rejection = NotDone;
+    type Rejection = ConfirmError;
 
-    async fn from_request(request: Request, web: &Web) -> Result<Self, NotDone> {
+    async fn from_request(request: Request, web: &Web) -> Result<Self, ConfirmError> {
         let (mut parts, body) = request.into_parts();
         let AdminSession(session) = AdminSession::from_request_parts(&mut parts, web).await?;
-        let Ok(origin::From(from)) = origin::From::from_request_parts(&mut parts, web).await;
+        let Ok(origin::ClientIp(from)) =
+            origin::ClientIp::from_request_parts(&mut parts, web).await;
         let action = parts.uri.path().to_owned();
         // A form without fields may come without a type.
         let form_type = HeaderValue::from_static("application/x-www-form-urlencoded");
@@ -90,12 +91,12 @@ impl<T: DeserializeOwned + Sensitive + Send> FromRequest<Web> for Confirmed<T> {
 
         let again = parts.clone();
         let sent = Request::from_parts(parts, body);
-        let Sent(mut fields) = Sent::<Vec<(String, String)>>::from_request(sent, web).await?;
+        let Form(mut fields) = Form::<Vec<(String, String)>>::from_request(sent, web).await?;
         let password = fields.iter().position(|(name, _)| name == PASSWORD);
         let password = password.map(|at| fields.remove(at).1);
         let rest = form_urlencoded::Serializer::new(String::new()).extend_pairs(&fields).finish();
         let rest = Request::from_parts(again, Body::from(rest));
-        let Sent(form) = Sent::<T>::from_request(rest, web).await?;
+        let Form(form) = Form::<T>::from_request(rest, web).await?;
 
         if !form.is_sensitive() || is_confirmed(&session, web.mainstay.now()) {
             return Ok(Self(session, form));
@@ -121,10 +122,10 @@ impl<T: DeserializeOwned + Sensitive + Send> FromRequest<Web> for Confirmed<T> {
             page: T::PAGE,
             wrong: status == StatusCode::UNPROCESSABLE_ENTITY,
         };
-        Err(NotDone::Asks(Box::new(show_with(status, &page)?)))
+        Err(ConfirmError::NeedsPassword(Box::new(show_with(status, &page)?)))
     }
 }
 
 fn is_confirmed(session: &StaffSession, now: Timestamp) -> bool {
-    now.duration_since(session.confirmed_at) <= CONFIRMED_FOR
+    now.duration_since(session.confirmed_at) <= CONFIRMATION_TTL
 }

@@ -12,9 +12,9 @@ pub(crate) const MEMBER: &str = "mainstay";
 /// A client's session.
 pub(crate) const CLIENT: &str = "mainstay-client";
 /// What the next page shows once.
-pub(crate) const ONCE: &str = "mainstay-once";
+pub(crate) const ONE_TIME: &str = "mainstay-once";
 /// How long that is waited for, in seconds.
-const ONCE_SECONDS: i64 = 60;
+const ONE_TIME_SECONDS: i64 = 60;
 
 /// How a request came here, as far as cookies are concerned.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +32,7 @@ impl Transport {
     pub(crate) fn of(site: &Site, headers: &HeaderMap) -> Self {
         // HTTPS is what people use when the operator says so, whatever the proxies in between speak
         // among themselves.
-        let chosen_https = site.chosen && site.public_url.scheme() == "https";
+        let chosen_https = site.is_public_url_configured && site.public_url.scheme() == "https";
         let forwarded_https = || {
             let scheme = forwarded::first_scheme(headers).filter(|_| site.behind_proxy);
             scheme.is_some_and(|scheme| scheme.eq_ignore_ascii_case("https"))
@@ -40,7 +40,7 @@ impl Transport {
         if chosen_https || forwarded_https() {
             return Self::Https;
         }
-        let chosen_plain = site.chosen && site.public_url.scheme() == "http";
+        let chosen_plain = site.is_public_url_configured && site.public_url.scheme() == "http";
         if chosen_plain || is_loopback(headers) { Self::Http } else { Self::Open }
     }
 
@@ -80,46 +80,46 @@ pub(crate) fn read_plain(headers: &HeaderMap, name: &str) -> Option<String> {
 }
 
 /// Keeps a member's session in the browser for so many seconds.
-pub(crate) fn keep_member(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
-    written(secret(transport, MEMBER, token, seconds).same_site(SameSite::Lax))
+pub(crate) fn set_member(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
+    header_value(secret(transport, MEMBER, token, seconds).same_site(SameSite::Lax))
 }
 
 /// Keeps a client's session in the browser. Over HTTPS also inside a frame of the organization's own
 /// site, apart from what other sites keep there: the check of where a request comes from does not
 /// need the cookie's help.
-pub(crate) fn keep_client(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
+pub(crate) fn set_client(transport: Transport, token: &str, seconds: i64) -> HeaderValue {
     let cookie = secret(transport, CLIENT, token, seconds);
-    written(match transport {
+    header_value(match transport {
         Transport::Https => cookie.same_site(SameSite::None).partitioned(true),
         Transport::Http | Transport::Open => cookie.same_site(SameSite::Lax),
     })
 }
 
 /// Takes a member's session out of the browser.
-pub(crate) fn drop_member(transport: Transport) -> HeaderValue {
-    keep_member(transport, "", 0)
+pub(crate) fn clear_member(transport: Transport) -> HeaderValue {
+    set_member(transport, "", 0)
 }
 
 /// Takes a client's session out of the browser.
-pub(crate) fn drop_client(transport: Transport) -> HeaderValue {
-    keep_client(transport, "", 0)
+pub(crate) fn clear_client(transport: Transport) -> HeaderValue {
+    set_client(transport, "", 0)
 }
 
 /// Keeps something that the next page shows, once: a page that came by a form could be loaded again, and
 /// would do again what the form did.
-pub(crate) fn keep_once(transport: Transport, value: &str) -> HeaderValue {
-    written(secret(transport, ONCE, value, ONCE_SECONDS).same_site(SameSite::Strict))
+pub(crate) fn set_one_time(transport: Transport, value: &str) -> HeaderValue {
+    header_value(secret(transport, ONE_TIME, value, ONE_TIME_SECONDS).same_site(SameSite::Strict))
 }
 
 /// Takes it out of the browser, now that it is shown.
-pub(crate) fn drop_once(transport: Transport) -> HeaderValue {
-    written(secret(transport, ONCE, "", 0).same_site(SameSite::Strict))
+pub(crate) fn clear_one_time(transport: Transport) -> HeaderValue {
+    header_value(secret(transport, ONE_TIME, "", 0).same_site(SameSite::Strict))
 }
 
 /// Keeps something that is no secret for a year.
-pub(crate) fn keep_plain(name: &str, value: &str) -> HeaderValue {
+pub(crate) fn set_plain(name: &str, value: &str) -> HeaderValue {
     let cookie = Cookie::build((name.to_owned(), value.to_owned()));
-    written(cookie.path("/").same_site(SameSite::Lax).max_age(Duration::days(365)))
+    header_value(cookie.path("/").same_site(SameSite::Lax).max_age(Duration::days(365)))
 }
 
 fn secret(
@@ -135,7 +135,7 @@ fn secret(
         .max_age(Duration::seconds(seconds))
 }
 
-fn written(cookie: cookie::CookieBuilder<'static>) -> HeaderValue {
+fn header_value(cookie: cookie::CookieBuilder<'static>) -> HeaderValue {
     // Names and values are our own: letters, digits and a few signs.
     HeaderValue::try_from(cookie.build().to_string())
         .unwrap_or_else(|_| HeaderValue::from_static(""))

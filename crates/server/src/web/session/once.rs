@@ -11,18 +11,18 @@ use crate::web::Web;
 
 /// Leads to a page that shows a secret once.
 pub(crate) fn show_once(web: &Web, headers: &HeaderMap, secret: &str, path: &str) -> Response {
-    let once = cookie::keep_once(Transport::of(&web.site, headers), secret);
+    let once = cookie::set_one_time(Transport::of(&web.site, headers), secret);
     ([(header::SET_COOKIE, once)], Redirect::to(path)).into_response()
 }
 
 /// The secret that a page is to show. Whoever shows it checks first that it was made here.
-pub(crate) fn kept_once(web: &Web, headers: &HeaderMap) -> Option<String> {
-    cookie::read(headers, Transport::of(&web.site, headers), cookie::ONCE)
+pub(crate) fn read_once(web: &Web, headers: &HeaderMap) -> Option<String> {
+    cookie::read(headers, Transport::of(&web.site, headers), cookie::ONE_TIME)
 }
 
 /// The page that shows it: the browser forgets the secret.
-pub(crate) fn shown_once(web: &Web, headers: &HeaderMap, mut page: Response) -> Response {
-    let dropped = cookie::drop_once(Transport::of(&web.site, headers));
+pub(crate) fn clear_once(web: &Web, headers: &HeaderMap, mut page: Response) -> Response {
+    let dropped = cookie::clear_one_time(Transport::of(&web.site, headers));
     page.headers_mut().append(header::SET_COOKIE, dropped);
     page
 }

@@ -17,9 +17,9 @@ const MAX_LOGGED_CHARS: usize = 60;
 
 /// The address that a request comes from: that of the connection, or what our own proxy says.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct From(pub(crate) IpAddr);
+pub(crate) struct ClientIp(pub(crate) IpAddr);
 
-impl FromRequestParts<Web> for From {
+impl FromRequestParts<Web> for ClientIp {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, Infallible> {
@@ -52,9 +52,9 @@ fn forwarded_for(headers: &HeaderMap) -> Option<IpAddr> {
 
 /// A connection on which a session may be kept: encrypted, or never off this machine.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Kept(pub(crate) Transport);
+pub(crate) struct SecureTransport(pub(crate) Transport);
 
-impl FromRequestParts<Web> for Kept {
+impl FromRequestParts<Web> for SecureTransport {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
@@ -63,7 +63,7 @@ impl FromRequestParts<Web> for Kept {
                 axum::http::StatusCode::FORBIDDEN,
                 "Signing in needs HTTPS here",
                 "This address is not encrypted, so others on the network could read your password. \
-                 Open it by https://, or from the machine that the server runs on. If you run the \
+                 Use https://, or open it on the machine that runs the server. If you run the \
                  server: set MAINSTAY_PUBLIC_URL to the https:// address that people use.",
             )),
             transport => Ok(Self(transport)),

@@ -9,7 +9,7 @@ use mainstay_store::{Member, Organization, Scope, SignInFailures, StoreError};
 use super::cookie::{self, Transport};
 use crate::{
     Error,
-    access::{Actor, SignedIn, check_method},
+    access::{Actor, SignedInMember, check_method},
     alert::MissingData,
     web::{PageError, Theme, Undelivered, Web, ui::components::View},
 };
@@ -87,7 +87,8 @@ impl StaffSession {
             let ended = cookie::read(&parts.headers, transport, cookie::MEMBER).is_some();
             return Err(PageError::SignIn { next: next_of(parts), ended });
         };
-        let SignedIn { organization, zone, member, scope, confirmed_at, failures } = signed_in;
+        let SignedInMember { organization, zone, member, scope, confirmed_at, failures } =
+            signed_in;
         let theme = Theme::of(&parts.headers);
         let missing = web.mainstay.missing_data(scope).await?;
         let undelivered = Undelivered::find(web, &organization, &zone, parts.uri.path()).await?;
@@ -147,7 +148,7 @@ impl FromRequestParts<Web> for AdminSession {
             Ok(Self(session))
         } else {
             Err(PageError::forbidden(format!(
-                "Your role is {}. Only an owner or an admin changes settings; ask one of them.",
+                "Your role is {}. Only an owner or admin can change settings; ask one of them.",
                 session.member.role
             )))
         }

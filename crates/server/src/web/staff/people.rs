@@ -10,7 +10,7 @@ use crate::{
 };
 
 /// What people do with alerts, as it stands in their history.
-const BY_PEOPLE: [&str; 6] = ["acknowledge", "snooze", "resolve", "dismiss", "reopen", "undo"];
+const MEMBER_ACTIONS: [&str; 6] = ["acknowledge", "snooze", "resolve", "dismiss", "reopen", "undo"];
 
 /// The organization's members, as one of them speaks of them.
 pub(crate) struct People {
@@ -43,7 +43,7 @@ impl People {
 
     /// What a member last did with an alert.
     pub(crate) fn last_action(&self, actions: &[AlertAction]) -> Option<LastAction> {
-        let last = actions.iter().rfind(|one| BY_PEOPLE.contains(&one.action.as_str()))?;
+        let last = actions.iter().rfind(|one| MEMBER_ACTIONS.contains(&one.action.as_str()))?;
         Some(LastAction { who: self.name(last.member), at: last.at, note: last.note.clone() })
     }
 }

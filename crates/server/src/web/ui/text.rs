@@ -111,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn only_a_path_of_our_own_is_gone_on_to() {
+    fn only_local_paths_are_followed() {
         assert_eq!(local_path("/alerts?type=a b").as_deref(), Some("/alerts?type=a%20b"));
         assert_eq!(local_path("/?\\evil").as_deref(), Some("/?%5Cevil"));
         for elsewhere in [
@@ -140,7 +140,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn where_it_goes_on_to_is_here_whatever_the_path_is_made_of(
+        fn a_local_path_stays_on_this_site(
             parts in proptest::collection::vec(
                 proptest::sample::select(vec![
                     "/", "\\", ".", "..", "%2e", "%2E%2e", "%2f", "%5c", "\t", "\n", "\r", "\0",

@@ -55,11 +55,11 @@ async fn a_request_names_one_host_or_is_refused_before_anything_else() {
 }
 
 #[tokio::test]
-async fn every_answer_says_what_browsers_may_do_with_it() {
+async fn every_response_has_security_headers() {
     let plain = World::sqlite().await;
     let https = World::sqlite_at(|site| Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         ..site
     })
     .await;

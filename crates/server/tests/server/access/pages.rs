@@ -1,7 +1,7 @@
 use mainstay_store::Role;
 
 use crate::{
-    support::{Answer, World},
+    support::{TestResponse, World},
     web::browser::Browser,
 };
 
@@ -49,7 +49,7 @@ async fn a_failure_stays_in_the_frame_of_whoever_asked_with_a_way_back() {
     assert!(!stranger.page(404).contains(NAVIGATION) && stranger.text.contains("href=\"/\""));
 }
 
-fn leads_to_no_staff(answer: &Answer) {
+fn leads_to_no_staff(answer: &TestResponse) {
     for staff in ["href=\"/\"", "href=\"/sign-in", "href=\"/portfolio"] {
         assert!(!answer.text.contains(staff), "{staff} in {}", answer.text);
     }

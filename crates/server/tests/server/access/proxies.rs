@@ -2,7 +2,7 @@ use mainstay::site::Site;
 use mainstay_store::Role;
 
 use crate::{
-    support::{Answer, World},
+    support::{TestResponse, World},
     web::browser::{Browser, PASSWORD, email, member_id},
 };
 
@@ -15,7 +15,7 @@ async fn try_from(
     header: (&str, &str),
     address: &str,
     password: &str,
-) -> Answer {
+) -> TestResponse {
     let headers = [header, ("sec-fetch-site", "same-origin")];
     let form = [("email", address), ("password", password)];
     browser.send("POST", "/sign-in", &headers, Some(&form)).await
@@ -48,7 +48,7 @@ async fn https_is_what_the_first_proxy_or_the_operator_says() {
     let forwarded = behind_a_proxy().await;
     let chosen = World::sqlite_at(|site| Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         behind_proxy: true,
         ..site
     })

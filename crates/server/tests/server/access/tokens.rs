@@ -33,7 +33,7 @@ on_both_databases!(a_members_token_ends_with_its_password_and_by_itself, async |
     browser.sign_in(&address, PASSWORD).await.leads_to();
     browser.post("/settings/profile/sessions", &[]).await.leads_to();
     world.get(&third, MEMBERS).await.problem(401);
-    // Others' tokens and keys go on.
+    // Others' tokens and keys continue.
     world.get(&world.acme.admin, MEMBERS).await.json(200);
     world.get(&world.acme.secret_key, MEMBERS).await.json(200);
     let last = token().await;

@@ -50,7 +50,7 @@ fn no_service_imports_a_surface() {
 }
 
 /// A small house with a circle that only a re-export shows, and a service that asks a page.
-fn made_up() -> Sources {
+fn sample_score() -> Sources {
     Sources::new([
         ("", "mod low; mod api; mod web; pub use low::Thing;"),
         ("low", "mod part; pub(crate) use part::Part; fn f() { part::g() }"),
@@ -66,7 +66,7 @@ fn made_up() -> Sources {
 
 #[test]
 fn a_circle_and_an_upward_import_would_be_noticed() {
-    let imports = imports(&made_up());
+    let imports = imports(&sample_score());
     let circles = circles(&imports);
     assert_eq!(
         circles,

@@ -16,7 +16,7 @@ const REQUESTS: usize = 50;
 #[ignore = "needs strace: ./check installs it"]
 fn every_answer_comes_after_a_sync_of_its_own_commit() {
     let sandbox = Sandbox::sqlite();
-    let keys = sandbox.done("org create acme --json").json();
+    let keys = sandbox.run_ok("org create acme --json").json();
     let key = keys["write_key"].as_str().unwrap();
     let served = sandbox.serve("serve --listen 127.0.0.1:0");
     let trace = sandbox.path("trace");

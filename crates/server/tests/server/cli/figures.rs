@@ -39,10 +39,10 @@ fn scored() -> Sandbox {
 }
 
 fn scored_in(sandbox: Sandbox) -> Sandbox {
-    sandbox.done("org create acme --timezone UTC");
+    sandbox.run_ok("org create acme --timezone UTC");
     sandbox.write("history.csv", history());
-    sandbox.done("import history.csv --org acme");
-    sandbox.done("score --org acme --as-of 2024-05-08T00:00:00Z");
+    sandbox.run_ok("import history.csv --org acme");
+    sandbox.run_ok("score --org acme --as-of 2024-05-08T00:00:00Z");
     sandbox
 }
 
@@ -71,10 +71,10 @@ zed,13,0,0,20,50,0,30,-17,declining,at_risk,65
 #[test]
 fn scores_are_what_they_are_by_hand_and_sorted_by_bytes() {
     let sandbox = scored();
-    assert_eq!(sandbox.done(&format!("{SCORE} --format csv")).out, GOLDEN);
+    assert_eq!(sandbox.run_ok(&format!("{SCORE} --format csv")).out, GOLDEN);
     // Again, and as a dry run beside what is stored.
-    assert_eq!(sandbox.done(&format!("{SCORE} --format csv")).out, GOLDEN);
-    let dry = sandbox.done(&format!("{SCORE} --format csv --dry-run"));
+    assert_eq!(sandbox.run_ok(&format!("{SCORE} --format csv")).out, GOLDEN);
+    let dry = sandbox.run_ok(&format!("{SCORE} --format csv --dry-run"));
     assert_eq!((dry.out.as_str(), dry.err.as_str()), (GOLDEN, "dry run: nothing was stored\n"));
 }
 
@@ -82,13 +82,13 @@ fn scores_are_what_they_are_by_hand_and_sorted_by_bytes() {
 #[ignore = "needs PostgreSQL: ./check starts one"]
 fn postgresql_gives_the_same_scores() {
     let sandbox = scored_in(Sandbox::postgres());
-    assert_eq!(sandbox.done(&format!("{SCORE} --format csv")).out, GOLDEN);
-    assert!(sandbox.done("verify").out.contains("everything follows from the events"));
+    assert_eq!(sandbox.run_ok(&format!("{SCORE} --format csv")).out, GOLDEN);
+    assert!(sandbox.run_ok("verify").out.contains("all stored data matches the events"));
 }
 
 #[test]
 fn scores_as_json_have_the_same_fields_and_the_instant() {
-    let ran = scored().done(&format!("{SCORE} --format json"));
+    let ran = scored().run_ok(&format!("{SCORE} --format json"));
     let rows = ran.json();
     assert_eq!(rows.as_array().unwrap().len(), 5);
     let ada = serde_json::json!({
@@ -102,37 +102,39 @@ fn scores_as_json_have_the_same_fields_and_the_instant() {
 
 #[test]
 fn the_table_is_for_people() {
-    insta::assert_snapshot!(scored().done(SCORE).out);
+    insta::assert_snapshot!(scored().run_ok(SCORE).out);
 }
 
 #[test]
 fn one_client_is_scored_alone() {
     let sandbox = scored();
-    let ran = sandbox.done(&format!("{SCORE} --client ada --format csv"));
+    let ran = sandbox.run_ok(&format!("{SCORE} --client ada --format csv"));
     assert_eq!(ran.out.lines().count(), 2);
     assert_eq!(ran.out.lines().nth(1), GOLDEN.lines().nth(2));
-    sandbox.run(["score", "--org", "acme", "--client", "nobody"]).failed("no client \"nobody\"");
-    let ran = sandbox.done(&format!("{SCORE} --client late --format json"));
+    sandbox
+        .run(["score", "--org", "acme", "--client", "nobody"])
+        .expect_failure("no client \"nobody\"");
+    let ran = sandbox.run_ok(&format!("{SCORE} --client late --format json"));
     assert_eq!(ran.out, "[]\n");
 }
 
 #[test]
 fn a_look_into_the_past_sees_nothing_that_came_later() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme --timezone UTC");
+    sandbox.run_ok("org create acme --timezone UTC");
     let before = |line: &&str| !line.contains(",2024-05-15T") && !line.contains("late,");
     let early: Vec<String> =
         history().lines().filter(before).map(|line| format!("{line}\n")).collect();
     sandbox.write("early.csv", early.concat());
     sandbox.write("all.csv", history());
-    sandbox.done("import early.csv --org acme");
+    sandbox.run_ok("import early.csv --org acme");
     let csv = format!("{SCORE} --format csv --dry-run");
-    let without = sandbox.done(&csv).out;
+    let without = sandbox.run_ok(&csv).out;
     let insights = "insights --org acme --as-of 2024-05-15T00:00:00Z --format csv --dry-run";
-    let insights_without = sandbox.done(insights).out;
-    sandbox.done("import all.csv --org acme");
-    assert_eq!(sandbox.done(&csv).out, without);
-    assert_eq!(sandbox.done(insights).out, insights_without);
+    let insights_without = sandbox.run_ok(insights).out;
+    sandbox.run_ok("import all.csv --org acme");
+    assert_eq!(sandbox.run_ok(&csv).out, without);
+    assert_eq!(sandbox.run_ok(insights).out, insights_without);
     assert!(!without.contains("late"));
 }
 
@@ -143,9 +145,9 @@ fn an_instant_that_cannot_be_scored_is_refused_with_its_limit() {
         ("1999-12-31T23:59:59Z", "before 2000-01-01"),
         ("9999-01-01T00:00:00Z", "more than 24 hours ahead"),
     ] {
-        sandbox.run(["score", "--org", "acme", "--as-of", as_of]).failed(expected);
-        sandbox.run(["insights", "--org", "acme", "--as-of", as_of]).failed(expected);
-        sandbox.run(["health", "--org", "acme", "--as-of", as_of]).failed(expected);
+        sandbox.run(["score", "--org", "acme", "--as-of", as_of]).expect_failure(expected);
+        sandbox.run(["insights", "--org", "acme", "--as-of", as_of]).expect_failure(expected);
+        sandbox.run(["health", "--org", "acme", "--as-of", as_of]).expect_failure(expected);
     }
 }
 
@@ -153,8 +155,8 @@ fn an_instant_that_cannot_be_scored_is_refused_with_its_limit() {
 fn insights_are_written_once_a_period() {
     let sandbox = scored();
     let line = "insights --org acme --as-of 2024-05-15T00:00:00Z";
-    let dry = sandbox.done(&format!("{line} --dry-run --format json"));
-    let first = sandbox.done(&format!("{line} --format json"));
+    let dry = sandbox.run_ok(&format!("{line} --dry-run --format json"));
+    let first = sandbox.run_ok(&format!("{line} --format json"));
     assert_eq!(first.out, dry.out);
     let rows = first.json();
     let keys: Vec<&String> = rows[0].as_object().unwrap().keys().collect();
@@ -164,23 +166,25 @@ fn insights_are_written_once_a_period() {
     assert!(rows.as_array().unwrap().iter().any(|row| {
         row["client_id"] == "zed" && row["type"] == "recommendation" && row["priority"] == "high"
     }));
-    assert_eq!(sandbox.done(&format!("{line} --format json")).out, "[]\n");
+    assert_eq!(sandbox.run_ok(&format!("{line} --format json")).out, "[]\n");
     assert_eq!(
-        sandbox.done(&format!("{line} --format csv")).out,
+        sandbox.run_ok(&format!("{line} --format csv")).out,
         "client_id,type,priority,title,message,valid_until\n"
     );
-    assert!(sandbox.done(line).out.starts_with("no new insight"));
+    assert!(sandbox.run_ok(line).out.starts_with("no new insight"));
 }
 
 #[test]
-fn an_organization_that_is_not_there_is_told_with_those_that_are() {
+fn an_unknown_organization_error_lists_existing_ones() {
     let sandbox = Sandbox::sqlite();
-    sandbox.run(["score", "--org", "acme"]).failed("create it first: mainstay org create");
-    sandbox.done("org create beta");
-    sandbox.done("org create gamma");
+    sandbox.run(["score", "--org", "acme"]).expect_failure("create it first: mainstay org create");
+    sandbox.run_ok("org create beta");
+    sandbox.run_ok("org create gamma");
     for command in ["score", "insights", "health", "verify", "key list", "member list"] {
         let args = command.split(' ').chain(["--org", "acme"]);
-        sandbox.run(args).failed("there is no organization \"acme\"; there are: beta, gamma");
+        sandbox
+            .run(args)
+            .expect_failure("there is no organization \"acme\"; there are: beta, gamma");
     }
 }
 

@@ -12,7 +12,7 @@ use mainstay::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use super::sandbox::{Sandbox, Served};
+use super::sandbox::{RunningServer, Sandbox};
 
 /// Longer than any answer takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -24,7 +24,7 @@ const ON_A_SMALL_DISK: &str =
     "mount -t tmpfs -o size=16m tmpfs disk && cp mainstay.db* disk/ && exec \"$@\" 2>>disk/log";
 
 /// Starts a server on a small disk; answers where that is for us, who do not have it mounted.
-fn serve_on_a_small_disk(sandbox: &Sandbox) -> (Served, PathBuf) {
+fn serve_on_a_small_disk(sandbox: &Sandbox) -> (RunningServer, PathBuf) {
     let disk = sandbox.path("disk");
     fs::create_dir(&disk).unwrap();
     let database = format!("sqlite:{}", disk.join("mainstay.db").display());
@@ -107,7 +107,7 @@ impl Sender {
 }
 
 /// Checks what is on the disk while nobody writes it, as a crash would leave it.
-async fn check_kept(sandbox: &Sandbox, served: &Served, disk: &Path, sender: &Sender) {
+async fn check_kept(sandbox: &Sandbox, served: &RunningServer, disk: &Path, sender: &Sender) {
     served.signal("STOP");
     for file in ["mainstay.db", "mainstay.db-wal"] {
         fs::copy(disk.join(file), sandbox.path(file)).unwrap();
@@ -116,7 +116,7 @@ async fn check_kept(sandbox: &Sandbox, served: &Served, disk: &Path, sender: &Se
     let copy = sandbox.serve("serve --listen 127.0.0.1:0");
     sender.check_all_is_kept(&copy.url).await;
     assert_eq!(copy.stop("TERM").code, 0);
-    sandbox.done("verify --org acme");
+    sandbox.run_ok("verify --org acme");
     // For the next copy.
     fs::remove_file(sandbox.path("mainstay.db")).unwrap();
 }
@@ -126,7 +126,7 @@ async fn check_kept(sandbox: &Sandbox, served: &Served, disk: &Path, sender: &Se
 fn a_full_disk_keeps_what_was_acknowledged_and_takes_no_more_until_there_is_room() {
     let sandbox = Sandbox::sqlite();
     let key =
-        sandbox.done("org create acme --json").json()["write_key"].as_str().unwrap().to_owned();
+        sandbox.run_ok("org create acme --json").json()["write_key"].as_str().unwrap().to_owned();
     let (served, disk) = serve_on_a_small_disk(&sandbox);
     tokio::runtime::Runtime::new().unwrap().block_on(async {
         let http = reqwest::Client::new();

@@ -7,9 +7,9 @@ use super::{figures::history, sandbox::Sandbox};
 const PROCESSES: usize = 8;
 
 fn with_history(sandbox: Sandbox) -> Sandbox {
-    sandbox.done("org create acme --timezone UTC");
+    sandbox.run_ok("org create acme --timezone UTC");
     sandbox.write("history.csv", history());
-    sandbox.done("import history.csv --org acme");
+    sandbox.run_ok("import history.csv --org acme");
     sandbox
 }
 
@@ -17,8 +17,8 @@ fn with_history(sandbox: Sandbox) -> Sandbox {
 fn a_check_that_is_repeated_opens_nothing_twice() {
     let sandbox = with_history(Sandbox::sqlite());
     let line = "health --org acme --as-of 2024-05-15T00:00:00Z --format";
-    let dry = sandbox.done(&format!("{line} json --dry-run"));
-    let first = sandbox.done(&format!("{line} json"));
+    let dry = sandbox.run_ok(&format!("{line} json --dry-run"));
+    let first = sandbox.run_ok(&format!("{line} json"));
     assert_eq!(first.out, dry.out);
     let rows = first.json();
     for row in rows.as_array().unwrap() {
@@ -29,29 +29,35 @@ fn a_check_that_is_repeated_opens_nothing_twice() {
     }
     let is_silent = |row: &Value| row["client_id"] == "zed" && row["type"] == "zero_activity";
     assert!(rows.as_array().unwrap().iter().any(is_silent), "{}", first.out);
-    assert_eq!(sandbox.done(&format!("{line} json")).out, "[]\n");
+    assert_eq!(sandbox.run_ok(&format!("{line} json")).out, "[]\n");
     assert_eq!(
-        sandbox.done(&format!("{line} csv")).out,
+        sandbox.run_ok(&format!("{line} csv")).out,
         "client_id,type,severity,change,held,message\n"
     );
     assert!(
-        sandbox.done("health --org acme --as-of 2024-05-15T00:00:00Z").out.starts_with("no alert")
+        sandbox
+            .run_ok("health --org acme --as-of 2024-05-15T00:00:00Z")
+            .out
+            .starts_with("no alert")
     );
 }
 
 #[test]
 fn a_check_does_not_go_back_behind_the_last_one_but_may_look() {
     let sandbox = with_history(Sandbox::sqlite());
-    sandbox.done("health --org acme --as-of 2024-05-15T00:00:00Z");
+    sandbox.run_ok("health --org acme --as-of 2024-05-15T00:00:00Z");
     let earlier = "health --org acme --as-of 2024-05-14T00:00:00Z";
-    sandbox.run(earlier.split(' ')).failed("or --dry-run to only look");
-    assert_eq!(sandbox.done(&format!("{earlier} --dry-run")).err, "dry run: nothing was stored\n");
+    sandbox.run(earlier.split(' ')).expect_failure("or --dry-run");
+    assert_eq!(
+        sandbox.run_ok(&format!("{earlier} --dry-run")).err,
+        "dry run: nothing was stored\n"
+    );
 }
 
 /// Many at the same time, each at its own "now": each alert is opened by one of them.
 fn checks_at_the_same_time_open_each_alert_once(sandbox: Sandbox) {
     let sandbox = with_history(sandbox);
-    let expected = sandbox.done("health --org acme --dry-run --format json").json();
+    let expected = sandbox.run_ok("health --org acme --dry-run --format json").json();
     let alerts = |rows: &Value| -> Vec<(String, String)> {
         let text = |row: &Value, key: &str| row[key].as_str().unwrap().to_owned();
         let rows = rows.as_array().unwrap().iter();
@@ -72,7 +78,7 @@ fn checks_at_the_same_time_open_each_alert_once(sandbox: Sandbox) {
     assert_eq!(distinct.len(), opened.len(), "{opened:?}");
     assert_eq!(distinct, alerts(&expected).into_iter().collect());
     assert!(!distinct.is_empty());
-    assert_eq!(sandbox.done("health --org acme --format json").out, "[]\n");
+    assert_eq!(sandbox.run_ok("health --org acme --format json").out, "[]\n");
 }
 
 #[test]

@@ -11,7 +11,7 @@ b,login,2024-05-02T10:00:00Z,3,
 
 fn with_organization() -> Sandbox {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
+    sandbox.run_ok("org create acme");
     sandbox
 }
 
@@ -34,19 +34,19 @@ fn a_second_import_stores_nothing_whether_the_file_is_packed_or_not() {
     let sandbox = with_organization();
     sandbox.write("events.csv", EVENTS);
     sandbox.write("events.csv.gz", packed(EVENTS));
-    assert_eq!(counts(&sandbox.done("import events.csv.gz --org acme").out), [3, 3, 0, 0]);
-    assert_eq!(counts(&sandbox.done("import events.csv.gz --org acme").out), [3, 0, 3, 0]);
-    assert_eq!(counts(&sandbox.done("import events.csv --org acme").out), [3, 0, 3, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import events.csv.gz --org acme").out), [3, 3, 0, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import events.csv.gz --org acme").out), [3, 0, 3, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import events.csv --org acme").out), [3, 0, 3, 0]);
 }
 
 #[test]
-fn a_dry_run_says_what_would_happen_and_stores_nothing() {
+fn a_dry_run_predicts_the_outcome_and_stores_nothing() {
     let sandbox = with_organization();
     sandbox.write("events.csv", EVENTS);
-    let dry = sandbox.done("import events.csv --org acme --dry-run");
+    let dry = sandbox.run_ok("import events.csv --org acme --dry-run");
     assert!(dry.out.starts_with("dry run of events.csv into acme: nothing was stored"), "{dry:?}");
     assert_eq!(counts(&dry.out), [3, 3, 0, 0]);
-    assert_eq!(counts(&sandbox.done("import events.csv --org acme").out), [3, 3, 0, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import events.csv --org acme").out), [3, 3, 0, 0]);
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn a_dry_run_knows_the_rows_that_it_has_seen_before() {
     sandbox.write("events.csv", events);
     for dry_run in [true, false] {
         let options = if dry_run { "--dry-run --json" } else { "--json" };
-        let ran = sandbox.done(&format!("import events.csv --org acme {options}"));
+        let ran = sandbox.run_ok(&format!("import events.csv --org acme {options}"));
         let told = ran.json();
         let counts = ["read", "stored", "duplicate", "dry_run"].map(|field| told[field].clone());
         assert_eq!(serde_json::json!(counts), serde_json::json!([5_002, 5_001, 1, dry_run]));
@@ -93,9 +93,9 @@ fn refused_rows_are_named_and_the_rest_is_stored() {
 }
 
 #[test]
-fn local_times_are_read_in_the_organizations_zone_and_that_is_said() {
+fn local_times_use_the_organizations_zone_and_are_reported() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme --timezone Europe/Berlin");
+    sandbox.run_ok("org create acme --timezone Europe/Berlin");
     sandbox
         .write("excel.csv", b"client_id;event;timestamp\r\nM\xfcller;login;28.11.2026 09:30\r\n");
     let import = ["import", "excel.csv", "--org", "acme", "--encoding", "windows-1252"];
@@ -116,7 +116,7 @@ fn local_times_are_read_in_the_organizations_zone_and_that_is_said() {
     assert_eq!(sandbox.run(import).code, 2);
     let rejects = fs::read_to_string(sandbox.path("excel.csv.rejects.csv")).unwrap();
     assert!(rejects.contains("--date-format"), "{rejects}");
-    sandbox.run(import.into_iter().chain(["--timezone", "Mars/Base"])).failed("Mars/Base");
+    sandbox.run(import.into_iter().chain(["--timezone", "Mars/Base"])).expect_failure("Mars/Base");
 }
 
 #[test]
@@ -136,7 +136,8 @@ fn columns_and_event_names_can_be_mapped() {
         "Piece Written=content_generated",
     ]);
     assert_eq!(ran.code, 0, "{ran:?}");
-    let scores = sandbox.done("score --org acme --as-of 2024-05-02T00:00:00Z --format json").json();
+    let scores =
+        sandbox.run_ok("score --org acme --as-of 2024-05-02T00:00:00Z --format json").json();
     assert_eq!(scores[0]["progress"], 20);
 }
 
@@ -148,7 +149,7 @@ fn messages_of_segment_make_profiles_too() {
         r#"{"type":"track","userId":"a","event":"login","timestamp":"2024-05-01T10:00:00Z","messageId":"1"}"#,
     ];
     sandbox.write("export", messages.join("\n"));
-    let ran = sandbox.done("import export --org acme --format ndjson");
+    let ran = sandbox.run_ok("import export --org acme --format ndjson");
     assert_eq!(counts(&ran.out), [2, 1, 0, 0]);
     assert!(ran.out.contains("profiles   1"), "{ran:?}");
 }
@@ -162,10 +163,10 @@ fn messages_without_ids_are_stored_once_also_when_they_come_as_csv() {
         r#"{"type":"page","userId":"a","timestamp":"2024-05-01T10:00:00Z"}"#,
     ];
     sandbox.write("a.ndjson", messages.join("\n"));
-    assert_eq!(counts(&sandbox.done("import a.ndjson --org acme").out), [3, 2, 1, 0]);
-    assert_eq!(counts(&sandbox.done("import a.ndjson --org acme").out), [3, 0, 3, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import a.ndjson --org acme").out), [3, 2, 1, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import a.ndjson --org acme").out), [3, 0, 3, 0]);
     sandbox.write("a.csv", "client_id,event,timestamp\na,login,2024-05-01T10:00:00Z\n");
-    assert_eq!(counts(&sandbox.done("import a.csv --org acme").out), [1, 0, 1, 0]);
+    assert_eq!(counts(&sandbox.run_ok("import a.csv --org acme").out), [1, 0, 1, 0]);
 }
 
 #[test]
@@ -178,14 +179,14 @@ fn a_file_that_cannot_be_read_ends_with_1_and_says_why() {
     sandbox.write("other.csv", "name,colour\nx,y\n");
     for (file, expected) in [
         ("folder.csv", "is a directory"),
-        ("missing.csv", "there is no such file"),
+        ("missing.csv", "the file does not exist"),
         ("empty.csv", "is empty"),
         ("cut.csv.gz", "is cut off"),
         ("other.csv", "the header has no column client_id"),
     ] {
-        sandbox.run(["import", file, "--org", "acme"]).failed(expected);
+        sandbox.run(["import", file, "--org", "acme"]).expect_failure(expected);
     }
     sandbox
         .run(["import", "other.csv", "--org", "acme", "--format", "ndjson", "--column", "event=x"])
-        .failed("--column is for CSV files");
+        .expect_failure("--column is for CSV files");
 }

@@ -52,7 +52,7 @@ async fn send_until_killed(
 }
 
 fn nothing_acknowledged_is_missing(sandbox: &Sandbox) {
-    let keys = sandbox.done("org create acme --json").json();
+    let keys = sandbox.run_ok("org create acme --json").json();
     let key = keys["write_key"].as_str().unwrap().to_owned();
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let number = Arc::new(AtomicU64::new(0));
@@ -109,7 +109,7 @@ fn nothing_acknowledged_is_missing(sandbox: &Sandbox) {
         }
     });
     served.stop("TERM");
-    sandbox.done("verify --org acme");
+    sandbox.run_ok("verify --org acme");
 }
 
 #[test]

@@ -9,7 +9,7 @@ use mainstay_core::id::OrganizationId;
 use mainstay_store::Store;
 use serde_json::{Value, json};
 
-use super::sandbox::{Sandbox, Served};
+use super::sandbox::{RunningServer, Sandbox};
 use crate::any_order::{dump, stream};
 
 /// Which stories are told, as `FIRST..END`: for those who have more time than the whole suite may take.
@@ -96,7 +96,7 @@ struct Told {
 struct Sender {
     sandbox: Sandbox,
     /// Taken while another one takes its place.
-    served: Option<Served>,
+    served: Option<RunningServer>,
     runtime: tokio::runtime::Runtime,
 }
 
@@ -113,7 +113,7 @@ impl Sender {
     }
 
     fn organization(&self, slug: &str, clients_are: &str) -> Told {
-        let created = self.sandbox.done(&format!("org create {slug} --json")).json();
+        let created = self.sandbox.run_ok(&format!("org create {slug} --json")).json();
         let key = created["secret_key"].as_str().unwrap().to_owned();
         let request = reqwest::Client::new()
             .patch(format!("{}/api/v1/organization", self.url()))
@@ -159,7 +159,7 @@ impl Sender {
         }
         self.served.take().unwrap().stop("KILL");
         for sending in on_their_way {
-            // Whether they were acknowledged is not known: they are sent again.
+            // Whether they were acknowledged is not stored_events: they are sent again.
             let _ = self.runtime.block_on(sending);
         }
         self.served = Some(self.sandbox.serve("serve --listen 127.0.0.1:0"));
@@ -209,7 +209,7 @@ fn seeds() -> Range<u64> {
     first.parse().unwrap()..end.parse().unwrap()
 }
 
-fn any_order_and_any_kill_says_the_same(sandbox: Sandbox) {
+fn any_order_and_any_kill_gives_the_same_result(sandbox: Sandbox) {
     let now = SystemClock.now();
     let mut sender = Sender::new(sandbox);
     let mut stories = Vec::new();
@@ -254,13 +254,13 @@ fn any_order_and_any_kill_says_the_same(sandbox: Sandbox) {
 
 #[test]
 fn any_order_of_messages_with_kill_9_between_them_says_the_same_on_sqlite() {
-    any_order_and_any_kill_says_the_same(Sandbox::sqlite());
+    any_order_and_any_kill_gives_the_same_result(Sandbox::sqlite());
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: ./check starts one"]
 fn any_order_of_messages_with_kill_9_between_them_says_the_same_on_postgres() {
-    any_order_and_any_kill_says_the_same(Sandbox::postgres());
+    any_order_and_any_kill_gives_the_same_result(Sandbox::postgres());
 }
 
 #[test]

@@ -61,7 +61,7 @@ fn every_command_explains_itself() {
 }
 
 #[test]
-fn the_version_is_told() {
+fn version_prints_the_version() {
     let told = Sandbox::sqlite().run(["--version"]);
     assert_eq!(told.out, format!("mainstay {}\n", env!("CARGO_PKG_VERSION")));
 }

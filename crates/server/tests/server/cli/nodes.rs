@@ -8,10 +8,10 @@ use serde_json::{Value, json};
 use sqlx::{AssertSqlSafe, Connection as _, Executor as _, PgConnection};
 use tokio::time::interval;
 
-use super::sandbox::{Sandbox, Served};
+use super::sandbox::{RunningServer, Sandbox};
 
 /// How long anything may take before the test gives up.
-const PATIENCE: Duration = Duration::from_mins(1);
+const WAIT_TIMEOUT: Duration = Duration::from_mins(1);
 /// Runs that are done before one of the processes goes.
 const EACH: usize = 15;
 const NEVER: &str = "0 0 29 2 *";
@@ -31,7 +31,7 @@ impl Operator {
         Self { http: reqwest::Client::new(), key: key.to_owned(), database }
     }
 
-    async fn send(&self, method: Method, served: &Served, path: &str, body: Value) -> Value {
+    async fn send(&self, method: Method, served: &RunningServer, path: &str, body: Value) -> Value {
         let request = self.http.request(method, format!("{}{path}", served.url));
         let request = request.bearer_auth(&self.key);
         let request = if body.is_null() { request } else { request.json(&body) };
@@ -40,7 +40,7 @@ impl Operator {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
-    async fn schedule(&self, served: &Served, job: &str, cron: &str) {
+    async fn schedule(&self, served: &RunningServer, job: &str, cron: &str) {
         let path = format!("/api/v1/jobs/{job}/schedule");
         self.send(Method::PUT, served, &path, json!({"cron": cron})).await;
     }
@@ -51,7 +51,7 @@ impl Operator {
         sqlx::query_scalar(sql).fetch_all(&mut self.database).await.unwrap()
     }
 
-    /// Waits until a query has a row, and answers the first.
+    /// Waits until a query has a row, and returns the first.
     async fn eventually(&mut self, sql: &str) -> Value {
         let mut looks = interval(Duration::from_millis(20));
         let found = async {
@@ -62,7 +62,7 @@ impl Operator {
                 }
             }
         };
-        let found = tokio::time::timeout(PATIENCE, found).await;
+        let found = tokio::time::timeout(WAIT_TIMEOUT, found).await;
         found.unwrap_or_else(|_| panic!("never came: {sql}"))
     }
 }
@@ -71,12 +71,12 @@ fn runtime() -> tokio::runtime::Runtime {
     tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap()
 }
 
-fn serve(sandbox: &Sandbox) -> Served {
+fn serve(sandbox: &Sandbox) -> RunningServer {
     sandbox.serve("serve --listen 127.0.0.1:0")
 }
 
 /// Acme with a few clients, whose jobs never come by themselves.
-async fn acme(sandbox: &Sandbox, key: &str, served: &Served) -> Operator {
+async fn acme(sandbox: &Sandbox, key: &str, served: &RunningServer) -> Operator {
     let operator = Operator::new(sandbox, key).await;
     for job in ["weekly", "daily", "hourly"] {
         operator.schedule(served, job, NEVER).await;
@@ -92,7 +92,7 @@ async fn acme(sandbox: &Sandbox, key: &str, served: &Served) -> Operator {
 #[ignore = "needs PostgreSQL: ./check starts one"]
 fn three_processes_run_each_of_many_periods_once() {
     let sandbox = Sandbox::postgres();
-    let key = sandbox.done("org create acme --json").json()["secret_key"].to_string();
+    let key = sandbox.run_ok("org create acme --json").json()["secret_key"].to_string();
     let mut servers = vec![serve(&sandbox), serve(&sandbox), serve(&sandbox)];
     runtime().block_on(async {
         let mut operator = acme(&sandbox, key.trim_matches('"'), &servers[0]).await;
@@ -113,7 +113,8 @@ fn three_processes_run_each_of_many_periods_once() {
                  HAVING COUNT(*) >= {done}"
             );
             let last = operator.eventually(&enough).await["holder"].to_string();
-            let named = |served: &Served| last.contains(&format!("process {},", served.pid()));
+            let named =
+                |served: &RunningServer| last.contains(&format!("process {},", served.pid()));
             let place = servers.iter().position(named).unwrap();
             assert_eq!(servers.remove(place).stop("TERM").code, 0);
         }
@@ -150,7 +151,7 @@ fn three_processes_run_each_of_many_periods_once() {
     for served in servers {
         assert_eq!(served.stop("TERM").code, 0);
     }
-    sandbox.done("verify --org acme");
+    sandbox.run_ok("verify --org acme");
 }
 
 #[test]
@@ -158,9 +159,9 @@ fn three_processes_run_each_of_many_periods_once() {
 fn a_process_that_was_stopped_past_its_lease_writes_nothing_more() {
     let sandbox = Sandbox::postgres();
     sandbox.write("mainstay.toml", "job_lease_seconds = 2\n");
-    let key = sandbox.done("org create acme --json").json()["secret_key"].to_string();
+    let key = sandbox.run_ok("org create acme --json").json()["secret_key"].to_string();
     let stalled = serve(&sandbox);
-    let holder = |served: &Served| format!("holder LIKE 'process {},%'", served.pid());
+    let holder = |served: &RunningServer| format!("holder LIKE 'process {},%'", served.pid());
     runtime().block_on(async {
         let mut operator = acme(&sandbox, key.trim_matches('"'), &stalled).await;
         // Scores are computed from this table, before they are written: whoever holds it decides how
@@ -198,7 +199,7 @@ fn a_process_that_was_stopped_past_its_lease_writes_nothing_more() {
         }
         assert_eq!(before[0].len(), 40);
 
-        // It goes on with the scores that it had computed, and none of them is stored.
+        // It continues with the scores that it had computed, and none of them is stored.
         stalled.signal("CONT");
         assert_eq!(other.stop("TERM").code, 0);
         // It has dealt with what it had when it does something else: nobody else is there.
@@ -218,13 +219,13 @@ fn a_process_that_was_stopped_past_its_lease_writes_nothing_more() {
         }
     });
     // Its history tells of one run that was begun twice.
-    let history = sandbox.done("job history --org acme --json").json();
+    let history = sandbox.run_ok("job history --org acme --json").json();
     let daily: Vec<&Value> =
         history.as_array().unwrap().iter().filter(|run| run["job"] == "daily").collect();
     assert_eq!(daily.len(), 1, "{history}");
     assert_eq!((&daily[0]["state"], &daily[0]["attempts"]), (&json!("succeeded"), &json!(2)));
     let ended = stalled.stop("TERM");
     assert_eq!(ended.code, 0);
-    assert!(ended.err.contains("a run was taken over by another process"), "{}", ended.err);
-    sandbox.done("verify --org acme");
+    assert!(ended.err.contains("run taken over by another process"), "{}", ended.err);
+    sandbox.run_ok("verify --org acme");
 }

@@ -5,7 +5,7 @@ use std::{fs::File, process::Stdio};
 use serde_json::json;
 use tokio::time::timeout;
 
-use super::sandbox::{Sandbox, Served};
+use super::sandbox::{RunningServer, Sandbox};
 use crate::web::{
     browser::{Browser, PASSWORD},
     live::{PATIENCE, Stream},
@@ -15,20 +15,20 @@ fn run<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Runtime::new().unwrap().block_on(work)
 }
 
-async fn get(served: &Served, path: &str) -> (u16, String) {
+async fn get(served: &RunningServer, path: &str) -> (u16, String) {
     let answer = reqwest::get(format!("{}{path}", served.url)).await.unwrap();
     (answer.status().as_u16(), answer.text().await.unwrap())
 }
 
 /// Sends an event; the status that it is answered with, if it is.
-async fn send(served: &Served, key: &str, event: serde_json::Value) -> Option<u16> {
+async fn send(served: &RunningServer, key: &str, event: serde_json::Value) -> Option<u16> {
     let request = reqwest::Client::new().post(format!("{}/api/v1/events", served.url));
     let answer = request.bearer_auth(key).json(&event).send().await.ok()?;
     Some(answer.status().as_u16())
 }
 
 fn write_key(sandbox: &Sandbox) -> String {
-    sandbox.done("org create acme --json").json()["write_key"].as_str().unwrap().to_owned()
+    sandbox.run_ok("org create acme --json").json()["write_key"].as_str().unwrap().to_owned()
 }
 
 #[test]
@@ -76,7 +76,7 @@ fn a_loop_that_panics_is_named_until_it_runs_again_and_the_others_go_on() {
 #[test]
 fn live_updates_that_panic_are_named_until_they_tell_what_was_missed_and_the_others_go_on() {
     let sandbox = Sandbox::sqlite();
-    let keys = sandbox.done("org create acme --json").json();
+    let keys = sandbox.run_ok("org create acme --json").json();
     let text = |field: &str| keys[field].as_str().unwrap().to_owned();
     let (key, link) = (text("write_key"), text("setup_link"));
     let (_, link) = link.split_once(":8080").unwrap();
@@ -140,7 +140,7 @@ fn without_what_stores_and_rolls_up_the_process_ends_with_an_error() {
         let answered = run(send(&served, &key, event));
         // Without the gatherer an event is stored all the same, if the process is still there.
         assert!(name != "event writer" || answered != Some(200), "{answered:?}");
-        let ended = served.ended();
+        let ended = served.wait_for_exit();
         assert_eq!(ended.code, 1, "{ended:?}");
         let last = ended.err.lines().last().unwrap();
         let said =

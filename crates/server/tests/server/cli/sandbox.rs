@@ -22,13 +22,13 @@ pub(crate) struct Sandbox {
 
 /// What a command answered.
 #[derive(Debug)]
-pub(crate) struct Ran {
+pub(crate) struct CommandResult {
     pub(crate) code: i32,
     pub(crate) out: String,
     pub(crate) err: String,
 }
 
-impl Ran {
+impl CommandResult {
     fn of(output: &Output) -> Self {
         Self {
             code: output.status.code().unwrap_or(-1),
@@ -43,7 +43,7 @@ impl Ran {
 
     /// Checks that the command failed with one line that says so much.
     #[track_caller]
-    pub(crate) fn failed(&self, expected: &str) {
+    pub(crate) fn expect_failure(&self, expected: &str) {
         assert_eq!(self.code, 1, "{self:?}");
         assert!(self.err.starts_with("error: "), "{self:?}");
         assert!(self.err.contains(expected), "{expected:?} is not in {self:?}");
@@ -84,8 +84,8 @@ impl Sandbox {
     }
 
     /// Runs a command to its end.
-    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Ran {
-        Ran::of(&self.command(args).output().unwrap())
+    pub(crate) fn run<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> CommandResult {
+        CommandResult::of(&self.command(args).output().unwrap())
     }
 
     /// Runs a command to its end with variables in its environment.
@@ -93,13 +93,13 @@ impl Sandbox {
         &self,
         env: &[(&str, &str)],
         args: impl IntoIterator<Item = S>,
-    ) -> Ran {
-        Ran::of(&self.command(args).envs(env.iter().copied()).output().unwrap())
+    ) -> CommandResult {
+        CommandResult::of(&self.command(args).envs(env.iter().copied()).output().unwrap())
     }
 
     /// Runs a command that must succeed without any database.
     #[track_caller]
-    pub(crate) fn done_alone(&self, line: &str) -> Ran {
+    pub(crate) fn done_alone(&self, line: &str) -> CommandResult {
         let ran = self.run_with(&[("MAINSTAY_DATABASE_URL", "none")], line.split_whitespace());
         assert_eq!(ran.code, 0, "{line}: {ran:?}");
         ran
@@ -107,7 +107,7 @@ impl Sandbox {
 
     /// Runs a command, of words without blanks, that must succeed.
     #[track_caller]
-    pub(crate) fn done(&self, line: &str) -> Ran {
+    pub(crate) fn run_ok(&self, line: &str) -> CommandResult {
         let ran = self.run(line.split_whitespace());
         assert_eq!(ran.code, 0, "{line}: {ran:?}");
         ran
@@ -150,14 +150,14 @@ impl Sandbox {
     }
 
     /// Starts a server and waits until it says where it listens.
-    pub(crate) fn serve(&self, line: &str) -> Served {
+    pub(crate) fn serve(&self, line: &str) -> RunningServer {
         Self::serving(self.command(line.split_whitespace()))
     }
 
     /// Starts a server by a command and waits until it says where it listens.
-    pub(crate) fn serving(mut command: Command) -> Served {
+    pub(crate) fn serving(mut command: Command) -> RunningServer {
         let child = command.spawn().unwrap();
-        let mut served = Served { url: String::new(), said: String::new(), child };
+        let mut served = RunningServer { url: String::new(), said: String::new(), child };
         let mut lines = BufReader::new(served.child.stdout.take().unwrap()).lines();
         loop {
             let Some(line) = lines.next() else {
@@ -184,14 +184,14 @@ impl Drop for Sandbox {
 }
 
 /// A server that runs until it is told to stop.
-pub(crate) struct Served {
+pub(crate) struct RunningServer {
     pub(crate) url: String,
     /// What it printed before it listened.
     pub(crate) said: String,
     child: Child,
 }
 
-impl Served {
+impl RunningServer {
     /// The process's id.
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
@@ -205,16 +205,16 @@ impl Served {
     }
 
     /// Sends a signal by its name and answers how the server ended.
-    pub(crate) fn stop(self, signal: &str) -> Ran {
+    pub(crate) fn stop(self, signal: &str) -> CommandResult {
         self.signal(signal);
-        self.ended()
+        self.wait_for_exit()
     }
 
     /// Waits until it ends by itself.
-    pub(crate) fn ended(mut self) -> Ran {
+    pub(crate) fn wait_for_exit(mut self) -> CommandResult {
         let err = self.errors();
         let status = self.child.wait().unwrap();
-        Ran { code: status.code().unwrap_or(-1), out: String::new(), err }
+        CommandResult { code: status.code().unwrap_or(-1), out: String::new(), err }
     }
 
     /// All that it says on standard error, until it ends.
@@ -227,7 +227,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for RunningServer {
     fn drop(&mut self) {
         // Of a test that failed; one that was stopped has ended already.
         let _ = self.child.kill();
@@ -235,7 +235,7 @@ impl Drop for Served {
     }
 }
 
-/// Posts JSON with a key; answers the status.
+/// Posts JSON with a key; returns the status.
 pub(crate) fn post(url: &str, key: &str, body: &str) -> u16 {
     let (url, key, body) = (url.to_owned(), key.to_owned(), body.to_owned());
     block_on(async move {

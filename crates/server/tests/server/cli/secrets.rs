@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use super::sandbox::{Ran, Sandbox};
+use super::sandbox::{CommandResult, Sandbox};
 
 fn sqlite_bytes(sandbox: &Sandbox) -> Vec<u8> {
     ["mainstay.db", "mainstay.db-wal"]
@@ -16,32 +16,32 @@ fn holds(sandbox: &Sandbox, text: &str) -> bool {
     sqlite_bytes(sandbox).windows(text.len()).any(|bytes| bytes == text.as_bytes())
 }
 
-fn run_with(sandbox: &Sandbox, env: &[(&str, &str)], line: &str) -> Ran {
+fn run_with(sandbox: &Sandbox, env: &[(&str, &str)], line: &str) -> CommandResult {
     sandbox.run_with(env, line.split_whitespace())
 }
 
 #[track_caller]
-fn done_with(sandbox: &Sandbox, env: &[(&str, &str)], line: &str) -> Ran {
+fn done_with(sandbox: &Sandbox, env: &[(&str, &str)], line: &str) -> CommandResult {
     let ran = run_with(sandbox, env, line);
     assert_eq!(ran.code, 0, "{line}: {ran:?}");
     ran
 }
 
-fn token_secret(created: &Ran) -> String {
+fn token_secret(created: &CommandResult) -> String {
     created.json()["token_secret"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn the_first_start_makes_a_key_and_secrets_never_lie_open() {
     let sandbox = Sandbox::sqlite();
-    let secret = token_secret(&sandbox.done("org create acme --json"));
+    let secret = token_secret(&sandbox.run_ok("org create acme --json"));
     assert!(!holds(&sandbox, &secret), "the token secret lies open in the database");
     let file = fs::read_to_string(sandbox.path("mainstay.db.key")).unwrap();
     assert_eq!(file.lines().filter(|line| !line.starts_with('#')).count(), 1, "{file}");
-    let status = sandbox.done("secrets status --json").json();
+    let status = sandbox.run_ok("secrets status --json").json();
     assert_eq!(status["source"], "mainstay.db.key");
     assert_eq!(status["used"], serde_json::json!([status["current"]]));
-    assert!(sandbox.done("secrets status").out.contains("mainstay.db.key"));
+    assert!(sandbox.run_ok("secrets status").out.contains("mainstay.db.key"));
 }
 
 #[cfg(unix)]
@@ -50,7 +50,7 @@ fn what_the_command_writes_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt as _;
 
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
+    sandbox.run_ok("org create acme");
     sandbox.write("rows.csv", "client_id,event,timestamp\nada,login,never\n");
     // An earlier list that was open to others.
     sandbox.write("rows.csv.rejects.csv", "line,reason,row\n");
@@ -71,7 +71,7 @@ fn what_the_command_writes_is_for_its_owner_alone() {
     );
     let said = sandbox.serve("serve --listen 127.0.0.1:0").stop("TERM").err;
     for file in ["mainstay.db", "mainstay.db.key", "mainstay.toml"] {
-        assert!(said.contains(&format!("{file} may be read by other users (mode 644)")), "{said}");
+        assert!(said.contains(&format!("{file} is readable by other users (mode 644)")), "{said}");
     }
     assert!(said.contains("chmod 600"), "{said}");
 }
@@ -79,56 +79,56 @@ fn what_the_command_writes_is_for_its_owner_alone() {
 #[test]
 fn without_its_key_a_database_is_left_alone_and_the_key_is_asked_for() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
+    sandbox.run_ok("org create acme");
     let (key, elsewhere) = (sandbox.path("mainstay.db.key"), sandbox.path("elsewhere"));
     fs::rename(&key, &elsewhere).unwrap();
     for line in ["org list", "serve --listen 127.0.0.1:0", "verify"] {
         let ran = sandbox.run(line.split(' '));
-        ran.failed("the secrets in this database are encrypted with key");
-        ran.failed("MAINSTAY_KEY_FILE");
+        ran.expect_failure("the secrets in this database are encrypted with key");
+        ran.expect_failure("MAINSTAY_KEY_FILE");
     }
     assert!(!key.exists(), "another key would hide that the right one is missing");
     let file = [("MAINSTAY_KEY_FILE", "elsewhere")];
     done_with(&sandbox, &file, "org list");
     let other = sandbox.done_alone("secrets new-key").out;
     run_with(&sandbox, &[("MAINSTAY_KEY", other.trim())], "org list")
-        .failed("which is not in MAINSTAY_KEY");
-    run_with(&sandbox, &[("MAINSTAY_KEY_FILE", "nowhere")], "org list").failed("nowhere");
+        .expect_failure("which is not in MAINSTAY_KEY");
+    run_with(&sandbox, &[("MAINSTAY_KEY_FILE", "nowhere")], "org list").expect_failure("nowhere");
     let wrong = run_with(&sandbox, &[("MAINSTAY_KEY", "hunter2")], "org list");
-    wrong.failed("is no key; use 32 bytes in base64");
+    wrong.expect_failure("is not a key; use 32 bytes in base64");
     assert!(!wrong.err.contains("hunter2"), "{wrong:?}");
 }
 
 #[test]
-fn secrets_lie_open_only_where_the_operator_says_so() {
+fn secrets_are_plain_text_only_if_the_operator_says_so() {
     let sandbox = Sandbox::sqlite();
     let plain = [("MAINSTAY_SECRETS_AT_REST", "plain")];
     let secret = token_secret(&done_with(&sandbox, &plain, "org create acme --json"));
     assert!(holds(&sandbox, &secret));
     assert!(!sandbox.path("mainstay.db.key").exists());
-    assert!(done_with(&sandbox, &plain, "secrets status").out.contains("as they are"));
+    assert!(done_with(&sandbox, &plain, "secrets status").out.contains("in plain text"));
     // The next start without that word encrypts them.
-    sandbox.done("org list");
-    let status = sandbox.done("secrets status --json").json();
+    sandbox.run_ok("org list");
+    let status = sandbox.run_ok("secrets status --json").json();
     assert_eq!(status["used"], serde_json::json!([status["current"]]));
     // And back, which takes the key.
     let rotated = done_with(&sandbox, &plain, "secrets rotate").out;
-    assert!(rotated.contains("stored 1 secret of 1 organization as they are"), "{rotated}");
+    assert!(rotated.contains("stored 1 secret of 1 organization in plain text"), "{rotated}");
     fs::remove_file(sandbox.path("mainstay.db.key")).unwrap();
     done_with(&sandbox, &plain, "org list");
     run_with(&sandbox, &[("MAINSTAY_SECRETS_AT_REST", "maybe")], "org list")
-        .failed("secrets_at_rest \"maybe\": use encrypted, or plain");
+        .expect_failure("secrets_at_rest \"maybe\": use encrypted, or plain");
 }
 
 #[test]
 fn a_key_is_replaced_while_the_server_runs() {
     let sandbox = Sandbox::sqlite();
-    let created = sandbox.done("org create acme --json").json();
+    let created = sandbox.run_ok("org create acme --json").json();
     let served = sandbox.serve("serve --listen 127.0.0.1:0");
-    let before = sandbox.done("secrets status --json").json()["current"].clone();
-    let said = sandbox.done("secrets rotate").out;
+    let before = sandbox.run_ok("secrets status --json").json()["current"].clone();
+    let said = sandbox.run_ok("secrets rotate").out;
     assert!(said.contains("encrypted 1 secret of 1 organization with key"), "{said}");
-    let status = sandbox.done("secrets status --json").json();
+    let status = sandbox.run_ok("secrets status --json").json();
     assert_ne!(status["current"], before);
     assert_eq!(status["used"], serde_json::json!([status["current"]]));
     // The old key stays for backups that were made before.
@@ -162,26 +162,26 @@ fn a_key_is_replaced_while_the_server_runs() {
 #[test]
 fn a_key_file_that_is_shared_is_put_in_order_by_hand() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
+    sandbox.run_ok("org create acme");
     let old = fs::read_to_string(sandbox.path("mainstay.db.key")).unwrap();
     let new = sandbox.done_alone("secrets new-key").out;
     sandbox.write("mainstay.db.key", format!("{new}{old}"));
-    sandbox.done("secrets rotate --existing");
+    sandbox.run_ok("secrets rotate --existing");
     let kept = fs::read_to_string(sandbox.path("mainstay.db.key")).unwrap();
     assert_eq!(kept, format!("{new}{old}"));
     sandbox.write("mainstay.db.key", new);
-    sandbox.done("org list");
+    sandbox.run_ok("org list");
 }
 
 #[test]
 #[ignore = "needs PostgreSQL: ./check starts one"]
 fn on_postgresql_the_key_lies_where_the_command_is_run() {
     let sandbox = Sandbox::postgres();
-    sandbox.done("org create acme");
+    sandbox.run_ok("org create acme");
     assert!(sandbox.path("mainstay.key").exists());
-    sandbox.done("secrets rotate");
+    sandbox.run_ok("secrets rotate");
     fs::remove_file(sandbox.path("mainstay.key")).unwrap();
-    sandbox.run(["org", "list"]).failed("which is not in mainstay.key");
+    sandbox.run(["org", "list"]).expect_failure("which is not in mainstay.key");
 }
 
 #[test]
@@ -193,8 +193,8 @@ fn passwords_may_stand_in_files_and_one_on_the_command_line_is_warned_of() {
         ("MAINSTAY_DATABASE_PASSWORD_FILE", "password"),
     ];
     let ran = run_with(&sandbox, &env, "org list");
-    ran.failed("postgres://ada:…@127.0.0.1:1/mainstay");
+    ran.expect_failure("postgres://ada:…@127.0.0.1:1/mainstay");
     assert!(!ran.err.contains("hunter2"), "{ran:?}");
     let missing = [env[0], ("MAINSTAY_DATABASE_PASSWORD_FILE", "nowhere")];
-    run_with(&sandbox, &missing, "org list").failed("database_password_file nowhere: ");
+    run_with(&sandbox, &missing, "org list").expect_failure("database_password_file nowhere: ");
 }

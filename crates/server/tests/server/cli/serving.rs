@@ -17,7 +17,7 @@ fn get(url: &str, path: &str) -> String {
 }
 
 #[test]
-fn a_server_says_where_it_listens_and_stops_in_order() {
+fn a_server_prints_its_address_and_shuts_down_gracefully() {
     let sandbox = Sandbox::sqlite();
     for signal in ["TERM", "INT"] {
         let served = sandbox.serve("serve --listen 127.0.0.1:0");
@@ -44,7 +44,7 @@ fn a_hangup_ends_nothing() {
 }
 
 #[test]
-fn while_it_migrates_it_says_that_it_lives_and_how_far_it_is() {
+fn probes_report_the_progress_of_a_migration() {
     use sqlx::{Connection as _, Executor as _};
     let sandbox = Sandbox::sqlite();
     let runtime = tokio::runtime::Runtime::new().unwrap();
@@ -94,21 +94,21 @@ fn while_it_migrates_it_says_that_it_lives_and_how_far_it_is() {
 }
 
 #[test]
-fn an_address_in_use_is_told_with_what_to_do() {
+fn an_address_in_use_fails_with_a_remedy() {
     let sandbox = Sandbox::sqlite();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     for command in ["serve", "demo"] {
         sandbox
             .run([command, "--listen", &address])
-            .failed(&format!("address {address} is in use; choose another with --listen"));
+            .expect_failure(&format!("address {address} is in use; choose another with --listen"));
     }
-    sandbox.run(["--listen", &address, "serve"]).failed("is in use");
-    sandbox.run(["serve", "--listen", "8080"]).failed("use HOST:PORT");
+    sandbox.run(["--listen", &address, "serve"]).expect_failure("is in use");
+    sandbox.run(["serve", "--listen", "8080"]).expect_failure("use HOST:PORT");
 }
 
 #[test]
-fn logs_can_be_json_and_a_wrong_filter_is_told() {
+fn logs_can_be_json_and_an_invalid_filter_fails() {
     let sandbox = Sandbox::sqlite();
     let ended = sandbox.serve("serve --listen 127.0.0.1:0 --log-format json").stop("TERM");
     for line in ended.err.lines() {
@@ -130,7 +130,7 @@ fn the_demo_serves_sample_data_with_keys_that_work() {
     }
     assert!(served.said.contains(&format!("{}/api/client/success?clientId=", served.url)));
     assert_eq!(served.stop("INT").code, 0);
-    let organizations = sandbox.done("org list --json").json();
+    let organizations = sandbox.run_ok("org list --json").json();
     assert_eq!(organizations[0]["sample"], true);
-    assert!(sandbox.done("verify").out.contains("everything follows from the events"));
+    assert!(sandbox.run_ok("verify").out.contains("all stored data matches the events"));
 }

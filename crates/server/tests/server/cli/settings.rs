@@ -33,19 +33,21 @@ fn the_database_comes_from_the_option_then_the_environment_then_the_file_then_th
 }
 
 #[test]
-fn a_mistake_in_the_configuration_is_told_with_its_line() {
+fn a_configuration_error_names_the_line() {
     let sandbox = Sandbox::sqlite();
     sandbox.write("mainstay.toml", "listen = \"127.0.0.1:1\"\ndatabse = \"sqlite:x.db\"\n");
-    sandbox.run(["org", "list"]).failed(
+    sandbox.run(["org", "list"]).expect_failure(
         "mainstay.toml, line 2: unknown key `databse`, expected one of `database`, `listen`",
     );
-    sandbox.run(["org", "list", "--config", "nowhere.toml"]).failed("nowhere.toml: there is no");
+    sandbox
+        .run(["org", "list", "--config", "nowhere.toml"])
+        .expect_failure("nowhere.toml: the file does not exist");
 }
 
 #[test]
 fn a_new_organization_prints_its_keys_as_json() {
     let sandbox = Sandbox::sqlite();
-    let created = sandbox.done("org create acme --json").json();
+    let created = sandbox.run_ok("org create acme --json").json();
     let keys: Vec<&String> = created.as_object().unwrap().keys().collect();
     assert_eq!(keys, ["id", "secret_key", "setup_link", "slug", "token_secret", "write_key"]);
     assert_eq!(created["slug"], "acme");
@@ -53,88 +55,91 @@ fn a_new_organization_prints_its_keys_as_json() {
     assert!(created["write_key"].as_str().unwrap().starts_with("mwk_"));
     let link = created["setup_link"].as_str().unwrap();
     assert!(link.starts_with("http://127.0.0.1:8080/sign-in/link/"), "{link}");
-    let listed = sandbox.done("org list --json").json();
+    let listed = sandbox.run_ok("org list --json").json();
     assert_eq!(listed[0]["id"], created["id"]);
     assert_eq!(listed[0]["time_zone"], "UTC");
     assert_eq!(listed[0]["sample"], false);
-    sandbox.run(["org", "create", "acme"]).failed("already taken");
-    sandbox.run(["org", "create", "Acme Studio"]).failed("lower-case letters");
+    sandbox.run(["org", "create", "acme"]).expect_failure("already taken");
+    sandbox.run(["org", "create", "Acme Studio"]).expect_failure("lower-case letters");
     let zone = ["org", "create", "beta", "--timezone", "Europe/Belrin"];
-    sandbox.run(zone).failed("did you mean Europe/Berlin");
+    sandbox.run(zone).expect_failure("did you mean Europe/Berlin");
 }
 
 #[test]
 fn a_link_is_printed_with_the_address_that_is_known_and_else_as_a_path() {
     let sandbox = Sandbox::sqlite();
-    let said = sandbox.done("org create one").out;
+    let said = sandbox.run_ok("org create one").out;
     assert!(said.contains("  set-up link   /sign-in/link/"), "{said}");
     assert!(said.contains("on the address that it prints") && !said.contains("http"), "{said}");
-    let said = sandbox.done("org create two --listen 127.0.0.1:9090").out;
+    let said = sandbox.run_ok("org create two --listen 127.0.0.1:9090").out;
     assert!(said.contains(" http://127.0.0.1:9090/sign-in/link/"), "{said}");
-    let said = sandbox.done("org create three --public-url https://success.example.com").out;
+    let said = sandbox.run_ok("org create three --public-url https://success.example.com").out;
     assert!(said.contains(" https://success.example.com/sign-in/link/"), "{said}");
     let member = "member add --org one --role staff --email";
-    let said = sandbox.done(&format!("{member} a@example.com")).out;
+    let said = sandbox.run_ok(&format!("{member} a@example.com")).out;
     assert!(said.contains("on your server's address") && !said.contains("http"), "{said}");
-    let said = sandbox.done(&format!("{member} b@example.com --listen 0.0.0.0:81")).out;
+    let said = sandbox.run_ok(&format!("{member} b@example.com --listen 0.0.0.0:81")).out;
     assert!(said.contains("http://127.0.0.1:81/sign-in/link/"), "{said}");
     let wrong = ["org", "create", "four", "--public-url", "https://example.com/below"];
-    sandbox.run(wrong).failed("public_url");
+    sandbox.run(wrong).expect_failure("public_url");
     sandbox.write("mainstay.toml", "public_url = \"https://of-file.example\"\n");
-    let said = sandbox.done("org create five").out;
+    let said = sandbox.run_ok("org create five").out;
     assert!(said.contains(" https://of-file.example/sign-in/link/"), "{said}");
 }
 
 #[test]
 fn keys_are_made_listed_and_revoked() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
-    sandbox.run(["key", "create", "--org", "acme", "--kind", "member"]).failed("member: ");
+    sandbox.run_ok("org create acme");
+    sandbox.run(["key", "create", "--org", "acme", "--kind", "member"]).expect_failure("member: ");
     let unknown = "key create --org acme --kind member --member ada@example.com";
-    sandbox.run(unknown.split(' ')).failed("mainstay member add");
-    sandbox.done("member add --org acme --email Ada@Example.com --role staff");
-    let created = sandbox.done(&format!("{unknown} --json")).json();
+    sandbox.run(unknown.split(' ')).expect_failure("mainstay member add");
+    sandbox.run_ok("member add --org acme --email Ada@Example.com --role staff");
+    let created = sandbox.run_ok(&format!("{unknown} --json")).json();
     let key = created["key"].as_str().unwrap();
     assert!(key.starts_with("mmt_"));
 
-    let told = sandbox.done("key create --org acme --kind write").out;
-    assert!(told.starts_with("mwk_") && told.contains("it is shown this once"), "{told}");
-    let listed = sandbox.done("key list --org acme --json").json();
+    let told = sandbox.run_ok("key create --org acme --kind write").out;
+    assert!(told.starts_with("mwk_") && told.contains("it is shown only once"), "{told}");
+    let listed = sandbox.run_ok("key list --org acme --json").json();
     assert_eq!(listed.as_array().unwrap().len(), 4);
     let of_member = |row: &&serde_json::Value| row["member"] == "ada@example.com";
     let row = listed.as_array().unwrap().iter().find(of_member).unwrap();
     assert_eq!(row["id"], created["id"]);
     assert_eq!(row["prefix"].as_str().unwrap(), &key[..8]);
-    assert!(!sandbox.done("key list --org acme").out.contains(key));
+    assert!(!sandbox.run_ok("key list --org acme").out.contains(key));
 
     let id = created["id"].as_str().unwrap();
-    sandbox.done(&format!("key revoke {id} --org acme"));
+    sandbox.run_ok(&format!("key revoke {id} --org acme"));
     let again = ["key", "revoke", id, "--org", "acme"];
-    sandbox.run(again).failed("mainstay key list --org acme");
+    sandbox.run(again).expect_failure("mainstay key list --org acme");
 }
 
 #[test]
 fn members_are_added_listed_let_in_and_removed() {
     let sandbox = Sandbox::sqlite();
-    sandbox.done("org create acme");
-    assert!(sandbox.done("member list --org acme").out.contains("has no member yet"));
-    let added = sandbox.done("member add --org acme --email Ada@example.com --role owner --json");
+    sandbox.run_ok("org create acme");
+    assert!(sandbox.run_ok("member list --org acme").out.contains("has no members yet"));
+    let added = sandbox.run_ok("member add --org acme --email Ada@example.com --role owner --json");
     assert_eq!(added.json()["role"], "owner");
-    sandbox.done("member add --org acme --email bob@example.com --role staff --name Bob");
-    let listed = sandbox.done("member list --org acme --json").json();
+    sandbox.run_ok("member add --org acme --email bob@example.com --role staff --name Bob");
+    let listed = sandbox.run_ok("member list --org acme --json").json();
     assert_eq!(listed[0]["email"], "ada@example.com");
     assert_eq!(listed[1]["name"], "Bob");
     let remove = |email| sandbox.run(["member", "remove", "--org", "acme", "--email", email]);
-    remove("ada@example.com").failed("only owner");
-    remove("eve@example.com").failed("mainstay member list --org acme");
-    let reset = sandbox.done("member reset --org acme --email BOB@example.com --json").json();
+    remove("ada@example.com").expect_failure("only owner");
+    remove("eve@example.com").expect_failure("mainstay member list --org acme");
+    let reset = sandbox.run_ok("member reset --org acme --email BOB@example.com --json").json();
     assert_eq!(reset["email"], "bob@example.com");
     assert!(reset["link"].as_str().unwrap().contains("/sign-in/link/"), "{reset}");
     assert!(
-        sandbox.done("member reset --org acme --email bob@example.com").out.contains("works once")
+        sandbox
+            .run_ok("member reset --org acme --email bob@example.com")
+            .out
+            .contains("works once")
     );
     let reset = |email| sandbox.run(["member", "reset", "--org", "acme", "--email", email]);
-    reset("eve@example.com").failed("mainstay member list --org acme");
+    reset("eve@example.com").expect_failure("mainstay member list --org acme");
     assert_eq!(remove(" BOB@example.com").code, 0);
-    assert_eq!(sandbox.done("member list --org acme --json").json().as_array().unwrap().len(), 1);
+    assert_eq!(sandbox.run_ok("member list --org acme --json").json().as_array().unwrap().len(), 1);
 }

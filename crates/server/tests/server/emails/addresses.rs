@@ -14,7 +14,7 @@ use crate::support::World;
 async fn subscriber(world: &World, name: &str, address: &str) {
     let patch = ClientPatch { email: Some(address.to_owned()), ..ClientPatch::default() };
     let client = world.mainstay.create_client(world.acme.id, name, patch).await.unwrap();
-    let asked = mainstay::email::Subscribe {
+    let asked = mainstay::email::SubscriptionUpdate {
         state: SubscriptionState::Subscribed,
         address: None,
         source: mainstay_core::email::ConsentSource::Api,
@@ -67,7 +67,7 @@ on_both_databases!(a_domain_goes_in_ascii_and_a_name_only_where_it_is_taken, asy
         assert!(mail.options.is_empty(), "{:?}", mail.options);
         assert!(mail.header("to").is_ascii() && mail.header("from").is_ascii());
     }
-    // Where the server offers it, the next week's mails go.
+    // Where the server offers it, the next week's emails go.
     server.script(&json!({}));
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;

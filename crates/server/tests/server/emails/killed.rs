@@ -1,4 +1,4 @@
-//! `kill -9` while mails go out: nobody gets two, and who gets none was being sent to at that moment.
+//! `kill -9` while emails go out: nobody gets two, and who gets none was being sent to at that moment.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -6,10 +6,10 @@ use serde_json::{Value, json};
 use tokio::time::interval;
 
 use super::server::MailServer;
-use crate::cli::sandbox::{Sandbox, Served};
+use crate::cli::sandbox::{RunningServer, Sandbox};
 
 const CLIENTS: usize = 120;
-/// Mails that have arrived when the server is killed.
+/// Emails that have arrived when the server is killed.
 const KILLED_AT: [usize; 5] = [0, 1, 17, 40, 90];
 
 struct Api {
@@ -27,13 +27,13 @@ impl Api {
         serde_json::from_str(&answer.text().await.unwrap()).unwrap()
     }
 
-    async fn count(&self, served: &Served, state: &str) -> usize {
+    async fn count(&self, served: &RunningServer, state: &str) -> usize {
         let url = format!("{}/api/v1/emails?limit=500&state={state}", served.url);
         self.send("GET", &url, Value::Null).await["emails"].as_array().unwrap().len()
     }
 }
 
-fn serve(sandbox: &Sandbox, mail: &MailServer) -> Served {
+fn serve(sandbox: &Sandbox, mail: &MailServer) -> RunningServer {
     sandbox.write(
         "mainstay.toml",
         format!(
@@ -48,7 +48,7 @@ fn serve(sandbox: &Sandbox, mail: &MailServer) -> Served {
 fn killed_at_any_point_each_gets_one_mail_but_for_the_one_under_way() {
     let sandbox = Sandbox::sqlite();
     let mail = MailServer::start();
-    let keys = sandbox.done("org create acme --json").json();
+    let keys = sandbox.run_ok("org create acme --json").json();
     let key = keys["secret_key"].as_str().unwrap().to_owned();
     let api = Api { http: reqwest::Client::new(), key };
     let runtime = tokio::runtime::Runtime::new().unwrap();

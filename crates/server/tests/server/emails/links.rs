@@ -1,4 +1,4 @@
-//! Where mails lead, and what following their links changes.
+//! Where emails lead, and what following their links changes.
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use mainstay_core::email::{EmailState, SubscriptionState};
@@ -12,7 +12,7 @@ use crate::{
 
 const BROWSER: (&str, &str) = ("user-agent", "Mozilla/5.0 (X11; Linux x86_64) Firefox/140.0");
 
-/// The weekly mail of a client, as it arrived.
+/// The weekly email of a client, as it arrived.
 async fn arrived(world: &World, server: &MailServer, name: &str) -> Mail {
     client(world, name, Some(SubscriptionState::Subscribed)).await;
     run_weekly(world).await;
@@ -70,7 +70,7 @@ on_both_databases!(only_a_post_unsubscribes_and_it_needs_no_cookie, async |world
         assert_eq!(answer.status, 200);
     }
     assert_eq!(state(world, "ada").await, SubscriptionState::Subscribed);
-    // As a mail program does it, from wherever it is.
+    // As an email program does it, from wherever it is.
     let request = world
         .request("POST", &path)
         .header("content-type", "application/x-www-form-urlencoded")
@@ -82,7 +82,7 @@ on_both_databases!(only_a_post_unsubscribes_and_it_needs_no_cookie, async |world
     assert!(
         world.send(world.request("GET", &path)).await.page(200).contains("You are unsubscribed")
     );
-    // A mail that waits is not sent any more.
+    // An email that waits is not sent any more.
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;
     assert_eq!(email_to(world, "ada").await.state, EmailState::Sent);
@@ -120,7 +120,7 @@ on_both_databases!(opens_and_clicks_are_told_apart_from_those_of_programs, async
         let http = world.request("GET", path).header(agent.0, agent.1);
         world.send(http).await
     };
-    // As soon as it is there: a program that checks mails.
+    // As soon as it is there: a program that checks emails.
     fetch(&path("/open/"), BROWSER).await;
     let email = email_to(world, "ada").await;
     assert_eq!(email.opened_at, None);
@@ -149,7 +149,7 @@ on_both_databases!(a_client_turns_its_mails_on_and_off, async |world| {
     world.clock.advance_hours(1);
     let browser = Browser::client(world, "ada").await;
     let page = browser.get("/client/dashboard/success").await;
-    assert!(page.page(200).contains("Get the weekly e-mail"));
+    assert!(page.page(200).contains("Get the weekly email"));
     // An address that the app has not told is asked first.
     let wish = [("state", "subscribed"), ("address", "ada@elsewhere.example")];
     assert!(browser.post("/client/emails", &wish).await.leads_to().ends_with("#emails-h"));
@@ -171,7 +171,7 @@ on_both_databases!(a_client_turns_its_mails_on_and_off, async |world| {
     assert_eq!(state(world, "ada").await, SubscriptionState::Unsubscribed);
 });
 
-/// Where the button of a mail leads right now: into the client's page, or to a page that explains.
+/// Where the button of an email leads right now: into the client's page, or to a page that explains.
 async fn lets_in(world: &World, click: &str) -> bool {
     let browser = Browser::new(world);
     let answer = browser.get(click).await;
@@ -237,7 +237,7 @@ on_both_databases!(a_button_lets_in_for_a_day_and_a_new_link_is_mailed, async |w
     let browser = Browser::new(world);
     let (mut sender, _stop) = sender(world, &server);
     for _ in 0..20 {
-        assert!(browser.post(&click, &[]).await.page(200).contains("Look into your mailbox"));
+        assert!(browser.post(&click, &[]).await.page(200).contains("Check your inbox"));
     }
     sender.send_due().await.unwrap();
     let fresh: Vec<Mail> = server.mails().into_iter().skip(1).collect();
@@ -257,7 +257,7 @@ on_both_databases!(a_new_secret_ends_what_lets_in_but_not_the_way_out, async |wo
     assert!(lets_in(world, &click).await);
     world.mainstay.replace_client_token_secret(world.acme.id).await.unwrap();
     assert!(!lets_in(world, &click).await);
-    // Mails that wait are made with the secret there is when they are sent.
+    // Emails that wait are made with the secret there is when they are sent.
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;
     world.mainstay.replace_client_token_secret(world.acme.id).await.unwrap();

@@ -1,4 +1,4 @@
-//! Mails, given to a real mail server.
+//! Emails, given to a real mail server.
 
 mod addresses;
 mod killed;
@@ -15,7 +15,7 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use mainstay::{
-    email::{Sender, SmtpServer, Subscribe},
+    email::{Sender, SmtpServer, SubscriptionUpdate},
     job::Worker,
     site::Site,
 };
@@ -28,7 +28,7 @@ use mainstay_store::{Client, ClientEmail, ClientPatch, EmailFilter, Scope};
 use self::server::MailServer;
 use crate::support::World;
 
-/// A client of Acme's with an address, who asked for mails or did not.
+/// A client of Acme's with an address, who asked for emails or did not.
 async fn client(world: &World, name: &str, state: Option<SubscriptionState>) -> Client {
     let patch = ClientPatch {
         name: Some(format!("Client “{name}” <&>")),
@@ -37,7 +37,7 @@ async fn client(world: &World, name: &str, state: Option<SubscriptionState>) -> 
     };
     let client = world.mainstay.create_client(world.acme.id, name, patch).await.unwrap();
     if let Some(state) = state {
-        let asked = Subscribe { state, address: None, source: ConsentSource::Api };
+        let asked = SubscriptionUpdate { state, address: None, source: ConsentSource::Api };
         world.mainstay.subscribe(world.acme.id, &client, &asked).await.unwrap();
     }
     client
@@ -67,7 +67,7 @@ async fn emails(world: &World) -> Vec<ClientEmail> {
     world.mainstay.emails(scope, &EmailFilter::default(), 1_000).await.unwrap()
 }
 
-/// The only mail to a client.
+/// The only email to a client.
 async fn email_to(world: &World, name: &str) -> ClientEmail {
     let mut found = emails(world).await;
     found.retain(|email| email.client_id == name);
@@ -138,7 +138,7 @@ on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async
     let state = async |name: &str| email_to(world, name).await.state;
     assert_eq!(state("fine").await, EmailState::Sent);
     assert_eq!(state("gone").await, EmailState::Failed);
-    // What is said of the content is not the mailbox's fault: the mail is kept.
+    // What is said of the content is not the mailbox's fault: the email is kept.
     assert_eq!(state("refused").await, EmailState::Queued);
     assert_eq!(state("dies").await, EmailState::Unknown);
     assert_eq!(state("drops").await, EmailState::Queued);
@@ -162,7 +162,7 @@ on_both_databases!(what_the_server_answers_decides_what_becomes_of_a_mail, async
     let refused = world.mainstay.suppressions(scope, 10).await.unwrap();
     assert_eq!(refused.len(), 1);
     assert!(refused[0].reason.contains("No such user here"), "{refused:?}");
-    // The next week's mail to them is not even tried.
+    // The next week's email to them is not even tried.
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;
     let filter = EmailFilter { state: Some(EmailState::Suppressed), ..EmailFilter::default() };
@@ -231,7 +231,7 @@ on_both_databases!(
         }
         let mut kinds: Vec<EmailType> = emails(world).await.iter().map(|mail| mail.kind).collect();
         kinds.sort_unstable();
-        // The weekly mail tells of the 5th content; the first one has a mail of its own.
+        // The weekly email tells of the 5th content; the first one has an email of its own.
         assert_eq!(kinds, [EmailType::WeeklyInsights, EmailType::MilestoneCelebration]);
         assert!(
             server.mails()[0].text.contains("5th piece of content"),

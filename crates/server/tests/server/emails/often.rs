@@ -32,7 +32,7 @@ on_both_databases!(weekly_mails_pause_after_four_and_go_on_with_activity, async 
     // Staff see why.
     let owner = Browser::member(world, &world.acme, mainstay_store::Role::Owner).await;
     let page = owner.get("/emails").await;
-    assert!(page.page(200).contains("paused: nothing came from the client after 4 weekly mails"));
+    assert!(page.page(200).contains("paused: no activity after 4 weekly emails"));
     world.be_active("ada", "login", 1).await;
     world.clock.advance_hours(7 * 24);
     run_weekly(world).await;

@@ -1,7 +1,7 @@
 //! Whose fault a refusal is: a mail server with scripted replies at every stage.
 
 use mainstay::{
-    email::{MailTrouble, Sender, Subscribe},
+    email::{MailTrouble, Sender, SubscriptionUpdate},
     organization::CreateOrganization,
 };
 use mainstay_core::{
@@ -35,11 +35,11 @@ const CLIENTS: usize = 5;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Expected {
-    /// Every address is suppressed, and its mail has failed.
+    /// Every address is suppressed, and its email has failed.
     Suppressed,
-    /// The queue stops after three; every mail is kept.
+    /// The queue stops after three; every email is kept.
     Stopped,
-    /// Every mail is tried, and kept.
+    /// Every email is tried, and kept.
     Kept,
 }
 
@@ -52,7 +52,7 @@ fn expected(stage: &str, code: u16, enhanced: Option<&str>) -> Expected {
     }
 }
 
-/// Asks clients of a new organization for their consent, which queues a mail to each.
+/// Asks clients of a new organization for their consent, which queues an email to each.
 async fn organization(world: &World, slug: &str, clients: usize) -> OrganizationId {
     let create =
         CreateOrganization { slug: slug.to_owned(), name: None, time_zone: None, sample: false };
@@ -65,7 +65,7 @@ async fn organization(world: &World, slug: &str, clients: usize) -> Organization
         let client =
             world.mainstay.create_client(id, &format!("client-{number}"), patch).await.unwrap();
         let state = SubscriptionState::Pending;
-        let asked = Subscribe { state, address: None, source: ConsentSource::Api };
+        let asked = SubscriptionUpdate { state, address: None, source: ConsentSource::Api };
         world.mainstay.subscribe(id, &client, &asked).await.unwrap();
     }
     id
@@ -115,7 +115,7 @@ async fn check(world: &World, server: &MailServer, sender: &mut Sender, stage: &
     }
     let after = emails(world, ours).await;
     assert_eq!(count(&after, EmailState::Queued), queued, "{slug}: {after:?}");
-    // As soon as the server takes mails, all of them leave by themselves.
+    // As soon as the server takes emails, all of them leave by themselves.
     server.script(&json!({}));
     // The longest wait after a passing refusal of a mailbox is a day, and up to a fifth more.
     world.clock.advance_hours(30);

@@ -1,4 +1,4 @@
-//! Links for a new password: by mail, to whoever owns the address, and in no log.
+//! Links for a new password: by email, to whoever owns the address, and in no log.
 
 use std::{fmt::Write as _, sync::Mutex};
 
@@ -88,7 +88,7 @@ on_both_databases!(a_new_password_ends_the_links_that_are_out, async |world| {
 });
 
 #[tokio::test]
-async fn without_a_mail_server_the_page_says_who_makes_a_link() {
+async fn without_a_mail_server_the_page_says_how_to_get_a_link() {
     let world = World::sqlite().await;
     let owner = email(&world.acme, Role::Owner);
     let browser = Browser::new(&world);
@@ -156,7 +156,7 @@ fn neither_link_nor_address_stands_in_the_log() {
     });
     drop(logged);
     let text = log.0.lock().unwrap().clone();
-    assert!(text.contains("a new password was asked for"), "the test hears nothing: {text}");
+    assert!(text.contains("password reset requested"), "the test hears nothing: {text}");
     let secret = link.rsplit('/').next().unwrap();
     for hidden in [secret, "owner@", "/sign-in/link/"] {
         assert!(!text.contains(hidden), "{hidden} stands in the log");

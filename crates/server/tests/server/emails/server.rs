@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A mail as the server got it.
+/// An email as the server got it.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct Mail {
     pub(crate) to: String,
@@ -73,7 +73,7 @@ impl MailServer {
         format!("smtp://ada:secret@127.0.0.1:{}?tls=none", self.port)
     }
 
-    /// Answers from now on as a script says; `{}` takes everything again.
+    /// Returns from now on as a script says; `{}` takes everything again.
     pub(crate) fn script(&self, script: &Value) {
         let path = self.mailbox.with_extension("jsonl.script");
         // In one step: it is read at any moment.

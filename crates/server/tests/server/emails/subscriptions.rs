@@ -1,4 +1,4 @@
-//! Who turns mails on and off.
+//! Who turns emails on and off.
 
 use mainstay_core::email::SubscriptionState;
 use serde_json::json;
@@ -11,7 +11,7 @@ use crate::{
 
 const PATH: &str = "/api/v1/clients/ada/email-subscription";
 
-/// The mail that asks for consent which arrived last.
+/// The email that asks for consent which arrived last.
 async fn request(world: &World, server: &MailServer) -> Mail {
     let (mut sender, _stop) = sender(world, server);
     sender.send_due().await.unwrap();
@@ -35,13 +35,13 @@ on_both_databases!(who_unsubscribed_comes_back_only_by_itself, async |world| {
                 };
                 let problem = world.put(key, PATH, body).await.problem(409);
                 let detail = problem["detail"].as_str().unwrap();
-                assert!(detail.contains("only the person itself can come back"), "{detail}");
+                assert!(detail.contains("can only resubscribe itself"), "{detail}");
             }
         }
     }
     // Saying again that it does not want them is no fault.
     world.put(key, PATH, json!({"state": "unsubscribed"})).await.json(200);
-    // By itself: on its page, and then by the link in the mail.
+    // By itself: on its page, and then by the link in the email.
     let browser = Browser::client(world, "ada").await;
     let wish = [("state", "subscribed"), ("address", "ada@example.com")];
     browser.post("/client/emails", &wish).await.leads_to();
@@ -90,7 +90,9 @@ on_both_databases!(a_corrected_address_is_asked_the_same_day, async |world| {
         sender.send_due().await.unwrap();
     }
     let problem = ask("sixth@example.com").await.problem(409);
-    assert!(problem["detail"].as_str().unwrap().contains("5 times in the last 24 hours"));
+    assert!(
+        problem["detail"].as_str().unwrap().contains("5 confirmation emails in the last 24 hours")
+    );
     assert_eq!(server.mails().len(), 4);
     world.clock.advance_hours(25);
     ask("sixth@example.com").await.json(200);

@@ -1,4 +1,4 @@
-//! What keeps mails is told on the pages, and mails wait.
+//! What keeps emails is told on the pages, and emails wait.
 
 use mainstay::{
     email::{MailTrouble, Sender, SmtpServer},
@@ -27,22 +27,25 @@ async fn page(world: &World, tenant: &Tenant, role: Role, path: &str) -> String 
     Browser::member(world, tenant, role).await.get(path).await.page(200).to_owned()
 }
 
-on_both_databases!(that_no_mail_server_is_set_is_said_where_it_matters, async |world| {
+on_both_databases!(a_missing_mail_server_is_reported_on_the_relevant_pages, async |world| {
     client(world, "ada", Some(SubscriptionState::Subscribed)).await;
     run_weekly(world).await;
     for path in ["/emails", "/settings/emails", "/settings/organization"] {
         let text = page(world, &world.acme, Role::Staff, path).await;
-        assert!(text.contains("No mail server is set."), "{path}: {text}");
-        assert!(text.contains("1 e-mail waits.") && text.contains("MAINSTAY_SMTP_URL"), "{text}");
+        assert!(text.contains("No mail server is configured."), "{path}: {text}");
+        assert!(
+            text.contains("1 email is waiting.") && text.contains("MAINSTAY_SMTP_URL"),
+            "{text}"
+        );
         assert!(!text.contains("Send a test email"), "{text}");
     }
     assert!(!page(world, &world.acme, Role::Owner, "/portfolio").await.contains("mail server"));
     let owner = Browser::member(world, &world.acme, Role::Owner).await;
     let refused = owner.post("/settings/emails/test", &[]).await;
-    assert!(refused.page(409).contains("o mail server is set"));
+    assert!(refused.page(409).contains("o mail server is configured"));
 });
 
-on_both_databases!(a_mail_server_that_lets_nobody_in_is_told_in_its_own_words, async |world| {
+on_both_databases!(a_failed_sign_in_to_the_mail_server_shows_its_reply, async |world| {
     let server = MailServer::start();
     let said = "535 5.7.139 Authentication unsuccessful, basic authentication is disabled.";
     server.script(&json!({ "auth": said }));
@@ -55,7 +58,7 @@ on_both_databases!(a_mail_server_that_lets_nobody_in_is_told_in_its_own_words, a
     for path in ["/emails", "/settings/emails", "/portfolio", "/alerts"] {
         let text = page(world, &world.acme, Role::Owner, path).await;
         assert!(text.contains("The mail server cannot be used since"), "{path}: {text}");
-        assert!(text.contains(said) && text.contains("1 e-mail waits."), "{path}: {text}");
+        assert!(text.contains(said) && text.contains("1 email is waiting."), "{path}: {text}");
         assert!(text.contains("Send a test email"), "{path}: {text}");
     }
     assert!(!page(world, &world.acme, Role::Staff, "/emails").await.contains("Send a test email"));
@@ -73,7 +76,7 @@ on_both_databases!(a_mail_server_that_lets_nobody_in_is_told_in_its_own_words, a
     assert_eq!(mails.len(), 2);
     assert!(mails[0].header("subject").starts_with("Test email from"), "the test goes first");
     let page = owner.get("/settings/emails").await;
-    assert!(page.page(200).contains("was taken by the mail server"), "{page:?}");
+    assert!(page.page(200).contains("was accepted by the mail server"), "{page:?}");
     assert!(!page.text.contains("The mail server cannot"), "{page:?}");
 });
 
@@ -87,8 +90,11 @@ on_both_databases!(owners_hear_of_a_queue_that_had_stopped, async |world| {
     server.script(&json!({ "content": "550 5.7.60 not allowed to send as this sender" }));
     sender.send_due().await.unwrap();
     let text = page(world, &world.acme, Role::Owner, "/emails").await;
-    assert!(text.contains("refuses this organization’s e-mails since"), "{text}");
-    assert!(text.contains("550 5.7.60 not allowed") && text.contains("4 e-mails wait."), "{text}");
+    assert!(text.contains("refuses this organization’s emails since"), "{text}");
+    assert!(
+        text.contains("550 5.7.60 not allowed") && text.contains("4 emails are waiting."),
+        "{text}"
+    );
     let others = page(world, &world.rival, Role::Owner, "/emails").await;
     assert!(!others.contains("5.7.60"), "{others}");
     server.script(&json!({}));

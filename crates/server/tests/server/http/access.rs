@@ -134,7 +134,9 @@ async fn what_is_missing_is_named() {
         problem["detail"].as_str().unwrap().to_owned()
     };
     assert!(detail(&world.acme.staff, "/api/v1/keys").await.contains("owner or admin"));
-    assert!(detail(&world.acme.write_key, "/api/v1/clients").await.contains("only sends events"));
+    assert!(
+        detail(&world.acme.write_key, "/api/v1/clients").await.contains("can only send events")
+    );
     assert!(detail(&world.client_token("ada"), "/api/v1/alerts").await.contains("member's token"));
     let nobody = world.send(world.request("GET", "/api/v1/clients")).await.problem(401);
     assert!(nobody["detail"].as_str().unwrap().contains("Authorization: Bearer"), "{nobody}");

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Answer, World};
+use crate::support::{TestResponse, World};
 
 const EVENTS: &str = "/api/v1/events";
 
@@ -11,7 +11,7 @@ async fn batch(world: &World, key: &str, messages: &[Value]) -> Value {
 }
 
 /// As a page of the host app sends it.
-async fn from_browser(world: &World, key: &str, path: &str, body: &Value) -> Answer {
+async fn from_browser(world: &World, key: &str, path: &str, body: &Value) -> TestResponse {
     let request = world.request("POST", path).bearer_auth(key);
     world.send(request.header("origin", "https://app.example.com").json(body)).await
 }
@@ -156,7 +156,7 @@ on_both_databases!(
     }
 );
 
-on_both_databases!(what_a_browser_or_a_client_says_of_itself_is_no_high_value, async |world| {
+on_both_databases!(self_reported_high_value_events_do_not_count, async |world| {
     let made =
         |id: &str| json!([{"client_id": "ada", "event": "content_generated", "message_id": id}]);
     let browser_key = world
@@ -200,7 +200,7 @@ on_both_databases!(what_a_browser_or_a_client_says_of_itself_is_no_high_value, a
     assert_eq!(high_value().await, (10, 7), "where the organization allows it");
 });
 
-on_both_databases!(an_address_told_with_a_write_key_gets_no_mail_unasked, async |world| {
+on_both_databases!(an_address_from_a_write_key_gets_no_email_without_consent, async |world| {
     let told = json!({"userId": "ada", "traits": {"email": "mallory@evil.example"}});
     world.post(&world.acme.write_key, "/v1/identify", told.clone()).await.json(200);
     let ada = client(world, "ada").await;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 const PATH: &str = "/api/v1/cloudevents";
 
-fn made(source: &str, id: &str) -> Value {
+fn cloud_event(source: &str, id: &str) -> Value {
     json!({
         "specversion": "1.0", "source": source, "id": id, "type": "content_generated",
         "subject": "ada", "time": "2026-05-01T09:30:00Z", "datacontenttype": "application/json",
@@ -15,10 +15,10 @@ fn made(source: &str, id: &str) -> Value {
 on_both_databases!(source_and_id_together_tell_events_apart, async |world| {
     let key = &world.acme.write_key;
     for (media_type, events, stored) in [
-        ("application/cloudevents+json", made("/app", "1"), 1),
+        ("application/cloudevents+json", cloud_event("/app", "1"), 1),
         (
             "application/cloudevents-batch+json",
-            json!([made("/app", "1"), made("/other", "1"), made("/app", "2")]),
+            json!([cloud_event("/app", "1"), cloud_event("/other", "1"), cloud_event("/app", "2")]),
             2,
         ),
     ] {
@@ -36,7 +36,7 @@ on_both_databases!(source_and_id_together_tell_events_apart, async |world| {
 });
 
 on_both_databases!(each_attribute_at_fault_is_named, async |world| {
-    let mut events = vec![made("/app", "good")];
+    let mut events = vec![cloud_event("/app", "good")];
     for (attribute, value) in [
         ("specversion", json!("0.3")),
         ("source", json!("two words")),
@@ -48,7 +48,7 @@ on_both_databases!(each_attribute_at_fault_is_named, async |world| {
         ("data_base64", json!("aGk=")),
         ("subject", json!(true)),
     ] {
-        let mut event = made("/app", "bad");
+        let mut event = cloud_event("/app", "bad");
         event[attribute] = value;
         events.push(event);
     }

@@ -1,4 +1,4 @@
-//! Deleting a client for good, and what becomes of what is sent of it afterwards.
+//! Deleting a client for good, and the outcome of what is sent of it afterwards.
 
 use serde_json::json;
 
@@ -92,7 +92,7 @@ on_both_databases!(refusals_of_a_deleted_client_do_not_tell_who_it_was, async |w
     let scope = mainstay_store::Scope::Service(world.acme.id);
     let kept = async || {
         let mut tx = world.mainstay.store().read(scope).await.unwrap();
-        tx.refused_events(None, 10).await.unwrap()
+        tx.list_refused_events(None, 10).await.unwrap()
     };
     // They are written down once a second.
     let mut refused = kept().await;

@@ -1,7 +1,7 @@
 //! `/api/v1/events` and the timeline that shows them.
 
-use mainstay::{Error, engagement::Fate};
-use mainstay_core::engagement::{IncomingEvent, segment::Said, validate};
+use mainstay::{Error, engagement::MessageOutcome};
+use mainstay_core::engagement::{IncomingEvent, segment::IncomingMessage, validate};
 use mainstay_store::Scope;
 use serde_json::{Value, json};
 
@@ -164,7 +164,7 @@ async fn a_wrong_clock_is_corrected_and_a_hopeless_one_refused() {
 
 /// The one writer of SQLite is held up, so that events wait until no more may.
 #[tokio::test]
-async fn when_too_much_is_waiting_senders_are_told_to_come_again() {
+async fn a_full_queue_tells_senders_to_retry() {
     let world = World::sqlite().await;
     let acme = world.acme.id;
     let held = world.mainstay.store().begin(Scope::Service(acme)).await.unwrap();
@@ -179,7 +179,7 @@ async fn when_too_much_is_waiting_senders_are_told_to_come_again() {
         let writer = world.writer.clone();
         tokio::spawn(async move {
             let admission = writer.admit(128 * 1024)?;
-            writer.store(acme, vec![Said::Did(event)], admission).await
+            writer.store(acme, vec![IncomingMessage::Event(event)], admission).await
         })
     };
     let first = wait(0);
@@ -198,11 +198,11 @@ async fn when_too_much_is_waiting_senders_are_told_to_come_again() {
     answer.problem(429);
     assert_eq!(answer.headers["retry-after"], "1");
     held.rollback().await.unwrap();
-    assert_eq!(first.await.unwrap().unwrap(), [Fate::Stored]);
+    assert_eq!(first.await.unwrap().unwrap(), [MessageOutcome::Stored]);
     let mut turned_away = 0;
     for one in waiting {
         match one.await.unwrap() {
-            Ok(outcomes) => assert_eq!(outcomes, [Fate::Stored]),
+            Ok(outcomes) => assert_eq!(outcomes, [MessageOutcome::Stored]),
             Err(Error::Busy { .. }) => turned_away += 1,
             Err(error) => panic!("{error}"),
         }

@@ -80,7 +80,7 @@ on_both_databases!(a_large_merge_goes_on_beside_everything_else, async |world| {
     let merged = merge(world, "ada", "lead").await;
     assert_eq!((&merged["state"], &merged["events"]), (&json!("merging"), &json!(5_000)));
     assert_eq!(merged["undo_until"], Value::Null);
-    // Both ids go on working, and every event is one client's or the other's.
+    // Both ids continue working, and every event is one client's or the other's.
     assert_eq!(content(world, "ada").await + content(world, "lead").await, 6_003);
     let event = json!({"client_id": "lead", "event": "content_generated", "message_id": "new"});
     world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);

@@ -57,44 +57,49 @@ on_both_databases!(a_week_begins_on_the_day_of_the_weekly_job, async |world| {
     assert_eq!((&written["first"], &written["last"]), (&json!("2026-04-22"), &json!("2026-04-28")));
 });
 
-on_both_databases!(a_health_check_on_demand_tells_what_opened_worsened_and_ended, async |world| {
-    world.be_active("ada", "login", 2).await;
-    world.be_active("bob", "login", 2).await;
-    let check = "/api/v1/health-check";
-    let of = |changes: &Value, what: &str| -> Vec<(String, String)> {
-        let rows = changes[what].as_array().unwrap().iter();
-        rows.map(|row| {
-            let text = |field: &str| row[field].as_str().unwrap().to_owned();
-            (text("client_id"), text("type"))
-        })
-        .collect()
-    };
-    let pair = |client: &str, kind: &str| (client.to_owned(), kind.to_owned());
-    world.clock.advance_hours(50);
-    let one = world.post(&world.acme.staff, "/api/v1/clients/ada/health-check", json!({})).await;
-    let one = one.json(200);
-    assert_eq!(of(&one, "opened"), [pair("ada", "inactivity")]);
-    assert_eq!(one["opened"][0]["held"], false);
-    let all = world.post(&world.acme.secret_key, check, json!({})).await.json(200);
-    assert_eq!(of(&all, "opened"), [pair("bob", "inactivity")]);
-    let id = all["opened"][0]["alert_id"].as_str().unwrap();
-    world.get(&world.acme.staff, &format!("/api/v1/alerts/{id}")).await.json(200);
-    let summary =
-        |token: String| async move { world.get(&token, "/api/v1/alerts/summary").await.json(200) };
-    let counted = json!({"total": 2, "critical": 0, "warning": 2, "info": 0});
-    assert_eq!(summary(world.acme.staff.clone()).await, counted);
+on_both_databases!(
+    a_health_check_on_demand_returns_opened_worsened_and_ended_alerts,
+    async |world| {
+        world.be_active("ada", "login", 2).await;
+        world.be_active("bob", "login", 2).await;
+        let check = "/api/v1/health-check";
+        let of = |changes: &Value, what: &str| -> Vec<(String, String)> {
+            let rows = changes[what].as_array().unwrap().iter();
+            rows.map(|row| {
+                let text = |field: &str| row[field].as_str().unwrap().to_owned();
+                (text("client_id"), text("type"))
+            })
+            .collect()
+        };
+        let pair = |client: &str, kind: &str| (client.to_owned(), kind.to_owned());
+        world.clock.advance_hours(50);
+        let one =
+            world.post(&world.acme.staff, "/api/v1/clients/ada/health-check", json!({})).await;
+        let one = one.json(200);
+        assert_eq!(of(&one, "opened"), [pair("ada", "inactivity")]);
+        assert_eq!(one["opened"][0]["held"], false);
+        let all = world.post(&world.acme.secret_key, check, json!({})).await.json(200);
+        assert_eq!(of(&all, "opened"), [pair("bob", "inactivity")]);
+        let id = all["opened"][0]["alert_id"].as_str().unwrap();
+        world.get(&world.acme.staff, &format!("/api/v1/alerts/{id}")).await.json(200);
+        let summary = |token: String| async move {
+            world.get(&token, "/api/v1/alerts/summary").await.json(200)
+        };
+        let counted = json!({"total": 2, "critical": 0, "warning": 2, "info": 0});
+        assert_eq!(summary(world.acme.staff.clone()).await, counted);
 
-    world.clock.advance_hours(24);
-    world.be_active("bob", "login", 1).await;
-    let later = world.post(&world.acme.owner, check, json!({})).await.json(200);
-    assert_eq!(of(&later, "worsened"), [pair("ada", "zero_activity")]);
-    assert_eq!(of(&later, "resolved"), [pair("bob", "inactivity")]);
-    let counted = json!({"total": 1, "critical": 1, "warning": 0, "info": 0});
-    assert_eq!(summary(world.acme.secret_key.clone()).await, counted);
-    world.post(&world.acme.staff, check, json!({})).await.problem(403);
-    let nobody = "/api/v1/clients/nobody/health-check";
-    world.post(&world.acme.staff, nobody, json!({})).await.problem(404);
-});
+        world.clock.advance_hours(24);
+        world.be_active("bob", "login", 1).await;
+        let later = world.post(&world.acme.owner, check, json!({})).await.json(200);
+        assert_eq!(of(&later, "worsened"), [pair("ada", "zero_activity")]);
+        assert_eq!(of(&later, "resolved"), [pair("bob", "inactivity")]);
+        let counted = json!({"total": 1, "critical": 1, "warning": 0, "info": 0});
+        assert_eq!(summary(world.acme.secret_key.clone()).await, counted);
+        world.post(&world.acme.staff, check, json!({})).await.problem(403);
+        let nobody = "/api/v1/clients/nobody/health-check";
+        world.post(&world.acme.staff, nobody, json!({})).await.problem(404);
+    }
+);
 
 on_both_databases!(a_badge_token_reads_the_badge_for_an_hour_and_nothing_else, async |world| {
     let members = world.get(&world.acme.owner, "/api/v1/members").await.json(200);
@@ -205,7 +210,7 @@ on_both_databases!(
         assert_eq!(later().await, 2);
         let token = world.client_token("ada");
         let shown = world.get(&token, "/widgets/v1/insights").await;
-        let words = "2 events of that week came later and are not counted here";
+        let words = "2 events from that week arrived later and are not counted here";
         assert!(shown.text.contains(words), "{shown:#?}");
     }
 );

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::support::World;
 
-on_both_databases!(it_says_whether_it_lives_and_whether_it_can_work, async |world| {
+on_both_databases!(probes_report_liveness_and_readiness, async |world| {
     let healthz = async || world.send(world.request("GET", "/healthz")).await;
     let readyz = async || world.send(world.request("GET", "/readyz")).await;
     assert_eq!(healthz().await.json(200), json!({"status": "ok"}));

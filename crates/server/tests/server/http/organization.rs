@@ -50,9 +50,9 @@ on_both_databases!(
         assert_eq!(shown["time_zone_change_since"], json!(world.mainstay.now()));
         let browser = Browser::member(world, &world.acme, Role::Owner).await;
         let settings = browser.get("/settings/organization").await;
-        assert!(settings.page(200).contains("being counted again by the days of this time zone"));
+        assert!(settings.page(200).contains("being recounted for this time zone"));
         let verified = world.mainstay.verify(world.acme.id, |_| ()).await;
-        assert!(verified.unwrap_err().to_string().contains("verify again when that is done"));
+        assert!(verified.unwrap_err().to_string().contains("verify again when it is done"));
         world.mainstay.start_job(world.acme.id, Job::Hourly).await.unwrap();
         let (worker, _stop) = Worker::new(SignedDuration::from_secs(60));
         world.mainstay.run_due_jobs(&worker).await.unwrap();

@@ -6,7 +6,7 @@ use jiff::ToSpan as _;
 use mainstay::engagement::Rates;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, World};
+use crate::support::{TestResponse, World};
 
 /// What may come at once, however low the rate: the most that one request brings.
 const BURST: usize = 2_500;
@@ -16,11 +16,11 @@ fn messages(name: &str, count: usize) -> Value {
     json!({ "batch": (0..count).map(message).collect::<Vec<_>>() })
 }
 
-async fn send(world: &World, key: &str, name: &str, count: usize) -> Answer {
+async fn send(world: &World, key: &str, name: &str, count: usize) -> TestResponse {
     world.post(key, "/v1/batch", messages(name, count)).await
 }
 
-fn wait(refused: &Answer) -> i64 {
+fn wait(refused: &TestResponse) -> i64 {
     refused.headers["retry-after"].to_str().unwrap().parse().unwrap()
 }
 
@@ -32,7 +32,7 @@ async fn stored(world: &World) -> u64 {
 }
 
 #[tokio::test]
-async fn a_key_past_its_rate_is_told_when_to_come_again_and_nothing_of_it_is_stored() {
+async fn a_key_over_its_rate_gets_retry_after_and_nothing_is_stored() {
     let rates = Rates { key: NonZeroU32::new(10), ..Rates::default() };
     let world = World::sqlite_taking(rates).await;
     let key = world.acme.write_key.clone();
@@ -113,7 +113,7 @@ async fn a_clients_own_tokens_share_a_quota() {
 }
 
 #[tokio::test]
-async fn what_is_said_of_one_client_in_a_day_is_bounded_whoever_says_it_from_a_browser() {
+async fn self_reported_messages_per_client_and_day_are_limited() {
     let rates = Rates { client_day: NonZeroU32::new(100), ..Rates::default() };
     let world = World::sqlite_taking(rates).await;
     let from_page = async |client: &str, name: &str, count: usize| {

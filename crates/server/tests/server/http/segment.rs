@@ -7,7 +7,7 @@ use flate2::{Compression, write::GzEncoder};
 use jiff::ToSpan as _;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, World};
+use crate::support::{TestResponse, World};
 
 fn basic(key: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{key}:")))
@@ -20,7 +20,7 @@ fn gzipped(text: &str) -> Vec<u8> {
 }
 
 /// As an SDK sends it: the write key as user, no password.
-async fn send(world: &World, path: &str, body: &Value) -> Answer {
+async fn send(world: &World, path: &str, body: &Value) -> TestResponse {
     let request = world.request("POST", path).header("authorization", basic(&world.acme.write_key));
     world.send(request.body(body.to_string())).await
 }
@@ -76,7 +76,7 @@ on_both_databases!(each_call_of_segments_api_is_taken, async |world| {
     assert_eq!(client(world, "lead-7").await["client_id"], "ada");
 });
 
-on_both_databases!(a_batch_keeps_what_it_can_and_says_what_it_refused, async |world| {
+on_both_databases!(a_batch_stores_valid_messages_and_lists_rejected_ones, async |world| {
     let taken = batch(
         world,
         &[
@@ -139,9 +139,9 @@ on_both_databases!(what_is_not_json_or_too_much_is_refused_in_words, async |worl
     let many = json!({"batch": vec![json!({}); 2_501]}).to_string();
     for (body, says) in [
         (b"".to_vec(), "EOF"),
-        (b"{\"batch\":".to_vec(), "not JSON"),
-        (b"{\"batch\":[]\xff}".to_vec(), "not JSON"),
-        (gzipped("{}")[..12].to_vec(), "unpacked"),
+        (b"{\"batch\":".to_vec(), "not valid JSON"),
+        (b"{\"batch\":[]\xff}".to_vec(), "not valid JSON"),
+        (gzipped("{}")[..12].to_vec(), "decompressed"),
         (many.into_bytes(), "2500"),
     ] {
         let request = world.request("POST", "/v1/batch").header("authorization", &key).body(body);
@@ -335,7 +335,7 @@ on_both_databases!(one_bad_message_takes_no_other_with_it_on_any_door, async |wo
 
 #[tokio::test]
 async fn what_the_database_refuses_takes_no_other_request_with_it() {
-    use mainstay::engagement::Fate;
+    use mainstay::engagement::MessageOutcome;
     use sqlx::{Connection as _, Executor as _};
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("m.db").display());
@@ -369,7 +369,7 @@ async fn what_the_database_refuses_takes_no_other_request_with_it() {
             ..Default::default()
         };
         let event = mainstay_core::engagement::validate(incoming, crate::support::NOW).unwrap();
-        mainstay_core::engagement::segment::Said::Did(event)
+        mainstay_core::engagement::segment::IncomingMessage::Event(event)
     };
     let send = |ids: Vec<&str>| {
         let said = ids.iter().map(|id| event(id)).collect();
@@ -378,10 +378,16 @@ async fn what_the_database_refuses_takes_no_other_request_with_it() {
     // All of them wait together, so that one transaction is to store them.
     let (one, two, three) =
         tokio::join!(send(vec!["1", "2"]), send(vec!["3", "poison", "4"]), send(vec!["5"]));
-    assert_eq!(one.unwrap(), [Fate::Stored, Fate::Stored]);
-    assert_eq!(three.unwrap(), [Fate::Stored]);
+    assert_eq!(one.unwrap(), [MessageOutcome::Stored, MessageOutcome::Stored]);
+    assert_eq!(three.unwrap(), [MessageOutcome::Stored]);
     let two = two.unwrap();
-    assert!(matches!(&two[..], [Fate::Stored, Fate::Refused(_), Fate::Stored]), "{two:?}");
+    assert!(
+        matches!(
+            &two[..],
+            [MessageOutcome::Stored, MessageOutcome::Refused(_), MessageOutcome::Stored]
+        ),
+        "{two:?}"
+    );
     store.close().await;
 }
 

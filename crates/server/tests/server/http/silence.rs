@@ -49,8 +49,8 @@ async fn open_alerts(world: &World) -> usize {
 async fn held_silences(world: &World) -> usize {
     let mut tx = world.store.read(Scope::Service(world.acme.id)).await.unwrap();
     let chunk = tx.client_chunk(None, world.mainstay.now(), 100).await.unwrap();
-    let held = tx.held_alerts(&chunk).await.unwrap();
-    let episodes = tx.live_episodes(&chunk).await.unwrap();
+    let held = tx.list_held_alerts(&chunk).await.unwrap();
+    let episodes = tx.list_live_episodes(&chunk).await.unwrap();
     drop(tx);
     assert_eq!(silence(world).await["held_alerts"], held.len());
     episodes
@@ -60,7 +60,7 @@ async fn held_silences(world: &World) -> usize {
         .count()
 }
 
-/// So many of the twenty clients go on as before, for so many hours until now.
+/// So many of the twenty clients continue as before, for so many hours until now.
 pub(crate) async fn resume(world: &World, clients: std::ops::Range<usize>, hours: i64) {
     for client in clients {
         world.be_active(&format!("client-{client}"), "login", hours).await;
@@ -84,7 +84,7 @@ on_both_databases!(
         assert_eq!(check_after_hours(world, 7).await, 0);
         assert_eq!(silence(world).await["held_alerts"], 0);
         let staff = Browser::member(world, &world.acme, Role::Staff).await;
-        assert!(staff.get("/alerts").await.page(200).contains("No events arrive."));
+        assert!(staff.get("/alerts").await.page(200).contains("No events are arriving."));
 
         assert_eq!(check_after_hours(world, 45).await, 0, "nobody is told");
         assert_eq!(check_after_hours(world, 27).await, 0, "nor of what gets worse");
@@ -93,7 +93,7 @@ on_both_databases!(
         // With what follows from the silence: scores that fell.
         let held = silence(world).await["held_alerts"].clone();
         let page = staff.get("/portfolio").await;
-        let words = format!("{held} alerts that rest on recent activity are held");
+        let words = format!("{held} alerts based on recent activity are held");
         assert!(page.page(200).contains(&words), "{page:#?}");
 
         // One client is back: that is a stray event.
@@ -109,7 +109,7 @@ on_both_databases!(
         assert_eq!(silence(world).await, Value::Null);
         assert_eq!(open_alerts(world).await, 0);
         let page = staff.get("/alerts").await;
-        assert!(page.page(200).contains("Events arrive again."), "{page:#?}");
+        assert!(page.page(200).contains("Events are arriving again."), "{page:#?}");
 
         world.clock.advance_hours(25);
         resume(world, 0..12, 24).await;
@@ -132,9 +132,9 @@ on_both_databases!(
         let open = world.get(&world.acme.secret_key, path).await.json(200);
         assert_eq!(open["alerts"].as_array().unwrap().len(), 5, "{open:#}");
         assert_eq!(check_now(world).await, [], "a second check finds nothing new");
-        assert!(!staff.get("/alerts").await.page(200).contains("Events arrive again."));
+        assert!(!staff.get("/alerts").await.page(200).contains("Events are arriving again."));
         let mut tx = world.store.read(Scope::Service(world.rival.id)).await.unwrap();
-        assert_eq!(tx.data_silence().await.unwrap(), None);
+        assert_eq!(tx.find_data_silence().await.unwrap(), None);
     }
 );
 
@@ -212,7 +212,7 @@ on_both_databases!(
             world.post(key, "/api/v1/events", history(clients, 35).into()).await.json(200);
         }
         world.until_keys_are_kept().await;
-        // The six clients of the phone app fall silent together; the fourteen others go on.
+        // The six clients of the phone app fall silent together; the fourteen others continue.
         for _ in 0..4 {
             world.clock.advance_hours(20);
             resume(world, 0..14, 20).await;
@@ -225,7 +225,7 @@ on_both_databases!(
         assert_eq!(organization["silent_keys"].as_array().unwrap().len(), 1, "{organization:#}");
         assert!(phone.starts_with(organization["silent_keys"][0]["prefix"].as_str().unwrap()));
         assert_eq!(organization["held_alerts"], 6);
-        // A client of the app that goes on and falls silent by itself is told.
+        // A client of the app that continues and falls silent by itself is told.
         world.clock.advance_hours(80);
         resume(world, 1..14, 20).await;
         world.until_keys_are_kept().await;

@@ -24,7 +24,7 @@ use serde_json::{Value, json};
 
 use crate::{
     openapi::{document, operations, schemes},
-    support::{Answer, World},
+    support::{TestResponse, World},
     web::roles::email_of,
 };
 
@@ -56,7 +56,7 @@ const fn row(
     Row { method, path, query: "", body, expected }
 }
 
-const fn asked(path: &'static str, query: &'static str, expected: [u16; 9]) -> Row {
+const fn route(path: &'static str, query: &'static str, expected: [u16; 9]) -> Row {
     Row { method: "GET", path, query, body: nothing, expected }
 }
 
@@ -82,11 +82,11 @@ fn table() -> Vec<Row> {
     const SUCCESS: &str = "/api/client/success";
     vec![
         //                                            secret owner admin staff client other write rival nobody
-        asked("/healthz", "",                           [200, 200, 200, 200, 200, 200, 200, 200, 200]),
-        asked("/readyz", "",                            [200, 200, 200, 200, 200, 200, 200, 200, 200]),
-        asked("/api/openapi.json", "",                  [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        route("/healthz", "",                           [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        route("/readyz", "",                            [200, 200, 200, 200, 200, 200, 200, 200, 200]),
+        route("/api/openapi.json", "",                  [200, 200, 200, 200, 200, 200, 200, 200, 200]),
 
-        asked(SUCCESS, "?clientId=ada-of-acme",         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route(SUCCESS, "?clientId=ada-of-acme",         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("POST", SUCCESS, || json!({"clientId": ADA}),
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("PATCH", SUCCESS, || json!({"action": "mark-read", "insightId": "{insight_id}", "clientId": ADA}),
@@ -122,52 +122,52 @@ fn table() -> Vec<Row> {
 
         row("POST", "/api/v1/clients/{client_id}/merge", || json!({"previous_id": "{lead}"}),
                                                         [202, 202, 202, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/merges", "",                     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/merges/{merge_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        route("/api/v1/merges", "",                     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/merges/{merge_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/merges/{merge_id}/undo", nothing,
                                                         [202, 202, 202, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/organization", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/organization", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PATCH", "/api/v1/organization", || json!({"time_zone": "Europe/Paris"}),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
-        asked("/api/v1/members", "",                    [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/members", "",                    [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/members", || json!({"email": format!("m{}@new.example", fresh()), "role": "staff"}),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
         row("DELETE", "/api/v1/members/{member_id}", nothing,
                                                         [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/keys", "",                       [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        route("/api/v1/keys", "",                       [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/keys", || json!({"kind": "write"}),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
         row("DELETE", "/api/v1/keys/{key_id}", nothing, [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/event-names", "",                [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/event-names", "",                [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PUT", "/api/v1/event-names", || json!([{"name": "Exported", "type": "export_downloaded"}]),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         Row { method: "DELETE", path: "/api/v1/event-names", query: "?name={name}", body: nothing,
               expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
-        asked("/api/v1/score-models", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/score-models", "",               [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/score-models", || json!(mainstay_core::score::ScoreModel::standard()),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
         row("POST", "/api/v1/score-models/{version}/use", nothing,
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
 
-        asked("/api/v1/clients", "?limit=500",          [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/clients", "?limit=500",          [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/clients", || json!({"client_id": format!("c{}", fresh())}),
                                                         [201, 201, 201, 201, 403, 403, 403, 201, 401]),
-        asked(CLIENT, "",                               [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route(CLIENT, "",                               [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("PATCH", CLIENT, || json!({"name": "Ada of-acme"}),
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("DELETE", CLIENT, nothing,                  [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/erased-clients", "",             [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        route("/api/v1/erased-clients", "",             [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("DELETE", "/api/v1/erased-clients/{client_id}", nothing,
                                                         [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked(TASKS, "",                                [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route(TASKS, "",                                [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("POST", TASKS, || json!({"title": "Say hello"}),
                                                         [201, 201, 201, 201, 403, 403, 403, 404, 401]),
         row("PATCH", TASK, || json!({"status": "completed"}),
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("DELETE", TASK, nothing,                    [204, 204, 204, 204, 403, 403, 403, 404, 401]),
-        asked(KIT, "",                                  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route(KIT, "",                                  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("PUT", KIT, || json!({"state": "viewed"}),  [200, 200, 200, 200, 403, 403, 403, 404, 401]),
-        asked(FEEDBACK, "",                             [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route(FEEDBACK, "",                             [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("POST", FEEDBACK, || json!({"kind": "nps", "rating": 9}),
                                                         [201, 201, 201, 201, 201, 403, 403, 404, 401]),
         row("POST", "/api/v1/clients/{client_id}/links", nothing,
@@ -175,60 +175,60 @@ fn table() -> Vec<Row> {
         // The rival's own client of that id: it need not be known.
         row("POST", "/api/v1/clients/{client_id}/sign-out", nothing,
                                                         [204, 204, 204, 204, 403, 403, 403, 204, 401]),
-        asked("/api/v1/clients/{client_id}/score", "",  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/clients/{client_id}/scores", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/clients/{client_id}/scores/{day}/evidence", "",
+        route("/api/v1/clients/{client_id}/score", "",  [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route("/api/v1/clients/{client_id}/scores", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route("/api/v1/clients/{client_id}/scores/{day}/evidence", "",
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/clients/{client_id}/events", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/clients/{client_id}/activity", "",
+        route("/api/v1/clients/{client_id}/events", "", [200, 200, 200, 200, 200, 403, 403, 404, 401]),
+        route("/api/v1/clients/{client_id}/activity", "",
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/clients/{client_id}/insights", "?all=true",
+        route("/api/v1/clients/{client_id}/insights", "?all=true",
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("PATCH", INSIGHT, || json!({"status": "read"}),
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
 
-        asked("/api/v1/clients/{client_id}/email-subscription", "",
+        route("/api/v1/clients/{client_id}/email-subscription", "",
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
         row("PUT", "/api/v1/clients/{client_id}/email-subscription", || json!({"state": "subscribed", "address": "ada@of-acme.example"}),
                                                         [200, 200, 200, 200, 200, 403, 403, 404, 401]),
-        asked("/api/v1/jobs", "",                       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/jobs/runs", "?job=weekly",       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/jobs", "",                       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/jobs/runs", "?job=weekly",       [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PUT", "/api/v1/jobs/{job}/schedule", || json!({"cron": "0 5 * * *"}),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/jobs/{job}/run", nothing,  [202, 202, 202, 403, 403, 403, 403, 202, 401]),
-        asked("/api/v1/emails", "?type=weekly_insights",
+        route("/api/v1/emails", "?type=weekly_insights",
                                                         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/emails/{email_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
-        asked("/api/v1/email/settings", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/emails/{email_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        route("/api/v1/email/settings", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PUT", "/api/v1/email/settings", || json!({"off": ["momentum_nudge"]}),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
-        asked("/api/v1/email/suppressions", "",         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/email/suppressions", "",         [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         Row { method: "DELETE", path: "/api/v1/email/suppressions", query: "?address={address}", body: nothing,
               expected:                                 [204, 204, 204, 403, 403, 403, 403, 404, 401] },
-        asked("/api/v1/playbooks", "",                  [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/playbooks", "",                  [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/playbooks", || json!({"name": "Call", "enabled": false, "trigger": {"on": "band", "to": "at_risk"}, "actions": [{"do": "nudge"}]}),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
-        asked("/api/v1/playbooks/{playbook_id}", "",    [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        route("/api/v1/playbooks/{playbook_id}", "",    [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("PUT", "/api/v1/playbooks/{playbook_id}", || json!({"name": "Call", "enabled": false, "trigger": {"on": "band", "to": "at_risk"}, "actions": [{"do": "nudge"}]}),
                                                         [200, 200, 200, 403, 403, 403, 403, 404, 401]),
         row("DELETE", "/api/v1/playbooks/{playbook_id}", nothing,
                                                         [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/outcomes", "",                   [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/staff-tasks", "?state=open",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/staff-tasks", "?client_id=ada-of-acme",
+        route("/api/v1/outcomes", "",                   [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/staff-tasks", "?state=open",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/staff-tasks", "?client_id=ada-of-acme",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/staff-tasks", || json!({"client_id": ADA, "title": "Call", "due_on": "2026-05-04"}),
                                                         [201, 201, 201, 201, 403, 403, 403, 404, 401]),
-        asked("/api/v1/staff-tasks/{staff_task_id}", "",
+        route("/api/v1/staff-tasks/{staff_task_id}", "",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("PATCH", "/api/v1/staff-tasks/{staff_task_id}", || json!({"state": "done"}),
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("DELETE", "/api/v1/staff-tasks/{staff_task_id}", nothing,
                                                         [204, 204, 204, 204, 403, 403, 403, 404, 401]),
-        asked("/api/v1/webhooks", "",                   [200, 200, 200, 403, 403, 403, 403, 200, 401]),
+        route("/api/v1/webhooks", "",                   [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/webhooks", || json!({"name": "Hook", "url": "https://example.com/hooks"}),
                                                         [201, 201, 201, 403, 403, 403, 403, 201, 401]),
-        asked("/api/v1/webhooks/{webhook_id}", "",      [200, 200, 200, 403, 403, 403, 403, 404, 401]),
+        route("/api/v1/webhooks/{webhook_id}", "",      [200, 200, 200, 403, 403, 403, 403, 404, 401]),
         row("PATCH", "/api/v1/webhooks/{webhook_id}", || json!({"name": "Other"}),
                                                         [200, 200, 200, 403, 403, 403, 403, 404, 401]),
         row("DELETE", "/api/v1/webhooks/{webhook_id}", nothing,
@@ -237,19 +237,19 @@ fn table() -> Vec<Row> {
                                                         [200, 200, 200, 403, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/webhooks/{webhook_id}/test", nothing,
                                                         [202, 202, 202, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/webhooks/{webhook_id}/deliveries", "?limit=5",
+        route("/api/v1/webhooks/{webhook_id}/deliveries", "?limit=5",
                                                         [200, 200, 200, 403, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/webhooks/{webhook_id}/deliveries/{message_id}/resend", nothing,
                                                         [202, 202, 202, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/notifications/settings", "",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/notifications/settings", "",     [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("PUT", "/api/v1/notifications/settings", || json!({"digest_hour": 8}),
                                                         [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("PUT", "/api/v1/members/{member_id}/daily-digest", || json!({"wanted": true}),
                                                         [204, 204, 204, 403, 403, 403, 403, 404, 401]),
-        asked("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
-        asked("/api/v1/alerts", "?client_id=ada-of-acme",
+        route("/api/v1/alerts", "?open=true",           [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/alerts", "?client_id=ada-of-acme",
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
-        asked("/api/v1/alerts/{alert_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
+        route("/api/v1/alerts/{alert_id}", "",          [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/alerts/{alert_id}/acknowledge", nothing,
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/alerts/{alert_id}/snooze", || json!({"until": "2026-05-08T09:00:00Z"}),
@@ -260,7 +260,7 @@ fn table() -> Vec<Row> {
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
         row("POST", "/api/v1/alerts/{alert_id}/reopen", nothing,
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
-        asked("/api/v1/alerts/summary", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
+        route("/api/v1/alerts/summary", "",             [200, 200, 200, 200, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/health-check", nothing,    [200, 200, 200, 403, 403, 403, 403, 200, 401]),
         row("POST", "/api/v1/clients/{client_id}/health-check", nothing,
                                                         [200, 200, 200, 200, 403, 403, 403, 404, 401]),
@@ -291,7 +291,7 @@ on_both_databases!(every_route_answers_each_caller_as_the_table_says, async |wor
             let answer = ask(world, &row, caller).await;
             let body = (row.body)();
             if answer.status != expected {
-                let Answer { status, text, .. } = &answer;
+                let TestResponse { status, text, .. } = &answer;
                 wrong.push(format!(
                     "{} {}{} {body} by {caller}: {expected} expected, got {status} {text}",
                     row.method, row.path, row.query
@@ -308,21 +308,21 @@ on_both_databases!(every_route_answers_each_caller_as_the_table_says, async |wor
 });
 
 /// Makes what the row needs, fresh for this case, and sends the request.
-async fn ask(world: &World, row: &Row, caller: &str) -> Answer {
+async fn ask(world: &World, row: &Row, caller: &str) -> TestResponse {
     let ready = ready(world, row, caller).await;
     let token = token(world, caller, &ready.client_id);
     ready.send(world, row.method, token.as_deref()).await
 }
 
 /// A row's request, with what it needs.
-struct Ready {
+struct PreparedRequest {
     path: String,
     body: Value,
     client_id: String,
 }
 
-impl Ready {
-    async fn send(&self, world: &World, method: &str, token: Option<&str>) -> Answer {
+impl PreparedRequest {
+    async fn send(&self, world: &World, method: &str, token: Option<&str>) -> TestResponse {
         let request = world.request(method, &self.path);
         let request = match token {
             Some(token) => request.bearer_auth(token),
@@ -332,7 +332,7 @@ impl Ready {
     }
 }
 
-async fn ready(world: &World, row: &Row, caller: &str) -> Ready {
+async fn ready(world: &World, row: &Row, caller: &str) -> PreparedRequest {
     let mainstay = &world.mainstay;
     let acme = world.acme.id;
     // What is deleted or signed out is a client of its own, so that the other rows find theirs.
@@ -417,7 +417,7 @@ async fn ready(world: &World, row: &Row, caller: &str) -> Ready {
         // Its events make clients of its own; they must not be called like those it cannot find.
         body = serde_json::from_str(&body.to_string().replace("-of-acme", "-of-rival")).unwrap();
     }
-    Ready { path, body, client_id }
+    PreparedRequest { path, body, client_id }
 }
 
 fn token(world: &World, caller: &str, client_id: &str) -> Option<String> {
@@ -478,7 +478,7 @@ pub(crate) async fn fresh_staff_task(world: &World, client_id: &str) -> String {
         title: "Call of-acme".to_owned(),
         text: String::new(),
         due_on: "2026-05-04".parse().unwrap(),
-        owner: TaskOwner::Unsaid,
+        owner: TaskOwner::Unspecified,
         alert: None,
     };
     let scope = Scope::Service(world.acme.id);

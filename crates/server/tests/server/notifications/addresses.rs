@@ -1,7 +1,7 @@
 //! Where messages do not go: refused at the connector, before a packet leaves.
 
 use mainstay::notification::{Outbound, SendError, Unreachable};
-use mainstay_core::notification::{EndpointKind, Outgoing, Route};
+use mainstay_core::notification::{EndpointKind, OutgoingPolicy, Route};
 use mainstay_store::Webhook;
 use serde_json::json;
 use tokio::net::TcpListener;
@@ -25,7 +25,7 @@ fn to(url: &str) -> Webhook {
     }
 }
 
-async fn sent(outgoing: Outgoing, url: &str) -> Result<u16, SendError> {
+async fn status_of(outgoing: OutgoingPolicy, url: &str) -> Result<u16, SendError> {
     let outbound = Outbound::new(outgoing).unwrap();
     outbound.send(&to(url), "msg_1", "{}".to_owned(), NOW).await.map(|answer| answer.status)
 }
@@ -64,7 +64,8 @@ async fn no_message_goes_to_an_address_that_is_not_public() {
         ("[fe80::1]", "fe80::1"),
     ] {
         for scheme in ["http", "https"] {
-            let refused = sent(Outgoing::default(), &format!("{scheme}://{host}:{port}/")).await;
+            let refused =
+                status_of(OutgoingPolicy::default(), &format!("{scheme}://{host}:{port}/")).await;
             let Err(SendError::Unreachable(Unreachable::Forbidden { address: found, .. })) =
                 refused
             else {
@@ -80,12 +81,12 @@ async fn no_message_goes_to_an_address_that_is_not_public() {
 async fn a_name_that_leads_to_this_machine_is_refused_where_it_is_connected_to() {
     let (listeners, port) = listeners().await;
     for name in ["localhost", "LOCALHOST.", "localhost.localdomain"] {
-        match sent(Outgoing::default(), &format!("http://{name}:{port}/")).await {
+        match status_of(OutgoingPolicy::default(), &format!("http://{name}:{port}/")).await {
             Err(SendError::Unreachable(Unreachable::Forbidden { host, address })) => {
                 assert!(address.is_loopback(), "{name}: {address}");
                 // Who may name a host does not learn where it leads.
                 let told = Unreachable::Forbidden { host, address }.to_string();
-                assert!(told.contains("not public") && !told.contains("127.0.0.1"), "{told}");
+                assert!(told.contains("private address") && !told.contains("127.0.0.1"), "{told}");
             }
             // Not every machine knows the last one.
             Err(SendError::Unreachable(Unreachable::Unknown { .. })) => {
@@ -100,16 +101,16 @@ async fn a_name_that_leads_to_this_machine_is_refused_where_it_is_connected_to()
 #[tokio::test]
 async fn the_operator_allows_ranges_by_name() {
     let receiver = Receiver::start().await;
-    let allowed = Outgoing::allowing(vec!["127.0.0.0/8".parse().unwrap()]);
-    assert_eq!(sent(allowed.clone(), &receiver.url("/")).await.unwrap(), 200);
+    let allowed = OutgoingPolicy::with_allowed(vec!["127.0.0.0/8".parse().unwrap()]);
+    assert_eq!(status_of(allowed.clone(), &receiver.url("/")).await.unwrap(), 200);
     let mapped = receiver.url("/").replace("127.0.0.1", "[::ffff:127.0.0.1]");
-    assert_eq!(sent(allowed.clone(), &mapped).await.unwrap(), 200);
-    let other = sent(allowed, "http://10.0.0.1/").await;
+    assert_eq!(status_of(allowed.clone(), &mapped).await.unwrap(), 200);
+    let other = status_of(allowed, "http://10.0.0.1/").await;
     assert!(matches!(other, Err(SendError::Unreachable(Unreachable::Forbidden { .. }))));
     assert_eq!(receiver.got().len(), 2);
 }
 
-on_both_databases!(a_redirect_is_not_followed_and_says_so, async |world| {
+on_both_databases!(a_redirect_is_not_followed_and_is_reported, async |world| {
     let receiver = Receiver::start().await;
     let hook = webhook(world, &receiver.url("/first"), json!({})).await;
     let test = format!("/api/v1/webhooks/{}/test", hook["id"].as_str().unwrap());
@@ -126,7 +127,7 @@ on_both_databases!(a_redirect_is_not_followed_and_says_so, async |world| {
     assert!(receiver.got().iter().all(|got| got.path == "/first"));
 });
 
-on_both_databases!(a_refused_address_is_told_in_the_log_of_deliveries, async |world| {
+on_both_databases!(a_refused_address_is_listed_in_the_deliveries, async |world| {
     let hook = webhook(world, "http://169.254.169.254/latest/meta-data", json!({})).await;
     let test = format!("/api/v1/webhooks/{}/test", hook["id"].as_str().unwrap());
     world.send(world.request("POST", &test).bearer_auth(&world.acme.owner)).await.json(202);
@@ -136,6 +137,6 @@ on_both_databases!(a_refused_address_is_told_in_the_log_of_deliveries, async |wo
     let attempt = &log["deliveries"][0]["attempts"][0];
     assert_eq!(attempt["status"], serde_json::Value::Null);
     let error = attempt["error"].as_str().unwrap();
-    assert!(error.starts_with("169.254.169.254 leads to an address that is not public"), "{error}");
+    assert!(error.starts_with("169.254.169.254 resolves to a private address"), "{error}");
     assert!(error.contains("MAINSTAY_WEBHOOK_ALLOW"), "{error}");
 });

@@ -1,4 +1,4 @@
-//! The daily mail to members who want it.
+//! The daily email to members who want it.
 
 use jiff::SignedDuration;
 use mainstay::job::Worker;

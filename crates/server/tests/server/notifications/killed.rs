@@ -9,14 +9,14 @@ use super::receiver::Receiver;
 use crate::cli::sandbox::Sandbox;
 
 const MESSAGES: usize = 40;
-/// How often the server is killed with messages under way.
+/// How often the server is killed with messages in progress.
 const KILLS: usize = 3;
 
 #[test]
 fn killed_at_any_point_each_message_arrives_under_its_id() {
     let sandbox = Sandbox::sqlite();
     sandbox.write("mainstay.toml", "webhook_allow = '127.0.0.1'\n");
-    let keys = sandbox.done("org create acme --json").json();
+    let keys = sandbox.run_ok("org create acme --json").json();
     let key = keys["secret_key"].as_str().unwrap().to_owned();
     let runtime = Runtime::new().unwrap();
     let receiver = runtime.block_on(Receiver::start());
@@ -53,7 +53,7 @@ fn killed_at_any_point_each_message_arrives_under_its_id() {
         wait_for(&|| receiver.got().len() > before);
         served.stop("KILL");
         served = sandbox.serve("serve --listen 127.0.0.1:0");
-        // What was under way stays claimed for a minute, which is too long to wait for here.
+        // What was in progress stays claimed for a minute, which is too long to wait for here.
         sandbox.tamper("UPDATE webhook_messages SET lease_until = NULL WHERE state = 'queued'");
     }
     let arrived = || -> BTreeSet<String> {

@@ -14,7 +14,7 @@ use mainstay::{
     notification::{Courier, DeliveredMessage, Outbound},
     site::Site,
 };
-use mainstay_core::{id::WebhookId, notification::Outgoing};
+use mainstay_core::{id::WebhookId, notification::OutgoingPolicy};
 use serde_json::{Value, json};
 
 use self::receiver::Receiver;
@@ -23,20 +23,20 @@ use crate::support::World;
 /// A courier that also goes to this machine, where the receivers of the tests are.
 pub(crate) fn courier(world: &World) -> Courier {
     let allowed = ["127.0.0.0/8", "::1"].map(|range| range.parse().unwrap());
-    let outbound = Outbound::new(Outgoing::allowing(allowed.to_vec())).unwrap();
+    let outbound = Outbound::new(OutgoingPolicy::with_allowed(allowed.to_vec())).unwrap();
     Courier::new(world.mainstay.clone(), outbound, site().into())
 }
 
 fn site() -> Site {
     Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         behind_proxy: false,
         demo: false,
     }
 }
 
-/// Creates a webhook over the API; answers it with its secret.
+/// Creates a webhook over the API; returns it with its secret.
 pub(crate) async fn webhook(world: &World, url: &str, more: Value) -> Value {
     let mut body = json!({"name": "A receiver", "url": url});
     body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -86,7 +86,7 @@ fn advance(world: &World, by: SignedDuration) {
     world.clock.set(world.mainstay.now().checked_add(by).unwrap());
 }
 
-on_both_databases!(an_alert_is_told_when_it_opens_worsens_and_ends, async |world| {
+on_both_databases!(alerts_are_notified_when_they_open_worsen_and_end, async |world| {
     let receiver = Receiver::start().await;
     let hook = webhook(world, &receiver.url("/hook"), json!({})).await;
     let mut courier = courier(world);
@@ -126,7 +126,7 @@ on_both_databases!(an_alert_is_told_when_it_opens_worsens_and_ends, async |world
     assert!(log.iter().all(|one| one.attempts.len() == 1 && one.attempts[0].status == Some(200)));
 });
 
-on_both_databases!(what_a_member_ends_is_told_with_who_did, async |world| {
+on_both_databases!(a_notification_names_the_member_who_ended_the_alert, async |world| {
     let receiver = Receiver::start().await;
     webhook(world, &receiver.url("/"), json!({"route": {"events": ["alert.resolved"]}})).await;
     quiet_since(world, ["ada".to_owned()], 50).await;

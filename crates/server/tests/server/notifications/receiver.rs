@@ -15,13 +15,13 @@ use tokio::{net::TcpListener, sync::Notify, task::JoinHandle};
 
 /// A request as a receiver got it.
 #[derive(Clone, Debug)]
-pub(crate) struct Got {
+pub(crate) struct ReceivedRequest {
     pub(crate) path: String,
     pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
 }
 
-impl Got {
+impl ReceivedRequest {
     #[track_caller]
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers[name].to_str().unwrap()
@@ -34,15 +34,15 @@ impl Got {
 }
 
 #[derive(Default)]
-struct Kept {
-    got: Vec<Got>,
+struct ReceiverState {
+    got: Vec<ReceivedRequest>,
     answers: VecDeque<u16>,
     retry_after: Option<&'static str>,
 }
 
 #[derive(Clone, Default)]
 struct Place {
-    kept: Arc<Mutex<Kept>>,
+    kept: Arc<Mutex<ReceiverState>>,
     /// While there is one, answers wait for it.
     gate: Arc<Mutex<Option<Arc<Notify>>>>,
 }
@@ -68,14 +68,14 @@ impl Receiver {
         format!("http://127.0.0.1:{}{path}", self.port)
     }
 
-    /// Answers the next requests with these statuses.
+    /// Returns the next requests with these statuses.
     pub(crate) fn answers(&self, statuses: &[u16]) {
-        self.kept(|kept| kept.answers.extend(statuses));
+        self.with_state(|kept| kept.answers.extend(statuses));
     }
 
     /// Asks with every answer to wait for so long.
     pub(crate) fn retry_after(&self, value: Option<&'static str>) {
-        self.kept(|kept| kept.retry_after = value);
+        self.with_state(|kept| kept.retry_after = value);
     }
 
     /// Takes requests and does not answer them until it is let go.
@@ -84,7 +84,7 @@ impl Receiver {
         *gate = Some(Arc::default());
     }
 
-    /// Answers those that hang, and whatever comes.
+    /// Returns those that hang, and whatever comes.
     pub(crate) fn let_go(&self) {
         let gate = self.place.gate.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(gate) = gate {
@@ -92,22 +92,22 @@ impl Receiver {
         }
     }
 
-    pub(crate) fn got(&self) -> Vec<Got> {
-        self.kept(|kept| kept.got.clone())
+    pub(crate) fn got(&self) -> Vec<ReceivedRequest> {
+        self.with_state(|kept| kept.got.clone())
     }
 
     pub(crate) fn bodies(&self) -> Vec<Value> {
-        self.got().iter().map(Got::json).collect()
+        self.got().iter().map(ReceivedRequest::json).collect()
     }
 
     #[track_caller]
-    pub(crate) fn only(&self) -> Got {
+    pub(crate) fn only(&self) -> ReceivedRequest {
         let mut got = self.got();
         assert_eq!(got.len(), 1, "{:?}", self.bodies());
         got.remove(0)
     }
 
-    fn kept<T>(&self, with: impl FnOnce(&mut Kept) -> T) -> T {
+    fn with_state<T>(&self, with: impl FnOnce(&mut ReceiverState) -> T) -> T {
         with(&mut self.place.kept.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
@@ -121,7 +121,11 @@ impl Drop for Receiver {
 async fn take(State(place): State<Place>, uri: Uri, headers: HeaderMap, body: Bytes) -> Response {
     let (status, retry_after) = {
         let mut kept = place.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        kept.got.push(Got { path: uri.path().to_owned(), headers, body: body.to_vec() });
+        kept.got.push(ReceivedRequest {
+            path: uri.path().to_owned(),
+            headers,
+            body: body.to_vec(),
+        });
         (kept.answers.pop_front().unwrap_or(200), kept.retry_after)
     };
     let gate = place.gate.lock().unwrap_or_else(PoisonError::into_inner).clone();

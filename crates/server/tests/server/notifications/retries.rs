@@ -2,7 +2,7 @@
 
 use jiff::SignedDuration;
 use mainstay::notification::Outbound;
-use mainstay_core::notification::{MOST_ATTEMPTS, MessageState, Outgoing};
+use mainstay_core::notification::{MAX_ATTEMPTS, MessageState, OutgoingPolicy};
 use mainstay_store::Role;
 use serde_json::{Value, json};
 
@@ -13,7 +13,7 @@ use crate::{
     web::browser::{Browser, email},
 };
 
-async fn post(world: &World, hook: &Value, action: &str) -> crate::support::Answer {
+async fn post(world: &World, hook: &Value, action: &str) -> crate::support::TestResponse {
     world.tick();
     let path = format!("/api/v1/webhooks/{}/{action}", hook["id"].as_str().unwrap());
     world.send(world.request("POST", &path).bearer_auth(&world.acme.owner)).await
@@ -22,14 +22,14 @@ async fn post(world: &World, hook: &Value, action: &str) -> crate::support::Answ
 on_both_databases!(a_message_is_sent_ten_times_over_days_and_then_given_up, async |world| {
     let receiver = Receiver::start().await;
     let hook = webhook(world, &receiver.url("/"), json!({})).await;
-    receiver.answers(&[500; MOST_ATTEMPTS]);
+    receiver.answers(&[500; MAX_ATTEMPTS]);
     post(world, &hook, "test").await.json(202);
     let mut courier = courier(world);
-    for attempt in 1..=MOST_ATTEMPTS {
+    for attempt in 1..=MAX_ATTEMPTS {
         courier.deliver_due().await.unwrap();
         assert_eq!(receiver.got().len(), attempt);
         let one = deliveries(world, &hook).await.remove(0);
-        if attempt < MOST_ATTEMPTS {
+        if attempt < MAX_ATTEMPTS {
             assert_eq!(one.message.state, MessageState::Queued);
             // Not before its time.
             let wait = one.message.due_at.duration_since(world.mainstay.now());
@@ -40,7 +40,7 @@ on_both_databases!(a_message_is_sent_ten_times_over_days_and_then_given_up, asyn
         } else {
             assert_eq!(one.message.state, MessageState::Failed);
             assert_eq!(one.message.reason.as_deref(), Some("it answered 500"));
-            assert_eq!(one.attempts.len(), MOST_ATTEMPTS);
+            assert_eq!(one.attempts.len(), MAX_ATTEMPTS);
             let answer = &one.attempts[0].response;
             assert!(answer.starts_with("answered 500") && !answer.contains('\0'), "{answer}");
         }
@@ -154,9 +154,10 @@ on_both_databases!(a_message_whose_sender_is_gone_is_sent_again_under_its_id, as
     let hook = webhook(world, &receiver.url("/"), json!({})).await;
     post(world, &hook, "test").await.json(202);
     let mainstay = &world.mainstay;
-    let taken = mainstay.take_webhook_messages(world.acme.id, id_of(&hook), 9).await.unwrap();
+    let taken = mainstay.claim_webhook_messages(world.acme.id, id_of(&hook), 9).await.unwrap();
     // It arrived, and then the process was killed.
-    let outbound = Outbound::new(Outgoing::allowing(vec!["127.0.0.1".parse().unwrap()])).unwrap();
+    let outbound =
+        Outbound::new(OutgoingPolicy::with_allowed(vec!["127.0.0.1".parse().unwrap()])).unwrap();
     let delivery = &taken[0];
     let (id, now) = (delivery.message_id(), mainstay.now());
     outbound.send(&delivery.webhook, &id, "{}".to_owned(), now).await.unwrap();
@@ -214,11 +215,11 @@ on_both_databases!(owners_hear_within_an_hour_that_a_webhook_takes_nothing, asyn
     let told = mails.mails();
     assert_eq!(told.len(), 1, "{told:?}");
     assert_eq!(told[0].to, email(&world.acme, Role::Owner));
-    assert!(told[0].header("subject").starts_with("A webhook takes no messages"));
+    assert!(told[0].header("subject").starts_with("A webhook is failing"));
     assert!(told[0].text.contains("it answered 404"), "{}", told[0].text);
     for path in ["/alerts", "/settings/organization"] {
         let page = Browser::member(world, &world.acme, Role::Staff).await.get(path).await;
-        assert!(page.page(200).contains("has taken no message since"), "{path}: {page:?}");
+        assert!(page.page(200).contains("has accepted no messages since"), "{path}: {page:?}");
     }
     // Once for each time that it fails, and not for as long as it works.
     receiver.answers(&[410]);
@@ -227,5 +228,5 @@ on_both_databases!(owners_hear_within_an_hour_that_a_webhook_takes_nothing, asyn
     sender.send_due().await.unwrap();
     let told = mails.mails();
     assert_eq!(told.len(), 2, "{told:?}");
-    assert!(told[1].header("subject").starts_with("A webhook was switched off"));
+    assert!(told[1].header("subject").starts_with("A webhook was disabled"));
 });

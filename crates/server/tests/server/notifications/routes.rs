@@ -49,7 +49,7 @@ on_both_databases!(notices_go_by_severity_type_and_owner, async |world| {
     assert_eq!(owned["data"]["owner"]["id"], world.acme.staff_id.to_string());
 });
 
-on_both_databases!(a_route_that_cannot_be_says_why, async |world| {
+on_both_databases!(an_invalid_route_is_rejected_with_the_reason, async |world| {
     for (route, field) in [
         (json!({"events": ["webhook.test"]}), "events"),
         (json!({"events": ["alert.vanished"]}), "route.events[0]"),

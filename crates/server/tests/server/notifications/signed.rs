@@ -5,7 +5,7 @@ use mainstay::{Clock as _, SystemClock};
 use serde_json::{Value, json};
 use standardwebhooks::{Webhook, WebhookError};
 
-use super::{advance, courier, receiver::Got, receiver::Receiver, webhook};
+use super::{advance, courier, receiver::ReceivedRequest, receiver::Receiver, webhook};
 use crate::support::World;
 
 async fn test_message(world: &World, webhook: &Value) {
@@ -29,7 +29,7 @@ on_both_databases!(the_crates_own_verifier_accepts_what_is_sent_and_nothing_else
     let hook = webhook(world, &receiver.url("/"), json!({})).await;
     set_to_the_machines_clock(world);
     test_message(world, &hook).await;
-    let Got { headers, body, .. } = receiver.only();
+    let ReceivedRequest { headers, body, .. } = receiver.only();
     let verifier = verifier(&hook);
     verifier.verify(&body, &headers).unwrap();
 
@@ -49,7 +49,7 @@ on_both_databases!(the_crates_own_verifier_accepts_what_is_sent_and_nothing_else
     // Sent ten minutes ago.
     advance(world, SignedDuration::from_mins(-10));
     test_message(world, &hook).await;
-    let Got { headers, body, .. } = receiver.got().remove(1);
+    let ReceivedRequest { headers, body, .. } = receiver.got().remove(1);
     let refused = verifier.verify(&body, &headers);
     assert!(matches!(refused, Err(WebhookError::TimestampTooOldError)), "{refused:?}");
 });

@@ -50,7 +50,7 @@ on_both_databases!(a_fall_of_the_whole_organization_is_one_message_with_a_count,
     assert_eq!(deliveries(world, &hook).await.len(), 2);
 });
 
-on_both_databases!(a_few_clients_are_told_of_one_by_one, async |world| {
+on_both_databases!(a_few_clients_are_notified_individually, async |world| {
     let receiver = Receiver::start().await;
     webhook(world, &receiver.url("/"), json!({})).await;
     quiet_since(world, many(10), 50).await;
@@ -112,7 +112,7 @@ on_both_databases!(
     }
 );
 
-on_both_databases!(news_of_a_check_that_was_stopped_is_told_after_a_while, async |world| {
+on_both_databases!(news_of_an_aborted_check_is_sent_later, async |world| {
     let receiver = Receiver::start().await;
     let hook = webhook(world, &receiver.url("/"), json!({})).await;
     quiet_since(world, ["ada".to_owned()], 50).await;
@@ -131,7 +131,7 @@ on_both_databases!(news_of_a_check_that_was_stopped_is_told_after_a_while, async
         held: false,
         at: world.mainstay.now(),
     };
-    tx.keep_alert_news(&[news]).await.unwrap();
+    tx.insert_alert_news(&[news]).await.unwrap();
     tx.commit().await.unwrap();
     let mut courier = courier(world);
     courier.deliver_due().await.unwrap();

@@ -5,7 +5,7 @@ use mainstay_core::{
     playbook::BandChange,
     score::{Band, ScoreModel},
 };
-use mainstay_store::Occasion;
+use mainstay_store::TriggerSource;
 use serde_json::json;
 
 use super::{playbook, runs, task, tasks};
@@ -57,7 +57,10 @@ on_both_databases!(a_fall_into_another_band_starts_a_playbook_once_a_day, async 
     let [run] = runs(world, "ada").await.try_into().unwrap();
     let from: Band = before.parse().unwrap();
     let change = BandChange { from, to: Band::AtRisk };
-    assert_eq!(run.occasion, Occasion::Band { day: "2026-05-11".parse().unwrap(), change });
+    assert_eq!(
+        run.trigger_source,
+        TriggerSource::Band { day: "2026-05-11".parse().unwrap(), change }
+    );
     // What came of the nudge is told.
     assert_eq!(run.deeds.len(), 1);
     world.clock.advance_hours(24);

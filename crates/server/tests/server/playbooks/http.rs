@@ -131,7 +131,7 @@ async fn what_cannot_be_used_is_refused_with_field_and_remedy() {
             plays,
             json!({"name": "A", "trigger": inactive, "actions": nudge, "on": 1}),
             "on",
-            "not known",
+            "not a known field",
         ),
         (plays, json!({"name": "", "trigger": inactive, "actions": nudge}), "name", "1 to 100"),
         (plays, json!({"name": "a\0", "trigger": inactive, "actions": nudge}), "name", "NUL"),
@@ -166,7 +166,7 @@ async fn what_cannot_be_used_is_refused_with_field_and_remedy() {
         (todo, make("owner_id", json!("me")), "owner_id", "UUID"),
         (todo, make("alert_id", json!(bobs)), "alert_id", "another client"),
         (todo, make("client_id", json!("")), "client_id", "1 to 255"),
-        (todo, make("state", json!("done")), "state", "not known"),
+        (todo, make("state", json!("done")), "state", "not a known field"),
     ] {
         let problem = world.post(&world.acme.secret_key, path, body.clone()).await.problem(422);
         let detail = problem["detail"].as_str().unwrap();

@@ -9,7 +9,7 @@ mod webhooks;
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use mainstay::email::Subscribe;
+use mainstay::email::SubscriptionUpdate;
 use mainstay_core::{
     email::{ConsentSource, EmailType, SubscriptionState},
     id::MemberId,
@@ -29,7 +29,7 @@ fn at(text: &str) -> Timestamp {
     text.parse().unwrap()
 }
 
-/// Keeps a playbook of Acme's; answers its id.
+/// Keeps a playbook of Acme's; returns its id.
 pub(crate) async fn playbook(world: &World, trigger: Value, actions: Value) -> String {
     let body = json!({"name": "Keep “ada” <b>&", "trigger": trigger, "actions": actions});
     let kept = world.post(&world.acme.secret_key, "/api/v1/playbooks", body).await.json(201);
@@ -54,7 +54,7 @@ async fn runs(world: &World, client_id: &str) -> Vec<PlaybookRun> {
     let scope = Scope::Service(world.acme.id);
     let client = world.mainstay.client(scope, client_id).await.unwrap();
     let mut tx = world.store.read(scope).await.unwrap();
-    tx.client_playbook_runs(client.id, 1_000).await.unwrap()
+    tx.list_client_playbook_runs(client.id, 1_000).await.unwrap()
 }
 
 async fn nudges(world: &World) -> usize {
@@ -91,7 +91,7 @@ on_both_databases!(every_action_happens_once_under_eight_checks_at_once, async |
             be_owned(world, &name, world.acme.staff_id).await;
         }
         if number % 4 == 0 {
-            let asked = Subscribe {
+            let asked = SubscriptionUpdate {
                 state: SubscriptionState::Subscribed,
                 address: None,
                 source: ConsentSource::Api,
@@ -174,7 +174,7 @@ on_both_databases!(an_episode_starts_a_playbook_when_it_has_become_bad_enough, a
     assert_eq!(alert["playbooks"].as_array().unwrap().len(), 2);
     assert_eq!(alert["tasks"].as_array().unwrap().len(), 2);
     assert_eq!(alert["tasks"][0]["playbook_run_id"], alert["playbooks"][0]["id"]);
-    // Another episode starts them anew.
+    // Another episode starts them again.
     world.be_active("ada", "login", 1).await;
     check(world).await;
     world.clock.advance_hours(73);

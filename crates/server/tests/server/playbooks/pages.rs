@@ -20,7 +20,7 @@ on_both_databases!(a_playbook_is_offered_made_changed_switched_and_deleted, asyn
     for suggested in suggestions() {
         assert!(empty.page(200).contains(&suggested.name));
     }
-    assert!(!staff.get(PLAYBOOKS).await.page(200).contains("Begin with this"));
+    assert!(!staff.get(PLAYBOOKS).await.page(200).contains("Use template"));
     let offered = admin.get("/settings/playbooks/new?suggestion=0").await;
     assert!(offered.page(200).contains(&suggestions()[0].name));
     admin.get("/settings/playbooks/new?suggestion=99").await.page(200);
@@ -50,7 +50,7 @@ on_both_databases!(a_playbook_is_offered_made_changed_switched_and_deleted, asyn
         "Call soon",
         "Alert “No activity” opens or worsens, at least critical",
         "Task “Call”, due 2 days later",
-        "A mail that asks the client back",
+        "Reminder email to the client",
         "None started",
     ] {
         assert!(list.page(200).contains(words), "{words}");
@@ -66,11 +66,11 @@ on_both_databases!(a_playbook_is_offered_made_changed_switched_and_deleted, asyn
     };
     for (form, words) in [
         (with("name", " "), "1 to 100 characters"),
-        (with("days-0", "soon"), "is no whole number of days"),
+        (with("days-0", "soon"), "is not a whole number of days"),
         (with("days-0", "366"), "365"),
         (with("at_least", "bad"), "nknown severity"),
         (with("on", "full moon"), "s neither an alert nor a band"),
-        (with("otherwise-0", "me"), "s no member"),
+        (with("otherwise-0", "me"), "s not a member"),
     ] {
         let refused = admin.post(&path, &form).await;
         assert!(refused.page(422).contains(words), "{words}: {}", refused.text);
@@ -90,7 +90,7 @@ on_both_databases!(a_playbook_is_offered_made_changed_switched_and_deleted, asyn
 
 on_both_databases!(staff_see_what_is_late_first_and_finish_it, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
-    assert!(staff.get(TASKS).await.page(200).contains("None is yours."));
+    assert!(staff.get(TASKS).await.page(200).contains("You have no tasks."));
     world.be_active("ada", "login", 1).await;
     super::be_owned(world, "ada", world.acme.staff_id).await;
     let mine = world.acme.staff_id.to_string();
@@ -105,7 +105,7 @@ on_both_databases!(staff_see_what_is_late_first_and_finish_it, async |world| {
     add("Nobodys", "2026-05-01", "").await;
     let page = staff.get(TASKS).await;
     let page = page.page(200);
-    let places = ["1 task of yours is late", "2 days late", "Due today", "Due later"]
+    let places = ["1 of your tasks is overdue", "2 days late", "Due today", "Due later"]
         .map(|words| page.find(words).unwrap_or_else(|| panic!("{words}: {page}")));
     assert!(places.is_sorted(), "{places:?}");
     assert!(!page.contains("Nobodys"));
@@ -119,7 +119,7 @@ on_both_databases!(staff_see_what_is_late_first_and_finish_it, async |world| {
     let path = format!("/tasks/{}", late.id);
     let done = staff.post(&path, &[("action", "done"), ("next", "/tasks?view=all")]).await;
     assert_eq!(done.leads_to(), "/tasks?view=all&done=done");
-    assert!(staff.get(TASKS).await.page(200).contains("No task of yours is late"));
+    assert!(staff.get(TASKS).await.page(200).contains("No overdue tasks"));
     assert!(staff.get("/tasks?view=done").await.page(200).contains("Done by \u{2068}you\u{2069}"));
     let reopened =
         staff.post(&path, &[("action", "open"), ("next", "/clients/ada#staff-tasks-h")]).await;
@@ -131,9 +131,9 @@ on_both_databases!(staff_see_what_is_late_first_and_finish_it, async |world| {
     assert!(staff.get(&path).await.page(200).contains("a\nb</textarea>"));
     for (name, value, words) in [
         ("title", " ", "1 to 200"),
-        ("due_on", "soon", "s no day"),
-        ("due_on", "+123456-01-01", "s no day"),
-        ("owner", "me", "s no member"),
+        ("due_on", "soon", "s not a date"),
+        ("due_on", "+123456-01-01", "s not a date"),
+        ("owner", "me", "s not a member"),
         ("text", "\0", "NUL"),
     ] {
         let form =
@@ -167,7 +167,7 @@ on_both_databases!(many_tasks_are_read_page_by_page, async |world| {
     }
 });
 
-on_both_databases!(each_alert_tells_what_followed_from_it, async |world| {
+on_both_databases!(each_alert_lists_its_playbook_runs_and_tasks, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
     playbook(world, alert("inactivity", "warning"), json!([task("Call", 1), {"do": "nudge"}]))
         .await;
@@ -183,8 +183,8 @@ on_both_databases!(each_alert_tells_what_followed_from_it, async |world| {
         let told = page.page(200);
         for words in [
             "Playbook “Keep “ada” ",
-            "Task “Call”, nobody’s, due Thu 7 May",
-            "No mail to the client: the client has not asked for mails.",
+            "Task “Call”, unassigned, due Thu 7 May",
+            "No email to the client: the client is not subscribed to emails.",
         ] {
             assert!(told.contains(words), "{path}: {words}: {told}");
         }

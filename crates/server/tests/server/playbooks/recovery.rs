@@ -65,7 +65,7 @@ on_both_databases!(
     }
 );
 
-on_both_databases!(a_rule_that_nobody_acts_on_is_said_to_be_noisy, async |world| {
+on_both_databases!(a_rule_that_is_ignored_is_reported_as_noisy, async |world| {
     let id = playbook(world, alert("inactivity", "warning"), json!([task("Call", 1)])).await;
     for number in 0..10 {
         world.be_active(&format!("client-{number}"), "login", 1).await;

@@ -25,12 +25,12 @@ async fn webhook(world: &World, name: &str) -> WebhookId {
 }
 
 /// What playbooks have told a webhook.
-async fn called(
+async fn webhook_notices(
     world: &World,
     webhook: WebhookId,
-) -> Vec<mainstay_core::notification::PlaybookNotice> {
+) -> Vec<mainstay_core::notification::PlaybookNotification> {
     let mut tx = world.store.read(Scope::Service(world.acme.id)).await.unwrap();
-    let messages = tx.webhook_messages(webhook, None, 100).await.unwrap();
+    let messages = tx.list_webhook_messages(webhook, None, 100).await.unwrap();
     let told = messages.into_iter().filter_map(|message| match message.notice.event {
         Event::PlaybookCalled(told) => Some(told),
         _ => None,
@@ -49,7 +49,7 @@ on_both_databases!(a_webhook_is_called_once_with_what_started_the_playbook, asyn
     world.clock.advance_hours(49);
     check(world).await;
     check(world).await;
-    let mut told = called(world, hook).await;
+    let mut told = webhook_notices(world, hook).await;
     told.sort_by(|one, other| one.client_id.cmp(&other.client_id));
     assert_eq!(told.len(), 2);
     assert_eq!((told[0].client_id.as_str(), told[0].organization.as_str()), ("ada", "acme"));
@@ -68,7 +68,7 @@ on_both_databases!(a_webhook_is_called_once_with_what_started_the_playbook, asyn
     world.clock.advance_hours(49);
     check(world).await;
     let run = runs(world, "cleo").await.remove(0);
-    assert_eq!(run.deeds, [mainstay_core::playbook::PlaybookDeed::NotCalled]);
+    assert_eq!(run.deeds, [mainstay_core::playbook::ActionOutcome::WebhookSkipped]);
 });
 
 on_both_databases!(a_webhook_of_somebody_else_cannot_be_named, async |world| {

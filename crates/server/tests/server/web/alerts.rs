@@ -64,7 +64,7 @@ on_both_databases!(several_alerts_are_acted_on_at_once_and_what_happened_is_told
     let done = staff.post("/alerts", &dismiss).await;
     let told = staff.get(done.leads_to()).await;
     assert!(told.page(200).contains("1 alert dismissed."), "{told:#?}");
-    assert!(told.text.contains("2 were left alone"), "{told:#?}");
+    assert!(told.text.contains("2 were skipped"), "{told:#?}");
     let mut now = statuses(world).await;
     now.sort_unstable();
     let acknowledged = AlertStatus::Acknowledged;
@@ -74,7 +74,7 @@ on_both_databases!(several_alerts_are_acted_on_at_once_and_what_happened_is_told
 
     let nothing = staff.post("/alerts", &[("action", "resolve")]).await;
     let told = staff.get(nothing.leads_to()).await;
-    assert!(told.page(200).contains("no alert was chosen"));
+    assert!(told.page(200).contains("no alert was selected"));
     let odd = staff.post("/alerts", &[("action", "resolve"), ("alert", "x~y")]).await;
     assert!(odd.page(422).contains("Alert: "), "{odd:#?}");
     let unknown = staff.post("/alerts", &[("action", "shout"), ("alert", &boxes[0])]).await;
@@ -92,7 +92,7 @@ on_both_databases!(a_snoozed_alert_needs_nobody_until_its_time, async |world| {
         assert!(told.page(200).contains("1 alert snoozed."), "{action}: {told:#?}");
     }
     let portfolio = staff.get("/portfolio").await;
-    assert!(portfolio.page(200).contains("<h1>No client needs a person today</h1>"));
+    assert!(portfolio.page(200).contains("<h1>No clients to contact today</h1>"));
     let quiet = staff.get("/alerts?view=snoozed").await;
     assert_eq!(self::boxes(quiet.page(200)).len(), 3);
     assert!(quiet.text.contains("snoozed until Wed 20 May, 09:00"), "{quiet:#?}");
@@ -125,9 +125,9 @@ on_both_databases!(filters_narrow_and_ended_alerts_say_why, async |world| {
     check(world).await;
     let page = staff.get("/alerts").await;
     assert_eq!(boxes(page.page(200)).len(), 2);
-    assert!(page.text.contains("Ended in the last 3 days"), "{page:#?}");
+    assert!(page.text.contains("Closed in the last 3 days"), "{page:#?}");
     assert!(
-        page.text.contains("ended by itself") && page.text.contains("Active again"),
+        page.text.contains("cleared on its own") && page.text.contains("Active again"),
         "{page:#?}"
     );
 });
@@ -169,7 +169,7 @@ on_both_databases!(what_was_done_with_alerts_is_undone_one_by_one_or_all_at_once
         world.tick();
         let undo = [("action", "undo"), ("at", at.as_str())];
         let told = staff.get(staff.post("/alerts", &undo).await.leads_to()).await;
-        assert!(told.page(200).contains("3 alerts are as they were before."), "{told:#?}");
+        assert!(told.page(200).contains("3 alerts were restored."), "{told:#?}");
         assert_eq!(statuses(world).await, [AlertStatus::Active; 3], "after {action}");
         // Twice undoes nothing more.
         let told = staff.get(staff.post("/alerts", &undo).await.leads_to()).await;
@@ -218,7 +218,7 @@ on_both_databases!(
             world.mainstay.alert(scope, id.parse().unwrap()).await.unwrap().alert.client_id;
         for (until, problem) in [
             ("", "No time was chosen."),
-            ("2026-05-01T10:00", "1 May 2026, 10:00 is over."),
+            ("2026-05-01T10:00", "1 May 2026, 10:00 is in the past."),
             ("2027-05-01T10:00", "is more than 90 days ahead."),
             ("soon", "No time was chosen."),
         ] {

@@ -11,7 +11,7 @@ use reqwest::{
 };
 use url::form_urlencoded;
 
-use crate::support::{Answer, Tenant, World};
+use crate::support::{Tenant, TestResponse, World};
 
 /// What every member of the tests signs in with.
 pub(crate) const PASSWORD: &str = "correct horse battery";
@@ -55,7 +55,7 @@ fn a_tag_of_several_lines_is_read_as_one() {
     );
 }
 
-impl Answer {
+impl TestResponse {
     /// Where an answer leads that must lead somewhere.
     #[track_caller]
     pub(crate) fn leads_to(&self) -> &str {
@@ -115,15 +115,15 @@ impl Browser {
         browser
     }
 
-    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> Answer {
+    pub(crate) async fn sign_in(&self, email: &str, password: &str) -> TestResponse {
         self.post("/sign-in", &[("email", email), ("password", password)]).await
     }
 
-    pub(crate) async fn get(&self, path: &str) -> Answer {
+    pub(crate) async fn get(&self, path: &str) -> TestResponse {
         self.send("GET", path, &[], None).await
     }
 
-    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> Answer {
+    pub(crate) async fn post(&self, path: &str, form: &[(&str, &str)]) -> TestResponse {
         self.send("POST", path, &[("sec-fetch-site", "same-origin")], Some(form)).await
     }
 
@@ -134,7 +134,7 @@ impl Browser {
         path: &str,
         headers: &[(&str, &str)],
         form: Option<&[(&str, &str)]>,
-    ) -> Answer {
+    ) -> TestResponse {
         let mut request = self.request(method, path);
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -152,7 +152,7 @@ impl Browser {
         if headers.get("content-type").is_some_and(is_page) {
             text = with_each_tag_on_one_line(&text);
         }
-        Answer { status, headers, text }
+        TestResponse { status, headers, text }
     }
 
     /// A request with its cookies that is yet to be sent.

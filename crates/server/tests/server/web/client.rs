@@ -42,8 +42,8 @@ on_both_databases!(a_client_with_nothing_yet_is_told_what_will_be_here, async |w
         for said in [
             "Nothing to score yet.",
             "Not scored yet",
-            "The next insights come on Sun 3 May.",
-            "No event yet.",
+            "The next insights arrive on Sun 3 May.",
+            "No events yet.",
         ] {
             assert!(page.contains(said), "{said:?} is not on the page of {name}");
         }
@@ -177,7 +177,7 @@ on_both_databases!(events_are_paged_and_filtered, async |world| {
         ("type=eating", "unknown event type"),
         ("from=yesterday", "from"),
         ("from=2026-05-02&to=2026-05-01", "is not before"),
-        ("before=here", "where a page ended"),
+        ("before=here", "not a valid cursor"),
     ] {
         let refused = browser.get(&format!("/client/events?{query}")).await;
         assert!(refused.page(422).contains(named), "{query}: {}", refused.text);

@@ -60,7 +60,7 @@ on_both_databases!(
         world.clock.advance_hours(24);
         browser.get(DASHBOARD).await.page(401);
         let expired = browser.get(&path_of(url)).await;
-        assert!(expired.page(401).contains("does not work any more"), "{}", expired.text);
+        assert!(expired.page(401).contains("no longer works"), "{}", expired.text);
     }
 );
 
@@ -164,7 +164,7 @@ on_both_databases!(another_secret_ends_what_was_signed_with_the_old_one, async |
 async fn a_clients_cookie_works_in_a_frame_over_https() {
     let world = World::sqlite_at(|site| Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         ..site
     })
     .await;

@@ -59,7 +59,7 @@ on_both_databases!(an_alert_is_acted_on_and_says_by_whom, async |world| {
     // A time that cannot be is told in the form, and changes nothing.
     for (until, problem) in [
         ("soon", "No time was chosen."),
-        ("2026-01-01T09:00", "1 Jan 2026, 09:00 is over."),
+        ("2026-01-01T09:00", "1 Jan 2026, 09:00 is in the past."),
         ("2027-01-01T09:00", "1 Jan 2027, 09:00 is more than 90 days ahead."),
     ] {
         let refused = browser.post(&path, &[("action", "snooze"), ("until", until)]).await;
@@ -92,7 +92,7 @@ on_both_databases!(notes_are_for_staff_and_deleted_by_who_wrote_them, async |wor
     staff.post("/clients/ada/notes", &[("text", " Renews in June <i>. ")]).await.leads_to();
     let page = owner.get("/clients/ada").await;
     assert!(page.page(200).contains("Renews in June &#60;i&#62;."), "{}", page.text);
-    assert!(!page.text.contains("Delete the note"), "{}", page.text);
+    assert!(!page.text.contains("Delete note"), "{}", page.text);
     let page = staff.get("/clients/ada").await.page(200).to_owned();
     let (_, rest) = page.split_once("action=\"/clients/ada/notes/").unwrap();
     let path = format!("/clients/ada/notes/{}", rest.split_once('"').unwrap().0);
@@ -214,7 +214,7 @@ on_both_databases!(a_link_of_a_client_is_shown_once_and_a_reload_makes_no_other,
     assert!(shown.page(200).contains("/client/sign-in?token="), "{}", shown.text);
     let again = browser.get("/clients/ada/link").await;
     assert!(!again.page(200).contains("/client/sign-in?token="), "{}", again.text);
-    assert!(again.text.contains("make another one"), "{}", again.text);
+    assert!(again.text.contains("create another one"), "{}", again.text);
 });
 
 on_both_databases!(staff_look_at_a_clients_page_and_can_press_nothing_there, async |world| {
@@ -232,7 +232,7 @@ on_both_databases!(staff_look_at_a_clients_page_and_can_press_nothing_there, asy
     for path in ["/clients/ada/preview", "/clients/ada/preview/events"] {
         let answer = browser.get(path).await;
         let page = answer.page(200);
-        assert!(page.contains("Nothing here can be pressed."), "{page}");
+        assert!(page.contains("Buttons and forms are disabled."), "{page}");
         assert!(page.contains("href=\"/clients/ada\">Back to"), "{page}");
         let (_, inside) = page.split_once("<fieldset class=\"preview\" disabled>").unwrap();
         let (inside, after) = inside.split_once("</fieldset>\n</main>").unwrap();

@@ -99,13 +99,13 @@ async fn a_score_card_shows_the_figures_of_the_reference() {
         "8 weeks: 48 to 71",
         "5 active days of 7 35.7 of 50 points",
         "17 events; 20 or more give all 50 42.5 of 50 points",
-        "Together 88.2, rounded 88 of 100",
+        "Total 88.2, rounded 88 of 100",
         "88 × 25 % 22.00 points",
         "4 of 5 onboarding tasks done 56 of 70 points",
         "Launch kit viewed on 2 Oct 30 of 30 points",
         "6 pieces of content so far: the 1st and the 5th reached, next the 10th 40 of 50 points",
         "4 visuals so far: the 1st reached, next the 5th 20 of 50 points",
-        "No feedback in the last 90 days: a neutral value stands in 50 assumed",
+        "No feedback in the last 90 days: a neutral value is used 50 assumed",
         "Assumed, not measured 50 of 100",
         "17 events this week, 16 the week before +6.3 %",
         "A change from 0 % to under +20 % 60 of 100",
@@ -123,7 +123,7 @@ async fn a_score_card_shows_the_figures_of_the_reference() {
         "Mean of 2 answers in 90 days 55 of 100",
         "7 events this week, 31 the week before −77.4 %",
         "A fall of more than 50 % 0 of 100",
-        "On 17 Nov 25.00 points.",
+        "25.00 points on 17 Nov.",
         "8.00 + 15.40 + 5.00 + 8.25 + 0.00 = 36.65, rounded to 37",
     ] {
         assert!(risk.contains(said), "{said:?} is not in {risk}");
@@ -157,7 +157,7 @@ async fn a_heatmap_is_a_table_with_a_link_a_day_and_a_sentence() {
     let words = text(month);
     assert!(
         words.contains(
-            "64 events on 20 of 30 days , 3.2 an active day. Busiest: Wed 18 Nov with 7."
+            "64 events on 20 of 30 days , 3.2 per active day. Busiest: Wed 18 Nov with 7."
         ),
         "{words}"
     );

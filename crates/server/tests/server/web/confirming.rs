@@ -23,7 +23,11 @@ fn with_password(page: &str, action: &str, password: &str) -> Vec<(String, Strin
     form
 }
 
-async fn send(browser: &Browser, path: &str, form: &[(String, String)]) -> crate::support::Answer {
+async fn send(
+    browser: &Browser,
+    path: &str,
+    form: &[(String, String)],
+) -> crate::support::TestResponse {
     let form: Vec<(&str, &str)> =
         form.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     browser.post(path, &form).await
@@ -138,7 +142,7 @@ on_both_databases!(wrong_passwords_to_confirm_count_as_tries_to_sign_in, async |
     let right = [("kind", "write"), ("confirm_password", PASSWORD)];
     for form in [&wrong, &right] {
         let page = owner.post("/settings/keys", form).await;
-        assert!(page.page(429).contains("too many tries"), "{}", page.text);
+        assert!(page.page(429).contains("too many attempts"), "{}", page.text);
     }
     // Nor is it a way around the limit of signing in.
     let address = email(&world.acme, Role::Owner);

@@ -44,7 +44,7 @@ async fn what_another_site_makes_a_browser_send_is_not_done() {
 async fn a_proxy_may_call_the_server_by_another_name() {
     let world = World::sqlite_at(|site| Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         ..site
     })
     .await;

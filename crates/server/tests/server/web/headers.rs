@@ -79,7 +79,7 @@ async fn what_is_not_there_is_told_on_a_page_and_to_programs_as_a_problem() {
     let world = World::sqlite().await;
     let browser = Browser::new(&world);
     let page = browser.get("/nowhere").await;
-    assert!(page.page(404).contains("There is no such page"));
+    assert!(page.page(404).contains("Page not found"));
     assert!(page.text.contains("href=\"/\""));
     browser.send("DELETE", "/sign-in", &[], None).await.page(405);
     browser.get("/sign-in?next=%ff").await.page(200);

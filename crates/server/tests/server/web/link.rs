@@ -14,7 +14,7 @@ on_both_databases!(the_first_owner_sets_itself_up_by_a_link, async |world| {
     let link = world.mainstay.setup_link(world.acme.id, &site(world)).await.unwrap();
     let path = path_of(&link.url);
     let browser = Browser::new(world);
-    // Opening it, as mail programs do, uses nothing up.
+    // Opening it, as email programs do, uses nothing up.
     for _ in 0..3 {
         let page = browser.get(&path).await;
         assert!(page.page(200).contains("Studio of-acme"), "{}", page.text);
@@ -30,10 +30,10 @@ on_both_databases!(the_first_owner_sets_itself_up_by_a_link, async |world| {
             .post(&path, &taken)
             .await
             .page(422)
-            .contains("is a member of this organization already")
+            .contains("is already a member of this organization")
     );
     let wrong = [("name", "G"), ("email", "no address"), ("password", NEW)];
-    assert!(browser.post(&path, &wrong).await.page(422).contains("is not an e-mail address"));
+    assert!(browser.post(&path, &wrong).await.page(422).contains("is not an email address"));
 
     let good = [("name", "Grace"), ("email", "Grace@example.com"), ("password", NEW)];
     assert_eq!(browser.post(&path, &good).await.leads_to(), "/portfolio");

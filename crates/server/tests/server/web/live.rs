@@ -246,7 +246,7 @@ on_both_databases!(a_members_stream_ends_with_its_session, async |world| {
         }
         stream.ends().await;
         assert_eq!(stream.read, "", "{end}");
-        // Others' go on.
+        // Others' continue.
         world.tick();
         let event = json!({"client_id": "ada", "event": "login", "message_id": end});
         world.post(&world.acme.write_key, "/api/v1/events", event).await.json(200);

@@ -188,7 +188,7 @@ fn batch_of(bytes: usize) -> String {
 async fn as_the_guide_says_nginx_passes_on_what_people_and_apps_need() {
     let world = World::sqlite_at(|site| Site {
         public_url: format!("https://{HOST}").parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         behind_proxy: true,
         ..site
     })

@@ -4,7 +4,7 @@ use mainstay::{
     notification::{Courier, Outbound},
     site::Site,
 };
-use mainstay_core::notification::Outgoing;
+use mainstay_core::notification::OutgoingPolicy;
 use mainstay_store::Role;
 
 use super::browser::Browser;
@@ -20,7 +20,7 @@ async fn only(world: &World) -> String {
 }
 
 async fn deliver(world: &World) {
-    let allowed = Outgoing::allowing(vec!["127.0.0.1".parse().unwrap()]);
+    let allowed = OutgoingPolicy::with_allowed(vec!["127.0.0.1".parse().unwrap()]);
     let site = Site::local("127.0.0.1:1".parse().unwrap());
     let outbound = Outbound::new(allowed).unwrap();
     Courier::new(world.mainstay.clone(), outbound, site.into()).deliver_due().await.unwrap();
@@ -30,7 +30,7 @@ on_both_databases!(a_webhook_is_added_routed_tried_and_deleted, async |world| {
     let receiver = Receiver::start().await;
     let admin = Browser::member(world, &world.acme, Role::Admin).await;
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
-    assert!(staff.get(PATH).await.page(200).contains("An owner or admin adds one."));
+    assert!(staff.get(PATH).await.page(200).contains("An owner or admin can add one."));
     assert!(admin.get(PATH).await.page(200).contains("Add one below"));
 
     let url = receiver.url("/a-secret-path");
@@ -150,10 +150,10 @@ on_both_databases!(an_alert_says_who_was_told_of_it, async |world| {
     crate::notifications::quiet_since(world, ["ada".to_owned()], 50).await;
     crate::notifications::check(world).await;
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
-    assert!(staff.get("/alerts").await.page(200).contains("will be told, at the earliest"));
+    assert!(staff.get("/alerts").await.page(200).contains("will be notified, at the earliest"));
     deliver(world).await;
     for path in ["/alerts", "/clients/ada"] {
         let page = staff.get(path).await.page(200).to_owned();
-        assert!(page.contains("Told to ") && page.contains("The “success” channel"), "{page}");
+        assert!(page.contains("Sent to ") && page.contains("The “success” channel"), "{page}");
     }
 });

@@ -61,13 +61,13 @@ on_both_databases!(the_change_of_events_is_rounded_to_whole_percent, async |worl
 on_both_databases!(the_worklist_begins_with_who_needs_a_person, async |world| {
     let staff = Browser::member(world, &world.acme, Role::Staff).await;
     let empty = staff.get("/portfolio").await;
-    assert!(empty.page(200).contains("<h1>No client yet</h1>"), "{empty:#?}");
+    assert!(empty.page(200).contains("<h1>No clients yet</h1>"), "{empty:#?}");
     assert!(empty.text.contains("href=\"/live\""));
 
     clients(world).await;
     let page = staff.get("/portfolio").await;
     let page = page.page(200);
-    assert!(page.contains("<h1>1 client needs a person today</h1>"), "{page}");
+    assert!(page.contains("<h1>1 client to contact today</h1>"), "{page}");
     assert_eq!(listed(page), ["bob"]);
     assert!(page.contains("Quiet for 20 days"), "{page}");
     let all = staff.get("/portfolio?view=all").await;
@@ -170,7 +170,7 @@ async fn pages_go_on_and_back_without_losing_a_client() {
     world.close().await;
 }
 
-/// Where a page goes on or back to.
+/// Where a page continues or back to.
 fn link(page: &str, rel: &str) -> Option<String> {
     let (before, _) = page.split_once(&format!("\" rel=\"{rel}\""))?;
     Some(before.rsplit_once("href=\"")?.1.replace("&#38;", "&").replace("&amp;", "&"))
@@ -200,7 +200,7 @@ async fn nobody_sees_the_clients_of_another_organization() {
     clients(&world).await;
     let rival = Browser::member(&world, &world.rival, Role::Owner).await;
     assert!(listed(rival.get("/portfolio?view=all").await.page(200)).is_empty());
-    assert!(rival.get("/alerts").await.page(200).contains("No open alert"));
+    assert!(rival.get("/alerts").await.page(200).contains("No open alerts"));
     assert!(!rival.get("/live").await.page(200).contains("/clients/ada"));
     world.close().await;
 }

@@ -31,7 +31,7 @@ async fn sent(
     browser: &Browser,
     path: &str,
     fields: &[(String, String)],
-) -> crate::support::Answer {
+) -> crate::support::TestResponse {
     let form: Vec<(&str, &str)> =
         fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
     browser.post(path, &form).await
@@ -116,7 +116,7 @@ on_both_databases!(a_link_of_a_member_is_shown_once_and_a_reload_makes_no_other,
     assert!(shown.text.contains("Password link for"), "{}", shown.text);
     let again = owner.get(&path).await;
     assert!(!again.page(200).contains("/sign-in/link/"), "{}", again.text);
-    assert!(again.text.contains("make another one"), "{}", again.text);
+    assert!(again.text.contains("create another one"), "{}", again.text);
 
     // A link that was made for an invitation stays the newest one.
     let form = [("name", ""), ("email", "ada@example.com"), ("role", "staff")];
@@ -235,7 +235,7 @@ on_both_databases!(a_model_is_tried_on_every_client_and_then_published, async |w
     let after = before.components.engagement;
     assert_ne!(before.overall, after);
     let html = page.page(200);
-    assert!(html.contains("Of 2 clients, 2 would have another score."), "{html}");
+    assert!(html.contains("Of 2 clients, 2 would get a different score."), "{html}");
     assert!(
         html.contains(&format!("<b>{}</b>", before.overall))
             && html.contains(&format!("<b>{after}</b>"))
@@ -288,7 +288,7 @@ async fn a_draft_that_is_no_model_is_shown_again_with_what_is_wrong() {
         ("progress/content/points", "100", "add up to"),
         ("momentum/steps/at_least_percent", "-99", "From the highest change down"),
         ("satisfaction/days", "0", "Is outside 1 to 3650".trim_start_matches("Is ")),
-        ("satisfaction/days", "9223372036854775807", "larger than can be used"),
+        ("satisfaction/days", "9223372036854775807", "too large"),
         ("name", " ", "Is empty"),
     ] {
         let mut form = form.clone();
@@ -316,7 +316,7 @@ on_both_databases!(sites_are_allowed_and_removed, async |world| {
             .post(path, &[("site", "*")])
             .await
             .page(422)
-            .contains("use scheme, host and port alone")
+            .contains("use only scheme, host and port")
     );
     let form = [("site", "https://app.example.com")];
     assert_eq!(

@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::browser::{Browser, PASSWORD, email, member_id};
 use crate::support::World;
 
-const WRONG: &str = "The e-mail address or the password is wrong.";
+const WRONG: &str = "The email address or the password is wrong.";
 const HOME: &str = "/settings/profile";
 
 on_both_databases!(a_member_signs_in_and_out, async |world| {
@@ -211,7 +211,7 @@ async fn a_cookie_is_as_safe_as_the_way_it_comes() {
     let plain = World::sqlite().await;
     let https = World::sqlite_at(|site| Site {
         public_url: "https://success.example.com".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         ..site
     })
     .await;
@@ -262,7 +262,7 @@ async fn nobody_signs_in_over_an_open_network() {
     }
     let chosen = World::sqlite_at(|site| Site {
         public_url: "http://success.local".parse().unwrap(),
-        chosen: true,
+        is_public_url_configured: true,
         ..site
     })
     .await;

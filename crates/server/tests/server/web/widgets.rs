@@ -6,12 +6,12 @@ use flate2::{Compression, write::GzEncoder};
 use mainstay::web::page_routes;
 use mainstay_store::Scope;
 
-use crate::support::{Answer, World};
+use crate::support::{TestResponse, World};
 
 const SITE: &str = "https://app.example";
 const COMPONENTS: [&str; 3] = ["score-card", "heatmap", "insights"];
 
-async fn ask(world: &World, token: &str, path: &str, origin: Option<&str>) -> Answer {
+async fn ask(world: &World, token: &str, path: &str, origin: Option<&str>) -> TestResponse {
     let mut request = world.request("GET", &format!("/widgets/v1/{path}")).bearer_auth(token);
     if let Some(origin) = origin {
         request = request.header("origin", origin);
@@ -23,7 +23,7 @@ async fn allow(world: &World, origin: &str) {
     world.mainstay.add_allowed_site(world.acme.id, origin).await.unwrap();
 }
 
-fn readable_by(answer: &Answer) -> Option<&str> {
+fn readable_by(answer: &TestResponse) -> Option<&str> {
     answer.headers.get("access-control-allow-origin").map(|origin| origin.to_str().unwrap())
 }
 
@@ -81,7 +81,7 @@ on_both_databases!(each_widget_takes_its_own_kind_of_token, async |world| {
     ask(world, &world.client_token("ada"), "alert-badge", None).await.problem(403);
     ask(world, &world.acme.secret_key, "alert-badge", None).await.problem(403);
     let none = ask(world, &world.acme.staff, "alert-badge", None).await;
-    assert!(none.text.contains("No open alert"), "{none:#?}");
+    assert!(none.text.contains("No open alerts"), "{none:#?}");
     world.clock.advance_hours(80);
     let now = world.mainstay.now();
     world.mainstay.check_client_health(world.acme.id, "ada", now).await.unwrap();
@@ -170,9 +170,9 @@ on_both_databases!(a_client_with_nothing_yet_has_widgets_too, async |world| {
     let token = world.client_token("unknown");
     for (component, said) in [
         ("score-card", "Not scored yet"),
-        ("heatmap", "No event yet."),
-        ("insights", "The next insights come on"),
-        ("events", "No event was stored"),
+        ("heatmap", "No events yet."),
+        ("insights", "The next insights arrive on"),
+        ("events", "No events were stored"),
     ] {
         let shown = ask(world, &token, component, None).await;
         assert!(shown.text.contains(said), "{component}: {shown:#?}");

@@ -19,7 +19,7 @@ use crate::{
         },
         name,
     },
-    engagement::{Additions, activity_on_days, instants, rolled},
+    engagement::{Additions, activity_on_days, instants, roll_up_events},
 };
 
 /// Days on which a message without a timestamp is still known by its id, around today.
@@ -31,7 +31,7 @@ const FIRST_DAY: Date = Date::constant(1999, 12, 30);
 /// A message that is moved: when it happened, its id and its own timestamp, what it counts as, and
 /// whether the client that stays has the same one.
 #[derive(Clone, Debug, sqlx_macros::FromRow)]
-struct Moved {
+struct MergedEvent {
     occurred_at: Instant,
     message_id: String,
     client_timestamp: Instant,
@@ -39,14 +39,14 @@ struct Moved {
     shared: bool,
 }
 
-impl Moved {
+impl MergedEvent {
     fn is_corrected(&self) -> bool {
         self.occurred_at.0 != self.client_timestamp.0
     }
 }
 
 /// An event as daily activity remembers it.
-type Counted = (Timestamp, Date, EventType);
+type CountedKey = (Timestamp, Date, EventType);
 
 impl Tx {
     /// Moves the first events of one client to another, about so many, in the days given. Answers how
@@ -54,12 +54,12 @@ impl Tx {
     pub(crate) async fn move_events_on(
         &mut self,
         merge: MergeId,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
         (first, last): (Date, Date),
         zone: &TimeZone,
         most: usize,
     ) -> Result<(i64, bool)> {
-        let days = self.day_activity(gone, first, last).await?;
+        let days = self.list_day_activity(source, first, last).await?;
         let mut counted = 0;
         let last_day = days.iter().find(|day| {
             counted += usize::try_from(day.events).unwrap_or(0);
@@ -69,7 +69,7 @@ impl Tx {
         let Some((first, last_day)) = days.first().map(|day| day.day).zip(last_day) else {
             return Ok((0, false));
         };
-        let mut events = self.counted_events(gone, first, last_day).await?;
+        let mut events = self.list_counted_events(source, first, last_day).await?;
         events.sort_unstable();
         // All events of an instant go together: they are found by it.
         let cut = match most.checked_sub(1).and_then(|at| events.get(at)) {
@@ -79,16 +79,16 @@ impl Tx {
         let rest = events.split_off(cut);
         let more = !rest.is_empty() || days.last().is_some_and(|day| day.day > last_day);
         let instants: BTreeSet<Timestamp> = events.iter().map(|(at, ..)| *at).collect();
-        let moved = self.find_moved(&instants, (gone, kept)).await?;
+        let moved = self.find_moved(&instants, (source, target)).await?;
         self.remember_moved(merge, &moved).await?;
-        self.copy_events(&moved, gone, kept).await?;
+        self.copy_events(&moved, source, target).await?;
         // Now, while it is known when they were.
-        self.delete_events(gone, &instants).await?;
-        self.count_away(gone, &events, &rest).await?;
-        self.count_in(kept, moved.iter().filter(|one| !one.shared), zone).await?;
-        self.total_again(gone, (first, last)).await?;
+        self.delete_events(source, &instants).await?;
+        self.subtract_counts(source, &events, &rest).await?;
+        self.add_counts(target, moved.iter().filter(|event| !event.shared), zone).await?;
+        self.recompute_totals(source, (first, last)).await?;
         if let Some(earliest) = instants.first() {
-            self.mark_stale(&[(kept, *earliest), (gone, *earliest)]).await?;
+            self.mark_stale(&[(target, *earliest), (source, *earliest)]).await?;
         }
         Ok((i64::try_from(moved.len()).unwrap_or(i64::MAX), more))
     }
@@ -97,7 +97,7 @@ impl Tx {
     pub(crate) async fn move_events_back(
         &mut self,
         merge: MergeId,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
         zone: &TimeZone,
         now: Timestamp,
         most: usize,
@@ -119,9 +119,9 @@ impl Tx {
         let Some((earliest, ..)) = keys.first() else { return Ok(false) };
         let earliest = earliest.0;
         // Those that are still there.
-        let moved: Vec<Moved> = fetch_for_rows!(
+        let moved: Vec<MergedEvent> = fetch_for_rows!(
             self,
-            Moved,
+            MergedEvent,
             "WITH wanted (organization_id, client_id, occurred_at, message_id, client_timestamp, \
              shared) AS (",
             &keys,
@@ -130,22 +130,22 @@ impl Tx {
              WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
              AND e.client_id = w.client_id AND e.message_id = w.message_id \
              AND e.client_timestamp = w.client_timestamp]",
-            |key| [organization, kept.uuid(), key.0, &key.1, key.2, key.3]
+            |key| [organization, target.uuid(), key.0, &key.1, key.2, key.3]
         );
-        self.copy_events(&moved, kept, gone).await?;
-        let own: Vec<&Moved> = moved.iter().filter(|one| !one.shared).collect();
-        self.delete_merged(kept, &own).await?;
-        self.count_in(gone, moved.iter(), zone).await?;
-        let day_of = |one: &&Moved| local_day(one.occurred_at.0, zone);
+        self.copy_events(&moved, target, source).await?;
+        let own: Vec<&MergedEvent> = moved.iter().filter(|event| !event.shared).collect();
+        self.delete_merged(target, &own).await?;
+        self.add_counts(source, moved.iter(), zone).await?;
+        let day_of = |event: &&MergedEvent| local_day(event.occurred_at.0, zone);
         if let Some((first, last)) = own.iter().map(day_of).min().zip(own.iter().map(day_of).max())
         {
-            let mut rest = self.counted_events(kept, first, last).await?;
-            let mut away: BTreeMap<Counted, usize> = BTreeMap::new();
-            for one in &own {
-                let event_type = name::EVENT_TYPE.read(&one.event_type)?;
-                *away.entry((one.occurred_at.0, day_of(one), event_type)).or_default() += 1;
+            let mut rest = self.list_counted_events(target, first, last).await?;
+            let mut away: BTreeMap<CountedKey, usize> = BTreeMap::new();
+            for event in &own {
+                let event_type = name::EVENT_TYPE.read(&event.event_type)?;
+                *away.entry((event.occurred_at.0, day_of(event), event_type)).or_default() += 1;
             }
-            let taken: Vec<Counted> = away.keys().copied().collect();
+            let taken: Vec<CountedKey> = away.keys().copied().collect();
             rest.retain(|event| match away.get_mut(event) {
                 Some(left) if *left > 0 => {
                     *left -= 1;
@@ -153,12 +153,12 @@ impl Tx {
                 }
                 _ => true,
             });
-            self.count_away(kept, &taken, &rest).await?;
+            self.subtract_counts(target, &taken, &rest).await?;
         }
         let days = (add_days(local_day(earliest, zone), -1), add_days(local_day(now, zone), 2));
         let totals = (FIRST_DAY, days.1);
-        self.total_again(kept, totals).await?;
-        self.mark_stale(&[(kept, earliest), (gone, earliest)]).await?;
+        self.recompute_totals(target, totals).await?;
+        self.mark_stale(&[(target, earliest), (source, earliest)]).await?;
         let postgres = matches!(self.connection, Connection::Postgres(_));
         let key = ["merge_id", "occurred_at", "message_id", "client_timestamp"];
         insert_rows!(
@@ -172,12 +172,12 @@ impl Tx {
     }
 
     /// When the events of a client were in a stretch of days, and what each counts as.
-    async fn counted_events(
+    async fn list_counted_events(
         &mut self,
         client: ClientId,
         first: Date,
         last: Date,
-    ) -> Result<Vec<Counted>> {
+    ) -> Result<Vec<CountedKey>> {
         let rows = fetch_day_by_day!(
             self,
             (Day, String, String),
@@ -205,13 +205,13 @@ impl Tx {
     async fn find_moved(
         &mut self,
         instants: &BTreeSet<Timestamp>,
-        (gone, kept): (ClientId, ClientId),
-    ) -> Result<Vec<Moved>> {
+        (source, target): (ClientId, ClientId),
+    ) -> Result<Vec<MergedEvent>> {
         let organization = self.scope.organization_uuid();
         let instants: Vec<Timestamp> = instants.iter().copied().collect();
         Ok(fetch_for_rows!(
             self,
-            Moved,
+            MergedEvent,
             "WITH wanted (organization_id, client_id, kept, occurred_at) AS (",
             &instants,
             ") SELECT e.occurred_at, e.message_id, e.client_timestamp, e.event_type, \
@@ -222,11 +222,11 @@ impl Tx {
              FROM wanted w CROSS JOIN [client_engagement_events e \
              WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
              AND e.client_id = w.client_id]",
-            |at| [organization, gone.uuid(), kept.uuid(), Instant(*at)]
+            |at| [organization, source.uuid(), target.uuid(), Instant(*at)]
         ))
     }
 
-    async fn remember_moved(&mut self, merge: MergeId, moved: &[Moved]) -> Result<()> {
+    async fn remember_moved(&mut self, merge: MergeId, moved: &[MergedEvent]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,
@@ -234,20 +234,25 @@ impl Tx {
              client_timestamp, shared)",
             moved,
             "ON CONFLICT DO NOTHING",
-            |one| [
+            |event| [
                 organization,
                 merge.uuid(),
-                one.occurred_at,
-                &one.message_id,
-                one.client_timestamp,
-                one.shared
+                event.occurred_at,
+                &event.message_id,
+                event.client_timestamp,
+                event.shared
             ]
         );
         Ok(())
     }
 
     /// Gives one client the messages that another has; one that both have counts once.
-    async fn copy_events(&mut self, moved: &[Moved], from: ClientId, to: ClientId) -> Result<()> {
+    async fn copy_events(
+        &mut self,
+        moved: &[MergedEvent],
+        from: ClientId,
+        to: ClientId,
+    ) -> Result<()> {
         let organization = self.scope.organization_uuid();
         insert_rows!(
             self,
@@ -263,27 +268,28 @@ impl Tx {
              WHERE e.organization_id = w.organization_id AND e.occurred_at = w.occurred_at \
              AND e.client_id = w.client_id AND e.message_id = w.message_id \
              AND e.client_timestamp = w.client_timestamp] ON CONFLICT DO NOTHING",
-            |one| [
+            |event| [
                 organization,
                 from.uuid(),
                 to.uuid(),
-                one.occurred_at,
-                &one.message_id,
-                one.client_timestamp
+                event.occurred_at,
+                &event.message_id,
+                event.client_timestamp
             ]
         );
-        let corrected: Vec<&Moved> = moved.iter().filter(|one| one.is_corrected()).collect();
+        let corrected: Vec<&MergedEvent> =
+            moved.iter().filter(|event| event.is_corrected()).collect();
         insert_rows!(
             self,
             "INSERT INTO event_moves (organization_id, client_timestamp, client_id, message_id)",
             &corrected,
             "ON CONFLICT DO NOTHING",
-            |one| [organization, one.client_timestamp, to.uuid(), &one.message_id]
+            |event| [organization, event.client_timestamp, to.uuid(), &event.message_id]
         );
         Ok(())
     }
 
-    async fn delete_merged(&mut self, client: ClientId, moved: &[&Moved]) -> Result<()> {
+    async fn delete_merged(&mut self, client: ClientId, moved: &[&MergedEvent]) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let postgres = matches!(self.connection, Connection::Postgres(_));
         let key = ["occurred_at", "client_id", "message_id", "client_timestamp"];
@@ -292,40 +298,41 @@ impl Tx {
             "WITH wanted (organization_id, client_id, occurred_at, message_id, client_timestamp) AS (",
             moved,
             &delete_keyed("client_engagement_events", &key, postgres),
-            |one| [
+            |event| [
                 organization,
                 client.uuid(),
-                one.occurred_at,
-                &one.message_id,
-                one.client_timestamp
+                event.occurred_at,
+                &event.message_id,
+                event.client_timestamp
             ]
         );
-        let corrected: Vec<&&Moved> = moved.iter().filter(|one| one.is_corrected()).collect();
+        let corrected: Vec<&&MergedEvent> =
+            moved.iter().filter(|event| event.is_corrected()).collect();
         let key = ["client_timestamp", "client_id", "message_id"];
         insert_rows!(
             self,
             "WITH wanted (organization_id, client_id, message_id, client_timestamp) AS (",
             &corrected,
             &delete_keyed("event_moves", &key, postgres),
-            |one| [organization, client.uuid(), &one.message_id, one.client_timestamp]
+            |event| [organization, client.uuid(), &event.message_id, event.client_timestamp]
         );
         Ok(())
     }
 
     /// Counts messages as a client's.
-    async fn count_in<'a>(
+    async fn add_counts<'a>(
         &mut self,
         client: ClientId,
-        moved: impl Iterator<Item = &'a Moved>,
+        moved: impl Iterator<Item = &'a MergedEvent>,
         zone: &TimeZone,
     ) -> Result<()> {
-        let key = |one: &Moved| {
-            let at = one.occurred_at.0;
-            Ok(((local_day(at, zone), client, name::EVENT_TYPE.read(&one.event_type)?), at))
+        let key = |event: &MergedEvent| {
+            let at = event.occurred_at.0;
+            Ok(((local_day(at, zone), client, name::EVENT_TYPE.read(&event.event_type)?), at))
         };
-        let rolled = rolled(moved.map(key).collect::<Result<_>>()?);
+        let rolled = roll_up_events(moved.map(key).collect::<Result<_>>()?);
         self.add_to_days(&rolled).await?;
-        let Some(folded_until) = self.organization().await?.folded_until else { return Ok(()) };
+        let Some(folded_until) = self.get_organization().await?.folded_until else { return Ok(()) };
         let mut additions = Additions::default();
         for ((day, client, event_type), rolled) in rolled {
             if day <= folded_until {
@@ -336,11 +343,11 @@ impl Tx {
     }
 
     /// Counts events as a client's no more: of their days, `rest` is what is left.
-    async fn count_away(
+    async fn subtract_counts(
         &mut self,
         client: ClientId,
-        away: &[Counted],
-        rest: &[Counted],
+        away: &[CountedKey],
+        rest: &[CountedKey],
     ) -> Result<()> {
         let days: BTreeSet<Date> = away.iter().map(|(_, day, _)| *day).collect();
         for day in &days {
@@ -348,16 +355,16 @@ impl Tx {
         }
         let rest = rest.iter().filter(|(_, day, _)| days.contains(day));
         let rest = rest.map(|(at, day, event_type)| ((*day, client, *event_type), *at));
-        self.add_to_days(&rolled(rest.collect())).await
+        self.add_to_days(&roll_up_events(rest.collect())).await
     }
 
     /// Adds up a client's folded days again.
-    pub(crate) async fn total_again(
+    pub(crate) async fn recompute_totals(
         &mut self,
         client: ClientId,
         (first, _): (Date, Date),
     ) -> Result<()> {
-        let organization = self.organization().await?;
+        let organization = self.get_organization().await?;
         let Some(folded_until) = organization.folded_until else { return Ok(()) };
         execute!(
             self,
@@ -391,7 +398,7 @@ impl Tx {
     /// events are moved, so that until then one that is sent again is known as the first one's.
     pub(crate) async fn move_untimed_messages(
         &mut self,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
         now: Timestamp,
     ) -> Result<()> {
         let today = local_day(now, &TimeZone::UTC);
@@ -405,8 +412,8 @@ impl Tx {
                  WHERE organization_id = $1 AND day = $2 AND client_id = $3 ON CONFLICT DO NOTHING",
                 organization,
                 Day(add_days(today, days)),
-                gone.uuid(),
-                kept.uuid()
+                source.uuid(),
+                target.uuid()
             )?;
             execute!(
                 self,
@@ -414,7 +421,7 @@ impl Tx {
                  WHERE organization_id = $1 AND day = $2 AND client_id = $3",
                 organization,
                 Day(add_days(today, days)),
-                gone.uuid()
+                source.uuid()
             )?;
         }
         Ok(())
@@ -424,7 +431,7 @@ impl Tx {
     pub(crate) async fn move_untimed_messages_back(
         &mut self,
         merge: MergeId,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
         now: Timestamp,
     ) -> Result<()> {
         let today = local_day(now, &TimeZone::UTC);
@@ -440,8 +447,8 @@ impl Tx {
                  WHERE organization_id = $1 AND merge_id = $5) ON CONFLICT DO NOTHING",
                 organization,
                 Day(add_days(today, days)),
-                kept.uuid(),
-                gone.uuid(),
+                target.uuid(),
+                source.uuid(),
                 merge.uuid()
             )?;
             execute!(
@@ -453,7 +460,7 @@ impl Tx {
                  AND m.message_id = untimed_messages.message_id AND NOT m.shared)",
                 organization,
                 Day(add_days(today, days)),
-                kept.uuid(),
+                target.uuid(),
                 merge.uuid()
             )?;
         }

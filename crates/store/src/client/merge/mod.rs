@@ -16,7 +16,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    ResolvedClient, Result, Seen, StoreError, Tx,
+    ClientSighting, ResolvedClient, Result, StoreError, Tx,
     db::{
         dialect::{Instant, execute, fetch_all, fetch_one, fetch_optional},
         lock::Lock,
@@ -31,7 +31,7 @@ const MAX_OPEN: i64 = 1_000;
 const EVENTS_AT_ONCE: usize = 10_000;
 /// How long after its first message an id can be a visitor's. Short, because whoever has the write key,
 /// which may be public, can give what is known of such an id to any client.
-const VISIT: SignedDuration = SignedDuration::from_hours(1);
+const VISITOR_MAX_AGE: SignedDuration = SignedDuration::from_hours(1);
 /// Events that a visitor has at most.
 const VISITOR_EVENTS: i64 = 100;
 
@@ -113,7 +113,7 @@ pub struct Merge {
     pub previous_client: Option<ClientId>,
     /// The client that stays.
     pub client: ClientId,
-    /// How far it is.
+    /// Progress.
     pub state: MergeState,
     /// Events that were moved.
     pub events: i64,
@@ -121,13 +121,13 @@ pub struct Merge {
     pub of_visitor: bool,
     /// The member who asked; `None` is a key.
     pub requested_by: Option<MemberId>,
-    /// When.
+    /// Time.
     pub requested_at: Timestamp,
-    /// When it was done.
+    /// When the task was completed.
     pub finished_at: Option<Timestamp>,
     /// The member who undid it; `None` is a secret key, if it was undone.
     pub undone_by: Option<MemberId>,
-    /// When it was undone.
+    /// When the merge was undone.
     pub undone_at: Option<Timestamp>,
 }
 
@@ -151,7 +151,7 @@ pub struct NewMerge<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum MergeRequest {
     /// They are one client already.
-    Same,
+    SameClient,
     /// Nothing was known under the one id: it is another name of the client now.
     Renamed,
     /// It waits, or waited before.
@@ -161,9 +161,9 @@ pub enum MergeRequest {
     /// Too many wait.
     Full,
     /// One of them was deleted and is kept out.
-    KeptOut,
+    Blocked,
     /// The id is not a visitor's, but that of a known client.
-    Known,
+    PreviousIdKnown,
 }
 
 #[derive(sqlx_macros::FromRow)]
@@ -226,30 +226,31 @@ impl Tx {
         // So that nobody creates the client meanwhile that is not there.
         self.lock_organization(Lock::DeleteClients).await?;
         // Nor does a deleted client come back under another name, or as one.
-        if !self.kept_out(&[(new.previous_id, 1), (new.into_id, 1)], now).await?.is_empty() {
-            return Ok(MergeRequest::KeptOut);
+        if !self.list_blocked_ids(&[(new.previous_id, 1), (new.into_id, 1)], now).await?.is_empty()
+        {
+            return Ok(MergeRequest::Blocked);
         }
-        let seen = [Seen { external_id: new.into_id, first_at: now }];
-        let Some(kept) = self.resolve_clients(&seen, now).await?.first().copied() else {
-            return Ok(MergeRequest::Same);
+        let seen = [ClientSighting { external_id: new.into_id, first_at: now }];
+        let Some(target) = self.resolve_clients(&seen, now).await?.first().copied() else {
+            return Ok(MergeRequest::SameClient);
         };
-        match self.aliased(&[new.previous_id]).await?.get(new.previous_id) {
-            Some(known) if known.id == kept.id => return Ok(MergeRequest::Same),
-            Some(_) if new.of_visitor => return Ok(MergeRequest::Known),
+        match self.record_alias(&[new.previous_id]).await?.get(new.previous_id) {
+            Some(known) if known.id == target.id => return Ok(MergeRequest::SameClient),
+            Some(_) if new.of_visitor => return Ok(MergeRequest::PreviousIdKnown),
             // What is kept in mind of the name is wrong from here on.
-            Some(_) => self.forget_known_clients().await?,
+            Some(_) => self.invalidate_known_clients().await?,
             None => {}
         }
         let organization = self.scope.organization_uuid();
-        let Some(gone) = self.client_named(new.previous_id).await? else {
-            self.give_name(new.previous_id, kept.id, now).await?;
+        let Some(source) = self.find_resolved_client(new.previous_id).await? else {
+            self.assign_external_id(new.previous_id, target.id, now).await?;
             return Ok(MergeRequest::Renamed);
         };
-        if gone.id == kept.id {
-            return Ok(MergeRequest::Same);
+        if source.id == target.id {
+            return Ok(MergeRequest::SameClient);
         }
-        if new.of_visitor && !self.is_visitor_of(&gone, &kept, now).await? {
-            return Ok(MergeRequest::Known);
+        if new.of_visitor && !self.is_visitor_of(&source, &target, now).await? {
+            return Ok(MergeRequest::PreviousIdKnown);
         }
         let open = fetch_all!(
             self,
@@ -259,7 +260,7 @@ impl Tx {
             new.previous_id
         )?;
         if let Some(open) = open.into_iter().map(Merge::try_from).next().transpose()? {
-            let same = open.client == kept.id && open.state != MergeState::Undoing;
+            let same = open.client == target.id && open.state != MergeState::Undoing;
             return Ok(if same { MergeRequest::Queued(open.id) } else { MergeRequest::Busy });
         }
         let (waiting,) = fetch_one!(
@@ -282,7 +283,7 @@ impl Tx {
             new.id.uuid(),
             new.previous_id,
             new.into_id,
-            kept.id.uuid(),
+            target.id.uuid(),
             new.of_visitor,
             new.requested_by.map(MemberId::uuid),
             Instant(now)
@@ -297,7 +298,7 @@ impl Tx {
         known: &ResolvedClient,
         now: Timestamp,
     ) -> Result<bool> {
-        let first = now.saturating_sub(VISIT).unwrap_or(Timestamp::MIN);
+        let first = now.saturating_sub(VISITOR_MAX_AGE).unwrap_or(Timestamp::MIN);
         // When its row was made, which an event's own time cannot move.
         let (made, _) = client.id.uuid().get_timestamp().map_or((0, 0), |at| at.to_unix());
         if i64::try_from(made).unwrap_or(0) < first.as_second() {
@@ -337,7 +338,7 @@ impl Tx {
     /// Merges two ids at once, however many events there are: for an import, which nobody waits behind.
     ///
     /// # Errors
-    /// [`crate::StoreError::KeptOut`] when one of them was deleted and is kept out, and
+    /// [`crate::StoreError::IdBlocked`] when one of them was deleted and is kept out, and
     /// [`crate::StoreError::Conflict`] when one takes part in another merge.
     pub async fn merge_client(
         &mut self,
@@ -355,9 +356,9 @@ impl Tx {
             requested_by: None,
         };
         match self.request_merge(&new, now).await? {
-            MergeRequest::Same | MergeRequest::Renamed => Ok(()),
-            MergeRequest::KeptOut => Err(StoreError::KeptOut),
-            MergeRequest::Busy | MergeRequest::Full | MergeRequest::Known => {
+            MergeRequest::SameClient | MergeRequest::Renamed => Ok(()),
+            MergeRequest::Blocked => Err(StoreError::IdBlocked),
+            MergeRequest::Busy | MergeRequest::Full | MergeRequest::PreviousIdKnown => {
                 Err(StoreError::Conflict)
             }
             MergeRequest::Queued(merge) => {
@@ -368,7 +369,7 @@ impl Tx {
     }
 
     /// A merge.
-    pub async fn merge(&mut self, merge: MergeId) -> Result<Option<Merge>> {
+    pub async fn find_merge(&mut self, merge: MergeId) -> Result<Option<Merge>> {
         let row = fetch_optional!(
             self,
             MergeRow,
@@ -380,7 +381,7 @@ impl Tx {
     }
 
     /// The latest merges, newest first; of one client, those into it.
-    pub async fn merges(&mut self, into: Option<ClientId>, limit: i64) -> Result<Vec<Merge>> {
+    pub async fn list_merges(&mut self, into: Option<ClientId>, limit: i64) -> Result<Vec<Merge>> {
         let rows = fetch_all!(
             self,
             MergeRow,
@@ -393,7 +394,7 @@ impl Tx {
     }
 
     /// The merge to go on with: the oldest, so that what it makes is there for those after it.
-    pub async fn next_merge(&mut self) -> Result<Option<MergeId>> {
+    pub async fn find_next_merge(&mut self) -> Result<Option<MergeId>> {
         let row = fetch_optional!(
             self,
             (Uuid,),
@@ -406,7 +407,7 @@ impl Tx {
 
     /// The organizations that have a merge to go on with, or to settle because it was done before an
     /// instant; for [`crate::Scope::System`].
-    pub async fn organizations_with_merges(
+    pub async fn list_organizations_with_merges(
         &mut self,
         done_before: Timestamp,
     ) -> Result<Vec<OrganizationId>> {

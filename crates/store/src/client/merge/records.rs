@@ -118,28 +118,28 @@ impl Tx {
     pub(crate) async fn move_records(
         &mut self,
         merge: MergeId,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
     ) -> Result<()> {
         for (table, key) in COPIED.into_iter().chain(MOVED) {
-            self.remember_keys(merge, (table, key), gone).await?;
+            self.remember_keys(merge, (table, key), source).await?;
         }
         for (table, column) in SINGLE {
-            let before = self.literals(table, &format!("t.{column} = $2"), kept).await?;
+            let before = self.literals(table, &format!("t.{column} = $2"), target).await?;
             self.archive(merge, (table, "before"), &before).await?;
         }
-        let first_fact = self.first_fact(gone).await?;
-        self.move_profile(gone, kept).await?;
-        self.give_records(gone, kept).await?;
+        let first_fact = self.first_fact(source).await?;
+        self.move_profile(source, target).await?;
+        self.give_records(source, target).await?;
         if let Some(first) = first_fact {
             // Tasks, feedback and the launch kit enter scores too.
-            self.mark_stale(&[(kept, first)]).await?;
+            self.mark_stale(&[(target, first)]).await?;
         }
         for (table, rows_of) in DELETED {
-            let rows = self.literals(table, rows_of, gone).await?;
+            let rows = self.literals(table, rows_of, source).await?;
             self.archive(merge, (table, "deleted"), &rows).await?;
         }
         for (table, column) in SINGLE {
-            let after = self.literals(table, &format!("t.{column} = $2"), kept).await?;
+            let after = self.literals(table, &format!("t.{column} = $2"), target).await?;
             self.archive(merge, (table, "after"), &after).await?;
         }
         Ok(())
@@ -150,14 +150,14 @@ impl Tx {
     pub(crate) async fn move_records_back(
         &mut self,
         merge: &Merge,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
         for (table, _) in &DELETED[..1] {
             self.restore(merge.id, table).await?;
         }
         for (table, key) in COPIED {
-            self.copy_back((table, key), merge.id, (gone, kept)).await?;
+            self.copy_back((table, key), merge.id, (source, target)).await?;
         }
         for (table, key) in MOVED {
             let sql = format!(
@@ -167,13 +167,13 @@ impl Tx {
                 keys_of(table, "$4")
             );
             let sql = sqlx::AssertSqlSafe(sql);
-            execute!(self, sql, organization, kept.uuid(), gone.uuid(), merge.id.uuid())?;
+            execute!(self, sql, organization, target.uuid(), source.uuid(), merge.id.uuid())?;
         }
         for (table, _) in &DELETED[1..] {
             self.restore(merge.id, table).await?;
         }
         for (table, column) in SINGLE {
-            self.undo_changes(merge.id, (table, column), kept).await?;
+            self.undo_changes(merge.id, (table, column), target).await?;
         }
         // Since when it had existed is no change of the last step alone.
         execute!(
@@ -184,12 +184,12 @@ impl Tx {
              WHERE g.organization_id = $1 AND g.id = $3) AND created_at < \
              (SELECT client_since FROM client_merges WHERE organization_id = $1 AND id = $4)",
             organization,
-            kept.uuid(),
-            gone.uuid(),
+            target.uuid(),
+            source.uuid(),
             merge.id.uuid()
         )?;
-        if let Some(first) = self.first_fact(gone).await? {
-            self.mark_stale(&[(kept, first), (gone, first)]).await?;
+        if let Some(first) = self.first_fact(source).await? {
+            self.mark_stale(&[(target, first), (source, first)]).await?;
         }
         // Who said since that it wants no mails meant both.
         execute!(
@@ -199,8 +199,8 @@ impl Tx {
              (SELECT 1 FROM email_subscriptions k WHERE k.organization_id = $1 AND k.client_id = $3 \
              AND k.state = 'unsubscribed' AND k.changed_at > $4)",
             organization,
-            gone.uuid(),
-            kept.uuid(),
+            source.uuid(),
+            target.uuid(),
             Instant(merge.finished_at.unwrap_or(merge.requested_at))
         )?;
         Ok(())
@@ -353,7 +353,7 @@ impl Tx {
         &mut self,
         (table, key): (&str, &str),
         merge: MergeId,
-        (gone, kept): (ClientId, ClientId),
+        (source, target): (ClientId, ClientId),
     ) -> Result<()> {
         let organization = self.scope.organization_uuid();
         let postgres = self.is_postgres();
@@ -376,7 +376,7 @@ impl Tx {
                 keys_of(table, "$4")
             );
             let sql = sqlx::AssertSqlSafe(sql);
-            execute!(self, sql, organization, kept.uuid(), gone.uuid(), merge.uuid())?;
+            execute!(self, sql, organization, target.uuid(), source.uuid(), merge.uuid())?;
         }
         let sql = format!(
             "DELETE FROM {table} WHERE organization_id = $1 AND client_id = $2 \
@@ -385,7 +385,7 @@ impl Tx {
             keys_of(table, "$3")
         );
         let sql = sqlx::AssertSqlSafe(sql);
-        execute!(self, sql, organization, kept.uuid(), merge.uuid())?;
+        execute!(self, sql, organization, target.uuid(), merge.uuid())?;
         Ok(())
     }
 
@@ -394,9 +394,9 @@ impl Tx {
         &mut self,
         merge: MergeId,
         (table, column): (&str, &str),
-        kept: ClientId,
+        target: ClientId,
     ) -> Result<()> {
-        let now = self.literals(table, &format!("t.{column} = $2"), kept).await?.pop();
+        let now = self.literals(table, &format!("t.{column} = $2"), target).await?.pop();
         let before = self.archived(merge, (table, "before")).await?.pop();
         let after = self.archived(merge, (table, "after")).await?.pop();
         let (Some(now), Some(after)) = (now, after) else { return Ok(()) };
@@ -405,7 +405,7 @@ impl Tx {
             if now == after {
                 let sql =
                     format!("DELETE FROM {table} WHERE organization_id = $1 AND {column} = $2");
-                execute!(self, sqlx::AssertSqlSafe(sql), organization, kept.uuid())?;
+                execute!(self, sqlx::AssertSqlSafe(sql), organization, target.uuid())?;
             }
             return Ok(());
         };
@@ -420,7 +420,7 @@ impl Tx {
                 "UPDATE {table} SET {} WHERE organization_id = $1 AND {column} = $2",
                 changes.join(", ")
             );
-            execute!(self, sqlx::AssertSqlSafe(sql), organization, kept.uuid())?;
+            execute!(self, sqlx::AssertSqlSafe(sql), organization, target.uuid())?;
         }
         Ok(())
     }
@@ -447,11 +447,11 @@ impl Tx {
     }
 
     /// Gives a client what was told of another, as if every message had told it of the one.
-    async fn move_profile(&mut self, gone: ClientId, kept: ClientId) -> Result<()> {
-        let (other, other_times) = self.locked_profile(gone).await?.into_parts();
-        let (mut profile, mut times) = self.locked_profile(kept).await?.into_parts();
-        profile.join(&mut times, &other, &other_times);
-        self.save_profile(kept, &profile, &times).await?;
+    async fn move_profile(&mut self, source: ClientId, target: ClientId) -> Result<()> {
+        let (other, other_times) = self.locked_profile(source).await?.into_parts();
+        let (mut profile, mut times) = self.locked_profile(target).await?.into_parts();
+        profile.merge(&mut times, &other, &other_times);
+        self.save_profile(target, &profile, &times).await?;
         execute!(
             self,
             "UPDATE clients SET told_at = CASE WHEN g.told_at < clients.told_at \
@@ -460,14 +460,14 @@ impl Tx {
              FROM clients g WHERE g.organization_id = $1 AND g.id = $2 \
              AND clients.organization_id = $1 AND clients.id = $3",
             self.scope.organization_uuid(),
-            gone.uuid(),
-            kept.uuid()
+            source.uuid(),
+            target.uuid()
         )?;
         Ok(())
     }
 
     /// Gives one client what was kept of another besides events and scores.
-    async fn give_records(&mut self, gone: ClientId, kept: ClientId) -> Result<()> {
+    async fn give_records(&mut self, source: ClientId, target: ClientId) -> Result<()> {
         for sql in [
             "INSERT INTO onboarding_tasks \
              (organization_id, client_id, id, title, status, created_at, updated_at) \
@@ -537,7 +537,7 @@ impl Tx {
             "UPDATE person_events SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
             "UPDATE anonymous_ids SET client_id = $3 WHERE organization_id = $1 AND client_id = $2",
         ] {
-            execute!(self, sql, self.scope.organization_uuid(), gone.uuid(), kept.uuid())?;
+            execute!(self, sql, self.scope.organization_uuid(), source.uuid(), target.uuid())?;
         }
         Ok(())
     }

@@ -14,7 +14,7 @@ use crate::{
 
 impl Tx {
     /// Clients that these ids are another name of.
-    pub(crate) async fn aliased(
+    pub(crate) async fn record_alias(
         &mut self,
         external_ids: &[&str],
     ) -> Result<HashMap<String, ResolvedClient>> {
@@ -39,7 +39,7 @@ impl Tx {
     }
 
     /// The client of this very `external_id`, by no other name.
-    pub(super) async fn client_named(
+    pub(super) async fn find_resolved_client(
         &mut self,
         external_id: &str,
     ) -> Result<Option<ResolvedClient>> {
@@ -54,17 +54,17 @@ impl Tx {
     }
 
     /// The client that a merge is into: an earlier one may have made another client of it.
-    pub(super) async fn client_that_stays(
+    pub(super) async fn find_surviving_client(
         &mut self,
         merge: &Merge,
     ) -> Result<Option<ResolvedClient>> {
-        match self.client_named(&merge.into_id).await? {
+        match self.find_resolved_client(&merge.into_id).await? {
             Some(client) => Ok(Some(client)),
-            None => Ok(self.aliased(&[&merge.into_id]).await?.remove(&merge.into_id)),
+            None => Ok(self.record_alias(&[&merge.into_id]).await?.remove(&merge.into_id)),
         }
     }
 
-    pub(super) async fn give_name(
+    pub(super) async fn assign_external_id(
         &mut self,
         name: &str,
         client: ClientId,
@@ -83,7 +83,7 @@ impl Tx {
         Ok(())
     }
 
-    pub(super) async fn take_name_back(&mut self, name: &str, client: ClientId) -> Result<()> {
+    pub(super) async fn release_external_id(&mut self, name: &str, client: ClientId) -> Result<()> {
         execute!(
             self,
             "DELETE FROM client_aliases \

@@ -27,7 +27,7 @@ impl Tx {
     ) -> Result<MergeState> {
         self.lock_organization(Lock::DeleteClients).await?;
         self.lock_organization(Lock::SettleEvents).await?;
-        let Some(merge) = self.merge(merge).await? else { return Ok(MergeState::Failed) };
+        let Some(merge) = self.find_merge(merge).await? else { return Ok(MergeState::Failed) };
         let state = match merge.state {
             MergeState::Waiting | MergeState::Merging => {
                 self.step_forward(&merge, zone, now, events).await?
@@ -58,8 +58,8 @@ impl Tx {
         now: Timestamp,
         events: usize,
     ) -> Result<MergeState> {
-        let gone = self.client_named(&merge.previous_id).await?;
-        let Some(kept) = self.client_that_stays(merge).await? else {
+        let gone = self.find_resolved_client(&merge.previous_id).await?;
+        let Some(kept) = self.find_surviving_client(merge).await? else {
             return Ok(MergeState::Failed);
         };
         let Some(gone) = gone else { return Ok(MergeState::Failed) };
@@ -94,8 +94,8 @@ impl Tx {
         self.move_untimed_messages((gone.id, kept.id), now).await?;
         self.move_records(merge.id, (gone.id, kept.id)).await?;
         self.remove_client(gone.id, now).await?;
-        self.give_name(&merge.previous_id, kept.id, now).await?;
-        self.stands_otherwise(ClientRange::of(kept.id));
+        self.assign_external_id(&merge.previous_id, kept.id, now).await?;
+        self.mark_changed(ClientRange::of(kept.id));
         Ok(MergeState::Done)
     }
 
@@ -109,15 +109,15 @@ impl Tx {
         let Some(gone) = merge.previous_client else { return Ok(MergeState::Failed) };
         let kept = merge.client;
         self.gather_activity().await?;
-        if self.client_named(&merge.previous_id).await?.is_none() {
-            self.take_name_back(&merge.previous_id, kept).await?;
+        if self.find_resolved_client(&merge.previous_id).await?.is_none() {
+            self.release_external_id(&merge.previous_id, kept).await?;
             self.move_records_back(merge, (gone, kept)).await?;
             self.move_untimed_messages_back(merge.id, (gone, kept), now).await?;
-            self.forget_known_clients().await?;
+            self.invalidate_known_clients().await?;
         }
         let more = self.move_events_back(merge.id, (gone, kept), zone, now, events).await?;
-        self.stands_otherwise(ClientRange::of(kept));
-        self.stands_otherwise(ClientRange::of(gone));
+        self.mark_changed(ClientRange::of(kept));
+        self.mark_changed(ClientRange::of(gone));
         if more {
             return Ok(MergeState::Undoing);
         }

@@ -33,7 +33,7 @@ macro_rules! run {
                 $build$(.bind($bind))*.$method(&mut **connection).await
             }
             $crate::db::dialect::Connection::Postgres(connection) => {
-                $crate::db::dialect::answered($build$(.bind($bind))*.$method(&mut **connection)).await
+                $crate::db::dialect::with_answer_timeout($build$(.bind($bind))*.$method(&mut **connection)).await
             }
         }
     };
@@ -63,7 +63,7 @@ macro_rules! fetch_day_by_day {
             $crate::db::dialect::Connection::Postgres(connection) => {
                 let sql = sqlx::AssertSqlSafe($crate::db::dialect::day_by_day($sql, true));
                 let query = sqlx::query_as::<_, $row>(sql)$(.bind($bind))*;
-                $crate::db::dialect::answered(query.fetch_all(&mut **connection)).await
+                $crate::db::dialect::with_answer_timeout(query.fetch_all(&mut **connection)).await
             }
         }
         .map_err($crate::StoreError::from)
@@ -89,7 +89,7 @@ macro_rules! fetch_packed {
             $crate::db::dialect::Connection::Postgres(connection) => {
                 let sql = sqlx::AssertSqlSafe($crate::db::dialect::day_by_day($sql, true));
                 let query = sqlx::query_as::<_, $row>(sql)$(.bind($bind))*;
-                $crate::db::dialect::answered(query.fetch_all(&mut **connection)).await
+                $crate::db::dialect::with_answer_timeout(query.fetch_all(&mut **connection)).await
             }
         }
         .map_err($crate::StoreError::from)
@@ -122,7 +122,7 @@ macro_rules! execute {
                 $(.bind($bind))*.execute(&mut **connection).await.map(|done| done.rows_affected()),
             $crate::db::dialect::Connection::Postgres(connection) => {
                 let query = sqlx::query($sql)$(.bind($bind))*;
-                $crate::db::dialect::answered(query.execute(&mut **connection))
+                $crate::db::dialect::with_answer_timeout(query.execute(&mut **connection))
                     .await
                     .map(|done| done.rows_affected())
             }
@@ -152,7 +152,7 @@ macro_rules! move_rows {
                     $sql.replace("{rows}", "taken")
                 );
                 let query = sqlx::query(sqlx::AssertSqlSafe(sql)).bind($organization);
-                $crate::db::dialect::answered(query.execute(&mut **connection)).await?;
+                $crate::db::dialect::with_answer_timeout(query.execute(&mut **connection)).await?;
             }
         }
     }};
@@ -170,15 +170,15 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(330);
 ///
 /// # Errors
 /// When none came, or the statement failed.
-pub(crate) async fn answered<T>(
+pub(crate) async fn with_answer_timeout<T>(
     statement: impl Future<Output = sqlx::Result<T>>,
 ) -> sqlx::Result<T> {
     // Boxed: whoever waits would hold it twice.
-    timeout(ANSWER_TIMEOUT, Box::pin(statement)).await.unwrap_or_else(|_| Err(no_answer()))
+    timeout(ANSWER_TIMEOUT, Box::pin(statement)).await.unwrap_or_else(|_| Err(timeout_error()))
 }
 
 /// PostgreSQL is silent.
-pub(crate) fn no_answer() -> sqlx::Error {
+pub(crate) fn timeout_error() -> sqlx::Error {
     sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, "the database did not answer in time"))
 }
 

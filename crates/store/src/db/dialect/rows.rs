@@ -20,7 +20,7 @@ macro_rules! for_statements {
         let mut prepared = prepare();
         while let Some(($chunk, query)) = prepared {
             let ($answer, next) =
-                tokio::join!($crate::db::dialect::answered(query.$method(&mut **$connection)), async { prepare() });
+                tokio::join!($crate::db::dialect::with_answer_timeout(query.$method(&mut **$connection)), async { prepare() });
             $use;
             prepared = next;
         }
@@ -199,17 +199,17 @@ pub(crate) use {
 
 /// How many rows a statement of SQLite's has room for: few different numbers, so that its text is one
 /// of a handful and stays in the connection's cache of prepared statements.
-const ROOMS: [usize; 15] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
+const STATEMENT_SIZES: [usize; 15] = [1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
 
 /// Cuts rows into pieces that one statement has room for.
 pub(crate) fn statement_chunks<T>(rows: &[T]) -> std::slice::Chunks<'_, T> {
-    rows.chunks(ROOMS[ROOMS.len() - 1])
+    rows.chunks(STATEMENT_SIZES[STATEMENT_SIZES.len() - 1])
 }
 
 /// The room of the smallest statement for so many rows. What is left of it stays empty: that costs
 /// less than a statement more, for which two threads wake one another.
 pub(crate) fn statement_rows(rows: usize) -> usize {
-    ROOMS.into_iter().find(|room| *room >= rows).unwrap_or(rows)
+    STATEMENT_SIZES.into_iter().find(|room| *room >= rows).unwrap_or(rows)
 }
 
 /// Whether a column is the same in all rows. In a single row none is: a list of statements with

@@ -16,9 +16,9 @@ use tokio::time::timeout;
 use crate::{
     Result, Scope, StoreError, Tx,
     db::{
-        dialect::{Connection, answered, no_answer},
+        dialect::{Connection, timeout_error, with_answer_timeout},
         file::OpenFile,
-        known_clients::{KnownClients, Learned},
+        known_clients::{CacheUpdate, KnownClients},
         lock::LOCK_TIMEOUT,
         pooler::{POOLED_BY_TRANSACTION, changes_backends},
         privileges::check_privileges,
@@ -28,10 +28,10 @@ use crate::{
 
 /// How long a transaction waits for its turn on SQLite: for the one writer, or for another process to
 /// finish with the file.
-pub(crate) const SQLITE_PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const SQLITE_BUSY_TIMEOUT: Duration = Duration::from_mins(1);
 /// How long it waits for a connection to PostgreSQL. Whoever asks is better told to come again than kept
 /// waiting for a server that is away.
-const POSTGRES_PATIENCE: Duration = Duration::from_secs(5);
+const POSTGRES_ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// What PostgreSQL may take to confirm that a connection is still there before the connection is closed.
 const RELEASE_TIMEOUT: Duration = Duration::from_secs(5);
 /// Enough readers that a slow page does not hold up the others on a small machine.
@@ -144,7 +144,7 @@ impl Store {
             .foreign_keys(true)
             .journal_mode(SqliteJournalMode::Wal)
             .synchronous(SqliteSynchronous::Full)
-            .busy_timeout(SQLITE_PATIENCE)
+            .busy_timeout(SQLITE_BUSY_TIMEOUT)
             // A day's pages are written again with every batch: copying them from the log into the
             // file less often (every 64 MB instead of 4) copies each of them once for many batches.
             .pragma("wal_autocheckpoint", "16384")
@@ -160,7 +160,7 @@ impl Store {
             create_private(options.get_filename());
         }
         let pool = SqlitePoolOptions::new()
-            .acquire_timeout(SQLITE_PATIENCE)
+            .acquire_timeout(SQLITE_BUSY_TIMEOUT)
             // A file does not hang up: to ask each time whether it is still there costs as long as a
             // statement.
             .test_before_acquire(false)
@@ -209,14 +209,14 @@ impl Store {
         connection.close().await?;
         let application = PgPoolOptions::new()
             .max_connections(connections)
-            .acquire_timeout(POSTGRES_PATIENCE)
+            .acquire_timeout(POSTGRES_ACQUIRE_TIMEOUT)
             .after_connect(|connection, _| Box::pin(become_application(connection)))
             // The pool would wait for ever for a server that does not answer, and be one connection short.
             .after_release(|connection, _| {
                 Box::pin(async move {
                     match timeout(RELEASE_TIMEOUT, connection.ping()).await {
                         Ok(answered) => answered.map(|()| true),
-                        Err(_) => Err(no_answer()),
+                        Err(_) => Err(timeout_error()),
                     }
                 })
             })
@@ -293,7 +293,7 @@ impl Store {
             writes,
             known: Arc::clone(&self.known),
             keyring: Arc::clone(&self.keyring),
-            learned: Learned::default(),
+            learned: CacheUpdate::default(),
             changed_standings: Vec::new(),
             organization: None,
         }
@@ -370,7 +370,7 @@ async fn begin_postgres(
     settings: &[String],
 ) -> Result<sqlx::Transaction<'static, sqlx::Postgres>> {
     let sql = format!("{begin}; {}", settings.join("; "));
-    Ok(answered(pool.begin_with(sqlx::AssertSqlSafe(sql))).await?)
+    Ok(with_answer_timeout(pool.begin_with(sqlx::AssertSqlSafe(sql))).await?)
 }
 
 /// Checks what can be told of a SQLite file's name without opening it.
@@ -463,17 +463,17 @@ impl Tx {
     /// # Errors
     /// When it could not be; then nothing of it happened.
     pub async fn commit(mut self) -> Result<()> {
-        self.tell_standings().await?;
+        self.flush_changes().await?;
         match self.connection {
             Connection::Sqlite(transaction) => transaction.commit().await?,
             Connection::Postgres(mut transaction) => {
                 // After a failed statement PostgreSQL answers COMMIT with ROLLBACK and no error.
                 // Ask first: then nothing that was undone can pass for done.
-                answered(sqlx::raw_sql("SELECT 1").execute(&mut *transaction)).await?;
-                answered(transaction.commit()).await?;
+                with_answer_timeout(sqlx::raw_sql("SELECT 1").execute(&mut *transaction)).await?;
+                with_answer_timeout(transaction.commit()).await?;
             }
         }
-        self.known.keep(self.learned);
+        self.known.insert(self.learned);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use mainstay_store::Scope;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Asked;
+use super::RequestedClient;
 use crate::{
     Error,
     access::Principal,
@@ -22,7 +22,7 @@ use crate::{
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-pub(super) struct WhichClient {
+pub(super) struct ClientQuery {
     /// The client's id; may be left out with the client's own token.
     #[serde(rename = "clientId", alias = "client_id")]
     #[param(max_length = 255, example = "ada")]
@@ -32,9 +32,9 @@ pub(super) struct WhichClient {
 /// How one client is doing.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct ClientSuccess {
-    /// Its score as of its last event or the last local midnight; null when nothing is known of the client yet.
+    /// Its score as of its last event or the last local midnight; null if the client is not known yet.
     score: Option<ExplainedScore>,
-    /// Its insights that are valid now, but for the dismissed ones.
+    /// Its valid insights, except dismissed ones.
     insights: Vec<InsightBody>,
     /// Its activity on the last 30 days.
     heatmap: HeatmapBody,
@@ -43,25 +43,25 @@ pub(super) struct ClientSuccess {
 /// Reads how a client is doing.
 ///
 /// Its score with evidence, as of its last event or the last local midnight; its insights; its activity on the last 30
-/// days. With a client's token it may be asked before the client's first event: then the score is
+/// days. With a client's token, it also works before the client's first event: the score is then
 /// null and the rest is empty.
 #[utoipa::path(
     get, path = "/api/client/success", tag = "Client success",
     security(("client_token" = []), ("secret_key" = []), ("member_token" = [])),
-    params(WhichClient),
+    params(ClientQuery),
     responses((status = 200, description = "Score, insights and heatmap.", body = ClientSuccess)),
 )]
 pub(super) async fn read_success(
     caller: Caller,
     State(api): State<Api>,
-    Params(which): Params<WhichClient>,
+    Params(query): Params<ClientQuery>,
 ) -> Result<Json<ClientSuccess>, Problem> {
-    let asked = Asked::find(&api, &caller, which.client_id).await?;
+    let requested = RequestedClient::find(&api, &caller, query.client_id).await?;
     let mainstay = &api.mainstay;
     let now = mainstay.now();
-    let Some((scope, client)) = asked.found else {
+    let Some((scope, client)) = requested.client else {
         let Principal::Client(organization, _) = caller.0 else {
-            return Err(Error::no_client(&asked.external_id).into());
+            return Err(Error::no_client(&requested.external_id).into());
         };
         // There is no client yet whose scope this could be; only the time zone is read.
         let zone = mainstay.context_in(Scope::Service(organization)).await?.zone;

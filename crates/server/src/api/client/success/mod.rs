@@ -22,30 +22,30 @@ pub(crate) fn routes() -> OpenApiRouter<Api> {
 }
 
 /// The client that is asked for; a client's token need not name its own.
-struct Asked {
+struct RequestedClient {
     external_id: String,
-    found: Option<(Scope, Client)>,
+    client: Option<(Scope, Client)>,
 }
 
-impl Asked {
+impl RequestedClient {
     async fn find(api: &Api, caller: &Caller, client_id: Option<String>) -> Result<Self, Problem> {
         let external_id = match (client_id, &caller.0) {
-            (Some(asked), _) => asked,
+            (Some(external_id), _) => external_id,
             (None, Principal::Client(_, own)) => own.clone(),
             // Whom it asks for does not matter: it may see nobody.
             (None, Principal::Write(..)) => String::new(),
             (None, _) => {
                 return Err(Problem::invalid(
                     "clientId",
-                    "is missing; name the client, or ask with its own token",
+                    "is missing; name the client or use its own token",
                 ));
             }
         };
-        let found = caller.find(api, &external_id).await?;
-        Ok(Self { external_id, found })
+        let client = caller.find(api, &external_id).await?;
+        Ok(Self { external_id, client })
     }
 
-    fn known(self) -> Result<(Scope, Client), Problem> {
-        self.found.ok_or_else(|| crate::Error::no_client(&self.external_id).into())
+    fn require(self) -> Result<(Scope, Client), Problem> {
+        self.client.ok_or_else(|| crate::Error::no_client(&self.external_id).into())
     }
 }

@@ -9,25 +9,25 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, value::RawValue};
 use utoipa::ToSchema;
 
-use super::Asked;
+use super::RequestedClient;
 use crate::{
     access::Principal,
     api::{
         Api,
         body::{Body, parse},
         caller::Caller,
-        input::{id, shown},
+        input::{id, quote},
         problem::Problem,
         v1::{
             clients::insights::InsightBody,
-            events::{EventBody, TakenEvents, kind_of, take_events},
+            events::{EventBody, TakenEvents, kind_of, store_events},
         },
     },
 };
 
 const ACTIONS: &str = "use one of mark-read, acted-on, dismiss, track-event";
 
-/// What to do. Fields that the action does not need are ignored.
+/// What to do. Fields that the action does not use are ignored.
 #[derive(Deserialize, ToSchema)]
 #[expect(dead_code, reason = "only describes what is read field by field, as each action needs it")]
 pub(super) struct SuccessAction {
@@ -52,7 +52,7 @@ pub(super) struct ChangedInsight {
     insight: InsightBody,
 }
 
-/// What an action came to.
+/// The result of an action.
 #[derive(Serialize, ToSchema)]
 #[serde(untagged)]
 #[schema(as = SuccessOutcome)]
@@ -66,9 +66,9 @@ pub(super) enum OutcomeBody {
 
 /// Marks an insight, or tracks an event.
 ///
-/// `mark-read`, `acted-on` and `dismiss` say what the client made of an insight; saying the same
-/// twice changes nothing. `track-event` stores one event, as `POST /api/v1/events` does. `clientId`
-/// may be left out with the client's own token. A write key may only track events.
+/// `mark-read`, `acted-on` and `dismiss` record the client's reaction to an insight and are
+/// idempotent. `track-event` stores one event, as `POST /api/v1/events` does. `clientId`
+/// may be left out with the client's own token. A write key can only track events.
 #[utoipa::path(
     patch, path = "/api/client/success", tag = "Client success",
     security(("client_token" = []), ("secret_key" = []), ("member_token" = []), ("write_key" = [])),
@@ -81,8 +81,8 @@ pub(super) enum OutcomeBody {
     )),
     responses(
         (status = 200, description = "Done.", body = OutcomeBody),
-        (status = 409, description = "The insight was acted on or dismissed already, which is final."),
-        (status = 429, description = "Too much is waiting to be stored."),
+        (status = 409, description = "The insight was already acted on or dismissed, which is final."),
+        (status = 429, description = "Too many events are waiting to be stored."),
     ),
 )]
 pub(super) async fn act_on_success(
@@ -90,8 +90,8 @@ pub(super) async fn act_on_success(
     State(api): State<Api>,
     Body(body): Body<Box<RawValue>>,
 ) -> Result<Response, Problem> {
-    let asked: Asking = parse(body.get().as_bytes())?;
-    let action = match &asked.action {
+    let request: ActionRequest = parse(body.get().as_bytes())?;
+    let action = match &request.action {
         Some(Value::String(action)) => action.as_str(),
         Some(other) => {
             return Err(Problem::invalid("action", format!("is {}; {ACTIONS}", kind_of(other))));
@@ -100,15 +100,15 @@ pub(super) async fn act_on_success(
     };
     let status = match action {
         "track-event" => {
-            if asked.event.is_none() && asked.event_type.is_none() {
+            if request.event.is_none() && request.event_type.is_none() {
                 return Err(Problem::invalid(
                     "eventType",
                     "is missing; send the event's name, for example content_generated",
                 ));
             }
             let admission = api.writer.admit(MAX_DATA_BYTES)?;
-            let taken = take_events(&api, &caller, &[&body], admission).await?;
-            return Ok(Json(taken).into_response());
+            let stored = store_events(&api, &caller, &[&body], admission).await?;
+            return Ok(Json(stored).into_response());
         }
         "mark-read" => InsightStatus::Read,
         "acted-on" | "acted_on" => InsightStatus::ActedOn,
@@ -116,18 +116,18 @@ pub(super) async fn act_on_success(
         other => {
             return Err(Problem::invalid(
                 "action",
-                format!("unknown action {}; {ACTIONS}", shown(other)),
+                format!("unknown action {}; {ACTIONS}", quote(other)),
             ));
         }
     };
-    let insight = insight_id(asked.insight_id.as_ref())?;
-    let client_id = client_id(asked.client_id)?;
+    let insight = insight_id(request.insight_id.as_ref())?;
+    let client_id = client_id(request.client_id)?;
     mark(&api, &caller, client_id, insight, status).await.map(IntoResponse::into_response)
 }
 
-/// What is asked for, as far as every action needs it.
+/// The fields that every action needs.
 #[derive(Deserialize)]
-struct Asking {
+struct ActionRequest {
     #[serde(default)]
     action: Option<Value>,
     #[serde(default, rename = "insightId", alias = "insight_id")]
@@ -141,24 +141,24 @@ struct Asking {
     event_type: Option<Value>,
 }
 
-fn insight_id(sent: Option<&Value>) -> Result<InsightId, Problem> {
-    match sent {
+fn insight_id(value: Option<&Value>) -> Result<InsightId, Problem> {
+    match value {
         Some(Value::String(text)) => id("insightId", text),
         Some(other) => {
-            let reason = format!("is {}; send the insight's id as a text", kind_of(other));
+            let reason = format!("is {}; send the insight's id as a string", kind_of(other));
             Err(Problem::invalid("insightId", reason))
         }
         None => Err(Problem::invalid("insightId", "is missing; send the insight's id")),
     }
 }
 
-fn client_id(sent: Option<Value>) -> Result<Option<String>, Problem> {
-    match sent {
+fn client_id(value: Option<Value>) -> Result<Option<String>, Problem> {
+    match value {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         Some(other) => {
-            let reason = format!("is {}; send the client's id as a text", kind_of(&other));
+            let reason = format!("is {}; send the client's id as a string", kind_of(&other));
             Err(Problem::invalid("clientId", reason))
         }
     }
@@ -178,7 +178,7 @@ async fn mark(
             (Scope::Member(*organization, *role), None)
         }
         (_, client_id) => {
-            let (scope, client) = Asked::find(api, caller, client_id).await?.known()?;
+            let (scope, client) = RequestedClient::find(api, caller, client_id).await?.require()?;
             (scope, Some(client))
         }
     };

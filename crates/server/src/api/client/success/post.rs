@@ -2,12 +2,12 @@ use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::Asked;
+use super::RequestedClient;
 use crate::api::{
     Api, body::OptionalBody, caller::Caller, problem::Problem, v1::clients::score::ExplainedScore,
 };
 
-/// Whose score.
+/// Whose score to compute.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ScoredClient {
@@ -26,8 +26,9 @@ pub(super) struct ComputedScore {
 
 /// Computes a client's score and stores it.
 ///
-/// As the score of today, the one that is shown everywhere: as of the client's last event or of the last
-/// local midnight, whichever is later. So computing it again changes nothing unless something happened.
+/// The result is today's score, as shown everywhere: as of the client's last event or the last
+/// local midnight, whichever is later. Computing it again changes nothing unless a new event
+/// arrived.
 #[utoipa::path(
     post, path = "/api/client/success", tag = "Client success",
     security(("client_token" = []), ("secret_key" = []), ("member_token" = [])),
@@ -39,8 +40,8 @@ pub(super) async fn compute_success(
     State(api): State<Api>,
     OptionalBody(body): OptionalBody<ScoredClient>,
 ) -> Result<Json<ComputedScore>, Problem> {
-    let asked = Asked::find(&api, &caller, body.client_id).await?;
-    let (scope, client) = asked.known()?;
+    let requested = RequestedClient::find(&api, &caller, body.client_id).await?;
+    let (scope, client) = requested.require()?;
     let explained = api.mainstay.calculate_success_score(scope, &client).await?;
     Ok(Json(ComputedScore { score: ExplainedScore::new(explained, &client.external_id) }))
 }

@@ -2,10 +2,10 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     alert::{AlertStatus, AlertType, Ending, Severity},
     id::{MemberId, PlaybookRunId},
-    notification::{MessageState, NoticeType},
-    playbook::{PlaybookDeed, StaffTaskState},
+    notification::{MessageState, NotificationType},
+    playbook::{ActionOutcome, StaffTaskState},
 };
-use mainstay_store::{Alert, AlertAction, PlaybookRun, StaffTask, Told};
+use mainstay_store::{Alert, AlertAction, AlertDelivery, PlaybookRun, StaffTask};
 use serde::Serialize;
 use serde_json::{Map, Value};
 use utoipa::ToSchema;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use crate::{alert::AlertHistory, api::names};
 
-/// One episode: from the moment a condition began to the moment it ended.
+/// One episode of a condition, from its start to its end.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Alert)]
 pub(super) struct AlertBody {
@@ -25,20 +25,20 @@ pub(super) struct AlertBody {
     /// The client's name.
     #[schema(example = "Ada Lovelace")]
     client_name: Option<String>,
-    /// What it warns of.
+    /// The type of alert.
     #[serde(rename = "type")]
     #[schema(value_type = names::AlertType)]
     kind: AlertType,
-    /// How bad it is; worse news raises it.
+    /// The severity; it rises if the condition worsens.
     #[schema(value_type = names::Severity)]
     severity: Severity,
-    /// What became of it.
+    /// The current state.
     #[schema(value_type = names::AlertStatus)]
     status: AlertStatus,
-    /// What it says.
+    /// The message.
     #[schema(example = "Quiet for 23 days, usual gap 4.")]
     message: String,
-    /// The numbers in it.
+    /// The numbers in the message.
     #[schema(value_type = Object)]
     figures: Map<String, Value>,
     /// When it opened.
@@ -49,16 +49,16 @@ pub(super) struct AlertBody {
     snoozed_until: Option<Timestamp>,
     /// When it ended: resolved or dismissed.
     ended_at: Option<Timestamp>,
-    /// When its condition ended; until then, one that was resolved or dismissed keeps it quiet.
+    /// When its condition ended; until then, a resolved or dismissed alert mutes the condition.
     condition_ended_at: Option<Timestamp>,
-    /// How it ended by itself: `recovered` when the client did something, `faded` when what its score is
-    /// compared with has merely caught up with the fall; null while it is open, and when a member ended
+    /// How it ended on its own: `recovered` if the client became active, `faded` if only the
+    /// baseline of its score caught up with the drop; null while it is open, or if a member ended
     /// it.
     #[schema(value_type = Option<names::Ending>)]
     ending: Option<Ending>,
-    /// When the client had recovered, if it did within 14 days. After a silence: something came from it
-    /// again. After a stalled task: none is stalled any more. After a fall of the score: it stands in a
-    /// better band, or has regained at least half of what it had lost.
+    /// When the client recovered, if within 14 days. After a silence: it sent an event again. After
+    /// a stalled task: no task is stalled any more. After a score drop: it is in a better band, or
+    /// has regained at least half of the drop.
     recovered_at: Option<Timestamp>,
 }
 
@@ -90,55 +90,55 @@ impl From<Alert> for AlertBody {
 pub(super) struct AlertPage {
     /// Newest first.
     pub(super) alerts: Vec<AlertBody>,
-    /// Send this as `before` for the next page; null on the last one.
+    /// Send this as `before` to get the next page; null on the last page.
     pub(super) next: Option<Uuid>,
 }
 
-/// An alert with what was done with it.
+/// An alert with its history.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct AlertWithActions {
     #[serde(flatten)]
     alert: AlertBody,
-    /// What was done with it, oldest first.
+    /// Its history, oldest first.
     actions: Vec<AlertActionBody>,
     /// The playbooks that it started, in that order.
     playbooks: Vec<PlaybookRunBody>,
-    /// The staff tasks that it led to, the one that is due first first.
+    /// The staff tasks created from it, ordered by due date.
     tasks: Vec<AlertTaskBody>,
-    /// What was told of it by webhook, oldest first.
-    told: Vec<ToldBody>,
+    /// Its webhook notifications, oldest first.
+    told: Vec<AlertNotificationBody>,
 }
 
 /// A playbook that an alert started.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = PlaybookRun)]
 struct PlaybookRunBody {
-    /// Of this run.
+    /// The id of the run.
     id: Uuid,
-    /// The playbook's; it may be deleted since.
+    /// The playbook; it may have been deleted since.
     playbook_id: Uuid,
-    /// What the playbook was called then.
+    /// The playbook's name at that time.
     #[schema(example = "Call a client that has gone quiet")]
     name: String,
-    /// When; null while it waits for data that are missing, or for a person.
+    /// When it started; null while it waits for missing data or for approval.
     started_at: Option<Timestamp>,
-    /// Whether it waits for a person, or did, because the playbook would have acted for many clients at
-    /// once.
+    /// Whether it waits or waited for approval, because the playbook would have acted for many
+    /// clients at once.
     needs_approval: bool,
-    /// The mail that it wrote to the client.
+    /// The email that it sent to the client.
     nudge_email_id: Option<Uuid>,
-    /// Why it wrote none, where it should have.
-    #[schema(example = "the client has not asked for mails")]
+    /// Why it sent no email, if it should have.
+    #[schema(example = "the client is not subscribed to emails")]
     not_nudged_because: Option<String>,
-    /// What the webhooks are called that it called.
+    /// The names of the webhooks that it called.
     called: Vec<String>,
-    /// How many webhooks it could not call: they are gone or switched off.
+    /// The number of webhooks it could not call, because they are deleted or disabled.
     not_called: usize,
-    /// What went wrong, where a fault in Mainstay ended the run before it had done everything.
+    /// The internal error, if one ended the run early.
     failed_because: Option<String>,
 }
 
-/// A staff task that an alert led to.
+/// A staff task created from an alert.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AlertTask)]
 struct AlertTaskBody {
@@ -147,15 +147,15 @@ struct AlertTaskBody {
     /// What to do.
     #[schema(example = "Call the client")]
     title: String,
-    /// What became of it.
+    /// The current state.
     #[schema(value_type = names::StaffTaskState)]
     state: StaffTaskState,
-    /// Whose it is.
+    /// The owner.
     owner_id: Option<Uuid>,
-    /// The local day at whose end it is late.
+    /// The due date, in the organization's time zone.
     #[schema(value_type = String, format = Date)]
     due_on: Date,
-    /// The run of a playbook that made it; null when somebody did.
+    /// The playbook run that created it; null if a person created it.
     playbook_run_id: Option<Uuid>,
 }
 
@@ -175,11 +175,11 @@ impl From<PlaybookRun> for PlaybookRunBody {
         };
         for deed in run.deeds {
             match deed {
-                PlaybookDeed::Nudged { email } => body.nudge_email_id = Some(email.uuid()),
-                PlaybookDeed::NotNudged { reason } => body.not_nudged_because = Some(reason),
-                PlaybookDeed::Called { webhook } => body.called.push(webhook),
-                PlaybookDeed::NotCalled => body.not_called += 1,
-                PlaybookDeed::Failed { reason } => body.failed_because = Some(reason),
+                ActionOutcome::EmailQueued { email } => body.nudge_email_id = Some(email.uuid()),
+                ActionOutcome::EmailSkipped { reason } => body.not_nudged_because = Some(reason),
+                ActionOutcome::WebhookQueued { webhook } => body.called.push(webhook),
+                ActionOutcome::WebhookSkipped => body.not_called += 1,
+                ActionOutcome::Failed { reason } => body.failed_because = Some(reason),
             }
         }
         body
@@ -199,30 +199,30 @@ impl From<StaffTask> for AlertTaskBody {
     }
 }
 
-/// What was told of an alert to one webhook.
+/// A notification of an alert to one webhook.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AlertTold)]
-struct ToldBody {
-    /// What the webhook is called.
+struct AlertNotificationBody {
+    /// The webhook's name.
     webhook: String,
-    /// What was told.
+    /// The type of notification.
     #[serde(rename = "type")]
     #[schema(value_type = names::NoticeEvent)]
-    kind: NoticeType,
-    /// Whether it arrived.
+    kind: NotificationType,
+    /// Its state.
     #[schema(value_type = names::MessageState)]
     state: MessageState,
-    /// When it arrived or was given up; until then, when it is sent next.
+    /// When it was delivered or given up; until then, when it is sent next.
     at: Timestamp,
 }
 
-impl From<Told> for ToldBody {
-    fn from(told: Told) -> Self {
+impl From<AlertDelivery> for AlertNotificationBody {
+    fn from(told: AlertDelivery) -> Self {
         Self { webhook: told.webhook, kind: told.notice_type, state: told.state, at: told.at }
     }
 }
 
-/// Something that was done with an alert.
+/// An entry of an alert's history.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = AlertAction)]
 struct AlertActionBody {
@@ -232,7 +232,7 @@ struct AlertActionBody {
     /// `acknowledge`, `snooze`, `resolve`, `dismiss`, `reopen` or `undo` by people.
     #[schema(example = "acknowledge")]
     action: String,
-    /// By which member; null for the health check and for secret keys.
+    /// The member; null for the health check and for secret keys.
     member_id: Option<Uuid>,
     /// What it said.
     #[schema(example = "Called; back from holiday next week.")]
@@ -255,8 +255,8 @@ impl From<AlertHistory> for AlertWithActions {
         Self {
             alert: history.alert.into(),
             actions: history.actions.into_iter().map(Into::into).collect(),
-            playbooks: history.followed.runs.into_iter().map(Into::into).collect(),
-            tasks: history.followed.tasks.into_iter().map(Into::into).collect(),
+            playbooks: history.follow_ups.runs.into_iter().map(Into::into).collect(),
+            tasks: history.follow_ups.tasks.into_iter().map(Into::into).collect(),
             told: history.told.into_iter().map(Into::into).collect(),
         }
     }

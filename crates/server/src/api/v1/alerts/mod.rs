@@ -1,4 +1,4 @@
-//! `/api/v1/alerts`: which client needs a person.
+//! `/api/v1/alerts`: clients that need attention.
 
 mod act;
 mod body;
@@ -16,8 +16,8 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::{
         Api,
-        caller::{BadgeReader, Worker},
-        input::{Id, Params, client_named, flag, id, limit, one_of},
+        caller::{BadgeReader, StaffCaller},
+        input::{Id, Params, find_resolved_client, flag, id, limit, one_of},
         names,
         problem::Problem,
     },
@@ -26,15 +26,15 @@ use crate::{
 use body::{AlertPage, AlertWithActions};
 
 const DEFAULT_ALERTS: i64 = 50;
-const MOST_ALERTS: i64 = 500;
+const MAX_ALERTS: i64 = 500;
 
-/// How many alerts are open: active, acknowledged or snoozed, and not held.
+/// The number of open alerts: active, acknowledged or snoozed, and not held.
 #[derive(Debug, Serialize, ToSchema)]
 struct AlertSummary {
     /// All of them.
     #[schema(example = 12)]
     total: i64,
-    /// Those to look at today.
+    /// Of severity critical.
     #[schema(example = 3)]
     critical: i64,
     /// Those to look at.
@@ -49,27 +49,27 @@ struct AlertSummary {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichAlerts {
-    /// Only of this status.
+struct AlertQuery {
+    /// Only alerts with this status.
     #[param(value_type = Option<names::AlertStatus>)]
     status: Option<String>,
     /// Only open ones (`true`: active, acknowledged or snoozed) or ended ones (`false`).
     #[param(value_type = Option<bool>)]
     open: Option<String>,
-    /// Only of this type.
+    /// Only alerts of this type.
     #[serde(rename = "type")]
     #[param(value_type = Option<names::AlertType>)]
     kind: Option<String>,
-    /// Only of this severity.
+    /// Only alerts of this severity.
     #[param(value_type = Option<names::Severity>)]
     severity: Option<String>,
-    /// Only of this client.
+    /// Only alerts of this client.
     #[param(example = "ada")]
     client_id: Option<String>,
-    /// Go on before the alert with this id: the `next` of the page before.
+    /// Continue before the alert with this id: the `next` of the previous page.
     #[param(value_type = Option<uuid::Uuid>)]
     before: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
@@ -88,21 +88,21 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 #[utoipa::path(
     get, path = "/api/v1/alerts", tag = "Alerts",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichAlerts),
+    params(AlertQuery),
     responses(
         (status = 200, description = "A page of alerts.", body = AlertPage),
-        (status = 404, description = "There is no such client."),
+        (status = 404, description = "The client does not exist."),
     ),
 )]
 async fn list_alerts(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
-    Params(which): Params<WhichAlerts>,
+    Params(query): Params<AlertQuery>,
 ) -> Result<Json<AlertPage>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_ALERTS, MOST_ALERTS)?;
-    let filter = filter(&api, &worker, &which).await?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_ALERTS, MAX_ALERTS)?;
+    let filter = filter(&api, &caller, &query).await?;
     let page =
-        Page::read(limit, async |limit| api.mainstay.alerts(worker.scope, &filter, limit).await)
+        Page::read(limit, async |limit| api.mainstay.alerts(caller.scope, &filter, limit).await)
             .await?;
     Ok(Json(AlertPage {
         next: page.next(|alert| alert.episode.id.uuid()),
@@ -110,20 +110,24 @@ async fn list_alerts(
     }))
 }
 
-async fn filter(api: &Api, worker: &Worker, which: &WhichAlerts) -> Result<AlertFilter, Problem> {
+async fn filter(
+    api: &Api,
+    caller: &StaffCaller,
+    query: &AlertQuery,
+) -> Result<AlertFilter, Problem> {
     let status: Option<AlertStatus> =
-        which.status.as_deref().map(|text| one_of("status", text)).transpose()?;
-    let open = which.open.as_deref().map(|text| flag("open", text)).transpose()?;
-    let kind = which.kind.as_deref().map(|text| one_of("type", text)).transpose()?;
-    let severity = which.severity.as_deref().map(|text| one_of("severity", text)).transpose()?;
-    let before = which.before.as_deref().map(|text| id("before", text)).transpose()?;
-    let client = client_named(api, worker.scope, which.client_id.as_deref()).await?;
+        query.status.as_deref().map(|text| one_of("status", text)).transpose()?;
+    let open = query.open.as_deref().map(|text| flag("open", text)).transpose()?;
+    let kind = query.kind.as_deref().map(|text| one_of("type", text)).transpose()?;
+    let severity = query.severity.as_deref().map(|text| one_of("severity", text)).transpose()?;
+    let before = query.before.as_deref().map(|text| id("before", text)).transpose()?;
+    let client = find_resolved_client(api, caller.scope, query.client_id.as_deref()).await?;
     Ok(AlertFilter { client, open, status, kind, severity, before })
 }
 
 /// Counts the open alerts.
 ///
-/// What the badge shows. Besides a key or a member's token it takes a badge token, see
+/// As shown by the badge. Also accepts a badge token, see
 /// `POST /api/v1/members/{member_id}/badge-token`.
 #[utoipa::path(
     get, path = "/api/v1/alerts/summary", tag = "Alerts",
@@ -146,16 +150,16 @@ async fn summarize_alerts(
 
 /// Reads an alert.
 ///
-/// With everything that was done with it, by whom and when.
+/// With its complete history.
 #[utoipa::path(
     get, path = "/api/v1/alerts/{alert_id}", tag = "Alerts",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The alert.", body = AlertWithActions)),
 )]
 async fn read_alert(
-    worker: Worker,
+    caller: StaffCaller,
     Id(alert): Id<AlertId>,
     State(api): State<Api>,
 ) -> Result<Json<AlertWithActions>, Problem> {
-    Ok(Json(api.mainstay.alert(worker.scope, alert).await?.into()))
+    Ok(Json(api.mainstay.alert(caller.scope, alert).await?.into()))
 }

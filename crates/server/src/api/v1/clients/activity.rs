@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::{
-    api::{Api, caller::ForClient, problem::Problem},
+    api::{Api, caller::ClientAccess, problem::Problem},
     engagement::Heatmap,
 };
 
@@ -17,13 +17,13 @@ use crate::{
 pub(crate) struct HeatmapBody {
     /// All 30 days, oldest first; the last one is today.
     days: Vec<HeatmapDayBody>,
-    /// Events on all of them.
+    /// Events on all days.
     #[schema(example = 42)]
     total: i64,
     /// Days with an event.
     #[schema(example = 12)]
     active_days: i64,
-    /// Events an active day on average, in hundredths; 0 when there was none.
+    /// Average number of events per active day, in hundredths; 0 if there is no active day.
     #[schema(example = 350)]
     average_hundredths: i64,
 }
@@ -61,17 +61,17 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Reads a client's activity.
 ///
-/// Its events a day on the last 30 days, today included. A client's token reads its own.
+/// Its events per day of the last 30 days, including today. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/activity", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The heatmap.", body = HeatmapBody)),
 )]
 async fn read_activity(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
 ) -> Result<Json<HeatmapBody>, Problem> {
     let now = api.mainstay.now();
-    let heatmap = api.mainstay.engagement_heatmap(asked.scope, asked.client.id, now).await?;
+    let heatmap = api.mainstay.engagement_heatmap(access.scope, access.client.id, now).await?;
     Ok(Json(heatmap.into()))
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/email-subscription`: whether a client gets mails.
+//! `/api/v1/clients/{client_id}/email-subscription`: whether a client receives emails.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -11,35 +11,35 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::{
     api::{
         Api,
-        body::{Body, present},
-        caller::ForClient,
+        body::{Body, non_null},
+        caller::ClientAccess,
         input::PathClient,
         names,
         problem::Problem,
     },
-    email::Subscribe,
+    email::SubscriptionUpdate,
 };
 
-const MOST_CONSENTS: i64 = 100;
+const MAX_CONSENTS: i64 = 100;
 
-/// Whether a client gets mails.
+/// Whether a client receives emails.
 #[derive(Debug, Serialize, ToSchema)]
 struct EmailSubscription {
-    /// Whether it does; `unsubscribed` also when nobody ever said.
+    /// The state; `unsubscribed` if no consent was ever recorded.
     #[schema(value_type = names::SubscriptionState)]
     state: SubscriptionState,
-    /// Where to.
+    /// The email address.
     address: Option<String>,
-    /// Where it was said.
+    /// Where the consent was recorded.
     #[schema(value_type = Option<names::ConsentSource>)]
     source: Option<ConsentSource>,
-    /// When it was said.
+    /// When the consent was recorded.
     changed_at: Option<Timestamp>,
-    /// Everything that was ever said, newest first.
+    /// The history of consent, newest first.
     history: Vec<Consent>,
 }
 
-/// Something that was said about mails.
+/// A change of consent.
 #[derive(Debug, Serialize, ToSchema)]
 struct Consent {
     /// What.
@@ -54,16 +54,16 @@ struct Consent {
     at: Timestamp,
 }
 
-/// What is to become of a subscription.
+/// A change to a subscription.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct SubscriptionChange {
-    /// `subscribed` when the client has agreed; `pending` to ask it by a mail with a link; or
+    /// `subscribed` if the client has agreed; `pending` to send a confirmation email; or
     /// `unsubscribed`.
     #[schema(value_type = names::SubscriptionState)]
     state: SubscriptionState,
-    /// Where to; the client's own address when left out.
-    #[serde(default, deserialize_with = "present")]
+    /// The email address; the client's own if omitted.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(nullable = false, max_length = 254, example = "ada@example.com")]
     address: Option<String>,
 }
@@ -72,22 +72,22 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(read_subscription, change_subscription))
 }
 
-/// Reads whether a client gets mails.
+/// Reads a client's email subscription.
 ///
-/// With every change of it. A client's token reads its own.
+/// With its history. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/email-subscription", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The subscription.", body = EmailSubscription)),
 )]
 async fn read_subscription(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
 ) -> Result<Json<EmailSubscription>, Problem> {
-    let ForClient { organization, client, .. } = asked;
+    let ClientAccess { organization, client, .. } = access;
     let scope = Scope::Service(organization);
     let now = api.mainstay.subscription(scope, client.id).await?;
-    let history = api.mainstay.consents(scope, client.id, MOST_CONSENTS).await?;
+    let history = api.mainstay.consents(scope, client.id, MAX_CONSENTS).await?;
     let history = history.into_iter().map(|one| {
         let Subscription { state, address, source, changed_at: at } = one;
         Consent { state, address, source, at }
@@ -101,35 +101,36 @@ async fn read_subscription(
     }))
 }
 
-/// Changes whether a client gets mails.
+/// Changes a client's email subscription.
 ///
-/// No mail is sent to a client that has not agreed: say `subscribed` only when it has, or `pending` to
-/// ask it by a mail with a link (double opt-in). Time and source are kept. A client's token changes its
-/// own; for another address than the one that is known, that address is asked. Who has unsubscribed comes
-/// back only by itself, by the button on its page.
+/// No email is sent to a client that has not agreed: set `subscribed` only if it has, or `pending`
+/// to send a confirmation email (double opt-in). Time and source are recorded. A client's token changes its
+/// own; an address other than the known one must be confirmed first. A client that has unsubscribed
+/// can only resubscribe on its own page.
 #[utoipa::path(
     put, path = "/api/v1/clients/{client_id}/email-subscription", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     request_body = SubscriptionChange,
     responses(
         (status = 200, description = "The subscription as it is now.", body = EmailSubscription),
-        (status = 409, description = "The client has unsubscribed, or was asked too often today."),
+        (status = 409, description = "The client has unsubscribed, or too many requests were sent today."),
     ),
 )]
 async fn change_subscription(
-    asked: ForClient,
+    access: ClientAccess,
     _: PathClient,
     State(api): State<Api>,
     Body(change): Body<SubscriptionChange>,
 ) -> Result<Json<EmailSubscription>, Problem> {
     let SubscriptionChange { state, address } = change;
-    let subscribe = match asked.scope {
+    let subscribe = match access.scope {
         Scope::Client(..) => {
-            let own = Subscribe::by_client(&asked.client, None, state, address.as_deref());
-            Subscribe { source: ConsentSource::Api, ..own }
+            let own =
+                SubscriptionUpdate::by_client(&access.client, None, state, address.as_deref());
+            SubscriptionUpdate { source: ConsentSource::Api, ..own }
         }
-        _ => Subscribe { state, address, source: ConsentSource::Api },
+        _ => SubscriptionUpdate { state, address, source: ConsentSource::Api },
     };
-    api.mainstay.subscribe(asked.organization, &asked.client, &subscribe).await?;
-    read_subscription(asked, State(api)).await
+    api.mainstay.subscribe(access.organization, &access.client, &subscribe).await?;
+    read_subscription(access, State(api)).await
 }

@@ -1,5 +1,4 @@
-//! `/api/v1/clients/{client_id}/events`: what a client did, event by event. Every number opens down
-//! to this.
+//! `/api/v1/clients/{client_id}/events`: a client's events, the basis of every number.
 
 use axum::{Json, extract::State};
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -16,49 +15,49 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 
 use crate::api::{
     Api,
-    caller::ForClient,
+    caller::ClientAccess,
     input::{Params, day, instant, limit},
     names,
     problem::Problem,
 };
 
 const DEFAULT_EVENTS: i64 = 100;
-const MOST_EVENTS: i64 = 500;
+const MAX_EVENTS: i64 = 500;
 const DEFAULT_DAYS: i32 = 90;
 /// 2000-01-01: nothing older is ever stored.
 const EARLIEST: Timestamp = Timestamp::constant(946_684_800, 0);
 /// Nothing further ahead is ever stored; an hour more for the clock.
 const FURTHEST_AHEAD: SignedDuration = SignedDuration::from_hours(25);
 
-/// An event as it is kept.
+/// A stored event.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StoredEvent)]
 struct StoredEventBody {
-    /// The sender's id of it, or one that was made for it.
+    /// The sender's id of the event, or a generated one.
     #[schema(example = "a1b2c3")]
     message_id: String,
-    /// The name as it was sent.
+    /// The name, as sent.
     #[schema(example = "content_generated")]
     event: String,
-    /// What it counts as.
+    /// The event type.
     #[serde(rename = "type")]
     #[schema(value_type = names::EventType)]
     event_type: EventType,
-    /// When it happened, by a clock that was corrected if it was wrong.
+    /// When it happened, corrected for the sender's clock.
     occurred_at: Timestamp,
     /// When it was received.
     received_at: Timestamp,
-    /// The visit it belongs to.
+    /// The session.
     session_id: Option<String>,
-    /// The page it happened on.
+    /// The page.
     page_path: Option<String>,
-    /// How long it took, in seconds.
+    /// The duration, in seconds.
     duration_seconds: Option<i64>,
-    /// Anything else that was told.
+    /// Additional data.
     #[schema(value_type = Object)]
     data: Map<String, Value>,
-    /// Whether a browser or the client itself sent it. Unless the organization allows it, a high-value
-    /// event of those counts as `custom`.
+    /// Whether a browser or the client itself sent it. Such a high-value event counts as `custom`
+    /// unless the organization allows it.
     self_told: bool,
 }
 
@@ -84,7 +83,7 @@ impl From<StoredEvent> for StoredEventBody {
 struct Timeline {
     /// Newest first.
     events: Vec<StoredEventBody>,
-    /// Send this as `before` for the next page; null on the last one.
+    /// Send this as `before` to get the next page; null on the last page.
     next: Option<String>,
 }
 
@@ -92,16 +91,16 @@ struct Timeline {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichEvents {
-    /// The first instant, RFC 3339, or the first calendar day; 90 days before `to` when left out.
+struct EventQuery {
+    /// The start (RFC 3339), or the first calendar day; 90 days before `to` if omitted.
     #[param(example = "2026-04-24T09:30:00Z")]
     from: Option<String>,
-    /// The instant to stop before, RFC 3339, or the last calendar day; everything when left out.
+    /// The end, exclusive (RFC 3339), or the last calendar day; no limit if omitted.
     #[param(example = "2026-05-01")]
     to: Option<String>,
-    /// Go on where a page ended: its `next`.
+    /// Continue after a page: its `next`.
     before: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 100)]
     limit: Option<String>,
 }
@@ -112,26 +111,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists a client's events.
 ///
-/// Newest first, page by page. `from` and `to` take instants, as the windows of a score do, or
-/// calendar days of the organization, as insights do. A client's token reads its own.
+/// Newest first, paginated. `from` and `to` are instants, as in the windows of a score, or calendar
+/// days of the organization, as in insights. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/events", tag = "Events",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
-    params(WhichEvents),
+    params(EventQuery),
     responses((status = 200, description = "A page of events.", body = Timeline)),
 )]
 async fn list_events(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
-    Params(which): Params<WhichEvents>,
+    Params(query): Params<EventQuery>,
 ) -> Result<Json<Timeline>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_EVENTS, MOST_EVENTS)?;
-    let before = which.before.as_deref().map(read_cursor).transpose()?;
-    let zone = api.mainstay.context_in(asked.scope).await?.zone;
-    let range = event_range(which.from.as_deref(), which.to.as_deref(), &zone, api.mainstay.now())?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_EVENTS, MAX_EVENTS)?;
+    let before = query.before.as_deref().map(read_cursor).transpose()?;
+    let zone = api.mainstay.context_in(access.scope).await?.zone;
+    let range = event_range(query.from.as_deref(), query.to.as_deref(), &zone, api.mainstay.now())?;
     let page = api
         .mainstay
-        .client_timeline(asked.scope, &asked.client, range, &[], before.as_ref(), limit)
+        .client_timeline(access.scope, &access.client, range, &[], before.as_ref(), limit)
         .await?;
     Ok(Json(Timeline {
         events: page.events.into_iter().map(Into::into).collect(),
@@ -159,7 +158,7 @@ pub(crate) fn event_range(
     if from >= to {
         return Err(Problem::invalid(
             "from",
-            format!("{from} is not before to ({to}); send an earlier one"),
+            format!("{from} is not before to ({to}); send an earlier time"),
         ));
     }
     Ok((from.clamp(EARLIEST, latest), to.clamp(EARLIEST, latest)))
@@ -174,7 +173,7 @@ fn edge(field: &'static str, text: &str, zone: &TimeZone, days: i32) -> Result<T
     }
 }
 
-/// Where a page ended, as a text to go on from.
+/// Where a page ended, as a text to continue from.
 pub(crate) fn write_cursor(cursor: &EventCursor) -> String {
     let micros = cursor.occurred_at.as_microsecond();
     URL_SAFE_NO_PAD.encode(format!("{micros} {}", cursor.message_id))
@@ -190,6 +189,6 @@ pub(crate) fn read_cursor(text: &str) -> Result<EventCursor, Problem> {
         (occurred_at >= EARLIEST).then_some(EventCursor { occurred_at, message_id })
     };
     read().ok_or_else(|| {
-        Problem::invalid("before", "is not where a page ended; send the `next` of the page before")
+        Problem::invalid("before", "is not a valid cursor; send the `next` of the previous page")
     })
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/feedback`: how a client rates the organization.
+//! `/api/v1/clients/{client_id}/feedback`: a client's ratings of the organization.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -14,37 +14,37 @@ use crate::{
     api::{
         Api,
         body::Body,
-        caller::ForClient,
+        caller::ClientAccess,
         input::{Params, instant, limit},
         names,
         problem::Problem,
     },
-    client::FeedbackGiven,
+    client::FeedbackInput,
 };
 
 const DEFAULT_RATINGS: i64 = 50;
-const MOST_RATINGS: i64 = 500;
+const MAX_RATINGS: i64 = 500;
 
-/// A rating that a client gave.
+/// A rating by a client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Feedback)]
 struct FeedbackBody {
     /// Its id.
     id: Uuid,
-    /// On which scale.
+    /// The scale.
     #[schema(value_type = names::FeedbackKind)]
     kind: FeedbackKind,
-    /// As it was given.
+    /// The rating on its own scale.
     #[schema(example = 4)]
     rating: i64,
     /// On a common scale, 0–100: what counts for the satisfaction part of the client's score.
     #[schema(example = 75)]
     normalised: i64,
-    /// What the client said.
+    /// The client's comment.
     comment: Option<String>,
     /// When.
     given_at: Timestamp,
-    /// Whether the client gave it with its own token or on its page.
+    /// Whether it was sent with the client's own token or from its page.
     self_told: bool,
 }
 
@@ -73,26 +73,26 @@ struct FeedbackList {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct HowMany {
-    /// How many at most.
+struct FeedbackQuery {
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
 
-/// A rating to keep.
+/// A rating to record.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewFeedback {
-    /// On which scale.
+    /// The scale.
     #[schema(value_type = names::FeedbackKind, example = "stars")]
     kind: String,
     /// The rating, a whole number on that scale.
     #[schema(example = 4)]
     rating: i64,
-    /// What the client says.
+    /// The client's comment.
     #[schema(max_length = 4_000, example = "The new reports are a great help.")]
     comment: Option<String>,
-    /// When, for a rating that was given earlier; not with a client's token.
+    /// When it was given, if earlier; not with a client's token.
     #[schema(value_type = Option<String>, format = DateTime)]
     given_at: Option<String>,
 }
@@ -103,27 +103,27 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists a client's ratings.
 ///
-/// The latest ones, newest first. A client's token reads its own.
+/// The latest ones, newest first. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/feedback", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
-    params(HowMany),
+    params(FeedbackQuery),
     responses((status = 200, description = "The ratings.", body = FeedbackList)),
 )]
 async fn list_feedback(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
-    Params(how): Params<HowMany>,
+    Params(query): Params<FeedbackQuery>,
 ) -> Result<Json<FeedbackList>, Problem> {
-    let limit = limit(how.limit.as_deref(), DEFAULT_RATINGS, MOST_RATINGS)?;
-    let feedback = api.mainstay.feedback(asked.scope, asked.client.id, limit).await?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_RATINGS, MAX_RATINGS)?;
+    let feedback = api.mainstay.feedback(access.scope, access.client.id, limit).await?;
     Ok(Json(FeedbackList { feedback: feedback.into_iter().map(Into::into).collect() }))
 }
 
-/// Keeps a client's rating.
+/// Records a client's rating.
 ///
-/// With the first one, the satisfaction part of the client's score is measured and no longer
-/// assumed. A client's token gives its own: one of each kind stands for a week, a newer one replaces it.
+/// The first rating replaces the assumed satisfaction part of the client's score. With a client's
+/// token, a newer rating of the same kind replaces one from the same week.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/feedback", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
@@ -131,17 +131,17 @@ async fn list_feedback(
     responses((status = 201, description = "The rating as it is kept.", body = FeedbackBody)),
 )]
 async fn give_feedback(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
     Body(new): Body<NewFeedback>,
 ) -> Result<(StatusCode, Json<FeedbackBody>), Problem> {
     let kind: FeedbackKind = new.kind.parse().map_err(Error::from)?;
-    let self_told = matches!(asked.scope, Scope::Client(..));
+    let self_told = matches!(access.scope, Scope::Client(..));
     if self_told {
-        let client = std::iter::once(asked.client.external_id.as_str());
-        api.writer.count_self_told(asked.organization, client)?;
+        let client = std::iter::once(access.client.external_id.as_str());
+        api.writer.count_self_told(access.organization, client)?;
     }
-    let given = FeedbackGiven {
+    let feedback_input = FeedbackInput {
         self_told,
         kind,
         rating: new.rating,
@@ -149,10 +149,10 @@ async fn give_feedback(
         given_at: new.given_at.map(|text| instant("given_at", &text)).transpose()?,
     };
     // What a client says of itself is stored by the service, as its events are.
-    let scope = match asked.scope {
+    let scope = match access.scope {
         Scope::Client(organization, _) => Scope::Service(organization),
         scope => scope,
     };
-    let feedback = api.mainstay.give_feedback(scope, &asked.client, given).await?;
+    let feedback = api.mainstay.record_feedback(scope, &access.client, feedback_input).await?;
     Ok((StatusCode::CREATED, Json(feedback.into())))
 }

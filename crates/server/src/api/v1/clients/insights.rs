@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/insights`: what a client is told every week.
+//! `/api/v1/clients/{client_id}/insights`: a client's weekly insights.
 
 use axum::{Json, extract::State};
 use jiff::{Timestamp, civil::Date};
@@ -18,52 +18,52 @@ use uuid::Uuid;
 use crate::api::{
     Api,
     body::Body,
-    caller::{ForClient, Worker},
+    caller::{ClientAccess, StaffCaller},
     input::{Id, Params, PathClient, flag, one_of},
     names,
     problem::Problem,
 };
 use crate::paths::api_client_path;
 
-/// One thing told to a client about one week.
+/// An insight about one week of a client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Insight)]
 pub(crate) struct InsightBody {
     /// Its id.
     id: Uuid,
-    /// What kind it is.
+    /// The type of insight.
     #[serde(rename = "type")]
     #[schema(value_type = names::InsightType)]
     kind: InsightType,
-    /// How prominently to show it.
+    /// The priority.
     #[schema(value_type = names::Priority)]
     priority: Priority,
-    /// What the client made of it.
+    /// The status.
     #[schema(value_type = names::InsightStatus)]
     status: InsightStatus,
-    /// A few words.
+    /// The title.
     #[schema(example = "3 pieces of content made")]
     title: String,
-    /// One to three sentences.
+    /// The text, one to three sentences.
     message: String,
-    /// The numbers in it.
+    /// The numbers in the message.
     #[schema(value_type = Object)]
     figures: Map<String, Value>,
-    /// What it rests on.
+    /// Its evidence.
     evidence: InsightEvidenceBody,
-    /// The rule that wrote it; a rule writes once a client and week.
+    /// The rule that created it; a rule creates one insight per client and week.
     #[schema(example = "content_generated")]
     rule: String,
-    /// Events of its week that came after it was written, and are not in its numbers.
+    /// Events of its week that arrived later and are not in its numbers.
     #[schema(example = 0)]
     later_events: i64,
-    /// The instant it was written for.
+    /// The instant it refers to.
     created_at: Timestamp,
-    /// When it disappears.
+    /// When it expires.
     valid_until: Timestamp,
 }
 
-/// What an insight rests on.
+/// The evidence of an insight.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = InsightEvidence)]
 struct InsightEvidenceBody {
@@ -79,9 +79,9 @@ struct InsightEvidenceBody {
     /// These parts of the client's score.
     #[schema(value_type = Vec<names::Component>)]
     components: Vec<Component>,
-    /// Whether it rests on the client's onboarding tasks too.
+    /// Whether the client's onboarding tasks are part of the evidence.
     tasks: bool,
-    /// Where the events of that week are.
+    /// The path of the events of that week.
     #[schema(example = "/api/v1/clients/ada/events?from=2026-04-26&to=2026-05-02")]
     events_url: String,
 }
@@ -121,7 +121,7 @@ struct Insights {
     insights: Vec<InsightBody>,
 }
 
-/// The insights of a week that were just written.
+/// The insights that were just created for a week.
 #[derive(Debug, Serialize, ToSchema)]
 struct WrittenInsights {
     /// First calendar day of the week.
@@ -130,8 +130,8 @@ struct WrittenInsights {
     /// Last calendar day of the week, included.
     #[schema(example = "2026-05-02")]
     last: Date,
-    /// The more important ones first; empty where the week was written already, and where the client is
-    /// younger than that.
+    /// Most important first; empty if the week already has insights or the client is newer than the
+    /// week.
     written: Vec<InsightBody>,
 }
 
@@ -139,13 +139,13 @@ struct WrittenInsights {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichInsights {
-    /// Dismissed ones too.
+struct InsightQuery {
+    /// Whether to include dismissed ones.
     #[param(value_type = Option<bool>, default = false)]
     all: Option<String>,
 }
 
-/// What a client made of an insight.
+/// The new status of an insight.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct InsightChange {
@@ -162,51 +162,51 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists a client's insights.
 ///
-/// Those that are valid now: they disappear after two weeks. A client's token reads its own.
+/// Only valid ones: insights expire after two weeks. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/insights", tag = "Insights",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
-    params(WhichInsights),
+    params(InsightQuery),
     responses((status = 200, description = "The insights.", body = Insights)),
 )]
 async fn list_insights(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
-    Params(which): Params<WhichInsights>,
+    Params(query): Params<InsightQuery>,
 ) -> Result<Json<Insights>, Problem> {
-    let all = which.all.map(|text| flag("all", &text)).transpose()?.unwrap_or(false);
-    let insights = api.mainstay.client_insights(asked.scope, asked.client.id, all).await?;
-    let client_id = &asked.client.external_id;
+    let all = query.all.map(|text| flag("all", &text)).transpose()?.unwrap_or(false);
+    let insights = api.mainstay.client_insights(access.scope, access.client.id, all).await?;
+    let client_id = &access.client.external_id;
     let insights =
         insights.into_iter().map(|insight| InsightBody::new(insight, client_id)).collect();
     Ok(Json(Insights { insights }))
 }
 
-/// Writes a client's insights.
+/// Generates a client's insights.
 ///
-/// Of the last complete week, as the weekly job does: now, and for this client. A client and week are
-/// written once; asked again, nothing is written, and what there is stays as it is.
+/// For the last complete week, as the weekly job does. The insights of a client and week are
+/// generated once; further requests change nothing.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/insights", tag = "Insights",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "What was written.", body = WrittenInsights)),
 )]
 async fn write_insights(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
 ) -> Result<Json<WrittenInsights>, Problem> {
     let (period, written) =
-        api.mainstay.write_client_insights(worker.organization, &client_id).await?;
+        api.mainstay.write_client_insights(caller.organization, &client_id).await?;
     let written =
         written.into_iter().map(|insight| InsightBody::new(insight, &client_id)).collect();
     Ok(Json(WrittenInsights { first: period.first, last: period.last, written }))
 }
 
-/// Says what a client made of an insight.
+/// Sets the status of an insight.
 ///
-/// An unread one can become anything, a read one `acted_on` or `dismissed`, which are final. Saying
-/// the same twice changes nothing. A client's token changes its own.
+/// An unread insight can get any status, a read one `acted_on` or `dismissed`, which are final.
+/// Idempotent. A client's token can only change its own.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client_id}/insights/{insight_id}", tag = "Insights",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
@@ -217,13 +217,13 @@ async fn write_insights(
     ),
 )]
 async fn change_insight(
-    asked: ForClient,
+    access: ClientAccess,
     Id(insight): Id<InsightId>,
     State(api): State<Api>,
     Body(change): Body<InsightChange>,
 ) -> Result<Json<InsightBody>, Problem> {
     let status = one_of("status", &change.status)?;
-    let client = Some(asked.client.id);
-    let insight = api.mainstay.set_insight_status(asked.scope, client, insight, status).await?;
-    Ok(Json(InsightBody::new(insight, &asked.client.external_id)))
+    let client = Some(access.client.id);
+    let insight = api.mainstay.set_insight_status(access.scope, client, insight, status).await?;
+    Ok(Json(InsightBody::new(insight, &access.client.external_id)))
 }

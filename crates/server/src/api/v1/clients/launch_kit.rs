@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/launch-kit`: how far a client got with its launch kit.
+//! `/api/v1/clients/{client_id}/launch-kit`: a client's progress in its launch kit.
 
 use axum::{Json, extract::State};
 use jiff::Timestamp;
@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::api::{
     Api,
     body::Body,
-    caller::{ForClient, Worker},
+    caller::{ClientAccess, StaffCaller},
     input::PathClient,
     names,
     problem::Problem,
@@ -21,12 +21,12 @@ use crate::api::{
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = LaunchKit)]
 struct LaunchKitBody {
-    /// How far the client got.
+    /// The client's progress.
     #[schema(value_type = names::LaunchKitState)]
     state: LaunchKit,
-    /// First look.
+    /// When it was first viewed.
     viewed_at: Option<Timestamp>,
-    /// Through.
+    /// When it was completed.
     completed_at: Option<Timestamp>,
 }
 
@@ -41,7 +41,7 @@ impl From<LaunchKitTimes> for LaunchKitBody {
     }
 }
 
-/// How far a client got.
+/// A client's progress.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct LaunchKitProgress {
@@ -54,25 +54,25 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(read_launch_kit, record_launch_kit))
 }
 
-/// Reads how far a client got with its launch kit.
+/// Reads a client's progress in its launch kit.
 ///
-/// And when. A client's token reads its own.
+/// And when. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/launch-kit", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The launch kit.", body = LaunchKitBody)),
 )]
 async fn read_launch_kit(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
 ) -> Result<Json<LaunchKitBody>, Problem> {
-    Ok(Json(api.mainstay.launch_kit(asked.scope, asked.client.id).await?.into()))
+    Ok(Json(api.mainstay.launch_kit(access.scope, access.client.id).await?.into()))
 }
 
-/// Records how far a client got with its launch kit.
+/// Records a client's progress in its launch kit.
 ///
-/// The first time counts, and it never goes back. A launch kit that was viewed or completed is worth
-/// points in the activation part of the client's score, once it has onboarding tasks.
+/// The first time counts, and progress is never reset. A viewed or completed launch kit adds to the
+/// activation part of the client's score, once the client has onboarding tasks.
 #[utoipa::path(
     put, path = "/api/v1/clients/{client_id}/launch-kit", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -80,11 +80,11 @@ async fn read_launch_kit(
     responses((status = 200, description = "The launch kit as it is now.", body = LaunchKitBody)),
 )]
 async fn record_launch_kit(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
     Body(progress): Body<LaunchKitProgress>,
 ) -> Result<Json<LaunchKitBody>, Problem> {
-    let times = api.mainstay.record_launch_kit(worker.scope, &client_id, progress.state).await?;
+    let times = api.mainstay.record_launch_kit(caller.scope, &client_id, progress.state).await?;
     Ok(Json(times.into()))
 }

@@ -1,5 +1,5 @@
-//! `/api/v1/clients/{client_id}/links`: links by which a client comes to its own page, and
-//! `…/sign-out`, which ends them.
+//! `/api/v1/clients/{client_id}/links`: sign-in links to a client's own page, and `…/sign-out`,
+//! which revokes them.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -10,28 +10,28 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::api::{
     Api,
     body::OptionalBody,
-    caller::Worker,
+    caller::StaffCaller,
     input::{PathClient, instant},
     problem::Problem,
 };
 
-/// A link to make.
+/// A link to create.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct NewLink {
-    /// Until when it is to work, RFC 3339, at most 30 days ahead; 7 days when left out.
+    /// When it expires, RFC 3339, at most 30 days ahead; after 7 days if omitted.
     #[schema(format = DateTime, example = "2026-05-08T09:00:00Z")]
     expires_at: Option<String>,
 }
 
-/// A link by which one client comes in.
+/// A sign-in link of one client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ClientLink)]
 struct LinkBody {
-    /// Where it leads. It works for whoever has it.
+    /// The URL. It works for anyone who has it.
     #[schema(example = "https://success.example.com/client/sign-in?token=eyJ0eXAi…")]
     url: String,
-    /// Until when it works.
+    /// When it expires.
     expires_at: Timestamp,
 }
 
@@ -39,10 +39,10 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::new().routes(routes!(create_client_link)).routes(routes!(sign_client_out))
 }
 
-/// Makes a link for a client.
+/// Creates a sign-in link for a client.
 ///
-/// To send by mail or chat. Whoever opens it sees this client's page, as the client does, until the
-/// link expires; it opens nothing of the API.
+/// To send by email or chat. Anyone who opens it sees this client's page until the link expires; it
+/// does not grant access to the API.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/links", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -50,35 +50,35 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
     responses((status = 201, description = "The link.", body = LinkBody)),
 )]
 async fn create_client_link(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
     OptionalBody(new): OptionalBody<NewLink>,
 ) -> Result<(StatusCode, Json<LinkBody>), Problem> {
-    let client = api.mainstay.client(worker.scope, &client_id).await?;
+    let client = api.mainstay.client(caller.scope, &client_id).await?;
     let expires_at = new.expires_at.map(|at| instant("expires_at", &at)).transpose()?;
     let link = api
         .mainstay
-        .client_link(worker.organization, &client.external_id, expires_at, &api.site)
+        .client_link(caller.organization, &client.external_id, expires_at, &api.site)
         .await?;
     Ok((StatusCode::CREATED, Json(LinkBody { url: link.url, expires_at: link.expires_at })))
 }
 
 /// Signs a client out everywhere.
 ///
-/// Ends its sessions, and every link and token that was signed for it until now: for a lost phone, or a
-/// link in wrong hands. Its app lets it in again with a token that is signed afterwards; a token without
-/// `iat` counts as signed a day before it expires. The client need not be known yet.
+/// Revokes its sessions and every link and token signed so far, for example after a phone was lost
+/// or a link was leaked. The app can sign it in again with a new token; a token without `iat`
+/// counts as signed a day before it expires. The client need not exist yet.
 #[utoipa::path(
     post, path = "/api/v1/clients/{client_id}/sign-out", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 204, description = "Nothing that was signed until now lets it in.")),
+    responses((status = 204, description = "All links and tokens signed so far are revoked.")),
 )]
 async fn sign_client_out(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
-    api.mainstay.end_client_access(worker.actor(), &client_id).await?;
+    api.mainstay.revoke_client_access(caller.actor(), &client_id).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/clients`: clients and everything that is known of each.
+//! `/api/v1/clients`: clients and their data.
 
 pub(crate) mod activity;
 mod email_subscription;
@@ -27,7 +27,7 @@ use crate::{
     api::{
         Api,
         body::{Body, id},
-        caller::Worker,
+        caller::StaffCaller,
         input::{Params, client_id, limit},
         names,
         problem::Problem,
@@ -38,17 +38,17 @@ use crate::{
 use record::ClientBody;
 
 const DEFAULT_CLIENTS: i64 = 50;
-const MOST_CLIENTS: i64 = 500;
+const MAX_CLIENTS: i64 = 500;
 
 /// Which clients to list.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichClients {
-    /// Go on after the client with this id: the `next` of the page before.
+struct ClientListQuery {
+    /// Continue after the client with this id: the `next` of the previous page.
     #[param(example = "ada")]
     after: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 500, default = 50)]
     limit: Option<String>,
 }
@@ -56,9 +56,9 @@ struct WhichClients {
 /// A page of clients.
 #[derive(Debug, Serialize, ToSchema)]
 struct ClientPage {
-    /// In the order of their ids.
+    /// Ordered by id.
     clients: Vec<ClientBody>,
-    /// Send this as `after` for the next page; null on the last one.
+    /// Send this as `after` to get the next page; null on the last page.
     #[schema(example = "grace")]
     next: Option<String>,
 }
@@ -71,16 +71,16 @@ struct NewClient {
     #[serde(alias = "clientId", alias = "userId", deserialize_with = "id")]
     #[schema(value_type = names::HostId)]
     client_id: String,
-    /// What people call it.
+    /// The display name.
     #[schema(max_length = 255, example = "Ada Lovelace")]
     name: Option<String>,
-    /// Its address.
+    /// The email address.
     #[schema(max_length = 255, example = "ada@example.com")]
     email: Option<String>,
-    /// What it pays for.
+    /// The plan.
     #[schema(max_length = 255, example = "pro")]
     plan: Option<String>,
-    /// The account that it belongs to.
+    /// The account.
     #[schema(max_length = 255, example = "analytical-engines")]
     group_id: Option<String>,
     /// Anything else, at most 32 KiB as JSON.
@@ -107,24 +107,24 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the clients.
 ///
-/// In the order of their ids, page by page.
+/// Ordered by id, paginated.
 #[utoipa::path(
     get, path = "/api/v1/clients", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichClients),
+    params(ClientListQuery),
     responses((status = 200, description = "A page of clients.", body = ClientPage)),
 )]
 async fn list_clients(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
-    Params(which): Params<WhichClients>,
+    Params(query): Params<ClientListQuery>,
 ) -> Result<Json<ClientPage>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_CLIENTS, MOST_CLIENTS)?;
-    if let Some(after) = &which.after {
+    let limit = limit(query.limit.as_deref(), DEFAULT_CLIENTS, MAX_CLIENTS)?;
+    if let Some(after) = &query.after {
         client_id("after", after)?;
     }
     let page = Page::read(limit, async |limit| {
-        api.mainstay.clients(worker.scope, which.after.as_deref(), limit).await
+        api.mainstay.clients(caller.scope, query.after.as_deref(), limit).await
     })
     .await?;
     Ok(Json(ClientPage {
@@ -135,20 +135,20 @@ async fn list_clients(
 
 /// Creates a client.
 ///
-/// Before its first event, to give it a name or onboarding tasks; a client that sends an event is
-/// created by that.
+/// Before its first event, to set its name or onboarding tasks; otherwise its first event creates
+/// it.
 #[utoipa::path(
     post, path = "/api/v1/clients", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = NewClient,
     responses(
         (status = 201, description = "The new client.", body = ClientBody,
-            headers(("Location" = String, description = "Where it is from now on."))),
-        (status = 409, description = "The client is there already."),
+            headers(("Location" = String, description = "The URL of the client."))),
+        (status = 409, description = "The client already exists."),
     ),
 )]
 async fn create_client(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
     Body(new): Body<NewClient>,
 ) -> Result<(StatusCode, [(HeaderName, String); 1], Json<ClientBody>), Problem> {
@@ -160,7 +160,7 @@ async fn create_client(
         traits: new.traits,
         clear: Vec::new(),
     };
-    let client = api.mainstay.create_client(worker.organization, &new.client_id, profile).await?;
+    let client = api.mainstay.create_client(caller.organization, &new.client_id, profile).await?;
     let location = api_client_path(&client.external_id);
     Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(client.into())))
 }

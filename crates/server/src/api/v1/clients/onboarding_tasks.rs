@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/onboarding-tasks`: what a client has to do to get started.
+//! `/api/v1/clients/{client_id}/onboarding-tasks`: a client's first steps.
 
 use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use crate::api::{
     Api,
-    body::{Body, present},
-    caller::{ForClient, Worker},
+    body::{Body, non_null},
+    caller::{ClientAccess, StaffCaller},
     input::{Id, PathClient},
     names,
     problem::Problem,
@@ -27,12 +27,12 @@ struct TaskBody {
     /// What to do.
     #[schema(example = "Connect your calendar")]
     title: String,
-    /// How far it is.
+    /// The status.
     #[schema(value_type = names::TaskStatus)]
     status: TaskStatus,
-    /// Since when it exists.
+    /// When it was created.
     created_at: Timestamp,
-    /// When it was last touched.
+    /// When it was last changed.
     updated_at: Timestamp,
 }
 
@@ -51,11 +51,11 @@ impl From<OnboardingTask> for TaskBody {
 /// A client's onboarding.
 #[derive(Debug, Serialize, ToSchema)]
 struct OnboardingTasks {
-    /// In the order in which they were made.
+    /// In order of creation.
     tasks: Vec<TaskBody>,
 }
 
-/// A status that can be set; a task is taken back with DELETE.
+/// A status that can be set; delete a task with DELETE.
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum SettableStatus {
@@ -84,22 +84,22 @@ struct NewTask {
     /// What to do.
     #[schema(min_length = 1, max_length = 255, example = "Connect your calendar")]
     title: String,
-    /// How far it is; `pending` when left out.
+    /// The status; `pending` if omitted.
     #[serde(default)]
     #[schema(value_type = names::TaskStatus)]
     status: SettableStatus,
 }
 
-/// Changes to a task; what is left out stays.
+/// Changes to a task; omitted fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct TaskChanges {
     /// What to do.
-    #[serde(default, deserialize_with = "present")]
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(nullable = false, min_length = 1, max_length = 255)]
     title: Option<String>,
-    /// How far it is.
-    #[serde(default, deserialize_with = "present")]
+    /// The status.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(value_type = Option<names::TaskStatus>, nullable = false)]
     status: Option<SettableStatus>,
 }
@@ -112,17 +112,17 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists a client's onboarding tasks.
 ///
-/// All of them, in the order in which they were made. A client's token reads its own.
+/// All tasks, in order of creation. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/onboarding-tasks", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The tasks.", body = OnboardingTasks)),
 )]
 async fn list_tasks(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
 ) -> Result<Json<OnboardingTasks>, Problem> {
-    let tasks = api.mainstay.tasks(asked.scope, asked.client.id).await?;
+    let tasks = api.mainstay.tasks(access.scope, access.client.id).await?;
     Ok(Json(OnboardingTasks { tasks: tasks.into_iter().map(Into::into).collect() }))
 }
 
@@ -136,20 +136,20 @@ async fn list_tasks(
     responses((status = 201, description = "The new task.", body = TaskBody)),
 )]
 async fn add_task(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
     Body(new): Body<NewTask>,
 ) -> Result<(StatusCode, Json<TaskBody>), Problem> {
     let task =
-        api.mainstay.create_task(worker.scope, &client_id, &new.title, new.status.into()).await?;
+        api.mainstay.create_task(caller.scope, &client_id, &new.title, new.status.into()).await?;
     Ok((StatusCode::CREATED, Json(task.into())))
 }
 
 /// Changes an onboarding task.
 ///
-/// Its title or its status. An empty object only says that somebody worked on it: a task that is in
-/// progress and untouched for 72 hours raises an alert.
+/// Its title or its status. An empty object only marks it as touched: a task that is in progress
+/// and untouched for 72 hours raises an alert.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client_id}/onboarding-tasks/{task_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -157,32 +157,32 @@ async fn add_task(
     responses((status = 200, description = "The task as it is now.", body = TaskBody)),
 )]
 async fn change_task(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     Id(task): Id<TaskId>,
     State(api): State<Api>,
     Body(changes): Body<TaskChanges>,
 ) -> Result<Json<TaskBody>, Problem> {
     let (title, status) = (changes.title.as_deref(), changes.status.map(Into::into));
-    let task = api.mainstay.update_task(worker.scope, &client_id, task, title, status).await?;
+    let task = api.mainstay.update_task(caller.scope, &client_id, task, title, status).await?;
     Ok(Json(task.into()))
 }
 
-/// Takes an onboarding task back.
+/// Deletes an onboarding task.
 ///
-/// It counts for nothing from then on; scores of the past keep counting it.
+/// It no longer counts; past scores do not change.
 #[utoipa::path(
     delete, path = "/api/v1/clients/{client_id}/onboarding-tasks/{task_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 204, description = "Taken back.")),
+    responses((status = 204, description = "Deleted.")),
 )]
 async fn delete_task(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     Id(task): Id<TaskId>,
     State(api): State<Api>,
 ) -> Result<StatusCode, Problem> {
     let deleted = Some(TaskStatus::Deleted);
-    api.mainstay.update_task(worker.scope, &client_id, task, None, deleted).await?;
+    api.mainstay.update_task(caller.scope, &client_id, task, None, deleted).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -11,7 +11,7 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::api::{
     Api,
     body::{Body, Change},
-    caller::{Administrator, ForClient, Worker},
+    caller::{Administrator, ClientAccess, StaffCaller},
     input::{Params, PathClient, flag},
     problem::Problem,
 };
@@ -23,24 +23,24 @@ pub(super) struct ClientBody {
     /// The host app's id.
     #[schema(example = "ada")]
     client_id: String,
-    /// What people call it.
+    /// The display name.
     #[schema(example = "Ada Lovelace")]
     name: Option<String>,
-    /// Its address: the one that the organization told, else what a write key told.
+    /// Its address: as set by the organization, otherwise as sent with a write key.
     #[schema(example = "ada@example.com")]
     email: Option<String>,
-    /// Whether the organization vouches for the address. No mail goes to one that only a write key told
-    /// before its owner has agreed; null without an address.
+    /// Whether the organization set the address. No email is sent to an address that only came with
+    /// a write key before its owner has agreed; null without an address.
     email_confirmed: Option<bool>,
-    /// The address that a write key told last, where it is another one.
+    /// The latest address sent with a write key, if different.
     unconfirmed_email: Option<String>,
-    /// What it pays for.
+    /// The plan.
     #[schema(example = "pro")]
     plan: Option<String>,
-    /// The account that it belongs to.
+    /// The account.
     #[schema(example = "analytical-engines")]
     group_id: Option<String>,
-    /// Anything else that the host app told.
+    /// Additional traits.
     #[schema(value_type = Object)]
     traits: Map<String, Value>,
     /// Its first event, or when it was created.
@@ -51,8 +51,11 @@ impl From<Client> for ClientBody {
     fn from(client: Client) -> Self {
         Self {
             client_id: client.external_id,
-            email: client.profile.known_email().map(str::to_owned),
-            email_confirmed: client.profile.known_email().map(|_| client.profile.email.is_some()),
+            email: client.profile.displayed_email().map(str::to_owned),
+            email_confirmed: client
+                .profile
+                .displayed_email()
+                .map(|_| client.profile.email.is_some()),
             unconfirmed_email: client
                 .profile
                 .email
@@ -69,23 +72,23 @@ impl From<Client> for ClientBody {
     }
 }
 
-/// Changes to a client's profile; what is left out stays, and null empties.
+/// Changes to a client's profile; omitted fields stay, and null clears a field.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ClientChanges {
-    /// What people call it.
+    /// The display name.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "Ada Lovelace")]
     name: Change<String>,
-    /// Its address.
+    /// The email address.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "ada@example.com")]
     email: Change<String>,
-    /// What it pays for.
+    /// The plan.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "pro")]
     plan: Change<String>,
-    /// The account that it belongs to.
+    /// The account.
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "analytical-engines")]
     group_id: Change<String>,
@@ -127,20 +130,20 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Reads a client.
 ///
-/// Its profile. A client's token reads its own.
+/// Its profile. A client's token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The client.", body = ClientBody)),
 )]
-async fn read_client(asked: ForClient) -> Json<ClientBody> {
-    Json(asked.client.into())
+async fn read_client(access: ClientAccess) -> Json<ClientBody> {
+    Json(access.client.into())
 }
 
 /// Changes a client's profile.
 ///
-/// Only what is sent; traits are added to those it has. It counts whatever was told until now by
-/// `identify` and `group`; what is told later counts again.
+/// Only changes the fields that are sent; traits are merged. Overrides earlier `identify` and
+/// `group` calls; later calls override it.
 #[utoipa::path(
     patch, path = "/api/v1/clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
@@ -148,13 +151,13 @@ async fn read_client(asked: ForClient) -> Json<ClientBody> {
     responses((status = 200, description = "The client as it is now.", body = ClientBody)),
 )]
 async fn change_client(
-    worker: Worker,
+    caller: StaffCaller,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
     Body(changes): Body<ClientChanges>,
 ) -> Result<Json<ClientBody>, Problem> {
     let patch = changes.into();
-    let client = api.mainstay.update_client(worker.scope, &client_id, &patch).await?;
+    let client = api.mainstay.update_client(caller.scope, &client_id, &patch).await?;
     Ok(Json(client.into()))
 }
 
@@ -162,31 +165,31 @@ async fn change_client(
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct HowToDelete {
-    /// Whether what is sent of it afterwards is refused for good (`true`) or creates it anew (`false`).
-    /// When left out it is refused for 24 hours: SDKs send again for hours what they could not.
+struct DeleteClientQuery {
+    /// Whether later events are rejected forever (`true`) or create the client again (`false`). If
+    /// omitted, they are rejected for 24 hours, because SDKs retry for hours.
     #[param(value_type = Option<bool>)]
     keep_out: Option<String>,
 }
 
 /// Deletes a client.
 ///
-/// With everything known of it, for good: profile, events, scores, insights, alerts, feedback, and what
-/// names it in refused events, mails to staff and messages to webhooks. Needs the role owner or admin,
-/// or a secret key. `GET /api/v1/erased-clients` lists who is kept out.
+/// Permanently, with all its data: profile, events, scores, insights, alerts, feedback, and its
+/// traces in rejected events, emails to staff and messages to webhooks. Needs the role owner or admin,
+/// or a secret key. `GET /api/v1/erased-clients` lists the blocked ids.
 #[utoipa::path(
     delete, path = "/api/v1/clients/{client_id}", tag = "Clients",
     security(("secret_key" = []), ("member_token" = [])),
-    params(HowToDelete),
+    params(DeleteClientQuery),
     responses((status = 204, description = "Deleted.")),
 )]
 async fn delete_client(
     administrator: Administrator,
     PathClient(client_id): PathClient,
     State(api): State<Api>,
-    Params(how): Params<HowToDelete>,
+    Params(query): Params<DeleteClientQuery>,
 ) -> Result<StatusCode, Problem> {
-    let keep_out = how.keep_out.as_deref().map(|text| flag("keep_out", text)).transpose()?;
+    let keep_out = query.keep_out.as_deref().map(|text| flag("keep_out", text)).transpose()?;
     api.mainstay.delete_client(administrator.organization, &client_id, keep_out).await?;
     Ok(StatusCode::NO_CONTENT)
 }

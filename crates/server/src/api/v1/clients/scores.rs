@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/scores`: the stored scores, one a day.
+//! `/api/v1/clients/{client_id}/scores`: the stored scores, one per day.
 
 use axum::{Json, extract::State};
 use jiff::{Timestamp, civil::Date};
@@ -12,14 +12,14 @@ use crate::{
     Error,
     api::{
         Api,
-        caller::ForClient,
+        caller::ClientAccess,
         input::{Params, PathDay, day},
         problem::Problem,
     },
 };
 
 const DEFAULT_DAYS: i32 = 90;
-const MOST_DAYS: i32 = 1_000;
+const MAX_DAYS: i32 = 1_000;
 
 /// A stored score.
 #[derive(Debug, Serialize, ToSchema)]
@@ -27,7 +27,7 @@ struct StoredScore {
     /// Its calendar day.
     #[schema(example = "2026-05-01")]
     day: Date,
-    /// When it was computed last: something that arrives late corrects it.
+    /// When it was last computed: late events correct it.
     computed_at: Timestamp,
     #[serde(flatten)]
     score: ScoreBody,
@@ -36,23 +36,23 @@ struct StoredScore {
 /// A client's stored scores.
 #[derive(Debug, Serialize, ToSchema)]
 struct ScoreHistory {
-    /// First day that was looked at.
+    /// The first day of the range.
     from: Date,
-    /// Last day that was looked at.
+    /// The last day of the range.
     to: Date,
-    /// Oldest first; a day on which none was computed has none.
+    /// Oldest first; days without a computed score are missing.
     scores: Vec<StoredScore>,
 }
 
-/// Which days.
+/// The range of days.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichDays {
-    /// First day; 90 days before the last one when left out.
+struct DayRangeQuery {
+    /// The first day; 90 days before the last one if omitted.
     #[param(value_type = Option<String>, format = Date, example = "2026-02-01")]
     from: Option<String>,
-    /// Last day, included; today when left out. At most 1 000 days at once.
+    /// The last day, inclusive; today if omitted. At most 1 000 days.
     #[param(value_type = Option<String>, format = Date, example = "2026-05-01")]
     to: Option<String>,
 }
@@ -63,25 +63,25 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists a client's stored scores.
 ///
-/// One a calendar day of the organization, as far as one was computed that day. A client's token
-/// reads its own.
+/// One per calendar day of the organization, if one was computed that day. A client's token
+/// can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/scores", tag = "Scores",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
-    params(WhichDays),
+    params(DayRangeQuery),
     responses((status = 200, description = "The scores.", body = ScoreHistory)),
 )]
 async fn list_scores(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
-    Params(which): Params<WhichDays>,
+    Params(query): Params<DayRangeQuery>,
 ) -> Result<Json<ScoreHistory>, Problem> {
-    let context = api.mainstay.context_in(asked.scope).await?;
-    let to = match &which.to {
+    let context = api.mainstay.context_in(access.scope).await?;
+    let to = match &query.to {
         Some(text) => day("to", text)?,
         None => local_day(api.mainstay.now(), &context.zone),
     };
-    let from = match &which.from {
+    let from = match &query.from {
         Some(text) => day("from", text)?,
         None => add_days(to, 1 - DEFAULT_DAYS),
     };
@@ -92,14 +92,14 @@ async fn list_scores(
             format!("{from} is after to ({to}); send an earlier day"),
         ));
     }
-    if days > MOST_DAYS {
+    if days > MAX_DAYS {
         return Err(Problem::invalid(
             "from",
-            format!("{from} to {to} are {days} days; at most {MOST_DAYS} are listed at once"),
+            format!("{from} to {to} are {days} days; at most {MAX_DAYS} are listed at once"),
         )
-        .limit(MOST_DAYS.unsigned_abs().into()));
+        .limit(MAX_DAYS.unsigned_abs().into()));
     }
-    let rows = api.mainstay.score_history(asked.scope, &asked.client, (from, to)).await?;
+    let rows = api.mainstay.score_history(access.scope, &access.client, (from, to)).await?;
     let scores = rows
         .into_iter()
         .map(|row| StoredScore {
@@ -113,23 +113,24 @@ async fn list_scores(
 
 /// Explains a stored score.
 ///
-/// From its own inputs and the model that made it, however long ago. A client's token reads its own.
+/// From its own inputs and the model that computed it, no matter how old it is. A client's token can only read
+/// its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/scores/{day}/evidence", tag = "Scores",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
     responses((status = 200, description = "The score of that day.", body = ExplainedScore)),
 )]
 async fn read_evidence(
-    asked: ForClient,
+    access: ClientAccess,
     PathDay(day): PathDay,
     State(api): State<Api>,
 ) -> Result<Json<ExplainedScore>, Problem> {
-    let rows = api.mainstay.score_history(asked.scope, &asked.client, (day, day)).await?;
+    let rows = api.mainstay.score_history(access.scope, &access.client, (day, day)).await?;
     let row = rows.first().ok_or_else(|| Error::NotFound {
         what: "stored score of",
         id: day.to_string(),
-        remedy: "GET /api/v1/clients/{client_id}/scores lists the days that have one",
+        remedy: "GET /api/v1/clients/{client_id}/scores lists the days with a score",
     })?;
-    let explained = api.mainstay.explain_stored(asked.scope, row).await?;
-    Ok(Json(ExplainedScore::new(explained, &asked.client.external_id)))
+    let explained = api.mainstay.explain_stored(access.scope, row).await?;
+    Ok(Json(ExplainedScore::new(explained, &access.client.external_id)))
 }

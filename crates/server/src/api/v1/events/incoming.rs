@@ -1,29 +1,29 @@
 use std::collections::BTreeMap;
 
 use mainstay_core::engagement::{
-    EventError, EventType, IncomingEvent, parse_timestamp, unreadable,
+    EventError, EventType, IncomingEvent, parse_error, parse_timestamp,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 use utoipa::ToSchema;
 
 use super::kind_of;
-use crate::api::{input::shown, names};
+use crate::api::{input::quote, names};
 
-/// What a client did. Unknown fields are ignored; names in camel case are understood as well.
+/// What a client did. Unknown fields are ignored; camel case names are also accepted.
 // Every field is any JSON at first, so that one event of the wrong shape is refused by the field at
 // fault and does not spoil the others of its request.
 #[derive(Debug, Default, Deserialize, ToSchema)]
 #[schema(as = Event)]
 pub(crate) struct EventBody {
-    /// The host app's id of the client, 1–255 characters; also `clientId`. A client's token may leave
-    /// it out.
+    /// The host app's id of the client, 1–255 characters; also `clientId`. Optional with a client's
+    /// token.
     #[serde(default, alias = "clientId")]
     #[schema(value_type = Option<names::HostId>)]
     client_id: Option<Value>,
-    /// The host app's id of the user, also `userId`. Where clients are users, the same as `client_id`;
-    /// where they are accounts, the person who did it: alone, the event is of the account that the
-    /// person belongs to at that time.
+    /// The host app's id of the user, also `userId`. If clients are users, the same as `client_id`;
+    /// if they are accounts, the user who caused the event: without `client_id`, the event belongs
+    /// to the user's account at that time.
     #[serde(default, alias = "userId")]
     #[schema(value_type = Option<names::HostId>)]
     user_id: Option<Value>,
@@ -31,36 +31,35 @@ pub(crate) struct EventBody {
     #[serde(default)]
     #[schema(value_type = Option<String>, max_length = 255, example = "content_generated")]
     event: Option<Value>,
-    /// What it counts as, where the name alone does not say; also `event_type`. Alone, it is the
-    /// name too.
+    /// The event type, if the name does not imply it; also `event_type`. Without `event`, it is
+    /// also the name.
     #[serde(default, rename = "type", alias = "event_type", alias = "eventType")]
     #[schema(value_type = Option<names::EventType>)]
     event_type: Option<Value>,
-    /// When it happened, by the client's clock: RFC 3339, from 2000 to 24 hours ahead. When it is
-    /// left out, when it was received.
+    /// When it happened, by the client's clock: RFC 3339, from 2000 to 24 hours ahead. Defaults to
+    /// the time of receipt.
     #[serde(default)]
     #[schema(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:00Z")]
     timestamp: Option<Value>,
-    /// When it was sent, by the same clock: if that is more than a minute off, the timestamp is
-    /// corrected by as much. What is no time, or lies before the timestamp, corrects nothing. Also
-    /// `sentAt`.
+    /// When it was sent, by the same clock: if the clock is more than a minute off, the timestamp
+    /// is corrected. An invalid time, or one before the timestamp, is ignored. Also `sentAt`.
     #[serde(default, alias = "sentAt")]
     #[schema(value_type = Value, example = "2026-05-01T09:30:01Z")]
     sent_at: Option<Value>,
-    /// The sender's unique id of this event, up to 100 characters: sent again, it is stored once.
-    /// Also `messageId`.
+    /// The sender's unique id of this event, up to 100 characters, for deduplication. Also
+    /// `messageId`.
     #[serde(default, alias = "messageId")]
     #[schema(value_type = Option<names::MessageId>)]
     message_id: Option<Value>,
-    /// The visit it belongs to; also `sessionId`.
+    /// The session; also `sessionId`.
     #[serde(default, alias = "sessionId")]
     #[schema(value_type = Option<names::HostId>)]
     session_id: Option<Value>,
-    /// The page it happened on; also `pagePath`.
+    /// The page; also `pagePath`.
     #[serde(default, alias = "pagePath")]
     #[schema(value_type = Option<String>, max_length = 2048, example = "/campaigns/spring")]
     page_path: Option<Value>,
-    /// How long it took, in whole seconds; also `durationSeconds`.
+    /// The duration, in whole seconds; also `durationSeconds`.
     #[serde(default, alias = "durationSeconds")]
     #[schema(value_type = Option<i64>, minimum = 0, maximum = 86_400, example = 90)]
     duration_seconds: Option<Value>,
@@ -70,12 +69,12 @@ pub(crate) struct EventBody {
     data: Option<Value>,
 }
 
-/// Reads one event, as far as its shape goes.
-pub(super) fn read(sent: &RawValue) -> Result<IncomingEvent, EventError> {
-    let json = sent.get();
+/// Parses one event.
+pub(super) fn read(json: &RawValue) -> Result<IncomingEvent, EventError> {
+    let json = json.get();
     if !json.starts_with('{') {
         let kind = serde_json::from_str(json).map_or("no object", |value| kind_of(&value));
-        let reason = format!("an event is an object, and this is {kind}; send one");
+        let reason = format!("an event must be an object, not {kind}; send an object");
         return Err(EventError::new("event", reason));
     }
     let body: EventBody =
@@ -83,7 +82,7 @@ pub(super) fn read(sent: &RawValue) -> Result<IncomingEvent, EventError> {
     body.into_incoming()
 }
 
-/// What an event's fields are called in the API, with their other names.
+/// The API's names of an event's fields, with their aliases.
 const FIELDS: [(&str, &[&str]); 11] = [
     ("client_id", &["client_id", "clientId"]),
     ("user_id", &["user_id", "userId"]),
@@ -98,8 +97,8 @@ const FIELDS: [(&str, &[&str]); 11] = [
     ("data", &["data", "event_data", "eventData"]),
 ];
 
-/// Why an event cannot be read: a field that is sent twice, also under two of its names, or one of
-/// which the value is no JSON that can be kept.
+/// Why an event cannot be parsed: a duplicate field, possibly under an alias, or a value that is
+/// not storable JSON.
 fn field_at_fault(json: &str, error: &serde_json::Error) -> EventError {
     let fields = FIELDS.map(|(field, _)| field);
     let sent: BTreeMap<String, &RawValue> = serde_json::from_str(json).unwrap_or_default();
@@ -108,10 +107,10 @@ fn field_at_fault(json: &str, error: &serde_json::Error) -> EventError {
         let mut errors =
             values.filter_map(|value| serde_json::from_str::<Value>(value.get()).err());
         if let Some(error) = errors.next() {
-            return unreadable(&error, field, &fields);
+            return parse_error(&error, field, &fields);
         }
     }
-    unreadable(error, "event", &fields)
+    parse_error(error, "event", &fields)
 }
 
 impl EventBody {
@@ -124,8 +123,8 @@ impl EventBody {
                     EventError::new(
                         "type",
                         format!(
-                            "{} is not a type; use one of {}, or send it as event and leave out type",
-                            shown(&event_type),
+                            "{} is not an event type; use one of {}, or send it as event and omit type",
+                            quote(&event_type),
                             EventType::ALL.map(EventType::as_str).join(", "),
                         ),
                     )
@@ -159,18 +158,20 @@ fn text(field: &'static str, value: Option<Value>) -> Result<Option<String>, Eve
         None => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
         Some(other) => {
-            Err(EventError::new(field, format!("is {}; send a text, in quotes", kind_of(&other))))
+            Err(EventError::new(field, format!("is {}; send a string, in quotes", kind_of(&other))))
         }
     }
 }
 
-/// An id: a text, or a whole number, which many databases have for one.
+/// An id: a string, or a whole number, as many databases use.
 fn id(field: &'static str, value: Option<Value>) -> Result<Option<String>, EventError> {
     match value {
         Some(Value::Number(number)) if !number.is_f64() => Ok(Some(number.to_string())),
         Some(Value::Number(number)) => Err(EventError::new(
             field,
-            format!("{number} is no whole number of up to 19 digits; send it as a text, in quotes"),
+            format!(
+                "{number} is not a whole number of up to 19 digits; send it as a string, in quotes"
+            ),
         )),
         value => text(field, value),
     }
@@ -183,7 +184,7 @@ fn instant(
     match value {
         Some(Value::Number(_)) => Err(EventError::new(
             field,
-            "is a number; send RFC 3339 as text, for example \"2026-05-01T09:30:00Z\"",
+            "is a number; send an RFC 3339 string, for example \"2026-05-01T09:30:00Z\"",
         )),
         value => text(field, value)?.map(|text| parse_timestamp(field, &text)).transpose(),
     }
@@ -192,13 +193,13 @@ fn instant(
 fn seconds(value: Option<Value>) -> Result<Option<i64>, EventError> {
     let Some(value) = value else { return Ok(None) };
     value.as_i64().map(Some).ok_or_else(|| {
-        let sent = match &value {
+        let found = match &value {
             Value::Number(number) => number.to_string(),
             other => kind_of(other).to_owned(),
         };
         EventError::new(
             "duration_seconds",
-            format!("{sent} is not a whole number from 0 to 86400 (one day); send whole seconds"),
+            format!("{found} is not a whole number from 0 to 86400 (one day); send whole seconds"),
         )
     })
 }

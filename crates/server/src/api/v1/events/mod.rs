@@ -1,4 +1,4 @@
-//! `/api/v1/events`: taking in what clients do.
+//! `/api/v1/events`: ingestion of events.
 
 mod incoming;
 
@@ -22,41 +22,41 @@ use crate::{
         caller::Caller,
         intake,
         problem::Problem,
+        record::{BatchOutcome, MAX_EVENTS, is_zero, record_messages},
         refused::RefusedEvent,
-        segment::from_any_site,
-        take::{MAX_EVENTS, Taken, is_zero, take},
+        segment::allow_any_origin,
     },
     engagement::Admission,
-    live::Refused,
+    live::RefusedMessage,
 };
 
-/// What became of the events of a request.
+/// The result of a request.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct TakenEvents {
-    /// Events that are new, and on disk.
+    /// Number of new events, all on disk.
     #[schema(example = 2)]
     stored: usize,
-    /// Events that were there already, from an earlier request.
+    /// Number of events that an earlier request had already stored.
     #[schema(example = 0)]
     duplicates: usize,
-    /// Events of people who belong to no client yet: on disk, and counted once that is known. After 7
-    /// days without they are shown as refused.
+    /// Number of events of users who belong to no client yet: stored, and counted once they belong
+    /// to one. After 7 days they are rejected.
     #[serde(skip_serializing_if = "is_zero")]
     #[schema(required = false, example = 0)]
     waiting: usize,
-    /// Events that were refused, each with the reason; everything else was taken.
+    /// Rejected events, each with the reason; all others were accepted.
     refused: Vec<RefusedEvent>,
 }
 
-impl TryFrom<Taken> for TakenEvents {
+impl TryFrom<BatchOutcome> for TakenEvents {
     type Error = Problem;
 
-    /// What cannot be used at all is the sender's mistake.
-    fn try_from(taken: Taken) -> Result<Self, Problem> {
-        if taken.none() {
-            return Err(Problem::refused(taken.refused));
+    /// A request without a valid event is the sender's error.
+    fn try_from(outcome: BatchOutcome) -> Result<Self, Problem> {
+        if outcome.all_refused() {
+            return Err(Problem::refused(outcome.refused));
         }
-        let Taken { stored, duplicates, waiting, refused, .. } = taken;
+        let BatchOutcome { stored, duplicates, waiting, refused, .. } = outcome;
         Ok(Self { stored, duplicates, waiting, refused })
     }
 }
@@ -77,19 +77,18 @@ enum EventsBody {
 
 pub(super) fn routes() -> OpenApiRouter<Api> {
     // Clients' tokens are made for browsers, on the host app's own site.
-    OpenApiRouter::new().routes(routes!(track_events)).layer(from_any_site())
+    OpenApiRouter::new().routes(routes!(track_events)).layer(allow_any_origin())
 }
 
 /// Sends events.
 ///
-/// One event or an array of up to 2 500, in at most 4 MiB, plain or gzipped; any Content-Type will
-/// do. An event of a
-/// client that is not known yet creates the client. The same `message_id` with the same timestamp
-/// sent again is stored once, so a request that got no answer can simply be repeated. When this
-/// answers 200, every event that is not listed in `refused` is on disk. When not one event can be
-/// used, it answers 422 with the same list.
+/// One event or an array of up to 2 500, in at most 4 MiB, plain or gzipped; any Content-Type is
+/// accepted. The first event of an unknown client creates the client. An event with the same `message_id` and
+/// timestamp is stored once, so a request without a response can be retried safely. After a 200,
+/// every event that is not listed in `refused` is on disk. If no event is valid, returns 422 with
+/// the same list.
 ///
-/// A client's token sends its own events and may leave out `client_id`.
+/// A client's token can only send its own events and may omit `client_id`.
 #[utoipa::path(
     post, path = "/api/v1/events", tag = "Events",
     security(("write_key" = []), ("secret_key" = []), ("member_token" = []), ("client_token" = [])),
@@ -98,19 +97,20 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
          "message_id": "a1b2c3", "data": {"title": "Spring campaign"}},
         {"client_id": "ada", "event": "Report Exported", "type": "export_downloaded"}
     ])),
-    responses((status = 200, description = "Taken, as far as `refused` says.", body = TakenEvents)),
+    responses((status = 200, description = "Accepted, except for what `refused` lists.", body = TakenEvents)),
 )]
 async fn track_events(
     caller: Caller,
     State(api): State<Api>,
     request: Request,
 ) -> Result<Json<TakenEvents>, Problem> {
-    let sent = intake::read(request, &api.writer).await;
-    let sent = sent.inspect_err(|problem| note_problem(&api, &caller.0, problem, None))?;
+    let body = intake::read(request, &api.writer).await;
+    let body =
+        body.inspect_err(|problem| record_refused_request(&api, &caller.0, problem, None))?;
     // Each by itself, so that one which cannot be read does not spoil the others.
-    let events = events_of(&sent.bytes)
-        .inspect_err(|problem| note_problem(&api, &caller.0, problem, None))?;
-    take_events(&api, &caller, &events, sent.admission).await.map(Json)
+    let events = events_of(&body.bytes)
+        .inspect_err(|problem| record_refused_request(&api, &caller.0, problem, None))?;
+    store_events(&api, &caller, &events, body.admission).await.map(Json)
 }
 
 /// The events of a body: one object, or an array.
@@ -130,52 +130,52 @@ fn events_of(body: &[u8]) -> Result<Vec<&RawValue>, Problem> {
     }
 }
 
-/// Keeps why a whole request was refused, for the page of live events.
-fn note_problem(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&Value>) {
+/// Records why a whole request was rejected, for the page of live events.
+fn record_refused_request(api: &Api, caller: &Principal, problem: &Problem, sent: Option<&Value>) {
     let (field, reason) = problem.fault();
-    let refused = Refused { field: field.unwrap_or("body"), reason, sent };
-    api.mainstay.note_refused(caller.organization(), std::iter::once(refused));
+    let refused = RefusedMessage { field: field.unwrap_or("body"), reason, sent };
+    api.mainstay.record_refused(caller.organization(), std::iter::once(refused));
 }
 
 /// Stores the events of one request.
-pub(crate) async fn take_events(
+pub(crate) async fn store_events(
     api: &Api,
     Caller(caller, key, authority): &Caller,
-    sent: &[&RawValue],
+    events: &[&RawValue],
     admission: Admission,
 ) -> Result<TakenEvents, Problem> {
     let organization = caller.organization();
-    let count = sent.len();
-    check_count(count).inspect_err(|problem| note_problem(api, caller, problem, None))?;
+    let count = events.len();
+    check_count(count).inspect_err(|problem| record_refused_request(api, caller, problem, None))?;
     api.writer.count(caller, *key, count)?;
-    let naming = api.mainstay.naming(organization).await?;
+    let settings = api.mainstay.ingest_settings(organization).await?;
     let now = api.mainstay.now();
     let mut read = Vec::with_capacity(count);
-    for value in sent {
+    for value in events {
         read.push(match incoming::read(value) {
-            Ok(event) => naming.said(on_behalf(caller, event)?, now),
+            Ok(event) => settings.check_and_attribute(on_behalf(caller, event)?, now),
             Err(error) => Err(error),
         });
     }
-    let admission = admission.of_key(*key);
-    let shown = |index: usize| serde_json::from_str(sent.get(index)?.get()).ok();
-    take(api, (organization, *authority), read, admission, shown).await?.try_into()
+    let admission = admission.with_key(*key);
+    let sample = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
+    record_messages(api, (organization, *authority), read, admission, sample).await?.try_into()
 }
 
-/// Refuses more events than one request may bring.
+/// Rejects requests with too many events.
 pub(super) fn check_count(count: usize) -> Result<(), Problem> {
     if count <= MAX_EVENTS {
         return Ok(());
     }
     Err(Problem::too_large(
         MAX_EVENTS,
-        format!("{count} events are more than the {MAX_EVENTS} of one request; send fewer"),
+        format!("{count} events exceed the limit of {MAX_EVENTS} per request; send fewer"),
     )
     .field("events"))
 }
 
-/// A client speaks for itself: one event that names another client spoils the whole request, since
-/// it is either a mistake in the host app or an attempt.
+/// A client can only send its own events: an event for another client fails the whole request,
+/// because it is a bug in the host app or an attack.
 fn on_behalf(caller: &Principal, mut event: IncomingEvent) -> Result<IncomingEvent, Problem> {
     if let Principal::Client(_, own) = caller {
         if event.client_id.is_empty() {
@@ -183,8 +183,8 @@ fn on_behalf(caller: &Principal, mut event: IncomingEvent) -> Result<IncomingEve
         }
         if normalize_id(&event.client_id) != normalize_id(own) {
             return Err(Problem::forbidden(
-                "a client's token sends events of the client that it names as sub; leave client_id \
-                 out, or use a write key",
+                "a client's token can only send events of the client named in sub; omit client_id \
+                 or use a write key",
             )
             .field("client_id"));
         }
@@ -192,7 +192,7 @@ fn on_behalf(caller: &Principal, mut event: IncomingEvent) -> Result<IncomingEve
     Ok(event)
 }
 
-/// What a JSON value is, in words.
+/// The type of a JSON value, in words.
 pub(crate) const fn kind_of(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -12,86 +12,86 @@ use uuid::Uuid;
 
 use crate::api::names;
 
-/// What starts a playbook: an alert (`"on": "alert"`) that opens or worsens, or a client's score that
+/// The trigger of a playbook: an alert (`"on": "alert"`) that opens or worsens, or a client's score that
 /// enters another band (`"on": "band"`).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "on", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = PlaybookTrigger)]
 enum TriggerBody {
-    /// Once for each episode of an alert.
+    /// Once per episode of an alert.
     Alert {
-        /// Of this type; of any when absent.
+        /// The type of alert; any if absent.
         #[serde(rename = "type", default)]
         #[schema(value_type = Option<names::AlertType>)]
         kind: Option<AlertType>,
-        /// And at least as bad as this.
+        /// The minimum severity.
         #[schema(value_type = names::Severity)]
         at_least: Severity,
     },
-    /// Once for each client and local day.
+    /// Once per client and local day.
     Band {
-        /// From this band; from any other when absent.
+        /// The previous band; any other if absent.
         #[serde(default)]
         #[schema(value_type = Option<names::Band>)]
         from: Option<Band>,
-        /// To this one.
+        /// The new band.
         #[schema(value_type = names::Band)]
         to: Band,
     },
 }
 
-/// Something that a playbook does: a staff task (`"do": "task"`), or the mail for clients that have
-/// fallen silent (`"do": "nudge"`), to those that asked for mails and had none such in 14 days, or a
-/// call of a webhook (`"do": "webhook"`).
+/// An action of a playbook: a staff task (`"do": "task"`), an email to a silent client (`"do":
+/// "nudge"`) that is subscribed and got no such email in 14 days, or a webhook call (`"do":
+/// "webhook"`).
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "do", rename_all = "snake_case", deny_unknown_fields)]
 #[schema(as = PlaybookAction)]
 enum ActionBody {
-    /// Makes a task for the client's owner.
+    /// Creates a task for the client's owner.
     Task {
-        /// What to do, in a line.
+        /// The title of the task.
         #[schema(max_length = 200, example = "Call the client")]
         title: String,
-        /// More of it.
+        /// The description.
         #[serde(default)]
         #[schema(max_length = 4_000)]
         text: String,
-        /// Due at the end of the local day so many days later.
+        /// Due at the end of the local day this many days later.
         #[schema(minimum = 0, maximum = 365, example = 2)]
         due_in_days: i32,
-        /// Id of the member whose it is when nobody looks after the client.
+        /// The member who owns the task if the client has no owner.
         #[serde(default)]
         otherwise: Option<Uuid>,
     },
-    /// Writes to the client.
+    /// Sends an email to the client.
     Nudge {},
-    /// Sends the notice `playbook.called` to a webhook, whatever that hears of otherwise.
+    /// Sends the event `playbook.called` to a webhook, regardless of its subscribed events.
     Webhook {
         /// The webhook's id.
         webhook_id: Uuid,
     },
 }
 
-/// A playbook as it is to be.
+/// A playbook to create, or its new version.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewPlaybook)]
 pub(super) struct NewPlaybook {
-    /// What staff call it.
+    /// The name.
     #[schema(max_length = 100, example = "Call a client that has gone quiet")]
     name: String,
-    /// Whether anything starts it.
-    #[serde(default = "yes")]
+    /// Whether it is enabled.
+    #[serde(default = "enabled_by_default")]
     #[schema(default = true)]
     pub(super) enabled: bool,
-    /// What starts it.
+    /// The trigger.
     trigger: TriggerBody,
-    /// What it does then, in this order; at most three tasks.
+    /// The actions, in this order; at most three tasks.
     #[schema(min_items = 1)]
     actions: Vec<ActionBody>,
 }
 
-const fn yes() -> bool {
+const fn enabled_by_default() -> bool {
     true
 }
 
@@ -121,27 +121,27 @@ impl NewPlaybook {
 pub(super) struct PlaybookBody {
     /// Its id.
     id: Uuid,
-    /// What staff call it.
+    /// The name.
     #[schema(example = "Call a client that has gone quiet")]
     name: String,
-    /// Whether anything starts it.
+    /// Whether it is enabled.
     enabled: bool,
-    /// What starts it.
+    /// The trigger.
     trigger: TriggerBody,
-    /// What it does then, in this order.
+    /// The actions, in this order.
     actions: Vec<ActionBody>,
-    /// Since when there is one.
+    /// When it was created.
     created_at: Timestamp,
     /// When it was last changed.
     changed_at: Timestamp,
-    /// For how many clients it waits for a person, see `POST /api/v1/playbooks/{playbook_id}/approve`; 0 in
-    /// the answer to a change.
+    /// The number of clients for which it waits for approval, see `POST
+    /// /api/v1/playbooks/{playbook_id}/approve`; 0 in the response to a change.
     #[schema(example = 0)]
     runs_to_approve: i64,
 }
 
 impl PlaybookBody {
-    /// The same with how many runs wait for a person.
+    /// The same, with the number of runs that wait for approval.
     pub(super) fn with_runs_to_approve(self, runs_to_approve: i64) -> Self {
         Self { runs_to_approve, ..self }
     }
@@ -176,24 +176,24 @@ impl From<StoredPlaybook> for PlaybookBody {
     }
 }
 
-/// How often something happened and what came of it.
+/// A count and its outcomes.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Outcome)]
 pub(super) struct TallyBody {
-    /// How often an alert opened and was told, or a playbook started.
+    /// How often an alert opened and was reported, or a playbook started.
     #[schema(example = 42)]
     opened: i64,
-    /// After how many of these a person acknowledged or resolved the alert, or did a staff task that it
-    /// led to.
+    /// How many of these led a person to acknowledge or resolve the alert, or to complete one of
+    /// its staff tasks.
     #[schema(example = 3)]
     acted_on: i64,
     /// After how many of these the client recovered within 14 days.
     #[schema(example = 17)]
     recovered: i64,
-    /// Of how many it cannot be told yet.
+    /// For how many the outcome is still open.
     #[schema(example = 6)]
     undecided: i64,
-    /// Whether hardly anybody acts on it: at least 10 times, and acted on in fewer than one of ten.
+    /// Whether it is mostly ignored: at least 10 times, and acted on less than once in ten.
     #[schema(example = true)]
     noisy: bool,
 }

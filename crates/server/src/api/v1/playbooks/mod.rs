@@ -1,4 +1,4 @@
-//! `/api/v1/playbooks`: what follows from an alert or a change of the band, and what came of it.
+//! `/api/v1/playbooks`: automatic actions after an alert or a change of band, and their outcomes.
 
 mod body;
 
@@ -13,7 +13,7 @@ use crate::{
     api::{
         Api,
         body::Body,
-        caller::{Administrator, Worker},
+        caller::{Administrator, StaffCaller},
         input::Id,
         names,
         problem::Problem,
@@ -29,27 +29,27 @@ struct Playbooks {
     playbooks: Vec<PlaybookBody>,
 }
 
-/// Runs of a playbook that waited for approval.
+/// The runs of a playbook that waited for approval.
 #[derive(Debug, Serialize, ToSchema)]
 struct ApprovedRuns {
-    /// How many there were.
+    /// The number of runs.
     #[schema(example = 42)]
     runs: u64,
 }
 
-/// What came of alerts and playbooks.
+/// The outcomes of alerts and playbooks.
 #[derive(Debug, Serialize, ToSchema)]
 struct OutcomesBody {
-    /// Days back that are counted.
+    /// The number of days counted.
     #[schema(example = 90)]
     days: i64,
-    /// By each type of alert.
+    /// Per type of alert.
     alerts: Vec<AlertOutcome>,
-    /// By each playbook that started.
+    /// Per playbook that started.
     playbooks: Vec<PlaybookOutcome>,
 }
 
-/// What came of the alerts of a type.
+/// The outcomes of a type of alert.
 #[derive(Debug, Serialize, ToSchema)]
 struct AlertOutcome {
     /// The type.
@@ -60,10 +60,10 @@ struct AlertOutcome {
     tally: TallyBody,
 }
 
-/// What came of a playbook.
+/// The outcomes of a playbook.
 #[derive(Debug, Serialize, ToSchema)]
 struct PlaybookOutcome {
-    /// The playbook; it may be deleted since.
+    /// The playbook; it may have been deleted since.
     playbook_id: Uuid,
     #[serde(flatten)]
     tally: TallyBody,
@@ -80,20 +80,20 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Lists the playbooks.
 ///
-/// Each starts once for an episode of an alert, or once for a client and local day whose score entered
-/// another band. Data that are missing hold it back until they come again, and where it would act for many
-/// clients at once it waits for a person.
+/// Each starts once per episode of an alert, or once per client and local day when the score enters
+/// another band. It waits while data is missing, and for approval if it would act for many clients
+/// at once.
 #[utoipa::path(
     get, path = "/api/v1/playbooks", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The playbooks.", body = Playbooks)),
 )]
 async fn list_playbooks(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<Playbooks>, Problem> {
-    let playbooks = api.mainstay.playbooks(worker.scope).await?;
-    let waiting = api.mainstay.runs_to_approve(worker.scope).await?;
+    let playbooks = api.mainstay.playbooks(caller.scope).await?;
+    let waiting = api.mainstay.runs_to_approve(caller.scope).await?;
     let bodies = playbooks.into_iter().map(|stored| {
         let runs = waiting.get(&stored.id).copied().unwrap_or(0);
         PlaybookBody::from(stored).with_runs_to_approve(runs)
@@ -103,7 +103,7 @@ async fn list_playbooks(
 
 /// Creates a playbook.
 ///
-/// It answers what happens from now on; an organization has at most 50. Needs the role owner or admin,
+/// It applies to later alerts and changes; at most 50 per organization. Needs the role owner or admin,
 /// or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/playbooks", tag = "Playbooks",
@@ -111,7 +111,7 @@ async fn list_playbooks(
     request_body = NewPlaybook,
     responses(
         (status = 201, description = "The playbook.", body = PlaybookBody),
-        (status = 409, description = "There are too many."),
+        (status = 409, description = "The limit of playbooks is reached."),
     ),
 )]
 async fn create_playbook(
@@ -127,26 +127,26 @@ async fn create_playbook(
 
 /// Reads a playbook.
 ///
-/// What starts it and what it does then, in its order.
+/// With its trigger and actions.
 #[utoipa::path(
     get, path = "/api/v1/playbooks/{playbook_id}", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The playbook.", body = PlaybookBody)),
 )]
 async fn read_playbook(
-    worker: Worker,
+    caller: StaffCaller,
     Id(playbook): Id<PlaybookId>,
     State(api): State<Api>,
 ) -> Result<Json<PlaybookBody>, Problem> {
-    let stored = api.mainstay.playbook(worker.scope, playbook).await?;
-    let waiting = api.mainstay.runs_to_approve(worker.scope).await?;
+    let stored = api.mainstay.playbook(caller.scope, playbook).await?;
+    let waiting = api.mainstay.runs_to_approve(caller.scope).await?;
     let runs = waiting.get(&playbook).copied().unwrap_or(0);
     Ok(Json(PlaybookBody::from(stored).with_runs_to_approve(runs)))
 }
 
 /// Replaces a playbook.
 ///
-/// Also to switch it on and off. What it did stays. Needs the role owner or admin, or a secret key.
+/// Also enables and disables it. Past runs stay. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     put, path = "/api/v1/playbooks/{playbook_id}", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
@@ -169,11 +169,11 @@ async fn change_playbook(
 
 /// Deletes a playbook.
 ///
-/// The tasks that it made and what it did stay. Needs the role owner or admin, or a secret key.
+/// Its tasks and past runs stay. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     delete, path = "/api/v1/playbooks/{playbook_id}", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 204, description = "It is deleted.")),
+    responses((status = 204, description = "Deleted.")),
 )]
 async fn delete_playbook(
     administrator: Administrator,
@@ -184,15 +184,16 @@ async fn delete_playbook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Starts what waits for approval.
+/// Approves waiting runs.
 ///
-/// A playbook that would act for more than ten clients within a day, and for more than 5 % of them, waits
-/// for a person instead: that many at once is more often a fault of the data. This starts all that waits.
+/// A playbook that would act for more than ten clients within a day, and for more than 5 % of all,
+/// waits for approval: so many at once are usually caused by faulty data. This starts all waiting
+/// runs.
 /// Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/playbooks/{playbook_id}/approve", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 200, description = "What was started.", body = ApprovedRuns)),
+    responses((status = 200, description = "The runs that were started.", body = ApprovedRuns)),
 )]
 async fn approve_playbook_runs(
     administrator: Administrator,
@@ -204,14 +205,14 @@ async fn approve_playbook_runs(
     Ok(Json(ApprovedRuns { runs }))
 }
 
-/// Forgets what waits for approval.
+/// Rejects waiting runs.
 ///
-/// None of it starts, and the clients' alerts stay as they are. Needs the role owner or admin, or a secret
+/// They do not start, and the clients' alerts do not change. Needs the role owner or admin, or a secret
 /// key.
 #[utoipa::path(
     post, path = "/api/v1/playbooks/{playbook_id}/reject", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 200, description = "What was forgotten.", body = ApprovedRuns)),
+    responses((status = 200, description = "The runs that were rejected.", body = ApprovedRuns)),
 )]
 async fn reject_playbook_runs(
     administrator: Administrator,
@@ -223,20 +224,20 @@ async fn reject_playbook_runs(
     Ok(Json(ApprovedRuns { runs }))
 }
 
-/// Reads what came of alerts and playbooks.
+/// Reads the outcomes of alerts and playbooks.
 ///
-/// Of the last 90 days: how often, whether anybody acted, and whether the client recovered within 14
-/// days, so that a rule that only makes noise is seen.
+/// For the last 90 days: how often they fired, whether anybody acted, and whether the client
+/// recovered within 14 days, so that noisy rules are visible.
 #[utoipa::path(
     get, path = "/api/v1/outcomes", tag = "Playbooks",
     security(("secret_key" = []), ("member_token" = [])),
-    responses((status = 200, description = "What came of them.", body = OutcomesBody)),
+    responses((status = 200, description = "The outcomes.", body = OutcomesBody)),
 )]
 async fn read_outcomes(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<OutcomesBody>, Problem> {
-    let outcomes = api.mainstay.outcomes(worker.scope).await?;
+    let outcomes = api.mainstay.outcomes(caller.scope).await?;
     let alerts = outcomes.alerts.into_iter();
     let playbooks = outcomes.playbooks.into_iter();
     Ok(Json(OutcomesBody {

@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::{
     api::{
-        body::present,
+        body::non_null,
         input::{day, id},
         names,
         problem::Problem,
@@ -19,51 +19,51 @@ use crate::{
     playbook::{NewStaffTask, StaffTaskPatch, TaskOwner},
 };
 
-/// Something that staff are to do for a client.
+/// A task of staff for a client.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = StaffTask)]
 pub(super) struct TaskBody {
     /// Its id.
     id: Uuid,
-    /// For which client.
+    /// The client.
     #[schema(example = "ada")]
     client_id: String,
-    /// What that client is called.
+    /// The client's name.
     #[schema(example = "Ada Lovelace")]
     client_name: Option<String>,
-    /// The member whose it is.
+    /// The owner.
     owner_id: Option<Uuid>,
-    /// What to do, in a line.
+    /// The title of the task.
     #[schema(example = "Call the client")]
     title: String,
-    /// More of it.
+    /// The description.
     text: String,
-    /// The day on which it is due, of the organization's calendar.
+    /// The due date, in the organization's time zone.
     #[schema(value_type = String, format = Date)]
     due_on: Date,
-    /// From when on it is late: the end of that day.
+    /// When it becomes overdue: the end of that day.
     due_at: Timestamp,
-    /// Whether it is open and late.
+    /// Whether it is overdue.
     overdue: bool,
-    /// What became of it.
+    /// The current state.
     #[schema(value_type = names::StaffTaskState)]
     state: StaffTaskState,
-    /// The alert that led to it.
+    /// The alert it belongs to.
     alert_id: Option<Uuid>,
-    /// The run of a playbook that made it; null when somebody did.
+    /// The playbook run that created it; null if a person created it.
     playbook_run_id: Option<Uuid>,
-    /// The member who made it; null for playbooks and secret keys.
+    /// The member who created it; null for playbooks and secret keys.
     created_by: Option<Uuid>,
     /// When it was made.
     created_at: Timestamp,
-    /// The member who did or dismissed it; null for secret keys.
+    /// The member who completed or dismissed it; null for secret keys.
     finished_by: Option<Uuid>,
-    /// When it was done or dismissed.
+    /// When it was completed or dismissed.
     finished_at: Option<Timestamp>,
 }
 
 impl TaskBody {
-    /// A task as it stands at an instant, in its organization's zone.
+    /// A task at an instant, in its organization's time zone.
     pub(super) fn new(task: StaffTask, now: Timestamp, context: &Context) -> Self {
         let open = task.state == StaffTaskState::Open;
         Self {
@@ -90,42 +90,42 @@ impl TaskBody {
 /// A page of tasks.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct StaffTaskPage {
-    /// The one that is due first first.
+    /// Ordered by due date.
     pub(super) staff_tasks: Vec<TaskBody>,
-    /// Send this as `after` for the next page; null on the last one.
+    /// Send this as `after` to get the next page; null on the last page.
     #[schema(example = "2026-05-01_019a2b3c-4d5e-7f60-8a1b-2c3d4e5f6071")]
     pub(super) next: Option<String>,
 }
 
-/// Reads whose a task is to be: null is nobody, where a field that is left out says nothing.
+/// Reads the owner: null means no owner, an omitted field means unspecified.
 fn owner<'de, D: Deserializer<'de>>(deserializer: D) -> Result<TaskOwner, D::Error> {
     let id: Option<Uuid> = Option::deserialize(deserializer)?;
     Ok(id.map(MemberId::new).into())
 }
 
-/// A task to be made.
+/// A task to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = NewStaffTask)]
 pub(super) struct NewTask {
-    /// For which client.
+    /// The client.
     #[schema(example = "ada")]
     client_id: String,
-    /// What to do, in a line.
+    /// The title of the task.
     #[schema(max_length = 200, example = "Call the client")]
     title: String,
-    /// More of it.
+    /// The description.
     #[serde(default)]
     #[schema(max_length = 4_000)]
     text: String,
-    /// The day on which it is due, of the organization's calendar.
+    /// The due date, in the organization's time zone.
     #[schema(format = Date, example = "2026-05-04")]
     due_on: String,
-    /// The member whose it is; the client's owner when absent, nobody when null.
+    /// The owner; the client's owner if absent, no owner if null.
     #[serde(default, deserialize_with = "owner")]
     #[schema(value_type = Option<Uuid>)]
     owner_id: TaskOwner,
-    /// The alert that led to it.
+    /// The alert it belongs to.
     #[schema(value_type = Option<Uuid>)]
     alert_id: Option<String>,
 }
@@ -144,29 +144,29 @@ impl NewTask {
     }
 }
 
-/// Changes to a task; what is left out stays as it is.
+/// Changes to a task; omitted fields stay.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 #[schema(as = StaffTaskPatch)]
 pub(super) struct TaskPatch {
-    /// What to do, in a line.
-    #[serde(default, deserialize_with = "present")]
+    /// The title of the task.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(max_length = 200)]
     title: Option<String>,
-    /// More of it.
-    #[serde(default, deserialize_with = "present")]
+    /// The description.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(max_length = 4_000)]
     text: Option<String>,
-    /// The day on which it is due, of the organization's calendar.
-    #[serde(default, deserialize_with = "present")]
+    /// The due date, in the organization's time zone.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(format = Date)]
     due_on: Option<String>,
-    /// The member whose it is; nobody when null.
+    /// The owner; no owner if null.
     #[serde(default, deserialize_with = "owner")]
     #[schema(value_type = Option<Uuid>)]
     owner_id: TaskOwner,
-    /// `done` finishes it, `dismissed` says that it need not be done, `open` takes either back.
-    #[serde(default, deserialize_with = "present")]
+    /// `done` completes it, `dismissed` discards it, `open` reopens it.
+    #[serde(default, deserialize_with = "non_null")]
     #[schema(value_type = Option<names::StaffTaskState>)]
     state: Option<StaffTaskState>,
 }

@@ -2,7 +2,7 @@ use jiff::Timestamp;
 use mainstay_core::{
     alert::{AlertType, Severity},
     id::MemberId,
-    notification::{EndpointKind, NoticeType, Route},
+    notification::{EndpointKind, NotificationType, Route},
 };
 use mainstay_store::{Webhook, WebhookPatch};
 use serde::{Deserialize, Serialize};
@@ -17,28 +17,28 @@ use crate::{api::names, notification::CreateWebhook};
 pub(super) struct WebhookBody {
     /// Its id.
     id: Uuid,
-    /// What it understands: `webhook` is signed JSON, `slack` what Slack's incoming webhooks take.
+    /// The format: `webhook` is signed JSON, `slack` is for Slack's incoming webhooks.
     #[schema(value_type = names::EndpointKind)]
     kind: EndpointKind,
-    /// What people call it.
+    /// The display name.
     #[schema(example = "Customer success channel")]
     name: String,
-    /// Where it is.
+    /// The URL.
     #[schema(example = "https://example.com/hooks/mainstay")]
     url: String,
-    /// Which notices go there.
+    /// The filter of events.
     route: RouteBody,
-    /// Whether it takes them in quiet hours, too.
+    /// Whether to deliver in quiet hours, too.
     ignores_quiet_hours: bool,
-    /// Whether anything is sent there.
+    /// Whether it is enabled.
     enabled: bool,
-    /// Why not.
+    /// Why it is disabled.
     disabled_reason: Option<String>,
-    /// Since when not.
+    /// When it was disabled.
     disabled_at: Option<Timestamp>,
-    /// Since when every attempt has failed.
+    /// Since when all attempts have failed.
     failing_since: Option<Timestamp>,
-    /// Until when messages are signed with the secret before, too.
+    /// Until when messages are also signed with the previous secret.
     previous_secret_until: Option<Timestamp>,
     /// When it was made.
     created_at: Timestamp,
@@ -67,7 +67,7 @@ impl From<Webhook> for WebhookBody {
 /// A webhook with its secret.
 #[derive(Debug, Serialize, ToSchema)]
 pub(super) struct CreatedWebhook {
-    /// What messages are signed with, shown this once: keep it in a safe place.
+    /// The signing secret, shown only once: store it safely.
     #[schema(example = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSwMfKQ9r8GKYo=")]
     secret: String,
     /// The webhook.
@@ -88,24 +88,24 @@ pub(super) struct Webhooks {
     pub(super) webhooks: Vec<WebhookBody>,
 }
 
-/// Which notices go to a webhook. Whatever is left out or empty lets everything through.
+/// The filter of a webhook. An omitted or empty field matches everything.
 #[derive(Debug, Default, Serialize, Deserialize, ToSchema)]
 #[schema(as = WebhookRoute)]
 #[serde(deny_unknown_fields, default)]
 pub(super) struct RouteBody {
     /// Only these events.
     #[schema(value_type = Vec<names::RoutedEvent>)]
-    events: Vec<NoticeType>,
-    /// Only alerts that are at least as bad as this.
+    events: Vec<NotificationType>,
+    /// Only alerts of at least this severity.
     #[schema(value_type = Option<names::Severity>)]
     least_severity: Option<Severity>,
     /// Only alerts of these types.
     #[schema(value_type = Vec<names::AlertType>)]
     alert_types: Vec<AlertType>,
-    /// Only alerts of the clients that these members look after.
+    /// Only alerts of clients owned by these members.
     #[schema(max_items = 100)]
     owners: Vec<Uuid>,
-    /// Also alerts of clients that nobody looks after; without `owners` only these.
+    /// Also alerts of clients without an owner; without `owners`, only these.
     unowned: bool,
 }
 
@@ -133,27 +133,27 @@ impl From<RouteBody> for Route {
     }
 }
 
-/// A webhook to make.
+/// A webhook to create.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewWebhook)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewWebhookBody {
-    /// What it understands.
+    /// The format.
     #[serde(default = "webhook")]
     #[schema(value_type = names::EndpointKind, default = "webhook")]
     kind: EndpointKind,
-    /// What people call it.
+    /// The display name.
     #[schema(min_length = 1, max_length = 100, example = "Customer success channel")]
     name: String,
-    /// Where it is: http or https. Without user and password.
+    /// The URL: http or https, without user and password.
     #[schema(max_length = 2000, example = "https://example.com/hooks/mainstay")]
     url: String,
-    /// What messages are signed with: `whsec_` and 24 to 64 bytes in base64. A new one when left out.
+    /// The signing secret: `whsec_` and 24 to 64 bytes in base64. Generated if omitted.
     secret: Option<String>,
-    /// Which notices go there; all of them when left out.
+    /// The filter of events; all if omitted.
     #[serde(default)]
     route: RouteBody,
-    /// Whether it takes them in quiet hours, too.
+    /// Whether to deliver in quiet hours, too.
     #[serde(default)]
     ignores_quiet_hours: bool,
 }
@@ -175,21 +175,21 @@ impl From<NewWebhookBody> for CreateWebhook {
     }
 }
 
-/// What to change of a webhook.
+/// Changes to a webhook.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangedWebhook {
-    /// What people call it.
+    /// The display name.
     #[schema(min_length = 1, max_length = 100)]
     name: Option<String>,
-    /// Where it is.
+    /// The URL.
     #[schema(max_length = 2000)]
     url: Option<String>,
-    /// Which notices go there, in place of the route until now.
+    /// The new filter of events.
     route: Option<RouteBody>,
-    /// Whether it takes them in quiet hours, too.
+    /// Whether to deliver in quiet hours, too.
     ignores_quiet_hours: Option<bool>,
-    /// Whether anything is sent there.
+    /// Whether it is enabled.
     pub(super) enabled: Option<bool>,
 }
 
@@ -204,11 +204,11 @@ impl From<ChangedWebhook> for WebhookPatch {
     }
 }
 
-/// A secret to change to.
+/// A new secret.
 #[derive(Debug, Deserialize, ToSchema)]
 #[schema(as = NewWebhookSecret)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NewSecret {
-    /// `whsec_` and 24 to 64 bytes in base64. A new one when left out.
+    /// `whsec_` and 24 to 64 bytes in base64. Generated if omitted.
     pub(super) secret: Option<String>,
 }

@@ -1,12 +1,12 @@
-//! The catalogue of events in the OpenAPI document: an example of each, made by the code that makes
-//! the real ones, and a schema that follows from it.
+//! The catalogue of events in the OpenAPI document: an example of each, from the code that builds
+//! real ones, and a schema derived from it.
 
 use jiff::Timestamp;
 use mainstay_core::{
     alert::{AlertStatus, AlertType, Severity},
     notification::{
-        AlertNotice, EndpointKind, Event, ManyAlerts, Notice, NoticeType, OwnerName,
-        PlaybookNotice, SilenceNotice, TestNotice, TypeCount,
+        AlertNotification, AlertOwner, AlertSummary, EndpointKind, Event, Notification,
+        NotificationType, PlaybookNotification, SilenceNotification, TestNotification, TypeCount,
     },
 };
 use serde_json::{Value, json};
@@ -21,26 +21,29 @@ use uuid::Uuid;
 use crate::{notification::body_of, site::Site};
 
 /// The instant of the examples.
-const AT: Timestamp = Timestamp::constant(1_798_000_000, 0);
+const EXAMPLE_TIME: Timestamp = Timestamp::constant(1_798_000_000, 0);
 
 const HEADERS: [(&str, &str); 3] = [
     (
         "webhook-id",
-        "Names the message: the same each time that it is sent, so that a receiver can tell.",
+        "The message's id: the same for every attempt, so that the receiver can deduplicate.",
     ),
-    ("webhook-timestamp", "When it was sent, in seconds since 1970. Refuse what is minutes old."),
+    (
+        "webhook-timestamp",
+        "When it was sent, in Unix seconds. Reject messages that are minutes old.",
+    ),
     (
         "webhook-signature",
         "`v1,` and the HMAC-SHA256 of `{webhook-id}.{webhook-timestamp}.{body}` in base64; two of \
-         them with a space between while a secret is being replaced.",
+         them, separated by a space, during a secret rotation.",
     ),
 ];
 
-/// What is sent to webhooks.
+/// The events sent to webhooks.
 pub(crate) fn webhooks(site: &Site) -> Paths {
     let mut paths = PathsBuilder::new();
-    for kind in NoticeType::ALL {
-        let notice = Notice { event: example(*kind), timestamp: AT };
+    for kind in NotificationType::ALL {
+        let notice = Notification { event: example(*kind), timestamp: EXAMPLE_TIME };
         let body = body_of(EndpointKind::Webhook, &notice, site);
         let body: Value = serde_json::from_str(&body).unwrap_or_default();
         let content = ContentBuilder::new().schema(Some(schema_of(&body))).example(Some(body));
@@ -48,13 +51,13 @@ pub(crate) fn webhooks(site: &Site) -> Paths {
             .content("application/json", content.build())
             .required(Some(Required::True));
         let taken = ResponseBuilder::new().description(
-            "Any 2xx within 15 seconds: taken. 410: the webhook is disabled. Anything else: sent \
-             again, ten times within four days.",
+            "2xx within 15 seconds: delivered. 410: the webhook is disabled. Anything else: \
+             retried, up to ten times within four days.",
         );
         let mut operation = OperationBuilder::new()
             .tag("Webhooks")
             .summary(Some(kind.words()))
-            .description(Some(kind.about()))
+            .description(Some(kind.description()))
             .operation_id(Some(kind.as_str()))
             .request_body(Some(request.build()))
             .response("2XX", taken.build());
@@ -72,7 +75,7 @@ pub(crate) fn webhooks(site: &Site) -> Paths {
     paths.build()
 }
 
-/// The schema of what looks like a value: what is absent or null there need not be there.
+/// The schema of an example value: what is absent or null in it is optional.
 fn schema_of(value: &Value) -> RefOr<Schema> {
     let plain = |kind| ObjectBuilder::new().schema_type(kind).into();
     match value {
@@ -100,27 +103,27 @@ fn organization() -> String {
     "acme".to_owned()
 }
 
-fn example(kind: NoticeType) -> Event {
-    let silence = || SilenceNotice {
+fn example(kind: NotificationType) -> Event {
+    let silence = || SilenceNotification {
         organization: organization(),
-        last_event_at: AT,
+        last_event_at: EXAMPLE_TIME,
         clients: None,
         write_key: None,
     };
     match kind {
-        NoticeType::AlertOpened => Event::AlertOpened(alert(AlertStatus::Active)),
-        NoticeType::AlertWorsened => Event::AlertWorsened(alert(AlertStatus::Active)),
-        NoticeType::AlertResolved => Event::AlertResolved(AlertNotice {
+        NotificationType::AlertOpened => Event::AlertOpened(alert(AlertStatus::Active)),
+        NotificationType::AlertWorsened => Event::AlertWorsened(alert(AlertStatus::Active)),
+        NotificationType::AlertResolved => Event::AlertResolved(AlertNotification {
             message: "Active again: last event Tue 22 Dec, 09:10.".to_owned(),
             ..alert(AlertStatus::Resolved)
         }),
-        NoticeType::OrganizationFall => Event::OrganizationFall(many(AlertStatus::Active)),
-        NoticeType::OrganizationRecovery => {
+        NotificationType::OrganizationFall => Event::OrganizationFall(many(AlertStatus::Active)),
+        NotificationType::OrganizationRecovery => {
             Event::OrganizationRecovery(many(AlertStatus::Resolved))
         }
-        NoticeType::DataSilent => Event::DataSilent(silence()),
-        NoticeType::DataResumed => Event::DataResumed(silence()),
-        NoticeType::PlaybookCalled => Event::PlaybookCalled(PlaybookNotice {
+        NotificationType::DataSilent => Event::DataSilent(silence()),
+        NotificationType::DataResumed => Event::DataResumed(silence()),
+        NotificationType::PlaybookCalled => Event::PlaybookCalled(PlaybookNotification {
             organization: organization(),
             playbook: "Call whoever falls silent".to_owned(),
             client_id: "ada".to_owned(),
@@ -128,21 +131,21 @@ fn example(kind: NoticeType) -> Event {
             reason: "No activity opened.".to_owned(),
             alert: Some(alert(AlertStatus::Active)),
         }),
-        NoticeType::WebhookTest => Event::WebhookTest(TestNotice {
+        NotificationType::WebhookTest => Event::WebhookTest(TestNotification {
             organization: organization(),
             endpoint: "Customer success channel".to_owned(),
         }),
     }
 }
 
-fn alert(status: AlertStatus) -> AlertNotice {
+fn alert(status: AlertStatus) -> AlertNotification {
     let figures = json!({ "quiet_days": 4, "usual_gap_days": 1 });
-    AlertNotice {
+    AlertNotification {
         organization: organization(),
         alert_id: Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6071).into(),
         client_id: "ada".to_owned(),
         client_name: Some("Ada".to_owned()),
-        owner: Some(OwnerName {
+        owner: Some(AlertOwner {
             id: Uuid::from_u128(0x019a_2b3c_4d5e_7f60_8a1b_2c3d_4e5f_6072).into(),
             name: "Grace".to_owned(),
         }),
@@ -151,17 +154,17 @@ fn alert(status: AlertStatus) -> AlertNotice {
         status,
         message: "Quiet for 4 days, usual gap 1 day.".to_owned(),
         figures: figures.as_object().cloned().unwrap_or_default(),
-        opened_at: AT,
+        opened_at: EXAMPLE_TIME,
     }
 }
 
-fn many(status: AlertStatus) -> ManyAlerts {
+fn many(status: AlertStatus) -> AlertSummary {
     let count = TypeCount {
         alert_type: AlertType::ZeroActivity,
         severity: Severity::Critical,
         alerts: 412,
     };
-    ManyAlerts {
+    AlertSummary {
         organization: organization(),
         clients: 412,
         clients_in_all: 500,

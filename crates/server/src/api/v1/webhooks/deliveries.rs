@@ -2,7 +2,7 @@ use axum::{Json, extract::State, http::StatusCode};
 use jiff::Timestamp;
 use mainstay_core::{
     id::{WebhookId, WebhookMessageId},
-    notification::{MessageState, Notice, NoticeType},
+    notification::{MessageState, Notification, NotificationType},
 };
 use mainstay_store::{WebhookAttempt, WebhookMessage};
 use serde::{Deserialize, Serialize};
@@ -23,48 +23,48 @@ use crate::{
 };
 
 const DEFAULT_DELIVERIES: i64 = 50;
-const MOST_DELIVERIES: i64 = 200;
+const MAX_DELIVERIES: i64 = 200;
 
-/// A message to a webhook and what came of it.
+/// A message to a webhook and its outcome.
 #[derive(Debug, Serialize, ToSchema)]
 struct Delivery {
     /// Its id; the header `webhook-id` is `msg_` and this.
     id: Uuid,
-    /// What it tells of.
+    /// The event type.
     #[serde(rename = "type")]
     #[schema(value_type = names::NoticeEvent)]
-    kind: NoticeType,
-    /// What it says.
+    kind: NotificationType,
+    /// The message.
     #[schema(value_type = Object)]
-    notice: Notice,
-    /// What became of it.
+    notice: Notification,
+    /// The current state.
     #[schema(value_type = names::MessageState)]
     state: MessageState,
-    /// Why it is not delivered, or not yet.
+    /// Why it is not delivered, or not yet delivered.
     reason: Option<String>,
-    /// When it is sent next, while it is queued.
+    /// The time of the next attempt, while it is queued.
     due_at: Option<Timestamp>,
-    /// When it was written.
+    /// When it was created.
     created_at: Timestamp,
     /// When it was delivered or given up.
     ended_at: Option<Timestamp>,
-    /// Each time that it was sent, oldest first.
+    /// Its attempts, oldest first.
     attempts: Vec<Attempt>,
 }
 
-/// One time that a message was sent.
+/// An attempt to send a message.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = DeliveryAttempt)]
 struct Attempt {
     /// When.
     at: Timestamp,
-    /// How long it took.
+    /// The duration.
     duration_ms: i64,
-    /// The status of the answer; null when there was none.
+    /// The status of the response; null if there was none.
     status: Option<i64>,
-    /// The first 500 characters of the answer.
+    /// The first 500 characters of the response.
     response: String,
-    /// Why it did not arrive; null when it did.
+    /// Why it failed; null if it succeeded.
     error: Option<String>,
 }
 
@@ -96,7 +96,7 @@ impl Delivery {
 struct Deliveries {
     /// Newest first.
     deliveries: Vec<Delivery>,
-    /// Where the next page begins; absent on the last one.
+    /// The cursor of the next page; absent on the last page.
     next: Option<Uuid>,
 }
 
@@ -104,11 +104,11 @@ struct Deliveries {
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichDeliveries {
-    /// Go on before the message with this id: the `next` of the page before.
+struct DeliveryQuery {
+    /// Continue before the message with this id: the `next` of the previous page.
     #[param(value_type = Option<uuid::Uuid>)]
     before: Option<String>,
-    /// How many at most.
+    /// The page size.
     #[param(value_type = Option<i64>, minimum = 1, maximum = 200, default = 50)]
     limit: Option<String>,
 }
@@ -122,14 +122,14 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Sends a test message to a webhook.
 ///
-/// A `webhook.test`, within a second and at any hour; the deliveries say what came of it. Needs the
+/// Sends `webhook.test` within a second, even in quiet hours; see the deliveries for the outcome. Needs the
 /// role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/{webhook_id}/test", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 202, description = "The message, which is about to be sent.", body = Delivery),
-        (status = 409, description = "Nothing is sent to this webhook."),
+        (status = 409, description = "The webhook is disabled."),
     ),
 )]
 async fn test_webhook(
@@ -141,25 +141,25 @@ async fn test_webhook(
     Ok((StatusCode::ACCEPTED, Json(Delivery::new(queued, Vec::new()))))
 }
 
-/// Lists what was sent to a webhook.
+/// Lists the messages to a webhook.
 ///
-/// Newest first, page by page, with every attempt; what ended more than 30 days ago is forgotten.
+/// Newest first, paginated, with every attempt; messages are deleted 30 days after they ended.
 /// Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     get, path = "/api/v1/webhooks/{webhook_id}/deliveries", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
-    params(WhichDeliveries),
+    params(DeliveryQuery),
     responses((status = 200, description = "A page of messages.", body = Deliveries)),
 )]
 async fn list_deliveries(
     administrator: Administrator,
     Id(webhook): Id<WebhookId>,
     State(api): State<Api>,
-    Params(which): Params<WhichDeliveries>,
+    Params(query): Params<DeliveryQuery>,
 ) -> Result<Json<Deliveries>, Problem> {
-    let limit = limit(which.limit.as_deref(), DEFAULT_DELIVERIES, MOST_DELIVERIES)?;
+    let limit = limit(query.limit.as_deref(), DEFAULT_DELIVERIES, MAX_DELIVERIES)?;
     let before: Option<WebhookMessageId> =
-        which.before.as_deref().map(|text| id("before", text)).transpose()?;
+        query.before.as_deref().map(|text| id("before", text)).transpose()?;
     let organization = administrator.organization;
     let page = Page::read(limit, async |limit| {
         api.mainstay.webhook_messages(organization, webhook, before, limit).await
@@ -177,14 +177,14 @@ async fn list_deliveries(
 
 /// Sends a message again.
 ///
-/// Under the same `webhook-id`, within a second and at any hour, whatever became of it before. Needs
+/// With the same `webhook-id`, within a second, even in quiet hours, whatever its state. Needs
 /// the role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/{webhook_id}/deliveries/{message_id}/resend", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
     responses(
         (status = 202, description = "The message, which is about to be sent.", body = Delivery),
-        (status = 409, description = "Nothing is sent to this webhook."),
+        (status = 409, description = "The webhook is disabled."),
     ),
 )]
 async fn resend_delivery(

@@ -1,5 +1,5 @@
-//! `/api/v1/webhooks`: where staff are told of alerts outside, and what was sent there. What is sent
-//! stands in the OpenAPI document under `webhooks` (`catalogue`).
+//! `/api/v1/webhooks`: notifications of staff outside Mainstay. The OpenAPI document describes the
+//! messages under `webhooks` (`catalogue`).
 
 mod body;
 pub(crate) mod catalogue;
@@ -45,8 +45,8 @@ async fn list_webhooks(
 
 /// Creates a webhook.
 ///
-/// The answer is the only place where its secret is shown. Addresses that are not public are refused
-/// when something is sent there, unless the operator allows them. Needs the role owner or admin, or a
+/// The secret is only shown in this response. Messages to private addresses are refused, unless the
+/// operator allows them. Needs the role owner or admin, or a
 /// secret key.
 #[utoipa::path(
     post, path = "/api/v1/webhooks", tag = "Webhooks",
@@ -54,7 +54,7 @@ async fn list_webhooks(
     request_body = NewWebhookBody,
     responses(
         (status = 201, description = "The new webhook.", body = CreatedWebhook),
-        (status = 409, description = "There are very many already."),
+        (status = 409, description = "The limit of webhooks is reached."),
     ),
 )]
 async fn create_webhook(
@@ -85,7 +85,7 @@ async fn read_webhook(
 
 /// Changes a webhook.
 ///
-/// What is left out stays as it is. `enabled` switches it on again after it was disabled. Needs the
+/// Omitted fields stay. `enabled` enables it again after it was disabled. Needs the
 /// role owner or admin, or a secret key.
 #[utoipa::path(
     patch, path = "/api/v1/webhooks/{webhook_id}", tag = "Webhooks",
@@ -107,7 +107,7 @@ async fn change_webhook(
 
 /// Deletes a webhook.
 ///
-/// With the record of what was sent there. Needs the role owner or admin, or a secret key.
+/// With its message history. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     delete, path = "/api/v1/webhooks/{webhook_id}", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
@@ -122,10 +122,10 @@ async fn delete_webhook(
     Ok(StatusCode::NO_CONTENT)
 }
 
-/// Gives a webhook another secret.
+/// Rotates a webhook's secret.
 ///
-/// For 24 hours, messages are signed with both, so that the receiver can change over at any moment of
-/// them. Needs the role owner or admin, or a secret key.
+/// For 24 hours, messages are signed with both secrets, so that the receiver can switch at any
+/// time. Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     post, path = "/api/v1/webhooks/{webhook_id}/rotate-secret", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),

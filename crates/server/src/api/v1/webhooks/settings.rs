@@ -7,23 +7,23 @@ use utoipa_axum::{router::OpenApiRouter, routes};
 use crate::api::{
     Api,
     body::Body,
-    caller::{Administrator, Worker},
+    caller::{Administrator, StaffCaller},
     input::Id,
     problem::Problem,
     v1::emails::QuietBody,
 };
 
-/// What the organization decides about telling its staff.
+/// The organization's notification settings.
 #[derive(Debug, Serialize, Deserialize, ToSchema)]
 #[schema(as = NotificationSettings)]
 #[serde(deny_unknown_fields)]
 struct SettingsBody {
-    /// The hours in which nothing is delivered. Alerts open, worsen and end all the same.
+    /// The hours in which nothing is delivered. Alerts still open, worsen and end.
     quiet: Option<QuietBody>,
-    /// Whether what is critical is delivered in these hours, too.
+    /// Whether critical notifications are delivered in these hours, too.
     #[serde(default)]
     critical_at_any_hour: bool,
-    /// The hour of the day at which the daily digest is mailed, 0–23.
+    /// The hour of the day at which the daily digest is sent, 0–23.
     #[serde(default = "digest_hour")]
     #[schema(minimum = 0, maximum = 23, default = 7)]
     digest_hour: i8,
@@ -53,11 +53,11 @@ impl From<SettingsBody> for NotificationSettings {
     }
 }
 
-/// Whether a member wants a mail a day.
+/// Whether a member receives the daily digest.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct DailyDigest {
-    /// Whether it does.
+    /// Whether the daily digest is sent.
     wanted: bool,
 }
 
@@ -67,24 +67,24 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(set_daily_digest))
 }
 
-/// Reads the settings of notifications.
+/// Reads the notification settings.
 ///
-/// Quiet hours, and when the daily digest is mailed.
+/// Quiet hours, and the time of the daily digest.
 #[utoipa::path(
     get, path = "/api/v1/notifications/settings", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
     responses((status = 200, description = "The settings.", body = SettingsBody)),
 )]
 async fn read_notification_settings(
-    worker: Worker,
+    caller: StaffCaller,
     State(api): State<Api>,
 ) -> Result<Json<SettingsBody>, Problem> {
-    Ok(Json(api.mainstay.notification_settings(worker.organization).await?.into()))
+    Ok(Json(api.mainstay.notification_settings(caller.organization).await?.into()))
 }
 
-/// Changes the settings of notifications.
+/// Changes the notification settings.
 ///
-/// All of them at once; what is left out is as built in. Needs the role owner or admin, or a secret
+/// Replaces all settings; omitted ones get their defaults. Needs the role owner or admin, or a secret
 /// key.
 #[utoipa::path(
     put, path = "/api/v1/notifications/settings", tag = "Webhooks",
@@ -102,15 +102,15 @@ async fn change_notification_settings(
     Ok(Json(settings.into()))
 }
 
-/// Switches a member's daily digest on or off.
+/// Turns a member's daily digest on or off.
 ///
-/// A mail a day with what became of alerts, to those who want it, when there is something to tell.
+/// A daily email about changes of alerts, to members who want it, if there are any.
 /// Needs the role owner or admin, or a secret key.
 #[utoipa::path(
     put, path = "/api/v1/members/{member_id}/daily-digest", tag = "Webhooks",
     security(("secret_key" = []), ("member_token" = [])),
     request_body = DailyDigest,
-    responses((status = 204, description = "It is as asked for.")),
+    responses((status = 204, description = "Saved.")),
 )]
 async fn set_daily_digest(
     administrator: Administrator,

@@ -81,7 +81,7 @@ fn rows_are_numbered_by_their_first_line_across_blank_lines_and_quoted_line_ends
         header = HEADER.trim_end()
     );
     let rows = csv_rows(content);
-    assert_eq!(fates(&rows), [(5, true), (8, true), (11, false), (12, true)]);
+    assert_eq!(outcomes(&rows), [(5, true), (8, true), (11, false), (12, true)]);
     let notes: Vec<_> =
         rows.into_iter().flatten().map(|row| event(Ok(row)).data["note"].clone()).collect();
     assert_eq!(notes, ["two\r\nlines", "\n\n", "x"]);
@@ -147,7 +147,7 @@ fn ragged_rows_are_refused_one_by_one() {
     let good = format!("ada,login,{TIME},,,,\n");
     let rows =
         row(&format!("ada,login,{TIME}\n{good}{}x\n{good}x\n", good.trim_end().to_owned() + ","));
-    assert_eq!(fates(&rows), [(2, false), (3, true), (4, false), (5, true), (6, false)]);
+    assert_eq!(outcomes(&rows), [(2, false), (3, true), (4, false), (5, true), (6, false)]);
     let reasons: Vec<_> = rows.into_iter().filter_map(Result::err).map(|row| row.reason).collect();
     assert_says(&reasons[0], &["has 3 fields where the header has 7"]);
     assert_says(&reasons[1], &["has 8 fields where the header has 7"]);
@@ -160,14 +160,14 @@ fn a_forgotten_quote_costs_one_row_and_not_all_that_follow() {
     // In the last column such a row would have the right number of fields, and swallow the rest.
     let open = format!("bad,login,{TIME},,,,\"1\n");
     let rows = row(&(good("a") + &open + &good("b") + &good("c")));
-    assert_eq!(fates(&rows), [(2, true), (3, false), (4, true), (5, true)]);
+    assert_eq!(outcomes(&rows), [(2, true), (3, false), (4, true), (5, true)]);
     let refused = rows.into_iter().find_map(Result::err).unwrap();
     assert_says(&refused.reason, &["quote", "not closed", "close it"]);
     assert_eq!(refused.raw, open.trim_end());
 
     // Two of them look like one quoted text with rows in it.
     let rows = row(&(open.clone() + &good("a") + &open + &good("b")));
-    assert_eq!(fates(&rows), [(2, false), (3, true), (4, false), (5, true)]);
+    assert_eq!(outcomes(&rows), [(2, false), (3, true), (4, false), (5, true)]);
 }
 
 #[test]
@@ -193,8 +193,8 @@ fn misplaced_quotes_and_carriage_returns_are_refused_with_the_remedy() {
     let time = format!("{TIME},,,,");
     for (text, word) in [
         (format!("5\" pipe,login,{time}\n"), "inside a field without quotes"),
-        (format!("\"ada\" b,login,{time}\n"), "behind the closing quote"),
-        (format!("ada, \"login\",{time}\n"), "right from its start"),
+        (format!("\"ada\" b,login,{time}\n"), "after the closing quote"),
+        (format!("ada, \"login\",{time}\n"), "from its start"),
         (format!("ada\rb,login,{time}\n"), "carriage return"),
         (format!("ada\r\r\nb,login,{time}\n").replace("\nb", ""), "carriage return"),
     ] {
@@ -208,7 +208,7 @@ fn misplaced_quotes_and_carriage_returns_are_refused_with_the_remedy() {
 fn a_row_over_a_mebibyte_is_refused_and_the_next_one_read() {
     let good = format!("ada,login,{TIME},,,,\n");
     let rows = row(&format!("{}\n{good}", "x".repeat(3 * MAX_ROW_BYTES)));
-    assert_eq!(fates(&rows), [(2, false), (3, true)]);
+    assert_eq!(outcomes(&rows), [(2, false), (3, true)]);
     let refused = rows.into_iter().find_map(Result::err).unwrap();
     assert_says(&refused.reason, &["1 MiB", "shorten"]);
     assert_eq!(refused.raw, "x".repeat(MAX_RAW_CHARS));

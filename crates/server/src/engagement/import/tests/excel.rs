@@ -14,7 +14,7 @@ fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
 }
 
 /// Client, name and time of each row.
-fn told(rows: Rows) -> Vec<(String, String, String)> {
+fn summaries(rows: Rows) -> Vec<(String, String, String)> {
     rows.into_iter()
         .map(event)
         .map(|event| (event.client_id, event.name, event.timestamp.unwrap().to_string()))
@@ -43,11 +43,11 @@ fn semicolons_and_tabs_are_recognised_by_the_header() {
 fn a_line_that_names_the_separator_is_no_header() {
     for text in ["sep=;\r\n", "SEP=;\n", "\u{feff}sep=;\r\n"] {
         let rows = csv_rows(format!("{text}client_id;event;timestamp\nada;login;{TIME}\n"));
-        assert_eq!(fates(&rows), [(3, true)], "{text:?}");
+        assert_eq!(outcomes(&rows), [(3, true)], "{text:?}");
     }
     // Another delimiter than the three can be named, too.
     let rows = csv_rows(format!("sep=|\nclient_id|event|timestamp\nada|login|{TIME}\n"));
-    assert_eq!(fates(&rows), [(3, true)]);
+    assert_eq!(outcomes(&rows), [(3, true)]);
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn columns_may_be_mapped_whatever_separates_them() {
     let columns = vec!["client_id=Kunde".parse().unwrap(), "timestamp=Zeit".parse().unwrap()];
     let options = ImportOptions { columns, ..Default::default() };
     let rows = read("x.csv", format!("Kunde;event;Zeit\nada;login;{TIME}\n"), &options);
-    assert_eq!(told(rows), one("ada", "login", "2026-05-01T07:30:00Z"));
+    assert_eq!(summaries(rows), one("ada", "login", "2026-05-01T07:30:00Z"));
 }
 
 #[test]
@@ -63,7 +63,7 @@ fn unicode_text_of_excel_is_read_in_either_byte_order_packed_or_not() {
     let text = format!("client_id\tevent\ttimestamp\r\nzoë €\tlogin\t{TIME}\r\n");
     for bytes in [utf16(&text, u16::to_le_bytes), utf16(&text, u16::to_be_bytes)] {
         for content in [bytes.clone(), gzipped(&bytes)] {
-            assert_eq!(told(csv_rows(content)), one("zoë €", "login", "2026-05-01T07:30:00Z"));
+            assert_eq!(summaries(csv_rows(content)), one("zoë €", "login", "2026-05-01T07:30:00Z"));
         }
     }
 }
@@ -87,7 +87,7 @@ fn utf_16_that_is_cut_in_the_midst_of_a_character_is_said_to_be() {
     let outcome = sample
         .open()
         .and_then(|rows| rows.map(|row| row.map(drop)).collect::<Result<Vec<()>, _>>());
-    assert_says(&outcome.unwrap_err().to_string(), &["no UTF-16LE", "--encoding"]);
+    assert_says(&outcome.unwrap_err().to_string(), &["not valid UTF-16LE", "--encoding"]);
 }
 
 #[test]
@@ -98,7 +98,7 @@ fn what_excel_saves_in_western_europe_is_read_when_its_encoding_is_told() {
         let encoding: FileEncoding = name.parse().unwrap();
         let options = ImportOptions { encoding: Some(encoding), ..Default::default() };
         let rows = read("x.csv", bytes, &options);
-        assert_eq!(told(rows), one("€42 „Müller“", "login", "2026-05-01T07:30:00Z"), "{name}");
+        assert_eq!(summaries(rows), one("€42 „Müller“", "login", "2026-05-01T07:30:00Z"), "{name}");
     }
     let (line, reason) = refusal(csv_rows(bytes));
     assert_eq!(line, 2);
@@ -111,7 +111,7 @@ fn what_excel_saves_in_western_europe_is_read_when_its_encoding_is_told() {
 #[test]
 fn lines_that_end_with_a_carriage_return_alone_are_lines() {
     let rows = csv_rows(format!("client_id;event;timestamp\rada;login;{TIME}\rbob;login;{TIME}\r"));
-    assert_eq!(fates(&rows), [(2, true), (3, true)]);
+    assert_eq!(outcomes(&rows), [(2, true), (3, true)]);
 }
 
 #[test]
@@ -168,15 +168,15 @@ fn a_date_format_reads_what_it_says_and_nothing_else() {
             format!("client_id;event;timestamp\nada;login;{text}\nbob;login;31.31.2026\n");
         let mut rows = read("x.csv", content, &options);
         assert_says(&rows.pop().unwrap().unwrap_err().reason, &["31.31.2026", "--date-format"]);
-        assert_eq!(told(rows), one("ada", "login", at), "{format}");
+        assert_eq!(summaries(rows), one("ada", "login", at), "{format}");
     }
 }
 
 #[test]
 fn a_date_format_that_reads_no_date_is_refused_with_examples() {
     for format in ["", "dd.mm.yyyy", "%H:%M", "%Q"] {
-        let told = format.parse::<DateFormat>().unwrap_err().to_string();
-        assert_says(&told, &["%d.%m.%Y %H:%M"]);
+        let summaries = format.parse::<DateFormat>().unwrap_err().to_string();
+        assert_says(&summaries, &["%d.%m.%Y %H:%M"]);
     }
 }
 

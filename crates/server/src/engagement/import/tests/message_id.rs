@@ -31,7 +31,7 @@ fn id_of(row: Result<Row, RejectedRow>) -> String {
     match row.unwrap().content {
         RowContent::Event(event) => event.message_id,
         RowContent::Message(json) => {
-            done_in(said_with(&json, ClientsAre::Users, |_| None)).message_id
+            event_in(message_with(&json, ClientIdentity::User, |_| None)).message_id
         }
     }
 }
@@ -76,7 +76,7 @@ fn two_users_of_an_account_who_do_the_same_at_one_instant_are_two_events() {
         let json = format!(
             r#"{{"type":"track","userId":"{user}","event":"login","timestamp":"{TIME}"{context}}}"#
         );
-        done_in(said_with(&json, ClientsAre::Groups, |_| None)).message_id
+        event_in(message_with(&json, ClientIdentity::Account, |_| None)).message_id
     };
     let account = r#","context":{"groupId":"acme"}"#;
     assert_ne!(id("ada", account), id("bob", account));

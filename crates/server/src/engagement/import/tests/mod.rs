@@ -7,12 +7,13 @@ use std::{
 use flate2::{Compression, write::GzEncoder};
 use mainstay_core::engagement::{
     Event, EventType, IncomingEvent,
-    segment::{ClientsAre, Said},
+    segment::{ClientIdentity, IncomingMessage},
 };
 use tempfile::TempDir;
 
 use super::{
-    Format, ImportError, ImportOptions, ImportSource, RejectedRow, Row, RowContent, said_in_message,
+    Format, ImportError, ImportOptions, ImportSource, RejectedRow, Row, RowContent,
+    read_segment_message,
 };
 
 mod csv;
@@ -27,7 +28,7 @@ mod rejects;
 const HEADER: &str = "client_id,event,timestamp,message_id,session_id,page_path,duration_seconds\n";
 const TIME: &str = "2026-05-01T09:30:00+02:00";
 
-/// A file in a directory of its own, which goes when this does.
+/// A file in its own temporary directory.
 struct Sample {
     _directory: TempDir,
     path: PathBuf,
@@ -52,7 +53,7 @@ impl Sample {
         )
     }
 
-    /// What is wrong with the file, without its path, which differs from run to run.
+    /// The error without the path, which differs between runs.
     fn problem(&self) -> String {
         self.open().unwrap_err().problem.to_string()
     }
@@ -93,32 +94,33 @@ fn message_of(row: Result<Row, RejectedRow>) -> String {
     }
 }
 
-/// What a message says, where the import's options make names count as that.
-fn said_with(
+/// Parses a message with the import's event types.
+fn message_with(
     json: &str,
-    clients_are: ClientsAre,
+    clients_are: ClientIdentity,
     of_file: impl Fn(&str) -> Option<EventType>,
-) -> Result<Said, String> {
+) -> Result<IncomingMessage, String> {
     let now = "2026-05-20T12:00:00Z".parse().unwrap();
-    said_in_message(json, clients_are, now, of_file, |_| None).map_err(|error| error.to_string())
+    read_segment_message(json, clients_are, now, of_file, |_| None)
+        .map_err(|error| error.to_string())
 }
 
-fn done_in(said: Result<Said, String>) -> Event {
-    match said.unwrap() {
-        Said::Did(event) | Said::DidByPerson(event) => event,
+fn event_in(message: Result<IncomingMessage, String>) -> Event {
+    match message.unwrap() {
+        IncomingMessage::Event(event) | IncomingMessage::PersonEvent(event) => event,
         other => panic!("no event: {other:?}"),
     }
 }
 
-/// The only row, refused: its line and the reason.
+/// The line and reason of the only row, which is rejected.
 fn refusal(mut rows: Rows) -> (u64, String) {
     assert_eq!(rows.len(), 1, "{rows:?}");
     let row = rows.remove(0).unwrap_err();
     (row.line, row.reason)
 }
 
-/// Line and fate of each row.
-fn fates(rows: &Rows) -> Vec<(u64, bool)> {
+/// The line and outcome of each row.
+fn outcomes(rows: &Rows) -> Vec<(u64, bool)> {
     rows.iter()
         .map(|row| match row {
             Ok(row) => (row.line, true),

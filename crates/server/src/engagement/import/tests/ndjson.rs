@@ -3,26 +3,26 @@ use serde_json::{Value, json};
 
 use super::{super::MAX_ROW_BYTES, *};
 
-fn said_to(clients_are: ClientsAre, mut message: Value) -> Result<Said, String> {
+fn try_message(clients_are: ClientIdentity, mut message: Value) -> Result<IncomingMessage, String> {
     let fields = message.as_object_mut().unwrap();
     fields.entry("timestamp").or_insert_with(|| json!(TIME));
     fields.entry("userId").or_insert_with(|| json!("ada"));
     let mut rows = ndjson_rows(message.to_string());
     assert_eq!(rows.len(), 1);
-    said_with(&message_of(rows.remove(0)), clients_are, |_| None)
+    message_with(&message_of(rows.remove(0)), clients_are, |_| None)
 }
 
-fn done(message: Value) -> Event {
-    done_in(said_to(ClientsAre::Users, message))
+fn event(message: Value) -> Event {
+    event_in(try_message(ClientIdentity::User, message))
 }
 
 fn reason(message: Value) -> String {
-    said_to(ClientsAre::Users, message).unwrap_err()
+    try_message(ClientIdentity::User, message).unwrap_err()
 }
 
 #[test]
 fn a_track_message_becomes_an_event() {
-    let event = done(json!({
+    let event = event(json!({
         "type": "track",
         "event": "Report Exported",
         "messageId": "m-1",
@@ -48,7 +48,7 @@ fn a_track_message_becomes_an_event() {
 
 #[test]
 fn what_cannot_be_a_field_stays_among_the_properties() {
-    let event = done(json!({
+    let event = event(json!({
         "type": "track", "event": "x",
         "properties": {"session_id": 7, "duration_seconds": 1.5, "a": 1},
     }));
@@ -72,33 +72,42 @@ fn the_path_of_a_page_is_found_wherever_it_was_sent() {
         (json!(null), json!(null), None),
     ] {
         let row = json!({"type": "page", "properties": properties, "context": {"page": page}});
-        assert_eq!(done(row.clone()).page_path.as_deref(), path, "{row}");
+        assert_eq!(event(row.clone()).page_path.as_deref(), path, "{row}");
     }
 }
 
 #[test]
 fn accounts_are_what_they_are_over_http() {
-    let accounts = |message| said_to(ClientsAre::Groups, message).unwrap();
+    let accounts = |message| try_message(ClientIdentity::Account, message).unwrap();
     let track = json!({"type": "track", "event": "x"});
-    assert!(matches!(accounts(track), Said::DidByPerson(event) if event.client_id == "ada"));
+    assert!(
+        matches!(accounts(track), IncomingMessage::PersonEvent(event) if event.client_id == "ada")
+    );
     let identify = json!({"type": "identify", "traits": {"name": "Ada"}});
-    assert!(matches!(accounts(identify), Said::ToldOfPerson(told) if told.client_id == "ada"));
+    assert!(
+        matches!(accounts(identify), IncomingMessage::PersonProfile(told) if told.client_id == "ada")
+    );
     let group = json!({"type": "group", "groupId": 12, "traits": {"name": "E"}});
-    let Said::Joined { person, client } = accounts(group.clone()) else { panic!("a membership") };
+    let IncomingMessage::Membership { person, client } = accounts(group.clone()) else {
+        panic!("a membership")
+    };
     assert_eq!((&*person, &*client.client_id), ("ada", "12"));
     assert_eq!(client.patch.set(ProfileField::Name), Some("E"));
-    assert!(matches!(said_to(ClientsAre::Users, group), Ok(Said::Grouped { .. })));
-    let alias = said_to(ClientsAre::Users, json!({"type": "alias", "previousId": "b"}));
-    assert!(matches!(alias, Ok(Said::Alias { previous, .. }) if previous == "b"));
+    assert!(matches!(
+        try_message(ClientIdentity::User, group),
+        Ok(IncomingMessage::GroupProfile { .. })
+    ));
+    let alias = try_message(ClientIdentity::User, json!({"type": "alias", "previousId": "b"}));
+    assert!(matches!(alias, Ok(IncomingMessage::Alias { previous, .. }) if previous == "b"));
 }
 
 #[test]
 fn an_event_without_an_id_has_one_that_follows_from_it() {
     let track = json!({"type": "track", "event": "x", "properties": {"a": 1}});
-    let (one, again) = (done(track.clone()), done(track));
+    let (one, again) = (event(track.clone()), event(track));
     assert!(one.message_id.starts_with("row-"), "{}", one.message_id);
     assert_eq!(one.message_id, again.message_id);
-    let other = done(json!({"type": "track", "event": "x", "properties": {"a": 2}}));
+    let other = event(json!({"type": "track", "event": "x", "properties": {"a": 2}}));
     assert_ne!(one.message_id, other.message_id);
 }
 
@@ -113,7 +122,7 @@ fn the_client_is_the_user_else_whom_the_visitor_turns_out_to_be() {
         (json!(" "), json!(7), "7"),
     ] {
         let row = json!({"type": "track", "event": "x", "userId": user, "anonymousId": visitor});
-        let event = done(row);
+        let event = event(row);
         assert_eq!(event.client_id, client);
         assert_eq!(event.person.is_some(), ["v", "7"].contains(&client));
     }
@@ -150,7 +159,7 @@ fn lines_that_are_no_messages_are_refused_one_by_one() {
         (b"[1]", "jq -c"),
         (b"\"text\"", "not a JSON object"),
         (b"{", "at column 1"),
-        (b"{\"type\": \"page\",}", "column 17: a key in double quotes"),
+        (b"{\"type\": \"page\",}", "column 17: expected a key in double quotes"),
         (b"{} {}", "trailing characters"),
         (b"{\"a\": \"\xff\"}", "not UTF-8 from byte 8 on"),
         (long.as_bytes(), "1 MiB"),
@@ -167,7 +176,7 @@ fn lines_that_are_no_messages_are_refused_one_by_one() {
     let last = numbers[lines.len()] + 1;
     let expected: Vec<_> =
         numbers.iter().map(|line| (*line, *line == 1)).chain([(last, true)]).collect();
-    assert_eq!(fates(&rows), expected);
+    assert_eq!(outcomes(&rows), expected);
     for (row, (_, word)) in rows.into_iter().filter_map(Result::err).zip(lines) {
         assert_says(&row.reason, &[word]);
         assert!(!row.reason.contains(" at line "), "{}", row.reason);

@@ -18,7 +18,7 @@ fn csv_of(clients: std::ops::Range<u32>) -> String {
 fn a_gzip_file_is_recognised_by_its_bytes_whatever_its_name() {
     for name in ["x.csv.gz", "x.csv", "export"] {
         let rows = read(name, SMALL_GZIP, &ImportOptions::default());
-        assert_eq!(fates(&rows), [(2, true)]);
+        assert_eq!(outcomes(&rows), [(2, true)]);
         let event = event(rows.into_iter().next().unwrap());
         assert_eq!((event.client_id.as_str(), event.name.as_str()), ("ada", "login"));
         assert_eq!(event.timestamp.unwrap().to_string(), "2026-05-01T07:30:00Z");
@@ -85,16 +85,16 @@ fn a_file_that_is_missing_or_a_directory_is_named_with_its_path() {
     let missing = directory.path().join("nothing.csv");
     assert_eq!(
         open(&missing),
-        format!("{}: there is no such file; check the path", missing.display())
+        format!("{}: the file does not exist; check the path", missing.display())
     );
-    assert_says(&open(directory.path()), &["is a directory", "name one file"]);
+    assert_says(&open(directory.path()), &["is a directory", "give one file"]);
 }
 
 #[test]
 fn a_file_that_may_not_be_read_is_told_from_a_missing_one() {
     // As root every file may be read, so the error is made here.
     let error = ImportError::opening(Path::new("x.csv"), io::ErrorKind::PermissionDenied.into());
-    assert_says(&error.to_string(), &["x.csv: may not be read", "permissions"]);
+    assert_says(&error.to_string(), &["x.csv: is not readable", "permissions"]);
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn an_empty_file_is_refused_packed_or_not_and_whatever_blank_it_holds() {
         for name in ["x.csv", "x.ndjson", "x"] {
             assert_says(&Sample::new(name, content).problem(), &["is empty"]);
             let packed = Sample::new(name, gzipped(content)).problem();
-            assert_says(&packed, &["gzip file with nothing in it"]);
+            assert_says(&packed, &["empty gzip file"]);
         }
     }
 }
@@ -124,7 +124,7 @@ fn other_kinds_of_files_are_named_with_the_remedy() {
     assert_says(&Sample::new("x.gz", gzipped(gzipped("x"))).problem(), &["twice", "gunzip"]);
     let mut tar = vec![0; 1024];
     tar[257..262].copy_from_slice(b"ustar");
-    assert_says(&Sample::new("x.tar.gz", gzipped(tar)).problem(), &["tar archive", "unpack"]);
+    assert_says(&Sample::new("x.tar.gz", gzipped(tar)).problem(), &["tar archive", "extract"]);
 }
 
 #[test]

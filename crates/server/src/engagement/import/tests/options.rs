@@ -43,19 +43,19 @@ fn a_mapped_event_name_may_hold_an_equals_sign_and_counts_as_its_type() {
 #[test]
 fn a_mapping_applies_to_pages_too() {
     let options = parsed(&[], &["page_view=custom", "Export=export_downloaded"]);
-    let said = |fields: &str| {
+    let message = |fields: &str| {
         let content = format!(r#"{{{fields},"userId":"ada","timestamp":"{TIME}"}}"#);
         let sample = Sample::new("x.ndjson", content);
         let mut source = ImportSource::open(&sample.path, &options).unwrap();
         let json = message_of(source.next().unwrap().unwrap());
-        done_in(said_with(&json, ClientsAre::Users, |name| source.type_of(name))).event_type
+        event_in(message_with(&json, ClientIdentity::User, |name| source.type_of(name))).event_type
     };
-    assert_eq!(said(r#""type":"page""#), EventType::Custom);
-    assert_eq!(said(r#""type":"screen","name":"Export""#), EventType::ExportDownloaded);
-    assert_eq!(said(r#""type":"track","event":"Export""#), EventType::ExportDownloaded);
+    assert_eq!(message(r#""type":"page""#), EventType::Custom);
+    assert_eq!(message(r#""type":"screen","name":"Export""#), EventType::ExportDownloaded);
+    assert_eq!(message(r#""type":"track","event":"Export""#), EventType::ExportDownloaded);
     // What is not mapped stays what it is.
-    assert_eq!(said(r#""type":"page","name":"login""#), EventType::PageView);
-    assert_eq!(said(r#""type":"track","event":"login""#), EventType::Login);
+    assert_eq!(message(r#""type":"page","name":"login""#), EventType::PageView);
+    assert_eq!(message(r#""type":"track","event":"login""#), EventType::Login);
 }
 
 #[test]

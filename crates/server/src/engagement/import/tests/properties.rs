@@ -5,7 +5,7 @@ use proptest::{
 
 use super::*;
 
-/// Bytes that get further than noise: the signs that the readers look for, and anything else.
+/// Random bytes with the delimiters that the readers look for.
 fn bytes() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => prop::sample::select(vec![
@@ -28,7 +28,7 @@ fn starts() -> impl Strategy<Value = &'static str> {
     ])
 }
 
-/// Reads all that can be read; every row comes with a line of its own that the file has.
+/// Reads all rows and checks that every row has its own line of the file.
 fn drain(content: &[u8], lines: Option<usize>, format: Option<Format>) {
     let sample = Sample::new("x", content);
     let options = ImportOptions { format, ..ImportOptions::default() };
@@ -69,7 +69,7 @@ proptest! {
         drain(&[b"\x1f\x8b\x08\x00", bytes.as_slice()].concat(), None, None);
     }
 
-    /// What the csv crate writes comes back as it was, whatever is in the cells.
+    /// What the csv crate writes is read back unchanged.
     #[test]
     fn written_cells_are_read_back(
         cells in vec(hash_map("[a-z]{1,3}", "\\PC{0,6}|[\",\r\n x]{0,6}", 2), 1..5),

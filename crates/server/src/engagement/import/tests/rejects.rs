@@ -66,7 +66,7 @@ fn a_file_of_somebody_else_is_neither_overwritten_nor_removed() {
     let path = rejects.path().to_owned();
     fs::write(&path, "my notes").unwrap();
     let error = rejects.write(&refused(2, "x")).unwrap_err();
-    assert_says(&error.to_string(), &["x.csv.rejects.csv: exists", "move it away"]);
+    assert_says(&error.to_string(), &["x.csv.rejects.csv: exists", "move it"]);
     assert_eq!(RejectsFile::beside(&sample.path).finish().unwrap(), None);
     assert_eq!(fs::read_to_string(path).unwrap(), "my notes");
 }

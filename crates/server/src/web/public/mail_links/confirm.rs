@@ -6,7 +6,7 @@ use mainstay_store::Scope;
 use super::found;
 use crate::{
     email::{LinkPurpose, OpenedEmail},
-    web::{Answer, BareShell, InPath, PageError, Theme, Web, show, ui::text::visible},
+    web::{BareShell, PageError, PageResult, Path, Theme, Web, show, ui::text::visible},
 };
 
 #[derive(Template)]
@@ -36,8 +36,8 @@ impl ConfirmPage {
 
 fn not_asked_any_more() -> PageError {
     PageError::not_found(
-        "This mail asks nothing any more: the address was changed or unsubscribed since. Ask for a new \
-         mail on your page.",
+        "This request is no longer valid: the address was changed or unsubscribed since. Ask for a new \
+         email on your page.",
     )
 }
 
@@ -45,8 +45,8 @@ fn not_asked_any_more() -> PageError {
 pub(super) async fn form(
     State(web): State<Web>,
     theme: Theme,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Confirm, &token).await?;
     let scope = Scope::Service(opened.organization.id);
     let asked = web.mainstay.subscription(scope, opened.email.client).await?;
@@ -64,8 +64,8 @@ pub(super) async fn form(
 pub(super) async fn confirm(
     State(web): State<Web>,
     theme: Theme,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Confirm, &token).await?;
     let confirmed = web.mainstay.confirm_subscription(&opened.email).await?;
     confirmed.ok_or_else(not_asked_any_more)?;

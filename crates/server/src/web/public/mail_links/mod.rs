@@ -25,13 +25,13 @@ const UNSUBSCRIBE: &str = "/email/unsubscribe/{token}";
 
 /// Where a mail program may post without having been on a page of ours: its button for unsubscribing
 /// (RFC 8058). Who knows the address has the mail, and no cookie is looked at.
-pub(in crate::web) fn may_come_from_anywhere(path: &str) -> bool {
+pub(in crate::web) fn allows_cross_site(path: &str) -> bool {
     path.starts_with("/email/unsubscribe/")
 }
 
 /// The mail that a link for a purpose names.
 async fn found(web: &Web, purpose: LinkPurpose, token: &str) -> Result<OpenedEmail, PageError> {
     web.mainstay.email_of_link(purpose, token).await?.ok_or_else(|| {
-        PageError::not_found("This link leads to no e-mail. Check that you have copied all of it.")
+        PageError::not_found("This link belongs to no email. Check that you copied all of it.")
     })
 }

@@ -4,7 +4,7 @@ use axum::extract::State;
 use super::found;
 use crate::{
     email::{LinkPurpose, OpenedEmail, StaleButton},
-    web::{Answer, BareShell, InPath, Theme, Web, show, ui::text::visible},
+    web::{BareShell, PageResult, Path, Theme, Web, show, ui::text::visible},
 };
 
 #[derive(Template)]
@@ -32,13 +32,11 @@ enum Step {
 
 const fn why(stale: StaleButton) -> &'static str {
     match stale {
-        StaleButton::Old => {
-            "The button of an e-mail opens your page for 24 hours after it was sent."
-        }
+        StaleButton::Old => "The button in an email works for 24 hours after it was sent.",
         StaleButton::Unsubscribed => {
-            "This e-mail went to an address that gets no more e-mails, so its button opens nothing any more."
+            "This email went to an address that no longer gets emails, so its button no longer works."
         }
-        StaleButton::Revoked => "The links that were made before have been ended.",
+        StaleButton::Revoked => "All earlier links have been revoked.",
     }
 }
 
@@ -49,7 +47,7 @@ pub(super) fn explain(
     opened: &OpenedEmail,
     token: &str,
     stale: StaleButton,
-) -> Answer {
+) -> PageResult {
     let step = if web.mainstay.mail_status().is_configured() { Step::Ask } else { Step::None };
     show(&page(theme, opened, token, why(stale), step))
 }
@@ -59,8 +57,8 @@ pub(super) fn explain(
 pub(super) async fn send_link(
     State(web): State<Web>,
     theme: Theme,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Click, &token).await?;
     let sent = web.mainstay.request_sign_in_link(&opened).await?;
     let step = if sent { Step::Sent } else { Step::None };

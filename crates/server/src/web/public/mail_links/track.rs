@@ -7,7 +7,7 @@ use axum::{
 use super::{found, stale::explain};
 use crate::{
     email::{Destination, LinkPurpose},
-    web::{Answer, InPath, Theme, Web},
+    web::{PageResult, Path, Theme, Web},
 };
 
 /// A picture of one pixel that cannot be seen.
@@ -21,8 +21,8 @@ pub(super) async fn open(
     State(web): State<Web>,
     method: Method,
     headers: HeaderMap,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Open, &token).await?;
     web.mainstay.record_email_event(&opened.email, None, agent(&method, &headers)).await?;
     Ok(([(header::CONTENT_TYPE, "image/gif")], PIXEL).into_response())
@@ -35,8 +35,8 @@ pub(super) async fn click(
     theme: Theme,
     method: Method,
     headers: HeaderMap,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Click, &token).await?;
     let agent = agent(&method, &headers);
     web.mainstay.record_email_event(&opened.email, Some(BUTTON), agent).await?;

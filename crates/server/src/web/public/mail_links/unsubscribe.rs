@@ -6,7 +6,7 @@ use mainstay_store::Scope;
 use super::found;
 use crate::{
     email::{LinkPurpose, OpenedEmail},
-    web::{Answer, BareShell, InPath, Theme, Web, show, ui::text::visible},
+    web::{BareShell, PageResult, Path, Theme, Web, show, ui::text::visible},
 };
 
 #[derive(Template)]
@@ -38,8 +38,8 @@ impl UnsubscribePage {
 pub(super) async fn form(
     State(web): State<Web>,
     theme: Theme,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Unsubscribe, &token).await?;
     let scope = Scope::Service(opened.organization.id);
     let subscription = web.mainstay.subscription(scope, opened.email.client).await?;
@@ -52,8 +52,8 @@ pub(super) async fn form(
 pub(super) async fn unsubscribe(
     State(web): State<Web>,
     theme: Theme,
-    InPath(token): InPath<String>,
-) -> Answer {
+    Path(token): Path<String>,
+) -> PageResult {
     let opened = found(&web, LinkPurpose::Unsubscribe, &token).await?;
     web.mainstay.unsubscribe(&opened.email).await?;
     show(&UnsubscribePage::new(theme, &opened, &token, true))

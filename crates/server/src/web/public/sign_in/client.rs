@@ -13,13 +13,13 @@ use serde::Deserialize;
 use url::Url;
 
 use crate::{
-    access::{ClientSignedIn, NewClientSession},
+    access::{NewClientSession, SignedInClient},
     web::{
-        Answer, Asked, BareShell, PageError, Pages, Sent, Theme, Web,
+        BareShell, Form, PageError, PageResult, Pages, Query, Theme, Web,
         security::{FrameAncestors, SEC_FETCH_SITE},
         session::{
             cookie::{self, Transport},
-            origin::{From, Kept},
+            origin::{ClientIp, SecureTransport},
         },
         show,
         ui::{components::display_name, text::visible},
@@ -47,7 +47,7 @@ struct ClientLinkPage {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct ByToken {
+struct ClientTokenForm {
     token: String,
 }
 
@@ -56,19 +56,19 @@ struct ByToken {
 /// else's browser, who would then answer and read as another client: from there it takes a click.
 async fn open(
     State(web): State<Web>,
-    Kept(transport): Kept,
-    From(from): From,
+    SecureTransport(transport): SecureTransport,
+    ClientIp(from): ClientIp,
     theme: Theme,
     Extension(ancestors): Extension<FrameAncestors>,
     headers: HeaderMap,
-    Asked(by): Asked<ByToken>,
-) -> Answer {
-    let session = check(&web, from, &by).await?;
-    let Some(whose) = web.mainstay.client_session(&session.token).await? else {
+    Query(form): Query<ClientTokenForm>,
+) -> PageResult {
+    let session = check(&web, from, &form).await?;
+    let Some(signed_in) = web.mainstay.client_session(&session.token).await? else {
         return Err(no_link());
     };
-    let ClientSignedIn { organization, external_id, known, allowed_sites, .. } = whose;
-    if !comes_from_elsewhere(&headers, &allowed_sites) {
+    let SignedInClient { organization, external_id, known, allowed_sites, .. } = signed_in;
+    if !is_from_other_site(&headers, &allowed_sites) {
         return Ok(let_in(transport, &session));
     }
     ancestors.allow(allowed_sites);
@@ -77,18 +77,18 @@ async fn open(
         shell: BareShell { theme },
         client: display_name(name, &external_id).to_owned(),
         organization: visible(&organization.name, &organization.slug).to_owned(),
-        token: by.token,
+        token: form.token,
     })
 }
 
 /// Lets in whoever clicked.
 async fn sign_in(
     State(web): State<Web>,
-    Kept(transport): Kept,
-    From(from): From,
-    Sent(by): Sent<ByToken>,
-) -> Answer {
-    Ok(let_in(transport, &check(&web, from, &by).await?))
+    SecureTransport(transport): SecureTransport,
+    ClientIp(from): ClientIp,
+    Form(form): Form<ClientTokenForm>,
+) -> PageResult {
+    Ok(let_in(transport, &check(&web, from, &form).await?))
 }
 
 #[derive(Template)]
@@ -98,18 +98,22 @@ struct SignedOutPage {
 }
 
 /// Ends the client's sessions, in this browser and in any other.
-async fn sign_out(State(web): State<Web>, theme: Theme, headers: HeaderMap) -> Answer {
+async fn sign_out(State(web): State<Web>, theme: Theme, headers: HeaderMap) -> PageResult {
     let transport = Transport::of(&web.site, &headers);
     if let Some(token) = cookie::read(&headers, transport, cookie::CLIENT) {
         web.mainstay.sign_client_out(&token).await?;
     }
     let mut response = show(&SignedOutPage { shell: BareShell { theme } })?;
-    response.headers_mut().append(header::SET_COOKIE, cookie::drop_client(transport));
+    response.headers_mut().append(header::SET_COOKIE, cookie::clear_client(transport));
     Ok(response)
 }
 
-async fn check(web: &Web, from: IpAddr, by: &ByToken) -> Result<NewClientSession, PageError> {
-    if let Some(session) = web.mainstay.sign_client_in(&by.token).await? {
+async fn check(
+    web: &Web,
+    from: IpAddr,
+    form: &ClientTokenForm,
+) -> Result<NewClientSession, PageError> {
+    if let Some(session) = web.mainstay.sign_client_in(&form.token).await? {
         return Ok(session);
     }
     web.limits.check(from, "client")?;
@@ -119,8 +123,8 @@ async fn check(web: &Web, from: IpAddr, by: &ByToken) -> Result<NewClientSession
 fn no_link() -> PageError {
     PageError::new(
         StatusCode::UNAUTHORIZED,
-        "This link does not work any more",
-        "It has expired or a part of it is missing. Open your page again from the app that you use, or \
+        "This link no longer works",
+        "It has expired or is incomplete. Open your page again from your app, or \
          ask for a new link.",
     )
 }
@@ -128,7 +132,7 @@ fn no_link() -> PageError {
 /// Whether a page of another site opened this, other than one that the organization has allowed to
 /// show its clients' pages. Only browsers say so, and all of today's do; a link in a mail program or a
 /// chat, or typed, comes from no site.
-fn comes_from_elsewhere(headers: &HeaderMap, allowed_sites: &[String]) -> bool {
+fn is_from_other_site(headers: &HeaderMap, allowed_sites: &[String]) -> bool {
     let site = headers.get(SEC_FETCH_SITE).map(HeaderValue::as_bytes);
     if matches!(site, None | Some(b"same-origin" | b"none")) {
         return false;
@@ -140,7 +144,7 @@ fn comes_from_elsewhere(headers: &HeaderMap, allowed_sites: &[String]) -> bool {
 
 fn let_in(transport: Transport, session: &NewClientSession) -> Response {
     let mut response = Redirect::to(START).into_response();
-    let cookie = cookie::keep_client(transport, &session.token, session.seconds);
+    let cookie = cookie::set_client(transport, &session.token, session.seconds);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }

@@ -7,7 +7,7 @@ use std::{
 };
 
 use governor::{NotUntil, Quota};
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use quick_cache::sync::Cache;
 
 use crate::{
@@ -17,20 +17,20 @@ use crate::{
 };
 
 /// Tries with one address from one place: so many at once…
-const TRIES: NonZeroU32 = NonZeroU32::new(10).unwrap();
+const ATTEMPT_BURST: NonZeroU32 = NonZeroU32::new(10).unwrap();
 /// …then one each time this has passed.
-const TRY_EVERY: Duration = Duration::from_secs(10);
+const ATTEMPT_INTERVAL: Duration = Duration::from_secs(10);
 /// Tries from one place, whatever the address: an office behind one router signs in on Monday.
-const PLACE_TRIES: NonZeroU32 = NonZeroU32::new(100).unwrap();
-const PLACE_TRY_EVERY: Duration = Duration::from_secs(2);
+const NETWORK_BURST: NonZeroU32 = NonZeroU32::new(100).unwrap();
+const NETWORK_INTERVAL: Duration = Duration::from_secs(2);
 /// Tries for one account from all places together, right ones too: so many at once…
-const ACCOUNT_TRIES: NonZeroU32 = NonZeroU32::new(30).unwrap();
+const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// …then one each time this has passed: at most 318 in a day, however many places there are.
-const ACCOUNT_TRY_EVERY: Duration = Duration::from_mins(5);
+const ACCOUNT_INTERVAL: Duration = Duration::from_mins(5);
 /// Places and addresses that are remembered before those that may try again are forgotten.
-const MOST_KEYS: usize = 10_000;
+const MAX_KEYS: usize = 10_000;
 /// Characters of an address that tell it apart here: what is longer is none.
-const MOST_KEY_CHARS: usize = 254;
+const MAX_KEY_CHARS: usize = 254;
 
 /// Counts tries to sign in, to ask for a new password and to use a link.
 pub(crate) struct Limits {
@@ -50,10 +50,10 @@ impl Limits {
             Quota::with_period(every).expect("a period is not empty").allow_burst(burst)
         };
         Self {
-            tries: clock.limiter(quota(TRIES, TRY_EVERY)),
-            places: clock.limiter(quota(PLACE_TRIES, PLACE_TRY_EVERY)),
-            accounts: clock.limiter(quota(ACCOUNT_TRIES, ACCOUNT_TRY_EVERY)),
-            trusted: Cache::new(MOST_KEYS),
+            tries: clock.limiter(quota(ATTEMPT_BURST, ATTEMPT_INTERVAL)),
+            places: clock.limiter(quota(NETWORK_BURST, NETWORK_INTERVAL)),
+            accounts: clock.limiter(quota(ACCOUNT_BURST, ACCOUNT_INTERVAL)),
+            trusted: Cache::new(MAX_KEYS),
             clock,
         }
     }
@@ -63,14 +63,14 @@ impl Limits {
     /// # Errors
     /// When there were too many, with when to try again.
     pub(crate) fn check(&self, from: IpAddr, guessed: &str) -> Result<(), PageError> {
-        let place = place_of(from);
-        self.places.check_key(&place).map_err(|until| self.too_often(&until))?;
-        let key = (place, key_of(guessed));
-        self.tries.check_key(&key).map_err(|until| self.too_often(&until))?;
-        if self.tries.len() > MOST_KEYS {
+        let network = network_of(from);
+        self.places.check_key(&network).map_err(|until| self.too_many_requests(&until))?;
+        let key = (network, key_of(guessed));
+        self.tries.check_key(&key).map_err(|until| self.too_many_requests(&until))?;
+        if self.tries.len() > MAX_KEYS {
             self.tries.retain_recent();
         }
-        if self.places.len() > MOST_KEYS {
+        if self.places.len() > MAX_KEYS {
             self.places.retain_recent();
         }
         Ok(())
@@ -84,20 +84,20 @@ impl Limits {
     pub(crate) fn check_sign_in(&self, from: IpAddr, email: &str) -> Result<(), PageError> {
         self.check(from, email)?;
         let account = key_of(email);
-        if self.trusted.get(&(place_of(from), account.clone())).is_some() {
+        if self.trusted.get(&(network_of(from), account.clone())).is_some() {
             return Ok(());
         }
-        if self.accounts.len() > MOST_KEYS {
+        if self.accounts.len() > MAX_KEYS {
             self.accounts.retain_recent();
         }
         self.accounts.check_key(&account).map_err(|until| {
             let seconds = self.clock.seconds_until(&until);
             let minutes =
-                counted(i64::try_from(seconds.div_ceil(60)).unwrap_or(i64::MAX), "minute");
-            PageError::too_often(
+                count_noun(i64::try_from(seconds.div_ceil(60)).unwrap_or(i64::MAX), "minute");
+            PageError::too_many_requests(
                 format!(
-                    "There were too many tries for this account, from several places. Try again in \
-                     {minutes}, or choose a new password by a link."
+                    "There were too many attempts for this account, from several places. Try again in \
+                     {minutes}, or get a link to choose a new password."
                 ),
                 seconds,
             )
@@ -107,14 +107,14 @@ impl Limits {
 
     /// Remembers that an account was signed in to from a place.
     pub(crate) fn trust(&self, from: IpAddr, email: &str) {
-        self.trusted.insert((place_of(from), key_of(email)), ());
+        self.trusted.insert((network_of(from), key_of(email)), ());
     }
 
-    fn too_often(&self, until: &NotUntil<LimitInstant>) -> PageError {
+    fn too_many_requests(&self, until: &NotUntil<LimitInstant>) -> PageError {
         let seconds = self.clock.seconds_until(until);
         let unit = if seconds == 1 { "second" } else { "seconds" };
-        PageError::too_often(
-            format!("There were too many tries from here. Try again in {seconds} {unit}."),
+        PageError::too_many_requests(
+            format!("There were too many attempts from here. Try again in {seconds} {unit}."),
             seconds,
         )
         .back("Back to sign-in", "/sign-in")
@@ -123,11 +123,11 @@ impl Limits {
 
 /// What is guessed, as it is counted.
 fn key_of(guessed: &str) -> String {
-    guessed.trim().to_lowercase().chars().take(MOST_KEY_CHARS).collect()
+    guessed.trim().to_lowercase().chars().take(MAX_KEY_CHARS).collect()
 }
 
 /// One subscriber's addresses: with version 6 that is a whole network of them.
-fn place_of(address: IpAddr) -> IpAddr {
+fn network_of(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V6(address) => {
             let [a, b, c, d, ..] = address.segments();
@@ -143,7 +143,7 @@ mod tests {
 
     #[test]
     fn a_network_of_version_6_is_one_place() {
-        let place = |text: &str| place_of(text.parse().unwrap());
+        let place = |text: &str| network_of(text.parse().unwrap());
         assert_eq!(place("2001:db8:1:2:3::4"), place("2001:db8:1:2:ffff::1"));
         assert_ne!(place("2001:db8:1:2::1"), place("2001:db8:1:3::1"));
         assert_eq!(place("::ffff:192.0.2.1"), place("192.0.2.1"));

@@ -8,8 +8,8 @@ use serde::Deserialize;
 use crate::{
     access::{LinkForm, OpenedLink},
     web::{
-        Answer, BareShell, FormError, InPath, PageError, Pages, Sent, Theme, Web,
-        session::origin::{From, Kept},
+        BareShell, Form, FormError, PageError, PageResult, Pages, Path, Theme, Web,
+        session::origin::{ClientIp, SecureTransport},
         show_with,
         ui::text::visible,
     },
@@ -68,11 +68,11 @@ impl LinkPage {
 async fn open(
     State(web): State<Web>,
     theme: Theme,
-    kept: Kept,
-    From(from): From,
-    InPath(secret): InPath<String>,
-) -> Answer {
-    let Kept(_) = kept;
+    transport: SecureTransport,
+    ClientIp(from): ClientIp,
+    Path(secret): Path<String>,
+) -> PageResult {
+    let SecureTransport(_) = transport;
     web.limits.check(from, &secret)?;
     match web.mainstay.open_link(&secret).await? {
         OpenedLink::Usable { kind, organization, member } if kind != LinkKind::Choice => {
@@ -85,7 +85,7 @@ async fn open(
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Filled {
+struct AcceptLinkForm {
     name: String,
     email: String,
     password: String,
@@ -94,13 +94,13 @@ struct Filled {
 async fn use_up(
     State(web): State<Web>,
     theme: Theme,
-    Kept(transport): Kept,
-    From(from): From,
-    InPath(secret): InPath<String>,
-    Sent(filled): Sent<Filled>,
-) -> Answer {
+    SecureTransport(transport): SecureTransport,
+    ClientIp(from): ClientIp,
+    Path(secret): Path<String>,
+    Form(fields): Form<AcceptLinkForm>,
+) -> PageResult {
     web.limits.check(from, &secret)?;
-    let Filled { name, email, password } = filled;
+    let AcceptLinkForm { name, email, password } = fields;
     let form = LinkForm { name: name.clone(), email: email.clone(), password };
     let error = match web.mainstay.use_link(&secret, form).await {
         Ok(Ok(token)) => return Ok::<Response, _>(let_in(transport, &token, None)),
@@ -118,10 +118,10 @@ async fn use_up(
 }
 
 fn unusable(opened: &OpenedLink) -> PageError {
-    let told = |title: &str, detail: String| PageError::new(StatusCode::GONE, title, detail);
+    let gone = |title: &str, detail: String| PageError::new(StatusCode::GONE, title, detail);
     let ask = "Ask an owner or admin of your organization for a new one.";
     let error = match opened {
-        OpenedLink::Used(at) => told(
+        OpenedLink::Used(at) => gone(
             "This link was used",
             format!(
                 "It works once, and was used on {}. Sign in, or choose a new password.",
@@ -129,12 +129,12 @@ fn unusable(opened: &OpenedLink) -> PageError {
             ),
         ),
         OpenedLink::Expired(at) => {
-            told("This link has expired", format!("It worked until {}. {ask}", day(at)))
+            gone("This link has expired", format!("It worked until {}. {ask}", day(at)))
         }
         OpenedLink::Unknown | OpenedLink::Usable { .. } => PageError::new(
             StatusCode::NOT_FOUND,
             "This link does not work",
-            format!("Check that you opened all of it: a part may be missing at its end. {ask}"),
+            format!("Check that you copied all of it: the end may be missing. {ask}"),
         ),
     };
     error.back("Sign in", "/sign-in")

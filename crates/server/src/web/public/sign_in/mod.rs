@@ -14,12 +14,15 @@ use axum::{
 use serde::Deserialize;
 
 use crate::{
-    access::{Choice, MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, SignIn, session::COOKIE_SECONDS},
+    access::{
+        MAX_PASSWORD_CHARS, MIN_PASSWORD_CHARS, OrganizationChoice, SignInOutcome,
+        session::COOKIE_MAX_AGE_SECONDS,
+    },
     web::{
-        Answer, Asked, BareShell, PageError, Pages, Sent, StaffSession, Theme, Web,
+        BareShell, Form, PageError, PageResult, Pages, Query, StaffSession, Theme, Web,
         session::{
             cookie::{self, Transport},
-            origin::{From, Kept},
+            origin::{ClientIp, SecureTransport},
         },
         show, show_with,
         ui::text::local_path,
@@ -56,13 +59,13 @@ struct SignInPage {
 #[template(path = "public/sign_in/choose.html")]
 struct ChoosePage {
     shell: BareShell,
-    choices: Vec<Choice>,
+    choices: Vec<OrganizationChoice>,
     next: String,
 }
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Before {
+struct SignInQuery {
     next: String,
     email: String,
     notice: String,
@@ -76,7 +79,7 @@ fn notice(name: &str) -> Option<&'static str> {
              30 days. Sign in again.",
         ),
         "signed-out" => Some("You are signed out."),
-        "late" => Some("Choosing took more than 5 minutes. Sign in again."),
+        "late" => Some("You took more than 5 minutes to choose. Sign in again."),
         _ => None,
     }
 }
@@ -84,19 +87,19 @@ fn notice(name: &str) -> Option<&'static str> {
 async fn form(
     theme: Theme,
     session: Result<StaffSession, PageError>,
-    kept: Kept,
-    Asked(before): Asked<Before>,
-) -> Answer {
-    let Kept(_) = kept;
-    let next = local_path(&before.next);
+    transport: SecureTransport,
+    Query(query): Query<SignInQuery>,
+) -> PageResult {
+    let SecureTransport(_) = transport;
+    let next = local_path(&query.next);
     if session.is_ok() {
         return Ok(Redirect::to(next.as_deref().unwrap_or(START)).into_response());
     }
     show(&SignInPage {
         shell: BareShell { theme },
-        notice: notice(&before.notice),
+        notice: notice(&query.notice),
         wrong: false,
-        email: before.email,
+        email: query.email,
         next: next.unwrap_or_default(),
     })
 }
@@ -112,23 +115,23 @@ struct Credentials {
 async fn sign_in(
     State(web): State<Web>,
     theme: Theme,
-    Kept(transport): Kept,
-    From(from): From,
-    Sent(sent): Sent<Credentials>,
-) -> Answer {
+    SecureTransport(transport): SecureTransport,
+    ClientIp(from): ClientIp,
+    Form(sent): Form<Credentials>,
+) -> PageResult {
     web.limits.check_sign_in(from, &sent.email)?;
     let next = local_path(&sent.next);
     let shell = BareShell { theme };
     match web.mainstay.sign_in(&sent.email, &sent.password, from).await? {
-        SignIn::Done(token) => {
+        SignInOutcome::SignedIn(token) => {
             web.limits.trust(from, &sent.email);
             Ok(let_in(transport, &token, next.as_deref()))
         }
-        SignIn::Choose(choices) => {
+        SignInOutcome::ChooseOrganization(choices) => {
             web.limits.trust(from, &sent.email);
             show(&ChoosePage { shell, choices, next: next.unwrap_or_default() })
         }
-        SignIn::Wrong => show_with(
+        SignInOutcome::Rejected => show_with(
             StatusCode::UNPROCESSABLE_ENTITY,
             &SignInPage {
                 shell,
@@ -142,7 +145,7 @@ async fn sign_in(
 }
 
 #[derive(Deserialize)]
-struct Chosen {
+struct OrganizationForm {
     secret: String,
     #[serde(default)]
     next: String,
@@ -150,10 +153,10 @@ struct Chosen {
 
 async fn choose(
     State(web): State<Web>,
-    Kept(transport): Kept,
-    From(from): From,
-    Sent(chosen): Sent<Chosen>,
-) -> Answer {
+    SecureTransport(transport): SecureTransport,
+    ClientIp(from): ClientIp,
+    Form(chosen): Form<OrganizationForm>,
+) -> PageResult {
     web.limits.check(from, "")?;
     Ok(match web.mainstay.use_choice(&chosen.secret).await? {
         Some(token) => let_in(transport, &token, local_path(&chosen.next).as_deref()),
@@ -162,13 +165,13 @@ async fn choose(
 }
 
 /// Ends the session, whether or not it was still in force.
-async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> Answer {
+async fn sign_out(State(web): State<Web>, headers: HeaderMap) -> PageResult {
     let transport = Transport::of(&web.site, &headers);
     if let Some(token) = cookie::read(&headers, transport, cookie::MEMBER) {
         web.mainstay.end_session(&token).await?;
     }
     let mut response = Redirect::to("/sign-in?notice=signed-out").into_response();
-    response.headers_mut().append(header::SET_COOKIE, cookie::drop_member(transport));
+    response.headers_mut().append(header::SET_COOKIE, cookie::clear_member(transport));
     Ok(response)
 }
 
@@ -182,7 +185,7 @@ pub(in crate::web) fn password_hint() -> String {
 /// Begins a session in the browser and goes on to where the member was going.
 pub(in crate::web) fn let_in(transport: Transport, token: &str, next: Option<&str>) -> Response {
     let mut response = Redirect::to(next.unwrap_or(START)).into_response();
-    let cookie = cookie::keep_member(transport, token, COOKIE_SECONDS);
+    let cookie = cookie::set_member(transport, token, COOKIE_MAX_AGE_SECONDS);
     response.headers_mut().append(header::SET_COOKIE, cookie);
     response
 }

@@ -4,7 +4,7 @@ use askama::Template;
 use axum::extract::State;
 use serde::Deserialize;
 
-use crate::web::{Answer, BareShell, Pages, Sent, Theme, Web, session::origin::From, show};
+use crate::web::{BareShell, Form, PageResult, Pages, Theme, Web, session::origin::ClientIp, show};
 
 pub(super) fn pages() -> Pages {
     Pages::new().get("/sign-in/reset", form).post("/sign-in/reset", ask)
@@ -20,28 +20,28 @@ struct ResetPage {
     mailed: bool,
 }
 
-async fn form(State(web): State<Web>, theme: Theme) -> Answer {
+async fn form(State(web): State<Web>, theme: Theme) -> PageResult {
     let mailed = web.mainstay.mail_status().is_configured();
     show(&ResetPage { shell: BareShell { theme }, asked: false, mailed })
 }
 
 #[derive(Deserialize)]
-struct Whose {
+struct ResetForm {
     email: String,
 }
 
 async fn ask(
     State(web): State<Web>,
     theme: Theme,
-    From(from): From,
-    Sent(whose): Sent<Whose>,
-) -> Answer {
-    web.limits.check(from, &whose.email)?;
+    ClientIp(from): ClientIp,
+    Form(form): Form<ResetForm>,
+) -> PageResult {
+    web.limits.check(from, &form.email)?;
     let mailed = web.mainstay.mail_status().is_configured();
     // Not waited for: how long it takes would tell whether there is such a member.
     let supervisor = std::sync::Arc::clone(web.mainstay.supervisor());
     supervisor.spawn_item("password link", async move {
-        if let Err(error) = web.mainstay.request_reset(&whose.email).await {
+        if let Err(error) = web.mainstay.request_reset(&form.email).await {
             tracing::error!(%error, "no link for a new password could be made");
         }
     });

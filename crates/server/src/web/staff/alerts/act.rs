@@ -5,25 +5,25 @@ use axum::{
 use jiff::Timestamp;
 
 use super::{
-    form::{AlertForm, chosen, is_about_until, with_query},
-    lists::BULK,
-    which::Which,
+    form::{AlertForm, is_about_until, parse_chosen, with_query},
+    lists::BULK_FORM,
+    query::AlertQuery,
 };
 use crate::{
     Error,
     alert::ChosenAlert,
-    web::{Answer, Sent, StaffSession, Web, ui::text::local_path},
+    web::{Form, PageResult, StaffSession, Web, ui::text::local_path},
 };
 
 /// Alerts that were changed meanwhile and are named afterwards.
-const MOST_NAMED: usize = 20;
+const MAX_NAMED: usize = 20;
 
 /// Fields come in pairs, because there is one for each alert that is chosen.
 pub(super) async fn act_on_alerts(
     session: StaffSession,
     State(web): State<Web>,
-    Sent(fields): Sent<Vec<(String, String)>>,
-) -> Answer {
+    Form(fields): Form<Vec<(String, String)>>,
+) -> PageResult {
     let field =
         |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.clone());
     let form = AlertForm {
@@ -32,7 +32,7 @@ pub(super) async fn act_on_alerts(
         note: field("note").unwrap_or_default(),
         next: field("next").unwrap_or_default(),
     };
-    let back = Which::of_fields(field).link();
+    let back = AlertQuery::from_fields(field).link();
     if form.action == "undo" {
         let next = local_path(&form.next).unwrap_or_else(|| back.clone());
         let at = fields.iter().find(|(name, _)| name == "at").map(|(_, value)| value.as_str());
@@ -41,11 +41,11 @@ pub(super) async fn act_on_alerts(
     let alerts: Vec<ChosenAlert> = fields
         .iter()
         .filter(|(name, _)| name == "alert")
-        .map(|(_, value)| chosen(value))
+        .map(|(_, value)| parse_chosen(value))
         .collect::<Result<_, _>>()?;
     if alerts.is_empty() {
-        let told = [("done", "nothing".to_owned())];
-        return Ok(Redirect::to(&with_query(&back, &told)).into_response());
+        let params = [("done", "nothing".to_owned())];
+        return Ok(Redirect::to(&with_query(&back, &params)).into_response());
     }
     let member = Some(session.member_id());
     let acted = match form.action(&session.zone, web.mainstay.now()) {
@@ -59,9 +59,9 @@ pub(super) async fn act_on_alerts(
     let (action, acted) = match acted {
         Ok(acted) => acted,
         Err(error) if is_about_until(&error) => {
-            let typed = [("snooze", BULK.to_owned()), ("until", form.until.trim().to_owned())];
+            let typed = [("snooze", BULK_FORM.to_owned()), ("until", form.until.trim().to_owned())];
             let chosen: Vec<String> =
-                alerts.iter().take(MOST_NAMED).map(|alert| alert.id.to_string()).collect();
+                alerts.iter().take(MAX_NAMED).map(|alert| alert.id.to_string()).collect();
             let back = with_query(&back, &typed);
             return Ok(
                 Redirect::to(&with_query(&back, &[("chosen", chosen.join(","))])).into_response()
@@ -69,25 +69,24 @@ pub(super) async fn act_on_alerts(
         }
         Err(error) => return Err(error.into()),
     };
-    let named: Vec<String> =
-        acted.missed.iter().take(MOST_NAMED).map(ToString::to_string).collect();
-    let told = [
+    let named: Vec<String> = acted.missed.iter().take(MAX_NAMED).map(ToString::to_string).collect();
+    let params = [
         ("done", action.as_str().to_owned()),
         ("changed", acted.changed.len().to_string()),
         ("missed", named.join(",")),
         ("at", acted.at.as_microsecond().to_string()),
     ];
-    Ok(Redirect::to(&with_query(&back, &told)).into_response())
+    Ok(Redirect::to(&with_query(&back, &params)).into_response())
 }
 
 /// Takes back what the member did at an instant.
-async fn undo(session: &StaffSession, web: &Web, at: &str, back: &str) -> Answer {
+async fn undo(session: &StaffSession, web: &Web, at: &str, back: &str) -> PageResult {
     let at = at.parse().ok().and_then(|at| Timestamp::from_microsecond(at).ok());
     let at = at.ok_or_else(|| {
-        Error::invalid("at", "says nothing that could be undone; open the page again")
+        Error::invalid("at", "is not an action that can be undone; reload the page")
     })?;
     let member = session.member_id();
     let acted = web.mainstay.undo_alert_actions(session.scope, member, at).await?;
-    let told = [("done", "undo".to_owned()), ("changed", acted.changed.len().to_string())];
-    Ok(Redirect::to(&with_query(back, &told)).into_response())
+    let params = [("done", "undo".to_owned()), ("changed", acted.changed.len().to_string())];
+    Ok(Redirect::to(&with_query(back, &params)).into_response())
 }

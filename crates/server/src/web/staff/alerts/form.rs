@@ -87,7 +87,7 @@ pub(crate) fn snooze_problem(until: &str, zone: &TimeZone, now: Timestamp) -> Op
     let limits = || {
         let latest = now.checked_add(MAX_SNOOZE).unwrap_or(Timestamp::MAX);
         format!(
-            "Choose a time after now ({}) and not after {}, in {}.",
+            "Choose a time between now ({}) and {}, in {}.",
             shown(now),
             shown(latest),
             zone.iana_name().unwrap_or("the organization's time zone"),
@@ -95,7 +95,7 @@ pub(crate) fn snooze_problem(until: &str, zone: &TimeZone, now: Timestamp) -> Op
     };
     match typed(until, zone) {
         None => Some(format!("No time was chosen. {}", limits())),
-        Some(at) if at <= now => Some(format!("{} is over. {}", shown(at), limits())),
+        Some(at) if at <= now => Some(format!("{} is in the past. {}", shown(at), limits())),
         Some(at) if at > now.checked_add(MAX_SNOOZE).unwrap_or(Timestamp::MAX) => {
             Some(format!("{} is more than 90 days ahead. {}", shown(at), limits()))
         }
@@ -112,7 +112,7 @@ fn morning(day: Date, zone: &TimeZone) -> Result<Timestamp, Error> {
     let morning = day.at(MORNING_HOUR, 0, 0, 0).to_zoned(zone.clone());
     morning
         .map(|morning| morning.timestamp())
-        .map_err(|_| Error::invalid("until", "lies past the end of the calendar"))
+        .map_err(|_| Error::invalid("until", "is past the end of the calendar"))
 }
 
 /// A path with more in its query.
@@ -128,11 +128,11 @@ pub(super) fn value_of(alert: &mainstay_store::Alert) -> String {
     format!("{}~{}", alert.episode.id, alert.changed_at.as_microsecond())
 }
 
-pub(super) fn chosen(value: &str) -> Result<ChosenAlert, Error> {
+pub(super) fn parse_chosen(value: &str) -> Result<ChosenAlert, Error> {
     let read = || {
         let (id, micros) = value.split_once('~')?;
         let changed_at = Timestamp::from_microsecond(micros.parse().ok()?).ok()?;
         Some(ChosenAlert { id: id.parse().ok()?, changed_at })
     };
-    read().ok_or_else(|| Error::invalid("alert", "is none of the list; open the page again"))
+    read().ok_or_else(|| Error::invalid("alert", "is not in the list; reload the page"))
 }

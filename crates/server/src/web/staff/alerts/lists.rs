@@ -5,9 +5,9 @@ use mainstay_core::{
 };
 
 use super::{
-    chosen::Chosen,
     form::{snooze_problem, value_of},
-    which::Which,
+    query::AlertQuery,
+    selection::AlertSelection,
 };
 use crate::{
     Error, Result,
@@ -20,7 +20,7 @@ use crate::{
 };
 
 /// The form that alerts are chosen in.
-pub(super) const BULK: &str = "bulk";
+pub(super) const BULK_FORM: &str = "bulk";
 
 /// Alerts of clients whose worst has this severity.
 pub(super) struct Group {
@@ -31,7 +31,7 @@ pub(super) struct Group {
 }
 
 /// What was just done.
-pub(super) struct Told {
+pub(super) struct ActionSummary {
     pub(super) flash: Option<AlertFlash>,
     pub(super) words: String,
     /// What became of those that somebody else had changed meanwhile.
@@ -39,7 +39,7 @@ pub(super) struct Told {
 }
 
 /// Makes rows of alerts.
-pub(super) struct Lists<'a> {
+pub(super) struct AlertLists<'a> {
     pub(super) web: &'a Web,
     pub(super) session: &'a StaffSession,
     pub(super) people: &'a People,
@@ -51,7 +51,7 @@ pub(super) struct Lists<'a> {
     pub(super) chosen: Vec<String>,
 }
 
-impl Lists<'_> {
+impl AlertLists<'_> {
     /// Why a snooze could not be, if it is that of an alert or of those that were chosen.
     pub(super) fn snooze_problem(&self, of: &str) -> Option<(String, String)> {
         let (snoozed, until) = &self.snooze;
@@ -67,7 +67,7 @@ impl Lists<'_> {
     /// The open alerts of some clients, by the severity of each client's worst.
     pub(super) async fn groups(
         &self,
-        chosen: &Chosen,
+        chosen: &AlertSelection,
         standings: &[Standing],
     ) -> Result<Vec<Group>> {
         let organization = self.session.organization_id();
@@ -99,7 +99,7 @@ impl Lists<'_> {
             };
             let rows = alerts.iter().enumerate().map(|(index, listed)| {
                 self.row(Some(standing), listed)
-                    .chosen_in(BULK, value_of(&listed.alert))
+                    .chosen_in(BULK_FORM, value_of(&listed.alert))
                     .checked(self.chosen.contains(&listed.alert.episode.id.to_string()))
                     .again(index > 0)
             });
@@ -118,7 +118,7 @@ impl Lists<'_> {
         Ok(listed
             .iter()
             .map(|one| {
-                let standing = board.look(|portfolio| portfolio.standing(one.client).cloned());
+                let standing = board.read(|portfolio| portfolio.standing(one.client).cloned());
                 self.row(standing.as_ref(), one)
             })
             .collect())
@@ -136,9 +136,9 @@ impl Lists<'_> {
         let view = self.view(&alert.client_id);
         let back = Some(self.back.clone());
         let row = AlertRow::new(&view, alert, last.as_ref(), Some(subject), back)
-            .followed(followed(&view, self.people, &listed.followed))
+            .followed(followed(&view, self.people, &listed.follow_ups))
             .snooze_failed(self.snooze_problem(&alert.episode.id.to_string()))
-            .told(&view, &listed.told);
+            .with_notifications(&view, &listed.told);
         match by_itself {
             Some(last) if alert.episode.status == AlertStatus::Resolved => row.because(&last.note),
             _ => row,
@@ -146,22 +146,26 @@ impl Lists<'_> {
     }
 
     /// What was just done, by what the address says of it.
-    pub(super) async fn told(&self, which: &Which) -> Result<Option<Told>> {
-        if which.done == "nothing" {
-            let words = "Nothing was changed: no alert was chosen. Tick those that you mean.";
-            return Ok(Some(Told { flash: None, words: words.to_owned(), missed: Vec::new() }));
+    pub(super) async fn outcome(&self, query: &AlertQuery) -> Result<Option<ActionSummary>> {
+        if query.done == "nothing" {
+            let words = "Nothing was changed: no alert was selected. Select at least one.";
+            return Ok(Some(ActionSummary {
+                flash: None,
+                words: words.to_owned(),
+                missed: Vec::new(),
+            }));
         }
         let flash =
-            AlertFlash::of(&which.done(), self.back.clone()).filter(|_| self.session.may_write());
+            AlertFlash::of(&query.done(), self.back.clone()).filter(|_| self.session.may_write());
         let mut missed = Vec::new();
-        for id in which.missed.split(',').filter_map(|id| id.parse::<AlertId>().ok()) {
+        for id in query.missed.split(',').filter_map(|id| id.parse::<AlertId>().ok()) {
             match self.web.mainstay.alert(self.session.scope, id).await {
                 Ok(found) => missed.push(ListedAlert {
                     // Only its score would be looked up by this, and is not shown here.
                     client: ClientId::new(uuid::Uuid::nil()),
                     alert: found.alert,
                     actions: found.actions,
-                    followed: found.followed,
+                    follow_ups: found.follow_ups,
                     told: found.told,
                 }),
                 Err(Error::NotFound { .. }) => {}
@@ -173,12 +177,12 @@ impl Lists<'_> {
         }
         let words = match missed.len() {
             0 => String::new(),
-            1 => "1 was left alone, because it had changed since you saw it:".to_owned(),
+            1 => "1 was skipped because it has changed since you loaded the page:".to_owned(),
             many => {
-                format!("{many} were left alone, because they had changed since you saw them:")
+                format!("{many} were skipped because they have changed since you loaded the page:")
             }
         };
         let missed = missed.iter().map(|one| self.row(None, one)).collect();
-        Ok(Some(Told { flash, words, missed }))
+        Ok(Some(ActionSummary { flash, words, missed }))
     }
 }

@@ -1,11 +1,11 @@
 //! `/alerts`: open alerts of all clients, those that ended, and acting on them one by one or together.
 
 mod act;
-mod chosen;
 mod form;
 mod lists;
 mod page;
-mod which;
+mod query;
+mod selection;
 
 use crate::web::Pages;
 

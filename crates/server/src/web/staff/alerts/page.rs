@@ -3,17 +3,17 @@ use axum::extract::State;
 use jiff::SignedDuration;
 use mainstay_core::{
     alert::{AlertType, Severity},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
-use mainstay_store::EndedAlerts;
+use mainstay_store::EndedAlertFilter;
 
 use super::{
-    chosen::{CLIENTS, Chosen, OnPage, View as Part},
-    lists::{BULK, Group, Lists, Told},
-    which::{Which, read, written},
+    lists::{ActionSummary, AlertLists, BULK_FORM, Group},
+    query::{AlertQuery, read_cursor, write_cursor},
+    selection::{AlertSelection, CLIENTS_PER_PAGE, ClientsOnPage, View as AlertsView},
 };
 use crate::web::{
-    Answer, Asked, Place, StaffSession, StaffShell, Web, show,
+    PageResult, Place, Query, StaffSession, StaffShell, Web, show,
     staff::{
         people::People,
         portfolio::{read_place, write_place},
@@ -25,10 +25,10 @@ use crate::web::{
 };
 
 /// Ended alerts a page.
-const ENDED: i64 = 50;
+const ENDED_PER_PAGE: i64 = 50;
 /// Ended alerts that are shown below the open ones, and how long ago they may have ended.
-const ENDED_BELOW: i64 = 10;
-const LATELY: SignedDuration = SignedDuration::from_hours(72);
+const MAX_RECENTLY_ENDED: i64 = 10;
+const RECENT: SignedDuration = SignedDuration::from_hours(72);
 
 #[derive(Template)]
 #[template(path = "alerts/alerts.html")]
@@ -37,7 +37,7 @@ struct AlertsPage {
     headline: String,
     lead: String,
     badge: MomentumAlertBadge,
-    told: Option<Told>,
+    outcome: Option<ActionSummary>,
     /// Whether the signed-in member may act on alerts.
     actions: bool,
     /// Until when the chosen alerts were to be snoozed, and why that cannot be.
@@ -45,7 +45,7 @@ struct AlertsPage {
     /// The zone of the times that are typed.
     time_zone: String,
     tabs: Vec<Tab>,
-    which: Which,
+    query: AlertQuery,
     selects: Vec<Select>,
     groups: Vec<Group>,
     ended: Vec<AlertRow>,
@@ -76,58 +76,63 @@ struct Pager {
 pub(super) async fn show_alerts(
     session: StaffSession,
     State(web): State<Web>,
-    Asked(which): Asked<Which>,
-) -> Answer {
+    Query(query): Query<AlertQuery>,
+) -> PageResult {
     let mainstay = &web.mainstay;
     let organization = session.organization_id();
-    let chosen = which.chosen(session.member_id())?;
+    let chosen = query.selection(session.member_id())?;
     let board = mainstay.portfolio(organization).await?;
-    let summary = board.look(|portfolio| portfolio.summary().clone());
+    let summary = board.read(|portfolio| portfolio.summary().clone());
     let people = People::load(mainstay, &session).await?;
-    let page = Lists {
+    let page = AlertLists {
         web: &web,
         session: &session,
         people: &people,
-        back: which.here().link(),
-        snooze: (which.snooze.clone(), which.until.clone()),
-        chosen: which.chosen.split(',').map(str::to_owned).collect(),
+        back: query.without_outcome().link(),
+        snooze: (query.snooze.clone(), query.until.clone()),
+        chosen: query.chosen.split(',').map(str::to_owned).collect(),
     };
 
     let (mut groups, mut ended) = (Vec::new(), Vec::new());
     let pager;
     if let Some(status) = chosen.view.ended() {
-        let asked =
-            EndedAlerts { status: Some(status), after: read(which.places().0)?, ..chosen.ended() };
-        let (listed, next) = mainstay.ended_alerts(organization, &asked, ENDED).await?;
-        let newest = (!which.places().0.is_empty()).then(|| which.after(String::new()));
+        let asked = EndedAlertFilter {
+            status: Some(status),
+            after: read_cursor(query.places().0)?,
+            ..chosen.ended()
+        };
+        let (listed, next) = mainstay.ended_alerts(organization, &asked, ENDED_PER_PAGE).await?;
+        let newest = (!query.places().0.is_empty()).then(|| query.after(String::new()));
         pager = Some(Pager {
-            words: counted(i64::try_from(listed.len()).unwrap_or(i64::MAX), "alert"),
+            words: count_noun(i64::try_from(listed.len()).unwrap_or(i64::MAX), "alert"),
             previous: newest,
-            next: next.map(|place| which.after(written(place))),
+            next: next.map(|place| query.after(write_cursor(place))),
         });
         ended = page.ended(&listed).await?;
     } else {
-        let (after, before) = which.places();
+        let (after, before) = query.places();
         let places = (read_place("after", after)?, read_place("before", before)?);
-        let on_page = board.look(|portfolio| chosen.clients(portfolio, &places));
+        let on_page = board.read(|portfolio| chosen.clients(portfolio, &places));
         groups = page.groups(&chosen, &on_page.standings).await?;
-        pager = (on_page.total > CLIENTS).then(|| Pager::new(&on_page, &which));
-        if chosen.view == Part::Open && on_page.next.is_none() {
-            let since = mainstay.now().checked_sub(LATELY).ok();
-            let lately = EndedAlerts { since, ..chosen.ended() };
-            let (listed, _) = mainstay.ended_alerts(organization, &lately, ENDED_BELOW).await?;
+        pager = (on_page.total > CLIENTS_PER_PAGE).then(|| Pager::new(&on_page, &query));
+        if chosen.view == AlertsView::Open && on_page.next.is_none() {
+            let since = mainstay.now().checked_sub(RECENT).ok();
+            let recent = EndedAlertFilter { since, ..chosen.ended() };
+            let (listed, _) =
+                mainstay.ended_alerts(organization, &recent, MAX_RECENTLY_ENDED).await?;
             ended = page.ended(&listed).await?;
         }
     }
 
-    let counts = board.look(|portfolio| {
-        Part::ALL.map(|(part, ..)| {
+    let counts = board.read(|portfolio| {
+        AlertsView::ALL.map(|(part, ..)| {
             let open = part.ended().is_none();
-            open.then(|| Chosen::of(part, session.member_id()).count(portfolio))
+            open.then(|| AlertSelection::of(part, session.member_id()).count(portfolio))
         })
     });
-    let snoozed =
-        board.look(|portfolio| Chosen::of(Part::Snoozed, session.member_id()).count(portfolio));
+    let snoozed = board.read(|portfolio| {
+        AlertSelection::of(AlertsView::Snoozed, session.member_id()).count(portfolio)
+    });
     let checked = session.organization.health_checked_until;
     let mut shell = session.shell(Place::Alerts);
     shell.clients = Some(summary.clients);
@@ -137,14 +142,14 @@ pub(super) async fn show_alerts(
         headline: headline(summary.open_alerts(), summary.with_alerts, snoozed),
         lead: lead(&page.view(""), checked),
         badge: MomentumAlertBadge::new(summary.open.clone().into_iter().collect()),
-        told: page.told(&which).await?,
+        outcome: page.outcome(&query).await?,
         actions: session.may_write(),
-        snooze: page.snooze_problem(BULK),
+        snooze: page.snooze_problem(BULK_FORM),
         time_zone: session.organization.time_zone.clone(),
-        tabs: tabs(&which, chosen.view, counts),
-        selects: selects(&which, &people),
+        tabs: tabs(&query, chosen.view, counts),
+        selects: selects(&query, &people),
         is_ended: chosen.view.ended().is_some(),
-        which,
+        query,
         groups,
         ended,
         pager,
@@ -155,40 +160,48 @@ pub(super) async fn show_alerts(
 fn headline(open: i64, clients: i64, snoozed: i64) -> String {
     let snoozed = match snoozed {
         0 => String::new(),
-        snoozed => format!(", {} snoozed", grouped(snoozed)),
+        snoozed => format!(", {} snoozed", format_thousands(snoozed)),
     };
     match (open, clients) {
         (0, _) => "No open alerts".to_owned(),
         (open, clients) => {
-            format!("{} on {}{snoozed}", counted(open, "open alert"), counted(clients, "client"))
+            format!(
+                "{} on {}{snoozed}",
+                count_noun(open, "open alert"),
+                count_noun(clients, "client")
+            )
         }
     }
 }
 
 fn lead(view: &View, checked: Option<jiff::Timestamp>) -> String {
     let checked = checked.map_or_else(
-        || "Clients were not checked yet.".to_owned(),
+        || "Clients have not been checked yet.".to_owned(),
         |checked| format!("Clients were last checked {}.", view.moment(checked)),
     );
     format!(
-        "An alert is one episode: it gets worse in place, ends by itself when its condition ends, and \
-         says so. {checked}"
+        "Alerts escalate in place and clear themselves when the client recovers. \
+         {checked}"
     )
 }
 
-fn tabs(which: &Which, current: Part, counts: [Option<i64>; Part::ALL.len()]) -> Vec<Tab> {
-    let all = Part::ALL.into_iter().zip(counts);
+fn tabs(
+    query: &AlertQuery,
+    current: AlertsView,
+    counts: [Option<i64>; AlertsView::ALL.len()],
+) -> Vec<Tab> {
+    let all = AlertsView::ALL.into_iter().zip(counts);
     all.map(|((part, name, words), count)| Tab {
-        href: which.of_view(name),
+        href: query.of_view(name),
         words,
-        count: count.map(grouped),
+        count: count.map(format_thousands),
         current: part == current,
     })
     .collect()
 }
 
-fn selects(which: &Which, people: &People) -> Vec<Select> {
-    let [kind, severity, owner] = which.filters();
+fn selects(query: &AlertQuery, people: &People) -> Vec<Select> {
+    let [kind, severity, owner] = query.filters();
     let choice = |value: String, words: &str, chosen: &str| {
         let is_chosen = value == chosen;
         (value, words.to_owned(), is_chosen)
@@ -200,27 +213,27 @@ fn selects(which: &Which, people: &People) -> Vec<Select> {
         .all
         .iter()
         .map(|member| choice(member.id.to_string(), visible(&member.name, &member.email), owner));
-    let nobody = choice("nobody".to_owned(), "Nobody", owner);
+    let nobody = choice("nobody".to_owned(), "Unassigned", owner);
     let select = |name, label, any, choices| Select { name, label, any, choices };
     vec![
-        select("type", "Type", "Any type", kinds.collect()),
-        select("severity", "Severity", "Any severity", severities.collect()),
-        select("owner", "Owner", "Any owner", owners.chain([nobody]).collect()),
+        select("type", "Type", "All types", kinds.collect()),
+        select("severity", "Severity", "All severities", severities.collect()),
+        select("owner", "Owner", "All owners", owners.chain([nobody]).collect()),
     ]
 }
 
 impl Pager {
-    fn new(page: &OnPage, which: &Which) -> Self {
-        let number = |count: usize| grouped(i64::try_from(count).unwrap_or(i64::MAX));
+    fn new(page: &ClientsOnPage, query: &AlertQuery) -> Self {
+        let number = |count: usize| format_thousands(i64::try_from(count).unwrap_or(i64::MAX));
         Self {
             words: format!(
                 "{}–{} of {}",
                 number(page.before + 1),
                 number(page.before + page.standings.len()),
-                counted(i64::try_from(page.total).unwrap_or(i64::MAX), "client")
+                count_noun(i64::try_from(page.total).unwrap_or(i64::MAX), "client")
             ),
-            previous: page.previous.as_ref().map(|place| which.before(write_place(place))),
-            next: page.next.as_ref().map(|place| which.after(write_place(place))),
+            previous: page.previous.as_ref().map(|place| query.before(write_place(place))),
+            next: page.next.as_ref().map(|place| query.after(write_place(place))),
         }
     }
 }

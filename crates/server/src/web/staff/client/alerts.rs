@@ -6,9 +6,9 @@ use axum::{
 };
 use mainstay_core::id::AlertId;
 
-use super::{StaffClient, Subject};
+use super::{ItemPath, StaffClient};
 use crate::web::{
-    Answer, Sent, Web,
+    Form, PageResult, Web,
     staff::alerts::{AlertForm, is_about_until, with_query},
     ui::text::local_path,
 };
@@ -16,9 +16,9 @@ use crate::web::{
 pub(super) async fn act_on_alert(
     asked: StaffClient,
     State(web): State<Web>,
-    Subject(alert): Subject<AlertId>,
-    Sent(form): Sent<AlertForm>,
-) -> Answer {
+    ItemPath(alert): ItemPath<AlertId>,
+    Form(form): Form<AlertForm>,
+) -> PageResult {
     let StaffClient { session, client, view } = &asked;
     let back = local_path(&form.next).unwrap_or_else(|| view.link(""));
     let found = web.mainstay.alert(session.scope, alert).await?;
@@ -34,7 +34,7 @@ pub(super) async fn act_on_alert(
             .map(|done| (action, done)),
         Err(error) => Err(error),
     };
-    let told = match &acted {
+    let params = match &acted {
         Ok((action, done)) => vec![
             ("done", action.as_str().to_owned()),
             ("changed", "1".to_owned()),
@@ -45,9 +45,9 @@ pub(super) async fn act_on_alert(
         }
         Err(_) => Vec::new(),
     };
-    if told.is_empty() {
+    if params.is_empty() {
         acted?;
     }
     let part = if form.next.is_empty() { "#al-h" } else { "" };
-    Ok(Redirect::to(&format!("{}{part}", with_query(&back, &told))).into_response())
+    Ok(Redirect::to(&format!("{}{part}", with_query(&back, &params))).into_response())
 }

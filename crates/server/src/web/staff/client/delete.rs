@@ -5,13 +5,13 @@ use axum::{
     extract::State,
     response::{IntoResponse as _, Redirect},
 };
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use mainstay_store::AlertFilter;
 use serde::Deserialize;
 
 use super::AdminClient;
 use crate::web::{
-    Answer, PageError, Place, Sent, StaffShell, Web, show, ui::components::display_name,
+    Form, PageError, PageResult, Place, StaffShell, Web, show, ui::components::display_name,
 };
 
 /// Rows of a kind that are counted one by one; more are "at least so many".
@@ -31,19 +31,19 @@ struct DeletePage {
 pub(super) async fn ask_to_delete(
     AdminClient(asked): AdminClient,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     let (client, scope) = (&asked.client, asked.session.scope);
     let alerts = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
     let mainstay = &web.mainstay;
     let kinds = [
         (mainstay.alerts(scope, &alerts, MAX_COUNTED).await?.len(), "alert"),
-        (mainstay.client_emails(scope, client.id, MAX_COUNTED).await?.len(), "e-mail"),
+        (mainstay.client_emails(scope, client.id, MAX_COUNTED).await?.len(), "email"),
         (mainstay.notes(scope, client.id, MAX_COUNTED).await?.len(), "note"),
     ];
     let lost = kinds.into_iter().filter(|(count, _)| *count > 0).map(|(count, what)| {
         let count = i64::try_from(count).unwrap_or(i64::MAX);
         let more = if count == MAX_COUNTED { "at least " } else { "" };
-        format!("{more}{}", counted(count, what))
+        format!("{more}{}", count_noun(count, what))
     });
     show(&DeletePage {
         shell: asked.session.shell(Place::Portfolio),
@@ -65,13 +65,13 @@ pub(super) struct DeleteForm {
 pub(super) async fn delete(
     AdminClient(asked): AdminClient,
     State(web): State<Web>,
-    Sent(form): Sent<DeleteForm>,
-) -> Answer {
+    Form(form): Form<DeleteForm>,
+) -> PageResult {
     let keep_out = match form.keep_out.as_str() {
         "day" => None,
         "always" => Some(true),
         "no" => Some(false),
-        _ => return Err(PageError::invalid("Choose what is to happen with what is sent later.")),
+        _ => return Err(PageError::invalid("Choose what to do with events sent later.")),
     };
     let organization = asked.session.organization_id();
     web.mainstay.delete_client(organization, &asked.client.external_id, keep_out).await?;

@@ -3,8 +3,8 @@ use axum::extract::State;
 
 use super::StaffClient;
 use crate::web::{
-    Answer, Asked, Place, StaffShell, Web,
-    events::{EventList, WhichEvents},
+    PageResult, Place, Query, StaffShell, Web,
+    events::{EventList, EventsQuery},
     show,
     ui::components::display_name,
 };
@@ -21,9 +21,9 @@ struct EventsPage {
 pub(super) async fn show_events(
     StaffClient { session, client, view }: StaffClient,
     State(web): State<Web>,
-    Asked(which): Asked<WhichEvents>,
-) -> Answer {
-    let events = EventList::load(&web.mainstay, session.scope, Some(&client), &view, which).await?;
+    Query(query): Query<EventsQuery>,
+) -> PageResult {
+    let events = EventList::load(&web.mainstay, session.scope, Some(&client), &view, query).await?;
     show(&EventsPage {
         shell: session.shell(Place::Portfolio),
         name: display_name(client.profile.name.as_deref(), &client.external_id).to_owned(),

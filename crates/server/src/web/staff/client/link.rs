@@ -5,8 +5,8 @@ use axum::{extract::State, http::HeaderMap};
 
 use super::StaffClient;
 use crate::web::{
-    Answer, Place, StaffShell, Web,
-    session::once::{kept_once, show_once, shown_once},
+    PageResult, Place, StaffShell, Web,
+    session::once::{clear_once, read_once, show_once},
     show,
     ui::components::display_name,
 };
@@ -26,7 +26,7 @@ pub(super) async fn make_link(
     asked: StaffClient,
     State(web): State<Web>,
     headers: HeaderMap,
-) -> Answer {
+) -> PageResult {
     let StaffClient { session, client, view } = &asked;
     let organization = session.organization_id();
     let link = web.mainstay.client_link(organization, &client.external_id, None, &web.site).await?;
@@ -38,25 +38,25 @@ pub(super) async fn show_link(
     asked: StaffClient,
     State(web): State<Web>,
     headers: HeaderMap,
-) -> Answer {
+) -> PageResult {
     asked.session.check_may_write()?;
     let StaffClient { session, client, view } = &asked;
     let (organization, client_id) = (session.organization_id(), &client.external_id);
-    let link = match kept_once(&web, &headers) {
+    let link = match read_once(&web, &headers) {
         Some(token) => {
-            web.mainstay.new_client_link_of(organization, client_id, token, &web.site).await?
+            web.mainstay.valid_client_link(organization, client_id, token, &web.site).await?
         }
         None => None,
     };
     let Some(link) = link else { return show(&LinkPage::new(&asked, None)) };
     let expires = view.full_moment(link.expires_at);
     let page = show(&LinkPage::new(&asked, Some((link.url, expires))))?;
-    Ok(shown_once(&web, &headers, page))
+    Ok(clear_once(&web, &headers, page))
 }
 
 /// Ends all that lets the client in.
-pub(super) async fn sign_out(asked: StaffClient, State(web): State<Web>) -> Answer {
-    web.mainstay.end_client_access(asked.session.actor(), &asked.client.external_id).await?;
+pub(super) async fn sign_out(asked: StaffClient, State(web): State<Web>) -> PageResult {
+    web.mainstay.revoke_client_access(asked.session.actor(), &asked.client.external_id).await?;
     show(&LinkPage { signed_out: true, ..LinkPage::new(&asked, None) })
 }
 

@@ -69,10 +69,10 @@ impl FromRequestParts<Web> for StaffClient {
         let found = web.mainstay.find_client(session.scope, &external_id).await?;
         let client = found.ok_or_else(|| {
             PageError::not_found(
-                "There is no client with this id. A client comes to be with its first event; the \
-                 portfolio lists those there are.",
+                "There is no client with this id. A client is created by its first event; the \
+                 portfolio lists all clients.",
             )
-            .back("Go to the portfolio", "/portfolio")
+            .back("Go to portfolio", "/portfolio")
         })?;
         let view = session.view(web.mainstay.now(), &client.external_id);
         Ok(Self { session, client, view })
@@ -93,9 +93,9 @@ impl FromRequestParts<Web> for AdminClient {
 
 /// What an action on a client is about: the last parameter of the path.
 #[derive(Debug)]
-pub(crate) struct Subject<T>(pub(crate) T);
+pub(crate) struct ItemPath<T>(pub(crate) T);
 
-impl<T: FromStr> FromRequestParts<Web> for Subject<T> {
+impl<T: FromStr> FromRequestParts<Web> for ItemPath<T> {
     type Rejection = PageError;
 
     async fn from_request_parts(parts: &mut Parts, web: &Web) -> Result<Self, PageError> {
@@ -112,5 +112,5 @@ async fn param(parts: &mut Parts, web: &Web, name: &str) -> Result<String, PageE
 }
 
 fn nothing() -> PageError {
-    PageError::not_found("Nothing is at this address, or not any more.")
+    PageError::not_found("There is no page at this address.")
 }

@@ -5,7 +5,7 @@ use mainstay_core::{
     email::{ConsentSource, SubscriptionState},
     id::{ClientId, EmailId, MemberId, NoteId},
     playbook::StaffTaskState,
-    text::counted,
+    text::count_noun,
     time::{days_before, local_day},
 };
 use mainstay_store::{
@@ -19,16 +19,16 @@ use crate::{
     Error, Mainstay,
     client::OtherNames,
     web::{
-        Answer, Asked, Place, StaffSession, StaffShell, Web,
+        PageResult, Place, Query, StaffSession, StaffShell, Web,
         overview::Overview,
         show,
-        staff::{alerts::snooze_problem, emails::told, people::People},
+        staff::{alerts::snooze_problem, emails::delivery_words, people::People},
         ui::{
             components::{
-                AlertFlash, AlertMark, AlertRow, BandChip, Done, EngagementHeatmap, FeedbackList,
-                Improvements, LaunchKitCard, OnboardingTasks, ScoreHistory, StaffTaskRow,
-                SuccessScoreCard, Timeline, TimelineMark, View, WeeklyInsightsCard, display_name,
-                followed,
+                AlertFlash, AlertFlashParams, AlertMark, AlertRow, BandChip, EngagementHeatmap,
+                FeedbackList, Improvements, LaunchKitCard, OnboardingTasks, ScoreHistory,
+                StaffTaskRow, SuccessScoreCard, Timeline, TimelineMark, View, WeeklyInsightsCard,
+                display_name, followed,
             },
             text::{straight, visible},
         },
@@ -36,20 +36,20 @@ use crate::{
 };
 
 /// Alerts that are read: all that are open, and enough of those that ended.
-const MOST_ALERTS: i64 = 100;
+const MAX_ALERTS: i64 = 100;
 /// Ended alerts that are listed.
-const ENDED_SHOWN: usize = 5;
-const MOST_NOTES: i64 = 50;
-const MOST_TASKS: i64 = 50;
+const MAX_ENDED_ALERTS: usize = 5;
+const MAX_NOTES: i64 = 50;
+const MAX_TASKS: i64 = 50;
 /// Finished tasks that are listed.
-const DONE_TASKS: i64 = 5;
-const MOST_EMAILS: i64 = 20;
+const MAX_DONE_TASKS: i64 = 5;
+const MAX_EMAILS: i64 = 20;
 /// Events that are shown before the page of all of them.
-const EVENTS_SHOWN: i64 = 20;
+const MAX_TIMELINE_EVENTS: i64 = 20;
 /// Calendar days in which these are looked for.
 const EVENT_DAYS: i32 = 400;
 /// Open alerts that the first sentence tells of.
-const ALERTS_TOLD: usize = 2;
+const MAX_SUMMARIZED_ALERTS: usize = 2;
 
 #[derive(Template)]
 #[template(path = "client/client.html")]
@@ -132,23 +132,24 @@ struct Email {
 pub(super) async fn show_client(
     asked: StaffClient,
     State(web): State<Web>,
-    Asked(done): Asked<Done>,
-) -> Answer {
+    Query(done): Query<AlertFlashParams>,
+) -> PageResult {
     let mainstay = &web.mainstay;
     let StaffClient { session, client, view } = asked;
     let scope = session.scope;
     let of_client = AlertFilter { client: Some(client.id), ..AlertFilter::default() };
-    let alerts = mainstay.alerts(scope, &of_client, MOST_ALERTS).await?;
+    let alerts = mainstay.alerts(scope, &of_client, MAX_ALERTS).await?;
     let people = People::load(mainstay, &session).await?;
     let rows = Rows::load(mainstay, &session, &view, &people, &alerts, &done).await?;
     let flash = AlertFlash::of(&done, view.part("al-h")).filter(|_| session.may_write());
     let (staff_tasks, finished_tasks) =
         staff_tasks(mainstay, &session, &view, &people, client.id).await?;
-    let notes = mainstay.notes(scope, client.id, MOST_NOTES).await?;
-    let emails = mainstay.client_emails(scope, client.id, MOST_EMAILS).await?;
+    let notes = mainstay.notes(scope, client.id, MAX_NOTES).await?;
+    let emails = mainstay.client_emails(scope, client.id, MAX_EMAILS).await?;
     let subscription = mainstay.subscription(scope, client.id).await?;
     let range = (days_before(view.now(), EVENT_DAYS, view.zone()), view.now());
-    let page = mainstay.client_timeline(scope, &client, range, &[], None, EVENTS_SHOWN).await?;
+    let page =
+        mainstay.client_timeline(scope, &client, range, &[], None, MAX_TIMELINE_EVENTS).await?;
     let names = mainstay.other_names(scope, client.id).await?;
     let overview = Overview::load(mainstay, scope, client, &view).await?;
     let client = &overview.client;
@@ -218,19 +219,19 @@ impl Rows {
         view: &View,
         people: &People,
         alerts: &[Alert],
-        done: &Done,
+        done: &AlertFlashParams,
     ) -> Result<Self, Error> {
         let mut rows = Self { open: Vec::new(), ended: Vec::new() };
         for alert in alerts {
             let is_open = alert.episode.status.is_open();
-            if !is_open && rows.ended.len() == ENDED_SHOWN {
+            if !is_open && rows.ended.len() == MAX_ENDED_ALERTS {
                 continue;
             }
             let history = mainstay.alert(session.scope, alert.episode.id).await?;
             let last = people.last_action(&history.actions);
             let row = AlertRow::new(view, alert, last.as_ref(), None, None)
-                .followed(followed(view, people, &history.followed))
-                .told(view, &history.told);
+                .followed(followed(view, people, &history.follow_ups))
+                .with_notifications(view, &history.told);
             let row = if done.snooze == alert.episode.id.to_string() {
                 let problem = snooze_problem(&done.until, view.zone(), view.now());
                 row.snooze_failed(problem.map(|problem| (done.until.clone(), problem)))
@@ -266,8 +267,8 @@ async fn staff_tasks(
     let done =
         StaffTaskFilter { state: Some(StaffTaskState::Done), latest_first: true, ..of_client };
     Ok((
-        rows(mainstay.staff_tasks(session.scope, &open, MOST_TASKS).await?),
-        rows(mainstay.staff_tasks(session.scope, &done, DONE_TASKS).await?),
+        rows(mainstay.staff_tasks(session.scope, &open, MAX_TASKS).await?),
+        rows(mainstay.staff_tasks(session.scope, &done, MAX_DONE_TASKS).await?),
     ))
 }
 
@@ -282,14 +283,14 @@ fn summary(view: &View, overview: &Overview, open: &[(Alert, AlertRow)]) -> Stri
         facts.push(silence(view, overview, alert));
     } else {
         let last = last.map_or_else(
-            || "No event yet.".to_owned(),
+            || "No events yet.".to_owned(),
             |last| format!("Last event {}.", view.moment(last)),
         );
-        let none = if open.is_empty() { "No alert is open. " } else { "" };
+        let none = if open.is_empty() { "No open alerts. " } else { "" };
         facts.push(format!("{none}{last}"));
     }
     let others = open.iter().filter(|(alert, _)| !quiet(alert)).map(|(alert, _)| &alert.episode);
-    for episode in others.take(ALERTS_TOLD) {
+    for episode in others.take(MAX_SUMMARIZED_ALERTS) {
         if !facts.contains(&episode.message) {
             facts.push(episode.message.clone());
         }
@@ -306,9 +307,9 @@ fn silence(view: &View, overview: &Overview, alert: &Alert) -> String {
     let last = overview.explained.score.inputs.last;
     let elapsed = view.now().duration_since(last.unwrap_or(overview.client.created_at));
     let length = if elapsed < ZERO_ACTIVITY_AFTER {
-        counted(elapsed.as_hours(), "hour")
+        count_noun(elapsed.as_hours(), "hour")
     } else {
-        counted(elapsed.as_hours() / 24, "day")
+        count_noun(elapsed.as_hours() / 24, "day")
     };
     match last {
         Some(last) if elapsed < INACTIVE_AFTER => {
@@ -316,8 +317,8 @@ fn silence(view: &View, overview: &Overview, alert: &Alert) -> String {
         }
         Some(last) => {
             let gap = alert.episode.figures.get("usual_gap_days").and_then(Value::as_i64);
-            let gap =
-                gap.map_or_else(String::new, |gap| format!(", usual gap {}", counted(gap, "day")));
+            let gap = gap
+                .map_or_else(String::new, |gap| format!(", usual gap {}", count_noun(gap, "day")));
             format!("Quiet for {length}{gap}. Last event {}.", view.moment(last))
         }
         None => format!("No event in the {length} since it was created."),
@@ -342,7 +343,7 @@ fn timeline(
             at: email.sent_at?,
             icon: "mail",
             severity: None,
-            words: straight(&format!("E-mail sent: {}", email.subject)),
+            words: straight(&format!("Email sent: {}", email.subject)),
         })
     });
     // What is older than the events shown would stand beside days whose events are left out.
@@ -356,17 +357,17 @@ fn facts(view: &View, overview: &Overview, names: &OtherNames) -> Vec<(&'static 
     let profile = &client.profile;
     let last = overview.explained.score.inputs.last;
     let unconfirmed = profile.unconfirmed_email.as_ref();
-    let unconfirmed = unconfirmed.filter(|told| Some(*told) != profile.email.as_ref());
+    let unconfirmed = unconfirmed.filter(|email| Some(*email) != profile.email.as_ref());
     let rows = [
-        ("Your id", Some(client.external_id.clone())),
-        ("E-mail", profile.email.clone()),
-        ("Merged ids", joined(&names.merged)),
-        ("Anonymous ids", joined(&names.anonymous)),
-        ("Unconfirmed e-mail", unconfirmed.cloned()),
+        ("External ID", Some(client.external_id.clone())),
+        ("Email", profile.email.clone()),
+        ("Merged IDs", joined(&names.merged)),
+        ("Anonymous IDs", joined(&names.anonymous)),
+        ("Unconfirmed email", unconfirmed.cloned()),
         ("Plan", profile.plan.clone()),
         ("Group", profile.group_id.clone()),
-        ("Here since", Some(view.full_moment(client.created_at))),
-        ("Last event", Some(last.map_or("none yet".to_owned(), |last| view.full_moment(last)))),
+        ("Client since", Some(view.full_moment(client.created_at))),
+        ("Last event", Some(last.map_or("None yet".to_owned(), |last| view.full_moment(last)))),
     ];
     rows.into_iter().filter_map(|(name, value)| Some((name, value?))).collect()
 }
@@ -388,29 +389,29 @@ fn shown_email(view: &View, email: &ClientEmail) -> Email {
     Email {
         id: email.id,
         subject: email.subject.clone(),
-        meta: format!("{}, {}", email.kind.words(), told(view, email)),
+        meta: format!("{}, {}", email.kind.words(), delivery_words(view, email)),
     }
 }
 
 /// Whether the client gets mails, since when and by whose word.
 fn subscription_words(view: &View, subscription: Option<&Subscription>) -> String {
-    let Some(one) = subscription else { return "Has not asked for e-mails".to_owned() };
+    let Some(one) = subscription else { return "Not subscribed".to_owned() };
     let on = view.day_of(one.changed_at);
     match (one.state, one.source) {
         (SubscriptionState::Subscribed, ConsentSource::Api) => {
-            format!("On since {on}, by your app")
+            format!("Subscribed since {on}, by your app")
         }
         (SubscriptionState::Subscribed, ConsentSource::DoubleOptIn) => {
-            format!("On since {on}, confirmed by mail")
+            format!("Subscribed since {on}, confirmed by email")
         }
-        (SubscriptionState::Subscribed, _) => format!("On since {on}, on its page"),
-        (SubscriptionState::Pending, _) => format!("Asked by mail on {on}, not confirmed"),
-        (SubscriptionState::Unsubscribed, _) => format!("Off since {on}"),
+        (SubscriptionState::Subscribed, _) => format!("Subscribed since {on}, on its page"),
+        (SubscriptionState::Pending, _) => format!("Confirmation requested on {on}"),
+        (SubscriptionState::Unsubscribed, _) => format!("Unsubscribed since {on}"),
     }
 }
 
 impl ClientPage {
     fn count(&self) -> String {
-        counted(i64::try_from(self.open.len()).unwrap_or(i64::MAX), "open alert")
+        count_noun(i64::try_from(self.open.len()).unwrap_or(i64::MAX), "open alert")
     }
 }

@@ -7,20 +7,20 @@ use super::StaffClient;
 use crate::{
     paths::client_path,
     web::{
-        Answer, Asked, ClientSession, Preview, Web, events::WhichEvents, portal,
+        ClientSession, PageResult, Preview, Query, Web, events::EventsQuery, portal,
         ui::components::display_name,
     },
 };
 
-pub(super) async fn show_dashboard(asked: StaffClient, State(web): State<Web>) -> Answer {
+pub(super) async fn show_dashboard(asked: StaffClient, State(web): State<Web>) -> PageResult {
     portal::dashboard(&as_the_client_sees_it(asked), &web, None).await
 }
 
 pub(super) async fn show_events(
     asked: StaffClient,
     State(web): State<Web>,
-    Asked(which): Asked<WhichEvents>,
-) -> Answer {
+    Query(which): Query<EventsQuery>,
+) -> PageResult {
     portal::events_page(&as_the_client_sees_it(asked), &web, which).await
 }
 

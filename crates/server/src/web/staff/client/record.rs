@@ -8,13 +8,13 @@ use mainstay_core::{
 use mainstay_store::TaskStatus;
 use serde::Deserialize;
 
-use super::{StaffClient, Subject};
+use super::{ItemPath, StaffClient};
 use crate::{
     Error,
-    web::{Answer, Sent, Web, staff::tasks::NewTaskForm},
+    web::{Form, PageResult, Web, staff::tasks::NewTaskForm},
 };
 
-pub(super) async fn recompute(asked: StaffClient, State(web): State<Web>) -> Answer {
+pub(super) async fn recompute(asked: StaffClient, State(web): State<Web>) -> PageResult {
     web.mainstay.calculate_success_score(asked.session.scope, &asked.client).await?;
     Ok(asked.back_to("score-h"))
 }
@@ -27,12 +27,12 @@ pub(super) struct OwnerForm {
 pub(super) async fn set_owner(
     asked: StaffClient,
     State(web): State<Web>,
-    Sent(sent): Sent<OwnerForm>,
-) -> Answer {
+    Form(sent): Form<OwnerForm>,
+) -> PageResult {
     let owner: Option<MemberId> = if sent.owner.is_empty() {
         None
     } else {
-        let unknown = |_| Error::invalid("owner", "is no member; choose one of the list");
+        let unknown = |_| Error::invalid("owner", "is not a member; choose one from the list");
         Some(sent.owner.parse().map_err(unknown)?)
     };
     web.mainstay.set_client_owner(asked.session.scope, asked.client.id, owner).await?;
@@ -47,8 +47,8 @@ pub(super) struct NoteForm {
 pub(super) async fn add_note(
     asked: StaffClient,
     State(web): State<Web>,
-    Sent(sent): Sent<NoteForm>,
-) -> Answer {
+    Form(sent): Form<NoteForm>,
+) -> PageResult {
     let member = asked.session.member_id();
     web.mainstay.add_note(asked.session.scope, asked.client.id, member, &sent.text).await?;
     Ok(asked.back_to("notes-h"))
@@ -57,8 +57,8 @@ pub(super) async fn add_note(
 pub(super) async fn delete_note(
     asked: StaffClient,
     State(web): State<Web>,
-    Subject(note): Subject<NoteId>,
-) -> Answer {
+    ItemPath(note): ItemPath<NoteId>,
+) -> PageResult {
     let member = asked.session.member_id();
     web.mainstay.delete_note(asked.session.scope, asked.client.id, note, member).await?;
     Ok(asked.back_to("notes-h"))
@@ -72,8 +72,8 @@ pub(super) struct NewTask {
 pub(super) async fn add_task(
     asked: StaffClient,
     State(web): State<Web>,
-    Sent(sent): Sent<NewTask>,
-) -> Answer {
+    Form(sent): Form<NewTask>,
+) -> PageResult {
     web.mainstay
         .create_task(
             asked.session.scope,
@@ -88,8 +88,8 @@ pub(super) async fn add_task(
 pub(super) async fn add_staff_task(
     asked: StaffClient,
     State(web): State<Web>,
-    Sent(sent): Sent<NewTaskForm>,
-) -> Answer {
+    Form(sent): Form<NewTaskForm>,
+) -> PageResult {
     let new = sent.task(&asked.client.external_id)?;
     let member = Some(asked.session.member_id());
     web.mainstay.create_staff_task(asked.session.scope, member, new).await?;
@@ -104,9 +104,9 @@ pub(super) struct TaskState {
 pub(super) async fn set_task(
     asked: StaffClient,
     State(web): State<Web>,
-    Subject(task): Subject<TaskId>,
-    Sent(sent): Sent<TaskState>,
-) -> Answer {
+    ItemPath(task): ItemPath<TaskId>,
+    Form(sent): Form<TaskState>,
+) -> PageResult {
     let status = sent.status.parse().map_err(|reason: String| Error::invalid("status", reason))?;
     web.mainstay
         .update_task(asked.session.scope, &asked.client.external_id, task, None, Some(status))
@@ -122,8 +122,8 @@ pub(super) struct KitState {
 pub(super) async fn set_launch_kit(
     asked: StaffClient,
     State(web): State<Web>,
-    Sent(sent): Sent<KitState>,
-) -> Answer {
+    Form(sent): Form<KitState>,
+) -> PageResult {
     let state = match sent.state.as_str() {
         "viewed" => LaunchKit::Viewed,
         "completed" => LaunchKit::Completed,

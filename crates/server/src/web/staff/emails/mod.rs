@@ -8,7 +8,7 @@ use crate::web::Pages;
 
 #[cfg(feature = "gallery")]
 pub(in crate::web) use preview::policy;
-pub(in crate::web) use words::told;
+pub(in crate::web) use words::delivery_words;
 
 pub(in crate::web) fn pages() -> Pages {
     Pages::new()

@@ -7,9 +7,9 @@ use axum::{
 use mainstay_core::id::EmailId;
 use mainstay_store::EmailEvent;
 
-use super::words::{state_words, told};
+use super::words::{delivery_words, state_words};
 use crate::web::{
-    Answer, InPath, Place, StaffSession, StaffShell, Web,
+    PageResult, Path, Place, StaffSession, StaffShell, Web,
     security::with_own_frames,
     show,
     ui::components::{View, display_name},
@@ -44,15 +44,15 @@ struct EmailPage {
 pub(super) async fn show_email(
     session: StaffSession,
     State(web): State<Web>,
-    InPath(id): InPath<EmailId>,
-) -> Answer {
+    Path(id): Path<EmailId>,
+) -> PageResult {
     let mainstay = &web.mainstay;
     let details = mainstay.email(session.scope, id).await?;
     let rendered = mainstay.preview_email(session.scope, id).await?;
     let email = &details.whole.email;
     let view = View::of_staff(session.zone.clone(), mainstay.now(), &email.client_id);
     let facts = vec![
-        ("What became of it", told(&view, email)),
+        ("Delivery", delivery_words(&view, email)),
         ("To", email.address.clone()),
         ("Written", view.full_moment(email.created_at)),
         ("Period until", view.day(email.period)),
@@ -73,8 +73,8 @@ pub(super) async fn show_email(
 }
 
 fn event_words(view: &View, event: &EmailEvent) -> String {
-    let what = if event.link.is_some() { "Link followed" } else { "Opened" };
-    let by = if event.suspected { ", probably by a program" } else { "" };
+    let what = if event.link.is_some() { "Link clicked" } else { "Opened" };
+    let by = if event.suspected { ", probably by a bot" } else { "" };
     format!("{what} {}{by}", view.full_moment(event.at))
 }
 
@@ -82,8 +82,8 @@ fn event_words(view: &View, event: &EmailEvent) -> String {
 pub(super) async fn show_html(
     session: StaffSession,
     State(web): State<Web>,
-    InPath(id): InPath<EmailId>,
-) -> Answer {
+    Path(id): Path<EmailId>,
+) -> PageResult {
     let rendered = web.mainstay.preview_email(session.scope, id).await?;
     Ok((policy(), Html(rendered.html)).into_response())
 }

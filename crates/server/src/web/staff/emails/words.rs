@@ -1,6 +1,6 @@
 use mainstay_core::{
     email::{EmailState, EmailType},
-    text::counted,
+    text::count_noun,
 };
 use mainstay_store::ClientEmail;
 
@@ -13,17 +13,17 @@ pub(super) const fn state_words(state: EmailState) -> &'static str {
         EmailState::Sending => "Being sent",
         EmailState::Sent => "Sent",
         EmailState::Failed => "Failed",
-        EmailState::Unknown => "Not known",
+        EmailState::Unknown => "Unknown",
         EmailState::Suppressed => "Not sent",
     }
 }
 
 /// What became of a mail, in a sentence.
-pub(in crate::web) fn told(view: &View, email: &ClientEmail) -> String {
+pub(in crate::web) fn delivery_words(view: &View, email: &ClientEmail) -> String {
     let why = email.reason.as_deref().map_or_else(String::new, |why| format!(": {why}"));
     match email.state {
         EmailState::Queued if email.attempts > 0 => {
-            let tries = counted(email.attempts, "try").replace("trys", "tries");
+            let tries = count_noun(email.attempts, "try").replace("trys", "tries");
             format!("waiting after {tries} until {}{why}", view.moment(email.due_at))
         }
         EmailState::Queued if email.due_at > view.now() => {
@@ -36,14 +36,14 @@ pub(in crate::web) fn told(view: &View, email: &ClientEmail) -> String {
             format!("sent {}, {}", view.moment(at), reactions(view, email))
         }
         EmailState::Failed => format!("failed{why}"),
-        EmailState::Unknown => format!("not known whether it was sent{why}"),
+        EmailState::Unknown => format!("unknown whether it was sent{why}"),
         EmailState::Suppressed => format!("not sent{why}"),
     }
 }
 
 fn reactions(view: &View, email: &ClientEmail) -> String {
     match (email.opened_at, email.clicked_at) {
-        (_, Some(at)) => format!("link followed {}", view.moment(at)),
+        (_, Some(at)) => format!("link clicked {}", view.moment(at)),
         (Some(at), None) => format!("opened {}", view.moment(at)),
         (None, None) => "not opened".to_owned(),
     }

@@ -8,7 +8,7 @@ use axum::{
 };
 use mainstay_core::{
     job::{Job, Step},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 use mainstay_store::{JobRun, RunState};
 use serde::Deserialize;
@@ -16,14 +16,14 @@ use serde::Deserialize;
 use crate::{
     job::JobState,
     web::{
-        AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Place, Sent,
+        AdminSession, Form, FormError, PageError, PageResult, Pages, Path, Place, Query,
         StaffSession, StaffShell, Web, show, show_with, ui::components::View,
     },
 };
 
 const PATH: &str = "/jobs";
 /// Runs that are shown.
-const RUNS: i64 = 50;
+const MAX_RUNS: i64 = 50;
 
 pub(in crate::web) fn pages() -> Pages {
     Pages::new()
@@ -48,7 +48,7 @@ struct JobsPage {
 struct Row {
     job: Job,
     cron: String,
-    says: String,
+    description: String,
     next: String,
     last: String,
 }
@@ -65,22 +65,20 @@ struct Run {
 /// What was just done.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Done {
+struct DoneParams {
     done: String,
 }
 
 async fn show_jobs(
     session: StaffSession,
     State(web): State<Web>,
-    Asked(done): Asked<Done>,
-) -> Answer {
+    Query(done): Query<DoneParams>,
+) -> PageResult {
     let page = JobsPage::load(&web, &session).await?;
     let done = match done.done.as_str() {
-        "started" => {
-            Some("It was started. Its run stands below; load this page again for how far it is.")
-        }
+        "started" => Some("The job has started. Reload this page to see its progress below."),
         "saved" => {
-            Some("Saved. Nothing that the new schedule would have had before is made up for.")
+            Some("Saved. Runs that the new schedule would have had before are not caught up.")
         }
         _ => None,
     };
@@ -90,7 +88,7 @@ async fn show_jobs(
 impl JobsPage {
     async fn load(web: &Web, session: &StaffSession) -> Result<Self, PageError> {
         let jobs = web.mainstay.jobs(session.scope).await?;
-        let runs = web.mainstay.job_runs(session.scope, None, RUNS).await?;
+        let runs = web.mainstay.job_runs(session.scope, None, MAX_RUNS).await?;
         let view = View::of_client(session.zone.clone(), web.mainstay.now());
         Ok(Self {
             shell: session.shell(Place::Jobs),
@@ -98,7 +96,7 @@ impl JobsPage {
             zone: session.organization.time_zone.clone(),
             done: None,
             jobs: jobs.iter().map(|state| row(&view, state)).collect(),
-            runs: runs.iter().map(|run| shown(&view, run)).collect(),
+            runs: runs.iter().map(|run| run_row(&view, run)).collect(),
             wrong: None,
         })
     }
@@ -108,7 +106,7 @@ fn row(view: &View, state: &JobState) -> Row {
     Row {
         job: state.job,
         cron: state.schedule.to_string(),
-        says: state.schedule.describe(),
+        description: state.schedule.describe(),
         next: state.next.map_or_else(|| "never".to_owned(), |at| view.moment(at)),
         last: state.last.as_ref().map_or_else(
             || "has not run yet".to_owned(),
@@ -119,26 +117,26 @@ fn row(view: &View, state: &JobState) -> Row {
 
 fn state_words(run: &JobRun) -> &'static str {
     match run.state {
-        RunState::Waiting if run.attempts > 0 => "waits to be tried again, for",
-        RunState::Waiting => "waits, for",
-        RunState::Running => "is running, for",
+        RunState::Waiting if run.attempts > 0 => "waiting for a retry, for",
+        RunState::Waiting => "waiting, for",
+        RunState::Running => "running, for",
         RunState::Succeeded => "done for",
         RunState::Failed => "failed for",
     }
 }
 
-fn shown(view: &View, run: &JobRun) -> Run {
+fn run_row(view: &View, run: &JobRun) -> Run {
     let icon = match run.state {
         RunState::Waiting => "clock",
         RunState::Running => "refresh",
         RunState::Succeeded => "check",
         RunState::Failed => "critical",
     };
-    let asked = if run.scheduled { "" } else { ", started by hand" };
+    let manual = if run.scheduled { "" } else { ", started manually" };
     Run {
         job: run.job.clone(),
         icon,
-        title: format!("{} {}{asked}", state_words(run), view.full_moment(run.period)),
+        title: format!("{} {}{manual}", state_words(run), view.full_moment(run.period)),
         meta: meta(view, run),
         share: (run.state == RunState::Running && run.total > 0)
             .then(|| (run.done * 100 / run.total).clamp(0, 100)),
@@ -147,36 +145,40 @@ fn shown(view: &View, run: &JobRun) -> Run {
 
 /// What a run has done, how long it took and what went wrong.
 fn meta(view: &View, run: &JobRun) -> String {
-    let mut told: Vec<String> = Step::ALL
+    let mut parts: Vec<String> = Step::ALL
         .iter()
-        .filter_map(|step| Some(counted(*run.counts.get(step.as_str())?, step.counts())))
+        .filter_map(|step| Some(count_noun(*run.counts.get(step.as_str())?, step.counts())))
         .collect();
     if run.state == RunState::Running
         && let Some(step) = &run.step
     {
         let step = step.replace('_', " ");
-        let of = if run.total > 0 { format!(" of {}", grouped(run.total)) } else { String::new() };
-        told.push(format!("now {step}, {}{of} clients", grouped(run.done)));
+        let of = if run.total > 0 {
+            format!(" of {}", format_thousands(run.total))
+        } else {
+            String::new()
+        };
+        parts.push(format!("now {step}, {}{of} clients", format_thousands(run.done)));
     }
     if let (Some(from), Some(to)) = (run.started_at, run.finished_at) {
         let seconds = to.duration_since(from).as_secs_f64();
-        told.push(format!("{seconds:.1} s"));
+        parts.push(format!("{seconds:.1} s"));
     }
     if run.attempts > 1 {
-        told.push(format!("attempt {}", run.attempts));
+        parts.push(format!("attempt {}", run.attempts));
     }
     if run.state == RunState::Waiting && run.attempts > 0 {
-        told.push(format!("next try {}", view.moment(run.due_at)));
+        parts.push(format!("next try {}", view.moment(run.due_at)));
     }
-    told.extend(run.error.clone());
-    told.join(", ")
+    parts.extend(run.error.clone());
+    parts.join(", ")
 }
 
 async fn run_job(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(job): InPath<Job>,
-) -> Answer {
+    Path(job): Path<Job>,
+) -> PageResult {
     web.mainstay.start_job(session.scope, job).await?;
     Ok(Redirect::to("/jobs?done=started").into_response())
 }
@@ -189,13 +191,13 @@ struct NewSchedule {
 async fn change_schedule(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(job): InPath<Job>,
-    Sent(sent): Sent<NewSchedule>,
-) -> Answer {
-    match web.mainstay.set_job_schedule(session.scope, job, &sent.cron).await {
+    Path(job): Path<Job>,
+    Form(form): Form<NewSchedule>,
+) -> PageResult {
+    match web.mainstay.set_job_schedule(session.scope, job, &form.cron).await {
         Ok(_) => Ok(Redirect::to("/jobs?done=saved").into_response()),
         Err(error) => {
-            let wrong = Some((job, sent.cron, FormError::of(error)?));
+            let wrong = Some((job, form.cron, FormError::of(error)?));
             let page = JobsPage { wrong, ..JobsPage::load(&web, &session).await? };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }

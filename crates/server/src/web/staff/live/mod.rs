@@ -8,7 +8,7 @@ mod stream;
 
 use crate::web::Pages;
 
-pub(in crate::web) use stream::{Listener, Told, stream_news};
+pub(in crate::web) use stream::{Listener, StreamEvent, stream_news};
 
 pub(in crate::web) fn pages() -> Pages {
     Pages::new()

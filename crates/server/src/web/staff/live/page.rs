@@ -10,15 +10,15 @@ use super::{
 use crate::{
     Error,
     web::{
-        Answer, Asked, Confirmed, Place, Sensitive, StaffSession, StaffShell, Web,
-        session::once::{kept_once, show_once, shown_once},
+        Confirmed, PageResult, Place, Query, Sensitive, StaffSession, StaffShell, Web,
+        session::once::{clear_once, read_once, show_once},
         show,
         ui::components::View,
     },
 };
 
 /// Events and refusals that are shown.
-const MOST_ROWS: i64 = 100;
+const MAX_ROWS: i64 = 100;
 
 #[derive(Template)]
 #[template(path = "live/live.html")]
@@ -36,7 +36,7 @@ struct LivePage {
 
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Which {
+pub(super) struct LiveQuery {
     show: String,
 }
 
@@ -44,9 +44,9 @@ pub(super) async fn show_live(
     session: StaffSession,
     State(web): State<Web>,
     headers: HeaderMap,
-    Asked(which): Asked<Which>,
-) -> Answer {
-    let only_refused = match which.show.as_str() {
+    Query(query): Query<LiveQuery>,
+) -> PageResult {
+    let only_refused = match query.show.as_str() {
         "" | "all" => false,
         "refused" => true,
         other => {
@@ -54,11 +54,11 @@ pub(super) async fn show_live(
             return Err(Error::invalid("show", reason).into());
         }
     };
-    let kept = kept_once(&web, &headers);
-    let key = web.mainstay.new_key_of(session.organization_id(), kept).await?;
+    let kept = read_once(&web, &headers);
+    let key = web.mainstay.valid_key_of(session.organization_id(), kept).await?;
     let shown = key.is_some();
     let answer = page(&session, &web, &headers, only_refused, key).await?;
-    Ok(if shown { shown_once(&web, &headers, answer) } else { answer })
+    Ok(if shown { clear_once(&web, &headers, answer) } else { answer })
 }
 
 /// A form without fields.
@@ -74,7 +74,7 @@ pub(super) async fn make_key(
     State(web): State<Web>,
     headers: HeaderMap,
     Confirmed(session, _): Confirmed<NewWriteKey>,
-) -> Answer {
+) -> PageResult {
     let created = web.mainstay.create_key(session.actor(), KeyKind::Write, None).await?;
     Ok(show_once(&web, &headers, &created.key, "/live"))
 }
@@ -85,22 +85,22 @@ async fn page(
     headers: &HeaderMap,
     only_refused: bool,
     key: Option<String>,
-) -> Answer {
+) -> PageResult {
     let view = View::of_staff(session.zone.clone(), web.mainstay.now(), "");
-    let arrived = web.mainstay.arrived(session.scope, only_refused, MOST_ROWS).await?;
+    let arrived = web.mainstay.recent_events(session.scope, only_refused, MAX_ROWS).await?;
     let events = arrived.events.iter().map(|event| LiveRow::of_stored(&view, event));
     let refused = arrived.refused.iter().map(|event| LiveRow::of_refused(&view, event));
     let mut rows: Vec<LiveRow> = events.chain(refused).collect();
     rows.sort_by_key(|row| std::cmp::Reverse(row.at));
     let board = web.mainstay.portfolio(session.organization_id()).await?;
-    let (clients, alerts) = board.look(|portfolio| {
+    let (clients, alerts) = board.read(|portfolio| {
         let summary = portfolio.summary();
         (summary.clients, summary.open_alerts())
     });
     let mut shell = session.shell(Place::Live);
     shell.clients = Some(clients);
     shell.alerts = Some(alerts);
-    let url = web.site.reached(headers);
+    let url = web.site.url_for_request(headers);
     show(&LivePage {
         shell,
         waiting: rows.is_empty() && clients == 0,

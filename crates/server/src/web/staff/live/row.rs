@@ -1,6 +1,6 @@
 use askama::Template;
 use jiff::Timestamp;
-use mainstay_core::{engagement::EventType, text::counted};
+use mainstay_core::{engagement::EventType, text::count_noun};
 use mainstay_store::{ArrivedEvent, RefusedEvent};
 use serde_json::Map;
 
@@ -96,7 +96,7 @@ impl LiveRow {
                 more: (refusal.more > 0).then(|| {
                     format!(
                         "{} more were refused in the same second",
-                        counted(refusal.more, "event")
+                        count_noun(refusal.more, "event")
                     )
                 }),
             },

@@ -13,7 +13,7 @@ use futures_util::stream;
 use jiff::Timestamp;
 use mainstay_core::{
     id::OrganizationId,
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 use serde_json::{Value, json};
 use tokio::{
@@ -25,27 +25,27 @@ use super::row::LiveRow;
 use crate::{
     Mainstay,
     access::CallerKey,
-    live::{News, OpenStream, StreamRefusal, Subscription},
+    live::{LiveUpdate, StreamPermit, StreamRefusal, Subscription},
     web::{
-        Answer, PageError, StaffSession, Web,
-        session::origin::From,
+        PageError, PageResult, StaffSession, Web,
+        session::origin::ClientIp,
         ui::components::{MomentumAlertBadge, View},
     },
 };
 
 /// How long a stream lasts at most. The browser opens the next one by itself, and is asked anew who it is.
-const LASTS: Duration = Duration::from_mins(10);
+const MAX_STREAM_AGE: Duration = Duration::from_mins(10);
 /// What a browser waits before it opens a new one.
-const RETRY: Duration = Duration::from_secs(2);
+const RECONNECT_DELAY: Duration = Duration::from_secs(2);
 
 /// The name of an event and what it carries.
-pub(in crate::web) type Told = (&'static str, Value);
+pub(in crate::web) type StreamEvent = (&'static str, Value);
 
 /// How often it is looked whether a stream's session is still in force: another process may have ended it.
 /// What ends it in this process ends the stream at once.
 const CHECK_INTERVAL: Duration = Duration::from_secs(10);
 /// For how long that holds when there is news.
-const CHECK_HOLDS: Duration = Duration::from_secs(1);
+const CHECK_TTL: Duration = Duration::from_secs(1);
 
 /// Through proxies as they are shipped: nginx would keep an answer back until it has a few kilobytes of it,
 /// others would pack it.
@@ -72,27 +72,27 @@ pub(in crate::web) type IsInForce =
 struct Reader<T> {
     mainstay: Mainstay,
     subscription: Subscription,
-    tell: T,
+    render_update: T,
     until: Instant,
     listener: Listener,
     sessions: watch::Receiver<u64>,
     checks: Interval,
     checked: Instant,
-    _place: OpenStream,
+    _permit: StreamPermit,
 }
 
 /// What happens in the member's organization, as server-sent events.
 pub(super) async fn follow(
     session: StaffSession,
-    From(address): From,
+    ClientIp(address): ClientIp,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     let (mainstay, zone) = (web.mainstay.clone(), session.zone.clone());
     let (member, role) = (session.member.id, session.member.role);
     let (asked, token) = (web.mainstay.clone(), session.token.clone());
     let listener = Listener {
         organization: session.organization_id(),
-        session: CallerKey::of(&session.token),
+        session: CallerKey::from_credential(&session.token),
         address,
         expires_at: Timestamp::MAX,
         is_in_force: Box::new(move || {
@@ -101,7 +101,7 @@ pub(super) async fn follow(
         }),
     };
     stream_news(&web, listener, move |news| {
-        Some(told_to_staff(&View::of_staff(zone.clone(), mainstay.now(), ""), news))
+        Some(staff_event(&View::of_staff(zone.clone(), mainstay.now(), ""), news))
     })
     .await
 }
@@ -110,9 +110,9 @@ pub(super) async fn follow(
 pub(in crate::web) async fn stream_news(
     web: &Web,
     listener: Listener,
-    tell: impl Fn(&News) -> Option<Told> + Send + 'static,
-) -> Answer {
-    let place = web.streams.open(listener.session, listener.address).map_err(too_many)?;
+    render_update: impl Fn(&LiveUpdate) -> Option<StreamEvent> + Send + 'static,
+) -> PageResult {
+    let permit = web.streams.open(listener.session, listener.address).map_err(too_many)?;
     // Before anything is told, so that no end of the session is between.
     let sessions = web.mainstay.hub().watch_sessions();
     let subscription = web.mainstay.listen(listener.organization).await?;
@@ -120,15 +120,15 @@ pub(in crate::web) async fn stream_news(
     let reader = Reader {
         mainstay: web.mainstay.clone(),
         subscription,
-        tell,
-        until: now + LASTS,
+        render_update,
+        until: now + MAX_STREAM_AGE,
         listener,
         sessions,
         checks: interval_at(now + CHECK_INTERVAL, CHECK_INTERVAL),
         checked: now,
-        _place: place,
+        _permit: permit,
     };
-    let hello = Event::default().retry(RETRY).comment("listening");
+    let hello = Event::default().retry(RECONNECT_DELAY).comment("listening");
     let events = stream::unfold((Some(hello), reader), |(hello, mut reader)| async {
         let event = match hello {
             Some(hello) => hello,
@@ -145,28 +145,23 @@ pub(in crate::web) async fn stream_news(
 
 fn too_many(refusal: StreamRefusal) -> PageError {
     let (status, detail) = match refusal {
-        StreamRefusal::Session(most) => (
+        StreamRefusal::Session(max) => (
             StatusCode::TOO_MANY_REQUESTS,
-            format!(
-                "{most} pages of this session are told what happens already. Close some of them."
-            ),
+            format!("{max} pages of this session already get live updates. Close some of them."),
         ),
-        StreamRefusal::Address(most) => (
+        StreamRefusal::Address(max) => (
             StatusCode::TOO_MANY_REQUESTS,
-            format!(
-                "{most} pages of this address are told what happens already. Close some of them."
-            ),
+            format!("{max} pages of this address already get live updates. Close some of them."),
         ),
         StreamRefusal::All => (
             StatusCode::SERVICE_UNAVAILABLE,
-            "Too many pages are told what happens. Load this page again to see what is new."
-                .to_owned(),
+            "Too many pages get live updates. Reload this page to see what is new.".to_owned(),
         ),
     };
     PageError::new(status, "Too many open pages", detail)
 }
 
-impl<T: Fn(&News) -> Option<Told>> Reader<T> {
+impl<T: Fn(&LiveUpdate) -> Option<StreamEvent>> Reader<T> {
     /// The next event; `None` ends the stream.
     async fn next(&mut self) -> Option<Event> {
         loop {
@@ -177,14 +172,13 @@ impl<T: Fn(&News) -> Option<Told>> Reader<T> {
                 _ = self.checks.tick() => None,
                 news = timeout_at(self.until, self.subscription.next()) => Some(news.ok()??),
             };
-            if (news.is_none() || self.checked.elapsed() > CHECK_HOLDS) && !self.is_in_force().await
-            {
+            if (news.is_none() || self.checked.elapsed() > CHECK_TTL) && !self.is_in_force().await {
                 return None;
             }
             if self.mainstay.now() >= self.listener.expires_at {
                 return None;
             }
-            if let Some((name, data)) = news.and_then(|news| (self.tell)(&news)) {
+            if let Some((name, data)) = news.and_then(|news| (self.render_update)(&news)) {
                 return Some(Event::default().event(name).data(data.to_string()));
             }
         }
@@ -201,9 +195,9 @@ impl<T: Fn(&News) -> Option<Told>> Reader<T> {
     }
 }
 
-fn told_to_staff(view: &View, news: &News) -> Told {
+fn staff_event(view: &View, news: &LiveUpdate) -> StreamEvent {
     match news {
-        News::Events(events) => {
+        LiveUpdate::Events(events) => {
             let rows = events.iter().rev().map(|event| LiveRow::of_live(view, event));
             let mut clients: Vec<&str> =
                 events.iter().map(|event| event.client_id.as_str()).collect();
@@ -211,20 +205,20 @@ fn told_to_staff(view: &View, news: &News) -> Told {
             clients.dedup();
             ("event", json!({"html": html(rows), "clients": clients}))
         }
-        News::MoreEvents { count, clients } => {
-            let words = format!("{} more in the last second.", counted(*count, "event"));
+        LiveUpdate::MoreEvents { count, clients } => {
+            let words = format!("{} more in the last second.", count_noun(*count, "event"));
             ("more", json!({"words": words, "clients": clients}))
         }
-        News::Refused(refused) => {
+        LiveUpdate::Refused(refused) => {
             let rows = refused.iter().map(|event| LiveRow::of_refused(view, event));
             ("refused", json!({"html": html(rows)}))
         }
-        News::Alerts(open) => {
+        LiveUpdate::Alerts(open) => {
             let count = open.iter().map(|(_, count)| count).sum();
             let badge = MomentumAlertBadge::new(open.clone()).render().unwrap_or_default();
-            ("alerts", json!({"open": grouped(count), "badge": badge}))
+            ("alerts", json!({"open": format_thousands(count), "badge": badge}))
         }
-        News::Standings(clients) => ("standings", json!({"clients": clients})),
+        LiveUpdate::Standings(clients) => ("standings", json!({"clients": clients})),
     }
 }
 

@@ -6,18 +6,18 @@ use mainstay_core::{
     id::MemberId,
     portfolio::Summary,
     score::{Band, ScoreModel},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 use mainstay_store::{AlertFlow, Member};
 
 use super::{
+    query::{BANDS, Choice, PortfolioQuery, SORTS, View as PortfolioView},
     row::Row,
-    which::{BANDS, Choice, SORTS, View as Part, Which},
 };
 use crate::{
     portfolio::{Worklist, WorklistQuery},
     web::{
-        Answer, Asked, Place, StaffSession, StaffShell, Web, show,
+        PageResult, Place, Query, StaffSession, StaffShell, Web, show,
         ui::{
             components::{BandChip, MomentumAlertBadge, TrendMark, View},
             text::visible,
@@ -26,9 +26,9 @@ use crate::{
 };
 
 /// Clients a page.
-const PAGE: usize = 50;
+const PAGE_SIZE: usize = 50;
 /// What counts as lately in the first sentence.
-const LATELY: SignedDuration = SignedDuration::from_hours(24);
+const RECENT: SignedDuration = SignedDuration::from_hours(24);
 
 #[derive(Template)]
 #[template(path = "portfolio/portfolio.html")]
@@ -39,7 +39,7 @@ struct PortfolioPage {
     badge: MomentumAlertBadge,
     strip: Option<Strip>,
     tabs: Vec<Tab>,
-    which: Which,
+    query: PortfolioQuery,
     filters: Vec<Select>,
     heads: Vec<Head>,
     rows: Vec<Row>,
@@ -101,31 +101,31 @@ struct Pager {
 pub(super) async fn show_portfolio(
     session: StaffSession,
     State(web): State<Web>,
-    Asked(which): Asked<Which>,
-) -> Answer {
+    Query(query): Query<PortfolioQuery>,
+) -> PageResult {
     let mainstay = &web.mainstay;
     let (me, now) = (session.member_id(), mainstay.now());
     let view = View::of_staff(session.zone.clone(), now, "");
     let board = mainstay.portfolio(session.organization_id()).await?;
-    let part = which.view()?.unwrap_or_else(|| {
+    let part = query.view()?.unwrap_or_else(|| {
         // Nobody in need is no reason for an empty page.
-        let quiet = board.look(|portfolio| portfolio.summary().need_a_person == 0);
-        if quiet { Part::All } else { Part::Need }
+        let quiet = board.read(|portfolio| portfolio.summary().need_a_person == 0);
+        if quiet { PortfolioView::All } else { PortfolioView::Need }
     });
-    let filter = which.filter(&part.filter(me, now))?;
-    let (after, before) = which.places()?;
-    let query = WorklistQuery {
+    let filter = query.filter(&part.filter(me, now))?;
+    let (after, before) = query.places()?;
+    let worklist_query = WorklistQuery {
         filter,
-        order: which.order()?,
+        order: query.order()?,
         after,
         before,
-        size: PAGE,
+        size: PAGE_SIZE,
         // The other parts are counted in the summary already.
-        others: [Part::Mine, Part::New].map(|part| part.filter(me, now)).into(),
+        others: [PortfolioView::Mine, PortfolioView::New].map(|part| part.filter(me, now)).into(),
         today: view.today(),
-        lately: now.saturating_sub(LATELY).unwrap_or(now),
+        lately: now.saturating_sub(RECENT).unwrap_or(now),
     };
-    let list = mainstay.worklist(session.scope, &board, &query).await?;
+    let list = mainstay.worklist(session.scope, &board, &worklist_query).await?;
 
     let Worklist { summary, model, members, .. } = &list;
     let mut shell = session.shell(Place::Portfolio);
@@ -137,82 +137,82 @@ pub(super) async fn show_portfolio(
         lead: lead(&view, summary, list.flow),
         badge: MomentumAlertBadge::new(summary.open.clone().into_iter().collect()),
         strip: (summary.clients > 0).then(|| Strip::new(summary, model)),
-        tabs: tabs(&list, part, &which),
-        filters: filters(&which, members, summary),
-        heads: heads(&which, query.order),
+        tabs: tabs(&list, part, &query),
+        filters: filters(&query, members, summary),
+        heads: heads(&query, worklist_query.order),
         rows: list.rows.iter().map(|row| Row::new(&view, row, model)).collect(),
-        others: others(&list, part, &which),
-        pager: Pager::new(&list, &which),
+        others: others(&list, part, &query),
+        pager: Pager::new(&list, &query),
         members: members.clone(),
-        which,
+        query,
     })
 }
 
 fn headline(summary: &Summary) -> String {
     match (summary.clients, summary.need_a_person) {
-        (0, _) => "No client yet".to_owned(),
-        (_, 0) => "No client needs a person today".to_owned(),
-        (_, 1) => "1 client needs a person today".to_owned(),
-        (_, many) => format!("{} need a person today", counted(many, "client")),
+        (0, _) => "No clients yet".to_owned(),
+        (_, 0) => "No clients to contact today".to_owned(),
+        (_, 1) => "1 client to contact today".to_owned(),
+        (_, many) => format!("{} to contact today", count_noun(many, "client")),
     }
 }
 
 fn lead(view: &View, summary: &Summary, flow: AlertFlow) -> String {
     if summary.clients == 0 {
-        return "A client is here from its first event on.".to_owned();
+        return "Clients appear when their first event arrives.".to_owned();
     }
     let scored = summary.as_of.map_or_else(
-        || "No score is stored yet.".to_owned(),
+        || "No scores yet.".to_owned(),
         |as_of| {
             let as_of = view.full_moment(as_of);
-            format!("Scores as of {as_of}; of clients that were active since, as of now.")
+            format!("Scores from {as_of}, updated for clients active since.")
         },
     );
     format!(
-        "In the last 24 hours {} opened and {} ended by {}. {scored}",
-        counted(flow.opened, "alert"),
-        grouped(flow.ended),
+        "In the last 24 hours {} opened and {} cleared by {}. {scored}",
+        count_noun(flow.opened, "alert"),
+        format_thousands(flow.ended),
         if flow.ended == 1 { "itself" } else { "themselves" },
     )
 }
 
-fn tabs(list: &Worklist, part: Part, which: &Which) -> Vec<Tab> {
+fn tabs(list: &Worklist, part: PortfolioView, query: &PortfolioQuery) -> Vec<Tab> {
     let counted = |index: usize| {
         list.counts.get(index).map_or(0, |count| i64::try_from(*count).unwrap_or(i64::MAX))
     };
-    Part::ALL
+    PortfolioView::ALL
         .into_iter()
         .map(|(one, name, words)| Tab {
-            href: Which::of_view(name),
+            href: PortfolioQuery::of_view(name),
             words,
-            count: grouped(match one {
-                Part::Need => list.summary.need_a_person,
-                Part::Mine => counted(0),
-                Part::Risk => list.summary.in_band(Band::AtRisk),
-                Part::New => counted(1),
-                Part::All => list.summary.clients,
+            count: format_thousands(match one {
+                PortfolioView::Need => list.summary.need_a_person,
+                PortfolioView::Mine => counted(0),
+                PortfolioView::Risk => list.summary.in_band(Band::AtRisk),
+                PortfolioView::New => counted(1),
+                PortfolioView::All => list.summary.clients,
             }),
-            current: one == part && !which.is_filtered(),
+            current: one == part && !query.is_filtered(),
         })
         .collect()
 }
 
-fn filters(which: &Which, members: &[Member], summary: &Summary) -> Vec<Select> {
+fn filters(query: &PortfolioQuery, members: &[Member], summary: &Summary) -> Vec<Select> {
     let select = |name, label, any, choices| Select { name, label, any, choices };
     let mut filters = vec![
-        select("band", "Band", "Any band", which.bands()),
-        select("trend", "Trend", "Any trend", which.trends()),
-        select("alert", "Alerts", "Any alerts", which.alerts(AlertType::words)),
-        select("owner", "Owner", "Any owner", which.owners(members)),
+        select("band", "Band", "All bands", query.bands()),
+        select("trend", "Trend", "All trends", query.trends()),
+        select("alert", "Alerts", "All clients", query.alerts(AlertType::words)),
+        select("owner", "Owner", "All owners", query.owners(members)),
     ];
     if !summary.plans.is_empty() {
-        filters.push(select("plan", "Plan", "Any plan", which.plans(summary.plans.keys())));
+        filters.push(select("plan", "Plan", "All plans", query.plans(summary.plans.keys())));
     }
-    filters.push(select("sort", "Sort by", "", which.sorts()));
+    filters.push(select("sort", "Sort by", "", query.sorts()));
     filters
 }
 
-fn heads(which: &Which, order: mainstay_core::portfolio::Order) -> Vec<Head> {
+fn heads(query: &PortfolioQuery, order: mainstay_core::portfolio::Order) -> Vec<Head> {
     let sorted = |words, name: &'static str| {
         let sort = SORTS.into_iter().find(|(one, ..)| *one == name).map(|(_, sort, ..)| sort);
         let now = (sort == Some(order.sort)).then_some(match (name, order.reversed) {
@@ -220,7 +220,7 @@ fn heads(which: &Which, order: mainstay_core::portfolio::Order) -> Vec<Head> {
             ("need" | "seen", false) | ("score" | "change" | "name", true) => "descending",
             _ => "ascending",
         });
-        Head { words, sort: Some((which.sorted(name), now)) }
+        Head { words, sort: Some((query.sorted(name), now)) }
     };
     let plain = |words| Head { words, sort: None };
     vec![
@@ -235,14 +235,14 @@ fn heads(which: &Which, order: mainstay_core::portfolio::Order) -> Vec<Head> {
     ]
 }
 
-fn others(list: &Worklist, part: Part, which: &Which) -> Option<String> {
+fn others(list: &Worklist, part: PortfolioView, query: &PortfolioQuery) -> Option<String> {
     let left = list.summary.clients - list.summary.need_a_person;
-    (part == Part::Need && !which.is_filtered() && left > 0 && list.next.is_none()).then(|| {
-        match left {
-            1 => "The other client does not need a person.".to_owned(),
-            many => format!("The other {} do not need a person.", counted(many, "client")),
-        }
-    })
+    (part == PortfolioView::Need && !query.is_filtered() && left > 0 && list.next.is_none()).then(
+        || match left {
+            1 => "No need to contact the other client.".to_owned(),
+            many => format!("No need to contact the other {}.", count_noun(many, "client")),
+        },
+    )
 }
 
 impl Strip {
@@ -252,9 +252,9 @@ impl Strip {
         let bands = BANDS.map(|(name, band)| {
             let count = summary.in_band(band);
             let share = BandShare {
-                href: Which::of_band(name),
+                href: PortfolioQuery::of_band(name),
                 chip: band.into(),
-                count: grouped(count),
+                count: format_thousands(count),
                 words: band.words(),
                 x: percent(begin, scored),
                 width: percent(count, scored),
@@ -273,11 +273,11 @@ impl Strip {
             ))
         });
         Self {
-            clients: counted(summary.clients, "client"),
+            clients: count_noun(summary.clients, "client"),
             bands: bands.into(),
             median: summary.median,
             median_moved,
-            events: grouped(summary.events),
+            events: format_thousands(summary.events),
             events_moved,
             coverage: summary.coverage,
         }
@@ -296,18 +296,18 @@ fn percent(part: i64, whole: i64) -> String {
 }
 
 impl Pager {
-    fn new(list: &Worklist, which: &Which) -> Self {
-        let number = |count: usize| grouped(i64::try_from(count).unwrap_or(i64::MAX));
+    fn new(list: &Worklist, query: &PortfolioQuery) -> Self {
+        let number = |count: usize| format_thousands(i64::try_from(count).unwrap_or(i64::MAX));
         let end = list.before + list.rows.len();
         Self {
             words: format!(
                 "{}–{} of {}",
                 number(list.before + 1),
                 number(end),
-                counted(i64::try_from(list.total).unwrap_or(i64::MAX), "client")
+                count_noun(i64::try_from(list.total).unwrap_or(i64::MAX), "client")
             ),
-            previous: list.previous.as_ref().map(|place| which.before(place)),
-            next: list.next.as_ref().map(|place| which.after(place)),
+            previous: list.previous.as_ref().map(|place| query.before(place)),
+            next: list.next.as_ref().map(|place| query.after(place)),
         }
     }
 }
@@ -320,7 +320,7 @@ impl PortfolioPage {
     }
 
     fn is_searched(&self) -> bool {
-        self.which.is_filtered()
+        self.query.is_filtered()
     }
 }
 

@@ -3,7 +3,7 @@ use mainstay_core::{
     alert::{AlertStatus, Severity},
     id::MemberId,
     score::ScoreModel,
-    text::counted,
+    text::count_noun,
 };
 
 use crate::{
@@ -16,7 +16,7 @@ use crate::{
 
 /// From how much assumed weight on a row says so. Satisfaction alone, which is assumed until clients
 /// are asked, is less by the standard model and said of all together above the table.
-const MUCH_ASSUMED: i64 = 25;
+const SHOW_ASSUMED_FROM: i64 = 25;
 
 /// One client of the worklist, as it is shown.
 pub(super) struct Row {
@@ -40,7 +40,7 @@ impl Row {
         let standing = &row.standing;
         let score = standing.score.as_ref();
         let name = display_name(standing.name.as_deref(), &standing.external_id);
-        let assumed = score.map(|score| 100 - score.coverage).filter(|it| *it >= MUCH_ASSUMED);
+        let assumed = score.map(|score| 100 - score.coverage).filter(|it| *it >= SHOW_ASSUMED_FROM);
         let open = |severity: &Severity| (*severity, standing.open(*severity));
         Self {
             external_id: standing.external_id.clone(),
@@ -87,8 +87,8 @@ fn seen(last: Option<Timestamp>, now: Timestamp) -> String {
     } else if hours < 1 {
         format!("{minutes} min ago")
     } else if hours < 48 {
-        format!("{} ago", counted(hours, "hour"))
+        format!("{} ago", count_noun(hours, "hour"))
     } else {
-        format!("{} ago", counted(hours / 24, "day"))
+        format!("{} ago", count_noun(hours / 24, "day"))
     }
 }

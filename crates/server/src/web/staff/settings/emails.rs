@@ -4,17 +4,17 @@ use mainstay_core::email::{EmailSettings, EmailState, EmailType, QuietHours};
 use mainstay_store::{Suppression, TransactionalEmail};
 use serde::Deserialize;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::{
     Error,
     web::{
-        AdminSession, Answer, Asked, FormError, PageError, Pages, Sent, StaffSession, StaffShell,
-        Web, show, show_with,
+        AdminSession, Form, FormError, PageError, PageResult, Pages, Query, StaffSession,
+        StaffShell, Web, show, show_with,
     },
 };
 
 const PATH: &str = "/settings/emails";
-const MOST_SUPPRESSIONS: i64 = 200;
+const MAX_SUPPRESSIONS: i64 = 200;
 
 pub(super) fn pages() -> Pages {
     Pages::new()
@@ -29,7 +29,7 @@ pub(super) fn pages() -> Pages {
 struct EmailSettingsPage {
     shell: StaffShell,
     frame: Frame,
-    form: Filled,
+    form: EmailSettingsForm,
     organization: String,
     suppressions: Vec<Suppression>,
     /// Whether a test can be sent, and what came of the last one.
@@ -41,7 +41,7 @@ struct EmailSettingsPage {
 /// The form as it is filled in. A box that is not ticked is not sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Filled {
+struct EmailSettingsForm {
     weekly_insights: String,
     milestone_celebration: String,
     momentum_nudge: String,
@@ -54,7 +54,7 @@ struct Filled {
     quiet_until: String,
 }
 
-impl Filled {
+impl EmailSettingsForm {
     fn of(settings: &EmailSettings) -> Self {
         let on = |kind| if settings.sends(kind) { "on".to_owned() } else { String::new() };
         let hour = |hour: Option<i8>| hour.map(|hour| hour.to_string()).unwrap_or_default();
@@ -77,7 +77,7 @@ impl Filled {
         let number = |field: &'static str, text: &str| {
             text.trim()
                 .parse::<i8>()
-                .map_err(|_| Error::invalid(field, "is no whole number; use one"))
+                .map_err(|_| Error::invalid(field, "is not a whole number; enter one"))
         };
         let quiet = match (self.quiet_from.trim(), self.quiet_until.trim()) {
             ("", "") => None,
@@ -111,17 +111,17 @@ impl Filled {
 }
 
 impl EmailSettingsPage {
-    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+    async fn new(web: &Web, session: &StaffSession, done: &DoneParams) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Emails).after(done);
         let settings = web.mainstay.email_settings(session.scope).await?;
-        let suppressions = web.mainstay.suppressions(session.scope, MOST_SUPPRESSIONS).await?;
+        let suppressions = web.mainstay.suppressions(session.scope, MAX_SUPPRESSIONS).await?;
         let last_test = web.mainstay.mail_overview(session.organization_id()).await?.last_test;
         Ok(Self {
             shell: frame.shell.clone(),
             can_test: web.mainstay.mail_status().is_configured() && !session.organization.sample,
-            last_test: last_test.map(|test| told_of_test(&test, &frame)),
+            last_test: last_test.map(|test| test_outcome(&test, &frame)),
             frame,
-            form: Filled::of(&settings),
+            form: EmailSettingsForm::of(&settings),
             organization: session.organization.name.clone(),
             suppressions,
             error: None,
@@ -130,15 +130,15 @@ impl EmailSettingsPage {
 }
 
 /// What came of a test, in a sentence.
-fn told_of_test(test: &TransactionalEmail, frame: &Frame) -> String {
+fn test_outcome(test: &TransactionalEmail, frame: &Frame) -> String {
     let why = test.reason.as_deref().map_or_else(String::new, |why| format!(": {why}"));
     let what = match test.state {
-        EmailState::Sent => "was taken by the mail server".to_owned(),
+        EmailState::Sent => "was accepted by the mail server".to_owned(),
         EmailState::Queued | EmailState::Sending => format!("waits{why}"),
         EmailState::Failed | EmailState::Suppressed => format!("was not sent{why}"),
         EmailState::Unknown => format!("may have been sent{why}"),
     };
-    format!("The test to {} of {} {what}", test.address, frame.moment(&test.created_at))
+    format!("The test to {} on {} {what}", test.address, frame.moment(&test.created_at))
 }
 
 /// What a kind is for.
@@ -147,27 +147,25 @@ fn about(kind: &EmailType) -> &'static str {
     match kind {
         EmailType::WeeklyInsights => "Score, active days, what was made, and the week’s insights.",
         EmailType::MilestoneCelebration => {
-            "When the 1st, 10th, 50th and so on crosses a milestone. The weekly mail tells of the others."
+            "On the 1st, 10th, 50th milestone and so on. The weekly email covers the others."
         }
-        EmailType::MomentumNudge => {
-            "When nothing came from a client for 48 hours; at most one in 14 days."
-        }
+        EmailType::MomentumNudge => "After 48 hours without activity; at most one in 14 days.",
         EmailType::AchievementBadge => {
-            "When the 1st, 10th, 50th and so on was made. The weekly mail tells of the others."
+            "On the 1st, 10th, 50th piece and so on. The weekly email covers the others."
         }
         EmailType::SubscriptionRequest => "",
     }
 }
 
-async fn form(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn form(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     show(&EmailSettingsPage::new(&web, &session, &done).await?)
 }
 
 async fn save(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(form): Sent<Filled>,
-) -> Answer {
+    Form(form): Form<EmailSettingsForm>,
+) -> PageResult {
     let saved = match form.settings() {
         Ok(settings) => web.mainstay.set_email_settings(session.scope, &settings).await,
         Err(error) => Err(error),
@@ -176,34 +174,34 @@ async fn save(
         Ok(()) => Ok(back(PATH, "saved").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = EmailSettingsPage::new(&web, &session, &Done::default()).await?;
+            let page = EmailSettingsPage::new(&web, &session, &DoneParams::default()).await?;
             let page = EmailSettingsPage { form, error, ..page };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
     }
 }
 
-async fn send_test(AdminSession(session): AdminSession, State(web): State<Web>) -> Answer {
+async fn send_test(AdminSession(session): AdminSession, State(web): State<Web>) -> PageResult {
     web.mainstay
         .send_test_email(session.organization_id(), &session.member)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the e-mails", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to emails", PATH))?;
     Ok(back(PATH, "test-email").into_response())
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct SuppressionForm {
     address: String,
 }
 
 async fn unsuppress(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(which): Sent<Which>,
-) -> Answer {
+    Form(form): Form<SuppressionForm>,
+) -> PageResult {
     web.mainstay
-        .unsuppress_address(session.scope, &which.address)
+        .unsuppress_address(session.scope, &form.address)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the e-mails", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to emails", PATH))?;
     Ok(back(PATH, "unsuppressed").into_response())
 }

@@ -1,15 +1,15 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
-use mainstay_core::{engagement::EventType, text::counted};
+use mainstay_core::{engagement::EventType, text::count_noun};
 use mainstay_store::{EventName, SeenName};
 use serde::Deserialize;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::{
     Error,
     web::{
-        AdminSession, Answer, Asked, FormError, PageError, Pages, Sent, StaffSession, StaffShell,
-        Web, show, show_with,
+        AdminSession, Form, FormError, PageError, PageResult, Pages, Query, StaffSession,
+        StaffShell, Web, show, show_with,
     },
 };
 
@@ -31,7 +31,7 @@ struct EventNamesPage {
 }
 
 impl EventNamesPage {
-    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+    async fn new(web: &Web, session: &StaffSession, done: &DoneParams) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::EventNames).after(done);
         Ok(Self {
             shell: frame.shell.clone(),
@@ -44,7 +44,7 @@ impl EventNamesPage {
     }
 }
 
-async fn list(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn list(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     show(&EventNamesPage::new(&web, &session, &done).await?)
 }
 
@@ -58,21 +58,21 @@ struct Mapping {
 async fn map(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(mapping): Sent<Mapping>,
-) -> Answer {
+    Form(mapping): Form<Mapping>,
+) -> PageResult {
     let known = EventType::ALL.into_iter().find(|one| one.as_str() == mapping.event_type);
     let mapped = match known {
         Some(event_type) => {
             let name = EventName { name: mapping.name.clone(), event_type };
             web.mainstay.set_event_names(session.scope, &[name]).await
         }
-        None => Err(Error::invalid("type", "is none of the types; choose one of the list")),
+        None => Err(Error::invalid("type", "is not an event type; choose one from the list")),
     };
     match mapped {
         Ok(()) => Ok(back(PATH, "mapped").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = EventNamesPage::new(&web, &session, &Done::default()).await?;
+            let page = EventNamesPage::new(&web, &session, &DoneParams::default()).await?;
             let page = EventNamesPage { name: mapping.name, error, ..page };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
@@ -80,18 +80,18 @@ async fn map(
 }
 
 #[derive(Deserialize)]
-struct Which {
+struct EventNameForm {
     name: String,
 }
 
 async fn remove(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(which): Sent<Which>,
-) -> Answer {
+    Form(form): Form<EventNameForm>,
+) -> PageResult {
     web.mainstay
-        .delete_event_name(session.scope, &which.name)
+        .delete_event_name(session.scope, &form.name)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the event names", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to event names", PATH))?;
     Ok(back(PATH, "unmapped").into_response())
 }

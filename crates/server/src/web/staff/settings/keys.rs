@@ -8,11 +8,11 @@ use mainstay_core::id::ApiKeyId;
 use mainstay_store::{ApiKey, KeyKind, KeySource, Member};
 use serde::Deserialize;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::web::{
-    AdminSession, Answer, Asked, Confirmed, FormError, InPath, PageError, Pages, Sensitive,
+    AdminSession, Confirmed, FormError, PageError, PageResult, Pages, Path, Query, Sensitive,
     StaffSession, StaffShell, Web,
-    session::once::{kept_once, show_once, shown_once},
+    session::once::{clear_once, read_once, show_once},
     show, show_with,
 };
 
@@ -49,7 +49,7 @@ struct KeysPage {
 }
 
 impl KeysPage {
-    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+    async fn new(web: &Web, session: &StaffSession, done: &DoneParams) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Keys).after(done);
         let members = web.mainstay.members_in(session.scope).await?;
         let name_of = |key: &ApiKey| {
@@ -90,20 +90,20 @@ fn opens(kind: KeyKind, source: Option<KeySource>) -> &'static str {
     }
 }
 
-const SECRET: &str = "Everything of this organization; for servers only";
+const SECRET: &str = "Everything in this organization; for servers only";
 const WRITE: &str = "Sending events from your servers";
 const BROWSER: &str =
     "Sending events from pages and apps; high-value events count as activity only";
-const MEMBER: &str = "What one member may do";
+const MEMBER: &str = "Everything that one member may do";
 
 async fn list(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
     headers: HeaderMap,
-    Asked(done): AskedDone,
-) -> Answer {
-    let kept = kept_once(&web, &headers);
-    let Some(key) = web.mainstay.new_key_of(session.organization_id(), kept).await? else {
+    Query(done): DoneQuery,
+) -> PageResult {
+    let kept = read_once(&web, &headers);
+    let Some(key) = web.mainstay.valid_key_of(session.organization_id(), kept).await? else {
         return show(&KeysPage::new(&web, &session, &done).await?);
     };
     let frame = Frame::new(&session, Tab::Keys);
@@ -111,7 +111,7 @@ async fn list(
     let made = keys.iter().find(|one| key.starts_with(&one.prefix));
     let opens = made.map_or(WRITE, |one| opens(one.kind, one.source));
     let page = show(&CreatedPage { shell: frame.shell.clone(), frame, key, opens })?;
-    Ok(shown_once(&web, &headers, page))
+    Ok(clear_once(&web, &headers, page))
 }
 
 /// What the form lets people choose.
@@ -149,7 +149,7 @@ async fn create(
     State(web): State<Web>,
     headers: HeaderMap,
     Confirmed(session, new): Confirmed<NewKey>,
-) -> Answer {
+) -> PageResult {
     let (kind, source) = match new.kind {
         NewKind::Write => (KeyKind::Write, Some(KeySource::Server)),
         NewKind::Browser => (KeyKind::Write, Some(KeySource::Browser)),
@@ -162,7 +162,7 @@ async fn create(
         Ok(created) => Ok(show_once(&web, &headers, &created.key, PATH)),
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = KeysPage::new(&web, &session, &Done::default()).await?;
+            let page = KeysPage::new(&web, &session, &DoneParams::default()).await?;
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &KeysPage { error, ..page })
         }
     }
@@ -179,13 +179,13 @@ struct RevokePage {
 async fn ask_to_revoke(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<ApiKeyId>,
-) -> Answer {
+    Path(id): Path<ApiKeyId>,
+) -> PageResult {
     let keys = web.mainstay.keys_in(session.scope).await?;
     let open = |key: &ApiKey| key.id == id && key.revoked_at.is_none();
     let key = keys.into_iter().find(open).ok_or_else(|| {
-        PageError::not_found("There is no such key, or it is revoked already.")
-            .back("Back to the keys", PATH)
+        PageError::not_found("The key does not exist or is already revoked.")
+            .back("Back to keys", PATH)
     })?;
     let frame = Frame::new(&session, Tab::Keys);
     show(&RevokePage { shell: frame.shell.clone(), frame, key })
@@ -194,12 +194,12 @@ async fn ask_to_revoke(
 async fn revoke(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<ApiKeyId>,
-) -> Answer {
+    Path(id): Path<ApiKeyId>,
+) -> PageResult {
     web.mainstay
         .revoke_key(session.actor(), id)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the keys", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to keys", PATH))?;
     Ok(back(PATH, "revoked").into_response())
 }
 
@@ -216,8 +216,8 @@ async fn ask_to_replace_secret(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
     headers: HeaderMap,
-) -> Answer {
-    let secret = match kept_once(&web, &headers) {
+) -> PageResult {
+    let secret = match read_once(&web, &headers) {
         // Only what is in force: anything else was not made here.
         Some(kept) => {
             let in_force = web.mainstay.client_token_secret(&session.organization).await?;
@@ -228,7 +228,7 @@ async fn ask_to_replace_secret(
     let shown = secret.is_some();
     let frame = Frame::new(&session, Tab::Keys);
     let page = show(&SecretPage { shell: frame.shell.clone(), frame, secret })?;
-    Ok(if shown { shown_once(&web, &headers, page) } else { page })
+    Ok(if shown { clear_once(&web, &headers, page) } else { page })
 }
 
 /// A form without fields.
@@ -243,7 +243,7 @@ async fn replace_secret(
     State(web): State<Web>,
     headers: HeaderMap,
     Confirmed(session, _): Confirmed<NewSecret>,
-) -> Answer {
+) -> PageResult {
     let secret = web.mainstay.replace_client_token_secret(session.actor()).await?;
     Ok(show_once(&web, &headers, &secret, SECRET_PATH))
 }

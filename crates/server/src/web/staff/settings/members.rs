@@ -9,13 +9,13 @@ use mainstay_core::id::MemberId;
 use mainstay_store::{LinkKind, Member, MemberAccess, Role};
 use serde::Deserialize;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::{
     access::OneTimeLink,
     web::{
-        AdminSession, Answer, Asked, Confirmed, FormError, InPath, PageError, Pages, Sensitive,
+        AdminSession, Confirmed, FormError, PageError, PageResult, Pages, Path, Query, Sensitive,
         StaffSession, StaffShell, Web,
-        session::once::{kept_once, show_once, shown_once},
+        session::once::{clear_once, read_once, show_once},
         show, show_with,
     },
 };
@@ -59,7 +59,7 @@ struct MembersPage {
 }
 
 impl MembersPage {
-    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+    async fn new(web: &Web, session: &StaffSession, done: &DoneParams) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Members).after(done);
         let access = web.mainstay.member_access(session.organization_id()).await?;
         let members = web.mainstay.members_in(session.scope).await?;
@@ -90,7 +90,7 @@ impl MembersPage {
     }
 }
 
-async fn list(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn list(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     show(&MembersPage::new(&web, &session, &done).await?)
 }
 
@@ -114,7 +114,7 @@ async fn invite(
     State(web): State<Web>,
     headers: HeaderMap,
     Confirmed(session, invited): Confirmed<Invited>,
-) -> Answer {
+) -> PageResult {
     let Invited { name, email, role } = invited;
     let called = Some(name.trim()).filter(|name| !name.is_empty());
     match web.mainstay.add_member(session.actor(), &email, called, role).await {
@@ -124,7 +124,7 @@ async fn invite(
         }
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = MembersPage::new(&web, &session, &Done::default()).await?;
+            let page = MembersPage::new(&web, &session, &DoneParams::default()).await?;
             let page = MembersPage { name, email, role, error, ..page };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
@@ -142,13 +142,13 @@ impl Sensitive for NewRole {
 
 async fn change_role(
     State(web): State<Web>,
-    InPath(member): InPath<MemberId>,
+    Path(member): Path<MemberId>,
     Confirmed(session, new): Confirmed<NewRole>,
-) -> Answer {
+) -> PageResult {
     web.mainstay
         .set_role(session.actor(), member, new.role)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to members", PATH))?;
     if member == session.member_id() {
         return Ok(Redirect::to("/sign-in?notice=ended").into_response());
     }
@@ -175,12 +175,12 @@ async fn show_link(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
     headers: HeaderMap,
-    InPath(id): InPath<MemberId>,
-) -> Answer {
+    Path(id): Path<MemberId>,
+) -> PageResult {
     let organization = session.organization_id();
     let member = find(&web, &session, id).await?;
-    let new = match kept_once(&web, &headers) {
-        Some(secret) => web.mainstay.new_link_of(organization, id, &secret, &web.site).await?,
+    let new = match read_once(&web, &headers) {
+        Some(secret) => web.mainstay.unused_link_of(organization, id, &secret, &web.site).await?,
         None => None,
     };
     let frame = Frame::new(&session, Tab::Members);
@@ -191,7 +191,7 @@ async fn show_link(
     };
     let invites = kind == LinkKind::Invitation;
     let page = show(&LinkPage { shell, frame, member, invites, link: Some(link) })?;
-    Ok(shown_once(&web, &headers, page))
+    Ok(clear_once(&web, &headers, page))
 }
 
 async fn has_joined(web: &Web, session: &StaffSession, id: MemberId) -> Result<bool, PageError> {
@@ -211,16 +211,16 @@ impl Sensitive for NewLink {
 async fn make_link(
     State(web): State<Web>,
     headers: HeaderMap,
-    InPath(id): InPath<MemberId>,
+    Path(id): Path<MemberId>,
     Confirmed(session, _): Confirmed<NewLink>,
-) -> Answer {
+) -> PageResult {
     find(&web, &session, id).await?;
     let link = if has_joined(&web, &session, id).await? {
         web.mainstay.reset_link(session.actor(), id, &web.site).await
     } else {
         web.mainstay.invitation_link(session.actor(), id, &web.site).await
     }
-    .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
+    .map_err(|error| PageError::from(error).back("Back to members", PATH))?;
     Ok(show_once(&web, &headers, &link.secret, &link_path(id)))
 }
 
@@ -236,8 +236,8 @@ struct RemovePage {
 async fn ask_to_remove(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<MemberId>,
-) -> Answer {
+    Path(id): Path<MemberId>,
+) -> PageResult {
     let member = find(&web, &session, id).await?;
     let frame = Frame::new(&session, Tab::Members);
     let own = id == session.member_id();
@@ -247,12 +247,12 @@ async fn ask_to_remove(
 async fn remove(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<MemberId>,
-) -> Answer {
+    Path(id): Path<MemberId>,
+) -> PageResult {
     web.mainstay
         .remove_member(session.actor(), id)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the members", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to members", PATH))?;
     if id == session.member_id() {
         return Ok(Redirect::to("/sign-in?notice=ended").into_response());
     }
@@ -271,7 +271,7 @@ const fn name_of(role: Role) -> &'static str {
 async fn find(web: &Web, session: &StaffSession, id: MemberId) -> Result<Member, PageError> {
     let members = web.mainstay.members_in(session.scope).await?;
     members.into_iter().find(|member| member.id == id).ok_or_else(|| {
-        PageError::not_found("There is no such member, or not any more.")
-            .back("Back to the members", PATH)
+        PageError::not_found("The member does not exist or was removed.")
+            .back("Back to members", PATH)
     })
 }

@@ -1,15 +1,15 @@
 use askama::Template;
 use axum::{extract::State, response::IntoResponse as _};
 use jiff::Timestamp;
-use mainstay_core::{id::MergeId, text::counted};
+use mainstay_core::{id::MergeId, text::count_noun};
 use mainstay_store::{Merge, MergeState};
 
-use super::{AskedDone, Frame, Tab, back};
+use super::{DoneQuery, Frame, Tab, back};
 use crate::{
     paths::client_path,
     web::{
-        AdminSession, Answer, Asked, InPath, PageError, Pages, StaffSession, StaffShell, Web, show,
-        staff::people::People,
+        AdminSession, PageError, PageResult, Pages, Path, Query, StaffSession, StaffShell, Web,
+        show, staff::people::People,
     },
 };
 
@@ -27,7 +27,7 @@ struct Listed {
     merge: Merge,
     /// The client that stays.
     href: String,
-    /// How far it is, in words.
+    /// Progress, in words.
     state: String,
     who: String,
     undo_until: Option<Timestamp>,
@@ -41,7 +41,7 @@ struct MergesPage {
     merges: Vec<Listed>,
 }
 
-async fn list(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn list(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     let people = People::load(&web.mainstay, &session).await?;
     let merges = web.mainstay.merges(session.scope, None, MAX_LISTED).await?;
     let requester = |merge: &Merge| {
@@ -69,14 +69,14 @@ async fn list(session: StaffSession, State(web): State<Web>, Asked(done): AskedD
 }
 
 fn state_of(merge: &Merge) -> String {
-    let events = counted(merge.events, "event");
+    let events = count_noun(merge.events, "event");
     match merge.state {
         MergeState::Waiting => "Waiting".to_owned(),
-        MergeState::Merging => format!("Under way, {events} moved"),
+        MergeState::Merging => format!("In progress, {events} moved"),
         MergeState::Done | MergeState::Settled => format!("Done, {events} moved"),
         MergeState::Undoing => "Being undone".to_owned(),
         MergeState::Undone => "Undone".to_owned(),
-        MergeState::Failed => "Not done: one of the clients is gone".to_owned(),
+        MergeState::Failed => "Failed: one of the clients was deleted".to_owned(),
     }
 }
 
@@ -91,13 +91,13 @@ struct UndoPage {
 async fn ask_to_undo(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(merge): InPath<MergeId>,
-) -> Answer {
+    Path(merge): Path<MergeId>,
+) -> PageResult {
     let merge = web
         .mainstay
         .merge(session.scope, merge)
         .await
-        .map_err(|error| PageError::from(error).back("Back to the merges", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to merges", PATH))?;
     let frame = Frame::new(&session, Tab::Merges);
     show(&UndoPage { shell: frame.shell.clone(), frame, merge })
 }
@@ -105,11 +105,11 @@ async fn ask_to_undo(
 async fn undo(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(merge): InPath<MergeId>,
-) -> Answer {
+    Path(merge): Path<MergeId>,
+) -> PageResult {
     web.mainstay
         .undo_merge(session.organization_id(), merge, Some(session.member_id()))
         .await
-        .map_err(|error| PageError::from(error).back("Back to the merges", PATH))?;
+        .map_err(|error| PageError::from(error).back("Back to merges", PATH))?;
     Ok(back(PATH, "unmerged").into_response())
 }

@@ -17,7 +17,7 @@ use axum::response::Redirect;
 use jiff::{Timestamp, tz::TimeZone};
 use serde::Deserialize;
 
-use crate::web::{Asked, Pages, Place, StaffSession, StaffShell};
+use crate::web::{Pages, Place, Query, StaffSession, StaffShell};
 
 pub(in crate::web) fn pages() -> Pages {
     Pages::new()
@@ -63,7 +63,7 @@ impl Tab {
         (Self::EventNames, "/settings/event-names", "Event names"),
         (Self::ScoreModel, "/settings/score-model", "Score model"),
         (Self::Playbooks, "/settings/playbooks", "Playbooks"),
-        (Self::Emails, "/settings/emails", "E-mails"),
+        (Self::Emails, "/settings/emails", "Emails"),
         (Self::Notifications, "/settings/notifications", "Notifications"),
         (Self::Sites, "/settings/sites", "Allowed sites"),
         (Self::Merges, "/settings/merges", "Merges"),
@@ -93,8 +93,8 @@ impl Frame {
         }
     }
 
-    fn after(self, done: &Done) -> Self {
-        let done = told(&done.done);
+    fn after(self, done: &DoneParams) -> Self {
+        let done = done_message(&done.done);
         Self { done, ..self }
     }
 
@@ -113,45 +113,45 @@ impl Frame {
 /// What was just done, by its name in the address.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Done {
+struct DoneParams {
     done: String,
 }
 
-type AskedDone = Asked<Done>;
+type DoneQuery = Query<DoneParams>;
 
-fn told(done: &str) -> Option<&'static str> {
+fn done_message(done: &str) -> Option<&'static str> {
     Some(match done {
         "saved" => "Saved.",
-        "role" => "The role was changed. The member is signed out everywhere and signs in again.",
-        "removed" => "The member was removed, with its keys and sessions.",
-        "revoked" => "The key was revoked. It opens nothing from now on.",
-        "mapped" => "Saved. Events from now on count as that; stored ones keep what they were.",
-        "unmapped" => "Removed. Events of that name from now on count as custom.",
-        "published" => "Published. Scores from now on are made with it; stored ones keep theirs.",
-        "playbook-on" => "It is on. It answers what happens from now on.",
-        "playbook-off" => "It is off. Nothing starts it until it is switched on again.",
-        "playbook-approved" => "Started for all clients that it waited with.",
-        "playbook-rejected" => "Left alone. It answers what happens from now on.",
-        "playbook-deleted" => "Deleted. The tasks that it made and what it did stay.",
-        "added" => "Added.",
-        "unsuppressed" => "Mails are sent to this address again.",
-        "webhook-on" => "Switched on. It gets messages from now on.",
-        "webhook-off" => "Switched off. Nothing is sent there, nor what was waiting.",
-        "webhook-deleted" => "The webhook was deleted, with the record of what was sent.",
-        "test-email" => {
-            "A test email to you is on its way. Open the page again to see what came of it."
+        "role" => {
+            "The role was changed. The member is signed out everywhere and must sign in again."
         }
-        "test-sent" => "A test is on its way. Open the page again to see what came of it.",
-        "resent" => "The message is on its way again. Open the page again to see what came of it.",
-        "digest-on" => "Switched on. The first digest comes after the next daily job.",
+        "removed" => "The member was removed, along with all keys and sessions.",
+        "revoked" => "The key was revoked and no longer works.",
+        "mapped" => "Saved. This applies to new events; stored events stay as they are.",
+        "unmapped" => "Removed. New events with that name count as custom.",
+        "published" => "Published. New scores use this version; stored scores stay as they are.",
+        "playbook-on" => "The playbook is on. It reacts to changes from now on.",
+        "playbook-off" => "The playbook is off until you switch it on again.",
+        "playbook-approved" => "Started for all waiting clients.",
+        "playbook-rejected" => "Skipped. The playbook reacts to changes from now on.",
+        "playbook-deleted" => "Deleted. Its tasks and its history stay.",
+        "added" => "Added.",
+        "unsuppressed" => "Emails are sent to this address again.",
+        "webhook-on" => "Switched on. It gets messages from now on.",
+        "webhook-off" => "Switched off. Nothing more is sent there, including waiting messages.",
+        "webhook-deleted" => "The webhook was deleted, along with its message history.",
+        "test-email" => "A test email to you is on its way. Reload this page to see the result.",
+        "test-sent" => "A test is on its way. Reload this page to see the result.",
+        "resent" => "The message is on its way again. Reload this page to see the result.",
+        "digest-on" => "Switched on. The first digest arrives after the next daily job.",
         "digest-off" => "Switched off.",
-        "unmerged" => "The merge is being undone. Each client gets back what was its own.",
+        "unmerged" => "The merge is being undone. Each client gets its own data back.",
         "site-removed" => "Removed.",
         "password" => {
-            "Your password was changed. You are signed out everywhere else, and your tokens have ended."
+            "Your password was changed. You are signed out everywhere else, and your tokens no longer work."
         }
-        "sessions" => "You are signed out everywhere else, and your tokens have ended.",
-        "session" => "That session has ended.",
+        "sessions" => "You are signed out everywhere else, and your tokens no longer work.",
+        "session" => "The session was ended.",
         "failures" => "Noted.",
         _ => return None,
     })

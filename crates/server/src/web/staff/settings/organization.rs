@@ -1,12 +1,12 @@
 use askama::Template;
 use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
-use mainstay_core::{engagement::segment::ClientsAre, time::time_zone};
+use mainstay_core::{engagement::segment::ClientIdentity, time::time_zone};
 use mainstay_store::OrganizationPatch;
 use serde::Deserialize;
 
-use super::{AskedDone, Frame, Tab, back};
+use super::{DoneQuery, Frame, Tab, back};
 use crate::web::{
-    AdminSession, Answer, Asked, FormError, Pages, Sent, StaffSession, StaffShell, Web, show,
+    AdminSession, Form, FormError, PageResult, Pages, Query, StaffSession, StaffShell, Web, show,
     show_with,
 };
 
@@ -61,7 +61,7 @@ fn zones() -> Vec<String> {
     names.filter(|name| current(name) && time_zone(name).is_ok()).collect()
 }
 
-async fn form(session: StaffSession, Asked(done): AskedDone) -> Answer {
+async fn form(session: StaffSession, Query(done): DoneQuery) -> PageResult {
     let page = OrganizationPage::new(&session);
     show(&OrganizationPage { frame: page.frame.after(&done), ..page })
 }
@@ -70,7 +70,7 @@ async fn form(session: StaffSession, Asked(done): AskedDone) -> Answer {
 struct Changes {
     name: String,
     time_zone: String,
-    clients_are: ClientsAre,
+    clients_are: ClientIdentity,
     /// Sent when the box is ticked.
     count_self_told: Option<String>,
 }
@@ -78,8 +78,8 @@ struct Changes {
 async fn save(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(changes): Sent<Changes>,
-) -> Answer {
+    Form(changes): Form<Changes>,
+) -> PageResult {
     let Changes { name, time_zone, clients_are, count_self_told } = changes;
     let count_self_told = count_self_told.is_some();
     let patch = OrganizationPatch {

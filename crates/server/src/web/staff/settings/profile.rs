@@ -7,17 +7,17 @@ use axum::{
 use mainstay_store::MemberSession;
 use serde::Deserialize;
 
-use super::{AskedDone, Frame, Tab, back};
+use super::{DoneQuery, Frame, Tab, back};
 use crate::{
     Mainstay,
-    access::session::{COOKIE_SECONDS, hex, parse_hex},
+    access::session::{COOKIE_MAX_AGE_SECONDS, hex, parse_hex},
     web::{
-        AccountSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
+        AccountSession, Form, FormError, PageError, PageResult, Pages, Path, Query, StaffSession,
         StaffShell, Web,
         public::sign_in::password_hint,
         session::{
-            cookie::{Transport, keep_member},
-            origin::From,
+            cookie::{Transport, set_member},
+            origin::ClientIp,
         },
         show, show_with,
     },
@@ -78,7 +78,7 @@ impl ProfilePage {
     }
 }
 
-async fn form(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn form(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     let page = ProfilePage::new(&web, &session).await?;
     show(&ProfilePage { frame: page.frame.after(&done), ..page })
 }
@@ -91,8 +91,8 @@ struct NewName {
 async fn rename(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-    Sent(NewName { name }): Sent<NewName>,
-) -> Answer {
+    Form(NewName { name }): Form<NewName>,
+) -> PageResult {
     let organization = session.organization_id();
     match web.mainstay.rename_member(organization, session.member_id(), &name).await {
         Ok(()) => Ok(back(PATH, "saved").into_response()),
@@ -113,10 +113,10 @@ struct Passwords {
 async fn change_password(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-    From(from): From,
+    ClientIp(from): ClientIp,
     headers: HeaderMap,
-    Sent(sent): Sent<Passwords>,
-) -> Answer {
+    Form(sent): Form<Passwords>,
+) -> PageResult {
     // Whoever finds a browser that is signed in must not be able to guess the password in it.
     web.limits.check(from, &session.member.email)?;
     let organization = session.organization_id();
@@ -128,7 +128,7 @@ async fn change_password(
         Ok(token) => {
             let transport = Transport::of(&web.site, &headers);
             let mut response = back(PATH, "password").into_response();
-            let cookie = keep_member(transport, &token, COOKIE_SECONDS);
+            let cookie = set_member(transport, &token, COOKIE_MAX_AGE_SECONDS);
             response.headers_mut().append(header::SET_COOKIE, cookie);
             Ok(response)
         }
@@ -143,10 +143,10 @@ async fn change_password(
 async fn end_session(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-    InPath(id): InPath<String>,
-) -> Answer {
+    Path(id): Path<String>,
+) -> PageResult {
     let hash = parse_hex(&id).ok_or_else(|| {
-        PageError::not_found("There is no such session.").back("Back to your profile", PATH)
+        PageError::not_found("The session does not exist.").back("Back to your profile", PATH)
     })?;
     web.mainstay
         .end_session_of(&session.member, session.scope, hash)
@@ -159,7 +159,7 @@ async fn end_session(
 async fn confirm_failures(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     web.mainstay.forget_sign_in_failures(session.organization_id(), session.member_id()).await?;
     Ok(back(PATH, "failures").into_response())
 }
@@ -167,7 +167,7 @@ async fn confirm_failures(
 async fn end_other_sessions(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     web.mainstay.end_other_sessions(&session.member, session.scope, &session.token).await?;
     Ok(back(PATH, "sessions").into_response())
 }

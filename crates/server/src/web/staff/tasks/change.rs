@@ -13,7 +13,7 @@ use crate::{
     Error,
     playbook::{NewStaffTask, StaffTaskPatch, TaskOwner},
     web::{
-        Answer, FormError, InPath, PageError, Place, Sent, StaffSession, StaffShell, Web, show,
+        Form, FormError, PageError, PageResult, Path, Place, StaffSession, StaffShell, Web, show,
         show_with,
         staff::people::People,
         ui::{
@@ -28,7 +28,7 @@ const PATH: &str = "/tasks";
 /// What a form says of a task.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Filled {
+pub(super) struct TaskForm {
     /// A state that the task is to have; else what the other fields say is saved.
     action: String,
     /// Where to go on.
@@ -39,7 +39,7 @@ pub(super) struct Filled {
     owner: String,
 }
 
-impl Filled {
+impl TaskForm {
     fn of(task: &StaffTask) -> Self {
         Self {
             title: task.title.clone(),
@@ -52,7 +52,7 @@ impl Filled {
 
     fn patch(&self) -> Result<StaffTaskPatch, Error> {
         if !self.action.is_empty() {
-            let unknown = |_| Error::invalid("action", "is none that a task knows; use a button");
+            let unknown = |_| Error::invalid("action", "is not a task state; use a button");
             let state: StaffTaskState = self.action.parse().map_err(unknown)?;
             return Ok(StaffTaskPatch { state: Some(state), ..StaffTaskPatch::default() });
         }
@@ -69,15 +69,18 @@ impl Filled {
 fn day(text: &str) -> Result<Date, Error> {
     let years = 2000..=9998;
     text.trim().parse().ok().filter(|day: &Date| years.contains(&day.year())).ok_or_else(|| {
-        Error::invalid("due_on", "is no day; write it like 2026-05-01, from the year 2000 to 9998")
+        Error::invalid(
+            "due_on",
+            "is not a date; write it like 2026-05-01, from the year 2000 to 9998",
+        )
     })
 }
 
 fn owner(text: &str) -> Result<TaskOwner, Error> {
     if text.is_empty() {
-        return Ok(TaskOwner::Nobody);
+        return Ok(TaskOwner::Unassigned);
     }
-    let unknown = |_| Error::invalid("owner_id", "is no member; choose one of the list");
+    let unknown = |_| Error::invalid("owner_id", "is not a member; choose one from the list");
     text.parse().map(TaskOwner::Member).map_err(unknown)
 }
 
@@ -112,7 +115,7 @@ struct TaskPage {
     meta: String,
     /// Whether the signed-in member may change it.
     actions: bool,
-    form: Filled,
+    form: TaskForm,
     members: Vec<Member>,
     error: Option<FormError>,
 }
@@ -127,9 +130,9 @@ impl TaskPage {
             shell: session.shell(Place::Tasks),
             client: display_name(task.client_name.as_deref(), &task.client_id).to_owned(),
             client_link: view.link(""),
-            meta: format!("made by {by}, {}", view.moment(task.created_at)),
+            meta: format!("created by {by}, {}", view.moment(task.created_at)),
             actions: session.may_write(),
-            form: Filled::of(&task),
+            form: TaskForm::of(&task),
             members: people.all,
             error: None,
             task,
@@ -151,14 +154,14 @@ impl TaskPage {
 }
 
 fn back(error: Error) -> PageError {
-    PageError::from(error).back("Back to the tasks", PATH)
+    PageError::from(error).back("Back to tasks", PATH)
 }
 
 pub(super) async fn show_task(
     session: StaffSession,
     State(web): State<Web>,
-    InPath(id): InPath<StaffTaskId>,
-) -> Answer {
+    Path(id): Path<StaffTaskId>,
+) -> PageResult {
     let task = web.mainstay.staff_task(session.scope, id).await.map_err(back)?;
     show(&TaskPage::load(&web, &session, task).await?)
 }
@@ -166,9 +169,9 @@ pub(super) async fn show_task(
 pub(super) async fn change_task(
     session: StaffSession,
     State(web): State<Web>,
-    InPath(id): InPath<StaffTaskId>,
-    Sent(form): Sent<Filled>,
-) -> Answer {
+    Path(id): Path<StaffTaskId>,
+    Form(form): Form<TaskForm>,
+) -> PageResult {
     let known = web.mainstay.staff_task(session.scope, id).await.map_err(back)?;
     let member = Some(session.member_id());
     let changed = match form.patch() {
@@ -195,8 +198,8 @@ pub(super) async fn change_task(
 pub(super) async fn delete_task(
     session: StaffSession,
     State(web): State<Web>,
-    InPath(id): InPath<StaffTaskId>,
-) -> Answer {
+    Path(id): Path<StaffTaskId>,
+) -> PageResult {
     web.mainstay.delete_staff_task(session.scope, id).await.map_err(back)?;
     Ok(Redirect::to("/tasks?done=deleted").into_response())
 }

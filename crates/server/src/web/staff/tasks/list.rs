@@ -2,39 +2,39 @@ use askama::Template;
 use axum::extract::State;
 use mainstay_core::{
     playbook::StaffTaskState,
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
-use mainstay_store::{DuePlace, StaffTask, StaffTaskFilter};
+use mainstay_store::{DueDateCursor, StaffTask, StaffTaskFilter};
 use serde::Deserialize;
 use url::form_urlencoded;
 
 use crate::{
     Error, Result,
     web::{
-        Answer, Asked, Place, StaffSession, StaffShell, Web, show,
+        PageResult, Place, Query, StaffSession, StaffShell, Web, show,
         staff::people::People,
         ui::{components::StaffTaskRow, text::visible},
     },
 };
 
 /// Tasks a page.
-const SHOWN: i64 = 50;
+const PAGE_SIZE: i64 = 50;
 /// What stands for nobody in the filter.
-const NOBODY: &str = "nobody";
+const UNASSIGNED: &str = "nobody";
 
 /// A part of the tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+enum TaskView {
     Mine,
     All,
     Done,
     Dismissed,
 }
 
-impl Part {
+impl TaskView {
     const ALL: [(Self, &'static str, &'static str); 4] = [
         (Self::Mine, "mine", "Mine"),
-        (Self::All, "all", "Everybody’s"),
+        (Self::All, "all", "All"),
         (Self::Done, "done", "Done"),
         (Self::Dismissed, "dismissed", "Dismissed"),
     ];
@@ -51,21 +51,21 @@ impl Part {
 /// The address: which tasks, and what was just done.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Which {
+pub(super) struct TaskQuery {
     view: String,
     owner: String,
     after: String,
     done: String,
 }
 
-impl Which {
-    fn part(&self) -> Result<Part> {
+impl TaskQuery {
+    fn part(&self) -> Result<TaskView> {
         if self.view.is_empty() {
-            return Ok(Part::Mine);
+            return Ok(TaskView::Mine);
         }
-        let found = Part::ALL.into_iter().find(|(_, name, _)| *name == self.view);
+        let found = TaskView::ALL.into_iter().find(|(_, name, _)| *name == self.view);
         found.map(|(part, ..)| part).ok_or_else(|| {
-            let names = Part::ALL.map(|(_, name, _)| name).join(", ");
+            let names = TaskView::ALL.map(|(_, name, _)| name).join(", ");
             Error::invalid("view", format!("unknown view {:?}: use one of {names}", self.view))
         })
     }
@@ -73,15 +73,15 @@ impl Which {
     fn filter(&self, session: &StaffSession) -> Result<StaffTaskFilter> {
         let part = self.part()?;
         let chosen = match self.owner.as_str() {
-            _ if part == Part::Mine => Some(session.member_id()),
-            "" | NOBODY => None,
+            _ if part == TaskView::Mine => Some(session.member_id()),
+            "" | UNASSIGNED => None,
             id => Some(id.parse().map_err(|_| {
-                Error::invalid("owner", "is no member; choose one of the list, or nobody")
+                Error::invalid("owner", "is not a member; choose one from the list, or nobody")
             })?),
         };
         Ok(StaffTaskFilter {
             owner: chosen,
-            unowned: part != Part::Mine && self.owner == NOBODY,
+            unowned: part != TaskView::Mine && self.owner == UNASSIGNED,
             state: Some(part.state()),
             latest_first: part.state() != StaffTaskState::Open,
             after: self.place()?,
@@ -89,7 +89,7 @@ impl Which {
         })
     }
 
-    fn place(&self) -> Result<Option<DuePlace>> {
+    fn place(&self) -> Result<Option<DueDateCursor>> {
         if self.after.is_empty() {
             return Ok(None);
         }
@@ -98,7 +98,7 @@ impl Which {
             Some((due.parse().ok()?, id.parse().ok()?))
         };
         read().map(Some).ok_or_else(|| {
-            Error::invalid("after", "is not where a page ended; go back to the first page")
+            Error::invalid("after", "is not a valid cursor; go back to the first page")
         })
     }
 
@@ -139,15 +139,15 @@ struct TasksPage {
 pub(super) async fn show_tasks(
     session: StaffSession,
     State(web): State<Web>,
-    Asked(which): Asked<Which>,
-) -> Answer {
-    let part = which.part()?;
-    let filter = which.filter(&session)?;
-    let mut tasks = web.mainstay.staff_tasks(session.scope, &filter, SHOWN + 1).await?;
-    let more = i64::try_from(tasks.len()).is_ok_and(|count| count > SHOWN);
-    tasks.truncate(usize::try_from(SHOWN).unwrap_or(usize::MAX));
+    Query(query): Query<TaskQuery>,
+) -> PageResult {
+    let part = query.part()?;
+    let filter = query.filter(&session)?;
+    let mut tasks = web.mainstay.staff_tasks(session.scope, &filter, PAGE_SIZE + 1).await?;
+    let more = i64::try_from(tasks.len()).is_ok_and(|count| count > PAGE_SIZE);
+    tasks.truncate(usize::try_from(PAGE_SIZE).unwrap_or(usize::MAX));
     let next = tasks.last().filter(|_| more).map(|last| {
-        Which { after: format!("{}~{}", last.due_on, last.id), ..which.clone() }.link()
+        TaskQuery { after: format!("{}~{}", last.due_on, last.id), ..query.clone() }.link()
     });
     let me = Some(session.member_id());
     let late = web.mainstay.overdue_staff_tasks(session.scope, me).await?;
@@ -157,49 +157,51 @@ pub(super) async fn show_tasks(
     show(&TasksPage {
         shell,
         headline: headline(late),
-        done: told(&which.done),
-        tabs: Part::ALL
+        done: done_message(&query.done),
+        tabs: TaskView::ALL
             .map(|(one, name, words)| Tab {
-                href: Which { view: name.to_owned(), ..Which::default() }.link(),
+                href: TaskQuery { view: name.to_owned(), ..TaskQuery::default() }.link(),
                 words,
                 current: one == part,
             })
             .into(),
-        owners: (part != Part::Mine).then(|| owners(&people, &which.owner)),
-        groups: groups(&web, &session, &people, &which, &tasks),
+        owners: (part != TaskView::Mine).then(|| owners(&people, &query.owner)),
+        groups: groups(&web, &session, &people, &query, &tasks),
         blank: blank(part),
-        first: (!which.after.is_empty())
-            .then(|| Which { after: String::new(), ..which.clone() }.link()),
-        view: which.view,
+        first: (!query.after.is_empty())
+            .then(|| TaskQuery { after: String::new(), ..query.clone() }.link()),
+        view: query.view,
         next,
     })
 }
 
 fn headline(late: i64) -> String {
     match late {
-        0 => "No task of yours is late".to_owned(),
-        1 => "1 task of yours is late".to_owned(),
-        late => format!("{} tasks of yours are late", grouped(late)),
+        0 => "No overdue tasks".to_owned(),
+        1 => "1 of your tasks is overdue".to_owned(),
+        late => format!("{} of your tasks are overdue", format_thousands(late)),
     }
 }
 
-fn told(done: &str) -> Option<&'static str> {
+fn done_message(done: &str) -> Option<&'static str> {
     Some(match done {
         "saved" => "Saved.",
-        "done" => "Done. Who did it and when is kept.",
+        "done" => "Done. The history keeps who did it and when.",
         "dismissed" => "Dismissed.",
-        "open" => "It is open again.",
+        "open" => "Reopened.",
         "deleted" => "Deleted.",
         _ => return None,
     })
 }
 
-const fn blank(part: Part) -> &'static str {
+const fn blank(part: TaskView) -> &'static str {
     match part {
-        Part::Mine => "None is yours. A task comes from a playbook, or from a client’s page.",
-        Part::All => "None is open. A task comes from a playbook, or from a client’s page.",
-        Part::Done => "None is done yet. Finished tasks are kept here, with who and when.",
-        Part::Dismissed => "None was dismissed. What need not be done is kept here.",
+        TaskView::Mine => "You have no tasks. Tasks come from playbooks and from client pages.",
+        TaskView::All => "No open tasks. Tasks come from playbooks and from client pages.",
+        TaskView::Done => {
+            "No tasks are done yet. Finished tasks are listed here, with who did them and when."
+        }
+        TaskView::Dismissed => "No dismissed tasks. Tasks that were not needed are listed here.",
     }
 }
 
@@ -212,14 +214,14 @@ fn owners(people: &People, chosen: &str) -> Vec<(String, String, bool)> {
         .all
         .iter()
         .map(|member| choice(member.id.to_string(), visible(&member.name, &member.email)));
-    members.chain([choice(NOBODY.to_owned(), "Nobody")]).collect()
+    members.chain([choice(UNASSIGNED.to_owned(), "Unassigned")]).collect()
 }
 
 fn groups(
     web: &Web,
     session: &StaffSession,
     people: &People,
-    which: &Which,
+    query: &TaskQuery,
     tasks: &[StaffTask],
 ) -> Vec<Group> {
     let now = web.mainstay.now();
@@ -227,12 +229,12 @@ fn groups(
     for task in tasks {
         let view = session.view(now, &task.client_id);
         let words = match (task.state, task.due_on.cmp(&view.today())) {
-            (StaffTaskState::Done | StaffTaskState::Dismissed, _) => "By the day they were due",
+            (StaffTaskState::Done | StaffTaskState::Dismissed, _) => "By due date",
             (StaffTaskState::Open, std::cmp::Ordering::Less) => "Late",
             (StaffTaskState::Open, std::cmp::Ordering::Equal) => "Due today",
             (StaffTaskState::Open, std::cmp::Ordering::Greater) => "Due later",
         };
-        let row = StaffTaskRow::new(&view, people, task, which.link()).with_client(&view, task);
+        let row = StaffTaskRow::new(&view, people, task, query.link()).with_client(&view, task);
         match groups.last_mut() {
             Some(last) if last.words == words => last.rows.push(row),
             _ => groups.push(Group { words, rows: vec![row] }),
@@ -243,6 +245,6 @@ fn groups(
 
 impl Group {
     fn count(&self) -> String {
-        counted(i64::try_from(self.rows.len()).unwrap_or(i64::MAX), "task")
+        count_noun(i64::try_from(self.rows.len()).unwrap_or(i64::MAX), "task")
     }
 }

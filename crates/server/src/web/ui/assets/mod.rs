@@ -9,12 +9,12 @@ use axum::{
 };
 use sha2::{Digest as _, Sha256};
 
-use crate::web::{Answer, PageError};
+use crate::web::{PageError, PageResult};
 
 /// Bytes of the hash that tell versions apart.
 const VERSION_BYTES: usize = 8;
-const FOR_EVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
-const ASK_AGAIN: HeaderValue = HeaderValue::from_static("no-cache");
+const IMMUTABLE: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+const REVALIDATE: HeaderValue = HeaderValue::from_static("no-cache");
 
 const CSS: &str = "text/css; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
@@ -74,7 +74,7 @@ pub(crate) fn url(name: &str) -> String {
     format!("/assets/{name}?v={}", asset.version)
 }
 
-/// An asset's content, to make another one of.
+/// An asset's content, to create another one of.
 ///
 /// # Panics
 /// When there is no such asset, as [`url`] does.
@@ -86,7 +86,7 @@ pub(in crate::web) async fn serve(
     Path(name): Path<String>,
     RawQuery(query): RawQuery,
     headers: HeaderMap,
-) -> Answer {
+) -> PageResult {
     let asset = find(&name).ok_or_else(|| PageError::not_found("There is no such file."))?;
     // Weak: compressed and plain are the same content in other bytes.
     let tag = format!("W/\"{}\"", asset.version);
@@ -102,7 +102,7 @@ pub(in crate::web) async fn serve(
         ([(header::CONTENT_TYPE, asset.media_type)], asset.content).into_response()
     };
     let kept = response.headers_mut();
-    kept.insert(header::CACHE_CONTROL, if asked_by_version { FOR_EVER } else { ASK_AGAIN });
+    kept.insert(header::CACHE_CONTROL, if asked_by_version { IMMUTABLE } else { REVALIDATE });
     if let Ok(tag) = HeaderValue::try_from(tag) {
         kept.insert(header::ETAG, tag);
     }

@@ -4,11 +4,11 @@ use askama::Template;
 use jiff::Timestamp;
 use mainstay_core::{
     alert::{AlertStatus, Severity},
-    insight::words::listed,
+    insight::words::join_with_and,
     notification::MessageState,
-    text::counted,
+    text::count_noun,
 };
-use mainstay_store::{Alert, Told};
+use mainstay_store::{Alert, AlertDelivery};
 
 use super::{band::BandChip, markup, view::View};
 use crate::web::ui::text::{Isolated, straight};
@@ -141,21 +141,21 @@ impl AlertRow {
     }
 
     /// With who was told of it outside, by the last notice to each.
-    pub(crate) fn told(self, view: &View, told: &[Told]) -> Self {
-        let mut last: BTreeMap<&str, &Told> = BTreeMap::new();
-        last.extend(told.iter().map(|one| (one.webhook.as_str(), one)));
+    pub(crate) fn with_notifications(self, view: &View, notifications: &[AlertDelivery]) -> Self {
+        let mut last: BTreeMap<&str, &AlertDelivery> = BTreeMap::new();
+        last.extend(notifications.iter().map(|one| (one.webhook.as_str(), one)));
         let those = |state: MessageState| {
             let names = last.iter().filter(|(_, one)| one.state == state);
             let names: Vec<String> = names.map(|(name, _)| Isolated(name).to_string()).collect();
-            (!names.is_empty()).then(|| listed(&names))
+            (!names.is_empty()).then(|| join_with_and(&names))
         };
         let due = last.values().filter(|one| one.state == MessageState::Queued).map(|one| one.at);
         let parts = [
-            those(MessageState::Delivered).map(|names| format!("Told to {names}")),
+            those(MessageState::Delivered).map(|names| format!("Sent to {names}")),
             those(MessageState::Queued).zip(due.min()).map(|(names, due)| {
-                format!("{names} will be told, at the earliest {}", view.moment(due))
+                format!("{names} will be notified, at the earliest {}", view.moment(due))
             }),
-            those(MessageState::Failed).map(|names| format!("{names} could not be told")),
+            those(MessageState::Failed).map(|names| format!("{names} could not be notified")),
         ];
         let meta = std::iter::once(self.meta).chain(parts.into_iter().flatten());
         Self { meta: meta.collect::<Vec<_>>().join(". "), ..self }
@@ -207,7 +207,7 @@ fn meta(view: &View, alert: &Alert, last: Option<&LastAction>) -> String {
             .map_or_else(String::new, |until| by(&format!("snoozed until {}", view.moment(until)))),
         AlertStatus::Dismissed => by("dismissed"),
         AlertStatus::Resolved if last.is_some() => by("resolved"),
-        AlertStatus::Resolved => ", ended by itself".to_owned(),
+        AlertStatus::Resolved => ", cleared on its own".to_owned(),
     };
     let lasted = alert.ended_at.map_or_else(String::new, |ended| {
         format!(", open for {}", length(episode.opened_at, ended))
@@ -221,7 +221,7 @@ fn meta(view: &View, alert: &Alert, last: Option<&LastAction>) -> String {
 /// `7 hours`, `3 days`.
 fn length(from: Timestamp, to: Timestamp) -> String {
     let hours = to.duration_since(from).as_hours();
-    if hours < 48 { counted(hours, "hour") } else { counted(hours / 24, "day") }
+    if hours < 48 { count_noun(hours, "hour") } else { count_noun(hours / 24, "day") }
 }
 
 markup!(AlertRow);

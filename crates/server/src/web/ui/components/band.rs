@@ -1,6 +1,6 @@
 use askama::Template;
 use mainstay_core::{
-    insight::words::signed,
+    insight::words::format_signed,
     score::{Band, Trend},
 };
 
@@ -62,7 +62,7 @@ impl TrendMark {
             Trend::Stable => ("", "flat"),
             Trend::Declining => (" declining", "down"),
         };
-        Self { class, icon, change: signed(change), word: trend.as_str() }
+        Self { class, icon, change: format_signed(change), word: trend.as_str() }
     }
 
     /// A change of a figure that is no score, in percent: it has a direction and no verdict.
@@ -72,7 +72,7 @@ impl TrendMark {
             0 => ("flat", "the same"),
             1.. => ("up", "more"),
         };
-        Self { class: "", icon, change: format!("{} %", signed(percent)), word }
+        Self { class: "", icon, change: format!("{} %", format_signed(percent)), word }
     }
 }
 

@@ -2,11 +2,11 @@
 
 use mainstay_core::{
     engagement::{EventType, Windows},
-    insight::words::{listed, ordinal},
+    insight::words::{format_ordinal, join_with_and},
     score::{
         Component, ComponentEvidence, LaunchKit, Milestone, MissingData, ScoreInputs, ScoreModel,
     },
-    text::{counted, grouped, points},
+    text::{count_noun, format_points, format_thousands},
     time::days_before,
 };
 use mainstay_store::{Feedback, LaunchKitTimes, OnboardingTask, TaskStatus};
@@ -16,7 +16,7 @@ use crate::web::ui::text::straight;
 use super::{feedback::rating_words, figures::tenths, view::View};
 
 /// Most titles of open tasks that are named in a sentence.
-const MOST_NAMED: usize = 3;
+const MAX_NAMED: usize = 3;
 
 /// What else is known of the client: it names what the score only counts.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,11 +30,11 @@ pub(crate) struct Details<'a> {
 /// A line of evidence: a fact and what it gives.
 pub(super) struct Line {
     pub(super) fact: String,
-    pub(super) gives: String,
+    pub(super) value: String,
 }
 
-fn line(fact: impl Into<String>, gives: impl Into<String>) -> Line {
-    Line { fact: fact.into(), gives: gives.into() }
+fn line(fact: impl Into<String>, value: impl Into<String>) -> Line {
+    Line { fact: fact.into(), value: value.into() }
 }
 
 /// A sentence that ends in a link.
@@ -53,7 +53,7 @@ pub(super) struct Table {
 }
 
 /// What evidence is written from.
-pub(super) struct Writer<'a> {
+pub(super) struct EvidenceWriter<'a> {
     pub(super) view: &'a View,
     pub(super) inputs: &'a ScoreInputs,
     pub(super) model: &'a ScoreModel,
@@ -61,7 +61,7 @@ pub(super) struct Writer<'a> {
     pub(super) windows: Windows,
 }
 
-impl Writer<'_> {
+impl EvidenceWriter<'_> {
     pub(super) fn table(&self, evidence: &ComponentEvidence, weight_total: i64) -> Table {
         let (lines, sum) = match evidence.component {
             Component::Engagement => self.engagement(evidence),
@@ -80,7 +80,7 @@ impl Writer<'_> {
                     // Components were left out: the exact share is a fraction.
                     total => format!("{} × {}/{total}", evidence.points, evidence.weight_percent),
                 },
-                format!("{} points", points(evidence.contribution_hundredths)),
+                format!("{} points", format_points(evidence.contribution_hundredths)),
             ),
             note: self.note(evidence.component),
         }
@@ -89,35 +89,35 @@ impl Writer<'_> {
     fn engagement(&self, evidence: &ComponentEvidence) -> (Vec<Line>, String) {
         let (inputs, rule) = (self.inputs, &self.model.engagement);
         let [days, events, bonus] = evidence.parts.as_slice() else {
-            return (vec![line("No event this week", "0 of 100")], "Engagement".to_owned());
+            return (vec![line("No events this week", "0 of 100")], "Engagement".to_owned());
         };
         let total = days.hundredths + events.hundredths + bonus.hundredths;
         let lines = vec![
             line(
-                format!("{} of 7", counted(inputs.active_days, "active day")),
-                given(days.hundredths, rule.active_day_points),
+                format!("{} of 7", count_noun(inputs.active_days, "active day")),
+                share_of(days.hundredths, rule.active_day_points),
             ),
             line(
                 format!(
                     "{}; {} or more give all {}",
-                    counted(inputs.events, "event"),
-                    grouped(rule.events_full),
+                    count_noun(inputs.events, "event"),
+                    format_thousands(rule.events_full),
                     rule.event_points
                 ),
-                given(events.hundredths, rule.event_points),
+                share_of(events.hundredths, rule.event_points),
             ),
             line(
                 match inputs.high_value {
-                    0 => "No high-value event".to_owned(),
-                    some => format!("{}; one gives all", counted(some, "high-value event")),
+                    0 => "No high-value events".to_owned(),
+                    some => format!("{}; one gives all", count_noun(some, "high-value event")),
                 },
-                given(bonus.hundredths, rule.high_value_points),
+                share_of(bonus.hundredths, rule.high_value_points),
             ),
         ];
         let sum = if total > 100 * 100 {
-            format!("Together {}, at most 100", tenths(total))
+            format!("Total {}, at most 100", tenths(total))
         } else {
-            together(total)
+            total_words(total)
         };
         (lines, sum)
     }
@@ -125,13 +125,16 @@ impl Writer<'_> {
     fn activation(&self, evidence: &ComponentEvidence) -> (Vec<Line>, String) {
         let rule = &self.model.activation;
         let [tasks, kit] = evidence.parts.as_slice() else {
-            return (vec![stands_in("No onboarding task yet", rule.without_tasks)], String::new());
+            return (
+                vec![assumed_line("No onboarding tasks yet", rule.without_tasks)],
+                String::new(),
+            );
         };
         let lines = vec![
-            line(self.settled(), given(tasks.hundredths, rule.task_points)),
-            line(self.launch_kit(), given(kit.hundredths, rule.launch_kit_points)),
+            line(self.settled(), share_of(tasks.hundredths, rule.task_points)),
+            line(self.launch_kit(), share_of(kit.hundredths, rule.launch_kit_points)),
         ];
-        (lines, together(tasks.hundredths + kit.hundredths))
+        (lines, total_words(tasks.hundredths + kit.hundredths))
     }
 
     /// Skipped tasks are told apart while the tasks are still as they were counted.
@@ -139,7 +142,7 @@ impl Writer<'_> {
         let inputs = self.inputs;
         let count = |status| count(self.details.tasks, |task| task.status == status);
         let (done, skipped) = (count(TaskStatus::Completed), count(TaskStatus::Skipped));
-        let tasks = counted(inputs.tasks, "onboarding task");
+        let tasks = count_noun(inputs.tasks, "onboarding task");
         let as_counted =
             (done + skipped, count_all(self.details.tasks)) == (inputs.settled, inputs.tasks);
         if as_counted && skipped == 0 {
@@ -147,7 +150,7 @@ impl Writer<'_> {
         } else if as_counted {
             format!("{done} done and {skipped} skipped of {tasks}")
         } else {
-            format!("{} of {tasks} done or skipped", grouped(inputs.settled))
+            format!("{} of {tasks} done or skipped", format_thousands(inputs.settled))
         }
     }
 
@@ -177,20 +180,20 @@ impl Writer<'_> {
                 let reached = sum(&mut milestones.iter().filter(|step| count >= step.at));
                 total += reached;
                 line(
-                    made_so_far(milestones, count, noun),
+                    milestone_progress(milestones, count, noun),
                     format!("{reached} of {} points", sum(&mut milestones.iter())),
                 )
             })
             .collect();
-        (lines, together(total * 100))
+        (lines, total_words(total * 100))
     }
 
     fn satisfaction(&self) -> (Vec<Line>, String) {
         let (inputs, rule) = (self.inputs, &self.model.satisfaction);
-        let days = counted(rule.days.into(), "day");
+        let days = count_noun(rule.days.into(), "day");
         if inputs.ratings == 0 {
             let fact = format!("No feedback in the last {days}");
-            return (vec![stands_in(&fact, rule.without_feedback)], String::new());
+            return (vec![assumed_line(&fact, rule.without_feedback)], String::new());
         }
         let since = days_before(inputs.as_of, rule.days, &self.windows.zone);
         let counted_ones: Vec<&Feedback> = self
@@ -199,7 +202,7 @@ impl Writer<'_> {
             .iter()
             .filter(|rating| (since..inputs.known_until()).contains(&rating.given_at))
             .collect();
-        let answers = counted(inputs.ratings, "answer");
+        let answers = count_noun(inputs.ratings, "answer");
         let sum: i64 = counted_ones.iter().map(|rating| rating.normalised).sum();
         // Only when they are all there: a list that does not add up explains nothing.
         let all_known = (count_all(&counted_ones), sum) == (inputs.ratings, inputs.rating_sum);
@@ -221,7 +224,7 @@ impl Writer<'_> {
         } else {
             vec![line(
                 format!("{answers}, each from 0 to 100"),
-                format!("{} together", grouped(inputs.rating_sum)),
+                format!("{} in total", format_thousands(inputs.rating_sum)),
             )]
         };
         (lines, format!("Mean of {answers} in {days}"))
@@ -231,9 +234,12 @@ impl Writer<'_> {
         let (now, before) = (self.inputs.events, self.inputs.events_before);
         let rule = &self.model.momentum;
         let lines = match (now, before) {
-            (0, 0) => vec![line("No event this week or the week before", "0 of 100")],
+            (0, 0) => vec![line("No events this week or the week before", "0 of 100")],
             (_, 0) => vec![
-                line(format!("{} this week, none the week before", counted(now, "event")), "new"),
+                line(
+                    format!("{} this week, none the week before", count_noun(now, "event")),
+                    "new",
+                ),
                 line("Events after a week without any", format!("{} of 100", rule.from_nothing)),
             ],
             _ => {
@@ -246,8 +252,8 @@ impl Writer<'_> {
                     line(
                         format!(
                             "{} this week, {} the week before",
-                            counted(now, "event"),
-                            grouped(before)
+                            count_noun(now, "event"),
+                            format_thousands(before)
                         ),
                         change_words(now, before, self.model),
                     ),
@@ -269,7 +275,7 @@ impl Writer<'_> {
             ),
             None => match steps.last().map(|step| step.at_least_percent) {
                 Some(lowest) if lowest <= 0 => {
-                    format!("A fall of more than {} %", grouped(-lowest))
+                    format!("A fall of more than {} %", format_thousands(-lowest))
                 }
                 Some(lowest) => format!("A change of less than {}", percent(lowest)),
                 None => "The model has no steps".to_owned(),
@@ -293,7 +299,7 @@ impl Writer<'_> {
                 link: see(inputs.events + inputs.events_before, "event"),
             }),
             Component::Progress => Some(Note {
-                text: view.your("Counted over your whole time here. ", "").to_owned(),
+                text: view.your("Counted since you joined. ", "").to_owned(),
                 href: view.events_until(
                     windows.as_of,
                     &[EventType::ContentGenerated, EventType::VisualCreated],
@@ -328,7 +334,7 @@ impl Writer<'_> {
             .collect();
         match open.len() {
             0 => String::new(),
-            few if few <= MOST_NAMED => format!("Still open: {}. ", listed(&open)),
+            few if few <= MAX_NAMED => format!("Still open: {}. ", join_with_and(&open)),
             many => format!("Still open: {many} tasks. "),
         }
     }
@@ -342,23 +348,23 @@ fn count_all<T>(items: &[T]) -> i64 {
     count(items, |_| true)
 }
 
-fn given(hundredths: i64, of: i64) -> String {
+fn share_of(hundredths: i64, of: i64) -> String {
     format!("{} of {of} points", tenths(hundredths))
 }
 
-fn together(hundredths: i64) -> String {
+fn total_words(hundredths: i64) -> String {
     if hundredths % 100 == 0 {
-        "Together".to_owned()
+        "Total".to_owned()
     } else {
-        format!("Together {}, rounded", tenths(hundredths))
+        format!("Total {}, rounded", tenths(hundredths))
     }
 }
 
-fn stands_in(fact: &str, missing: MissingData) -> Line {
+fn assumed_line(fact: &str, missing: MissingData) -> Line {
     match missing {
         MissingData::Zero => line(format!("{fact}: counted as 0"), "0 assumed"),
         MissingData::Neutral(points) => {
-            line(format!("{fact}: a neutral value stands in"), format!("{points} assumed"))
+            line(format!("{fact}: a neutral value is used"), format!("{points} assumed"))
         }
         MissingData::Exclude => {
             line(format!("{fact}: left out, the other parts share its weight"), "left out")
@@ -366,26 +372,31 @@ fn stands_in(fact: &str, missing: MissingData) -> Line {
     }
 }
 
-fn made_so_far(milestones: &[Milestone], count: i64, noun: &str) -> String {
+fn milestone_progress(milestones: &[Milestone], count: i64, noun: &str) -> String {
     if count == 0 {
         return format!("No {} yet", noun.rsplit(" of ").next().unwrap_or(noun));
     }
     let (reached, ahead): (Vec<&Milestone>, Vec<&Milestone>) =
         milestones.iter().partition(|step| count >= step.at);
     let reached: Vec<String> =
-        reached.iter().map(|step| format!("the {}", ordinal(step.at))).collect();
+        reached.iter().map(|step| format!("the {}", format_ordinal(step.at))).collect();
     let reached = if reached.is_empty() {
         "no milestone yet".to_owned()
     } else {
-        format!("{} reached", listed(&reached))
+        format!("{} reached", join_with_and(&reached))
     };
-    let next =
-        ahead.first().map_or_else(String::new, |step| format!(", next the {}", ordinal(step.at)));
-    format!("{} so far: {reached}{next}", counted(count, noun))
+    let next = ahead
+        .first()
+        .map_or_else(String::new, |step| format!(", next the {}", format_ordinal(step.at)));
+    format!("{} so far: {reached}{next}", count_noun(count, noun))
 }
 
 fn see(count: i64, noun: &str) -> String {
-    if count == 1 { format!("See the {noun}") } else { format!("See the {}", counted(count, noun)) }
+    if count == 1 {
+        format!("See the {noun}")
+    } else {
+        format!("See the {}", count_noun(count, noun))
+    }
 }
 
 /// `(now − before) / before ≥ percent %`.
@@ -395,7 +406,7 @@ fn reaches(now: i64, before: i64, percent: i128) -> bool {
 
 /// `+20 %`, `0 %`, `−50 %`.
 fn percent(percent: i64) -> String {
-    format!("{}{} %", if percent > 0 { "+" } else { "" }, grouped(percent))
+    format!("{}{} %", if percent > 0 { "+" } else { "" }, format_thousands(percent))
 }
 
 /// The change with one decimal, rounded half up; rounded down where half up would show a step that
@@ -415,7 +426,7 @@ fn change_words(now: i64, before: i64, model: &ScoreModel) -> String {
     };
     let whole = i64::try_from(tenths.unsigned_abs() / 10).unwrap_or(i64::MAX);
     match tenths.unsigned_abs() % 10 {
-        0 => format!("{sign}{} %", grouped(whole)),
-        rest => format!("{sign}{}.{rest} %", grouped(whole)),
+        0 => format!("{sign}{} %", format_thousands(whole)),
+        rest => format!("{sign}{}.{rest} %", format_thousands(whole)),
     }
 }

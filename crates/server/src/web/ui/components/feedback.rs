@@ -40,10 +40,10 @@ impl FeedbackForm {
 #[derive(Template)]
 #[template(path = "components/feedback_list.html")]
 pub(crate) struct FeedbackList {
-    answers: Vec<Answer>,
+    answers: Vec<FeedbackRow>,
 }
 
-struct Answer {
+struct FeedbackRow {
     rating: String,
     normalised: i64,
     when: String,
@@ -55,7 +55,7 @@ impl FeedbackList {
     pub(crate) fn new(view: &View, feedback: &[Feedback]) -> Self {
         let answers = feedback
             .iter()
-            .map(|given| Answer {
+            .map(|given| FeedbackRow {
                 rating: rating_words(given),
                 normalised: given.normalised,
                 when: view.moment(given.given_at),

@@ -1,6 +1,6 @@
 use askama::Template;
 use jiff::Timestamp;
-use mainstay_core::text::counted;
+use mainstay_core::text::count_noun;
 use serde::Deserialize;
 
 use super::markup;
@@ -8,7 +8,7 @@ use super::markup;
 /// What an address says was just done with alerts.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(crate) struct Done {
+pub(crate) struct AlertFlashParams {
     /// The action.
     #[serde(rename = "done")]
     pub(crate) action: String,
@@ -32,7 +32,7 @@ pub(crate) struct AlertFlash {
 
 impl AlertFlash {
     /// What an address says; `next` is where undoing it leads to afterwards. `None` when nothing was done.
-    pub(crate) fn of(done: &Done, next: String) -> Option<Self> {
+    pub(crate) fn of(done: &AlertFlashParams, next: String) -> Option<Self> {
         let changed: i64 = done.changed.parse().unwrap_or(0);
         let verb = match done.action.as_str() {
             "acknowledge" => "acknowledged",
@@ -42,20 +42,20 @@ impl AlertFlash {
             "reopen" => "reopened",
             "undo" if changed == 0 => {
                 return Some(Self {
-                    words: "Nothing was undone: it has changed since, or its condition has ended."
+                    words: "Nothing was undone: the alert has changed since, or its condition has ended."
                         .to_owned(),
                     undo: None,
                     next,
                 });
             }
-            "undo" if changed == 1 => "is as it was before",
-            "undo" => "are as they were before",
+            "undo" if changed == 1 => "was restored",
+            "undo" => "were restored",
             _ => return None,
         };
         let undoable = !matches!(done.action.as_str(), "undo" | "reopen") && changed > 0;
         let at = done.at.parse().ok().and_then(|at| Timestamp::from_microsecond(at).ok());
         Some(Self {
-            words: format!("{} {verb}.", counted(changed, "alert")),
+            words: format!("{} {verb}.", count_noun(changed, "alert")),
             undo: at.filter(|_| undoable).map(|at| at.as_microsecond().to_string()),
             next,
         })

@@ -1,11 +1,11 @@
 use std::fmt::Write as _;
 
-use mainstay_core::playbook::{PlaybookDeed, StaffTaskState};
+use mainstay_core::playbook::{ActionOutcome, StaffTaskState};
 use mainstay_store::{PlaybookRun, StaffTask};
 
 use super::view::View;
 use crate::{
-    alert::Followed,
+    alert::FollowUps,
     web::{
         staff::people::People,
         ui::text::{Isolated, straight},
@@ -14,35 +14,37 @@ use crate::{
 
 /// What followed from an alert, a sentence for each playbook that it started and each task that
 /// somebody made for it.
-pub(crate) fn followed(view: &View, people: &People, followed: &Followed) -> Vec<String> {
+pub(crate) fn followed(view: &View, people: &People, followed: &FollowUps) -> Vec<String> {
     let of_run = |run: &PlaybookRun| {
-        let mut told = format!("Playbook “{}”", straight(&run.name));
+        let mut sentence = format!("Playbook “{}”", straight(&run.name));
         let Some(started) = run.started_at else {
-            return format!("{told} waits: no client at all sends events.");
+            return format!("{sentence} is waiting: no client sends events.");
         };
-        let _ = write!(told, ", {}", view.moment(started));
+        let _ = write!(sentence, ", {}", view.moment(started));
         for task in followed.tasks.iter().filter(|task| task.run == Some(run.id)) {
-            let _ = write!(told, ". {}", of_task(view, people, task));
+            let _ = write!(sentence, ". {}", of_task(view, people, task));
         }
         for deed in &run.deeds {
             match deed {
-                PlaybookDeed::Nudged { .. } => told.push_str(". Mail to the client written"),
-                PlaybookDeed::NotNudged { reason } => {
-                    let _ = write!(told, ". No mail to the client: {reason}");
+                ActionOutcome::EmailQueued { .. } => {
+                    sentence.push_str(". Email to the client queued");
                 }
-                PlaybookDeed::Called { webhook } => {
-                    let _ = write!(told, ". Webhook “{}” called", straight(webhook));
+                ActionOutcome::EmailSkipped { reason } => {
+                    let _ = write!(sentence, ". No email to the client: {reason}");
                 }
-                PlaybookDeed::NotCalled => {
-                    told.push_str(". A webhook was not called: it is gone or switched off");
+                ActionOutcome::WebhookQueued { webhook } => {
+                    let _ = write!(sentence, ". Webhook “{}” called", straight(webhook));
                 }
-                PlaybookDeed::Failed { reason } => {
-                    let _ = write!(told, ". Stopped before it was done: {}", straight(reason));
+                ActionOutcome::WebhookSkipped => {
+                    sentence.push_str(". A webhook was skipped: it was deleted or switched off");
+                }
+                ActionOutcome::Failed { reason } => {
+                    let _ = write!(sentence, ". Stopped early: {}", straight(reason));
                 }
             }
         }
-        told.push('.');
-        told
+        sentence.push('.');
+        sentence
     };
     let by_hand = followed.tasks.iter().filter(|task| task.run.is_none());
     let by_hand = by_hand.map(|task| format!("{}.", of_task(view, people, task)));
@@ -58,7 +60,7 @@ fn of_task(view: &View, people: &People, task: &StaffTask) -> String {
         (StaffTaskState::Dismissed, _) => format!("Task “{title}” dismissed by {by}"),
         (StaffTaskState::Open, owner) => {
             let owner = owner.map_or_else(
-                || ", nobody’s".to_owned(),
+                || ", unassigned".to_owned(),
                 |owner| format!(" for {}", Isolated(&people.name(Some(owner)))),
             );
             format!("Task “{title}”{owner}, due {}", view.weekday(task.due_on))

@@ -1,7 +1,7 @@
 use askama::Template;
 use jiff::civil::Date;
 use mainstay_core::{
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
     time::{add_days, days_between},
 };
 
@@ -9,7 +9,7 @@ use super::{figures::tenths, markup, view::View};
 use crate::engagement::{HEATMAP_DAYS, Heatmap, HeatmapDay};
 
 /// Figures above this are shortened in a cell, which has room for four digits at 320 px.
-const MOST_IN_CELL: i64 = 9_999;
+const MAX_IN_CELL: i64 = 9_999;
 /// Steps of colour for days with an event.
 const LEVELS: i64 = 4;
 
@@ -74,10 +74,10 @@ impl EngagementHeatmap {
         }
         Self {
             weeks,
-            total: counted(heatmap.total, "event"),
+            total: count_noun(heatmap.total, "event"),
             active: format!("{} of {HEATMAP_DAYS} days", heatmap.active_days),
             average: tenths(heatmap.average_hundredths()),
-            busiest: busiest.map(|day| (view.weekday(day.day), grouped(day.events))),
+            busiest: busiest.map(|day| (view.weekday(day.day), format_thousands(day.events))),
             nothing: nothing(view, since, first),
             key: key(scale),
         }
@@ -89,7 +89,7 @@ impl Day {
         let today = day.day == view.today();
         let figure = short(day.events);
         let so_far = if today { ", today so far" } else { "" };
-        let events = counted(day.events, "event");
+        let events = count_noun(day.events, "event");
         // What is said has to contain what is seen.
         let short = if events.starts_with(&figure) { String::new() } else { format!("{figure}: ") };
         Self {
@@ -109,22 +109,22 @@ const fn level(events: i64, scale: i64) -> i64 {
 
 /// A figure that fits a cell; the link's label has it in full.
 fn short(events: i64) -> String {
-    if events <= MOST_IN_CELL {
-        grouped(events)
+    if events <= MAX_IN_CELL {
+        format_thousands(events)
     } else if events < 1_000_000 {
         format!("{}k", events / 1_000)
     } else {
-        format!("{}M", grouped(events / 1_000_000))
+        format!("{}M", format_thousands(events / 1_000_000))
     }
 }
 
 fn nothing(view: &View, since: Date, first: Option<Date>) -> String {
     let age = days_between(since, view.today()) + 1;
     if first.is_some_and(|first| since <= first) {
-        return format!("No event in the last {HEATMAP_DAYS} days.");
+        return format!("No events in the last {HEATMAP_DAYS} days.");
     }
     let joined = view.your("you joined", "it joined");
-    format!("No event yet. Today is day {age}. Dashed days are before {joined}.")
+    format!("No events yet. Today is day {age}. Dashed days are before {joined}.")
 }
 
 /// Which figures a step of colour stands for.

@@ -1,6 +1,6 @@
 use askama::Template;
 use mainstay_core::{
-    insight::{PendingTask, step_words, words::signed_points},
+    insight::{PendingTask, step_words, words::format_signed_points},
     score::{Action, Component, ScoreModel},
 };
 use mainstay_store::{OnboardingTask, TaskStatus};
@@ -9,9 +9,9 @@ use super::{markup, view::View};
 use crate::{score::Explained, web::ui::text::straight};
 
 /// Steps that are shown: more than a few are no longer small.
-const MOST_STEPS: usize = 4;
+const MAX_STEPS: usize = 4;
 /// What a part can come to.
-const MOST_POINTS: i64 = 100;
+const MAX_POINTS: i64 = 100;
 
 /// The smallest actions that would raise the score, with what each is worth.
 #[derive(Template)]
@@ -53,11 +53,11 @@ impl Improvements {
         let pending = pending(tasks);
         let steps = improvements
             .iter()
-            .take(MOST_STEPS)
+            .take(MAX_STEPS)
             .map(|step| {
                 let words = step_words(step, &score.inputs, model, &pending);
                 Step {
-                    gain: signed_points(step.gain_hundredths),
+                    gain: format_signed_points(step.gain_hundredths),
                     from: score.overall,
                     // Hundredths to whole points, half up: the one rounding of every overall.
                     to: (evidence.total_hundredths + step.gain_hundredths + 50).div_euclid(100),
@@ -77,7 +77,7 @@ impl Improvements {
             assumed: part.points,
             href: view.part("feedback-h"),
         });
-        let at_most = evidence.components.iter().all(|part| part.points == MOST_POINTS);
+        let at_most = evidence.components.iter().all(|part| part.points == MAX_POINTS);
         Self { staff: view.is_staff(), steps, feedback, at_most }
     }
 

@@ -2,7 +2,7 @@ use askama::Template;
 use jiff::civil::Date;
 use mainstay_core::{
     insight::{InsightStatus, InsightType, Priority},
-    text::counted,
+    text::count_noun,
 };
 use mainstay_store::StoredInsight;
 
@@ -71,9 +71,12 @@ impl WeeklyInsightsCard {
 fn later(view: &View, insight: &StoredInsight) -> Option<String> {
     let came = match insight.later_events {
         ..=0 => return None,
-        1 => "1 event of that week came later and is not counted here".to_owned(),
+        1 => "1 event from that week arrived later and is not counted here".to_owned(),
         many => {
-            format!("{} of that week came later and are not counted here", counted(many, "event"))
+            format!(
+                "{} from that week arrived later and are not counted here",
+                count_noun(many, "event")
+            )
         }
     };
     Some(format!("Written on {}; {came}.", view.day_of(insight.created_at)))
@@ -126,12 +129,13 @@ fn evidence(view: &View, insight: &StoredInsight) -> Option<(String, String)> {
     let rests_on = &insight.evidence;
     if !rests_on.events.is_empty() {
         let count = insight.figures.get("count").and_then(serde_json::Value::as_i64);
-        let words = count.map_or_else(|| "The events".to_owned(), |count| counted(count, "event"));
+        let words =
+            count.map_or_else(|| "View events".to_owned(), |count| count_noun(count, "event"));
         let href = view.events_on_days(rests_on.first, rests_on.last, &rests_on.events);
         return Some((href, words));
     }
     if rests_on.tasks {
-        return Some((view.part("tasks-h"), "The tasks".to_owned()));
+        return Some((view.part("tasks-h"), "View tasks".to_owned()));
     }
     (!rests_on.components.is_empty()).then(|| (view.part("score-h"), "Why".to_owned()))
 }

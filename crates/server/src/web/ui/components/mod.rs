@@ -32,7 +32,7 @@ pub(crate) use email_card::EmailCard;
 pub(crate) use empty_state::EmptyState;
 pub(crate) use evidence::Details;
 pub(crate) use feedback::{FeedbackForm, FeedbackList};
-pub(crate) use flash::{AlertFlash, Done};
+pub(crate) use flash::{AlertFlash, AlertFlashParams};
 pub(crate) use followed::followed;
 pub(crate) use heatmap::EngagementHeatmap;
 pub(crate) use improvements::Improvements;

@@ -30,11 +30,11 @@ impl Task {
 
 /// What a task can be set to, in words.
 const STATUSES: [(TaskStatus, &str); 5] = [
-    (TaskStatus::Pending, "Not begun"),
+    (TaskStatus::Pending, "Not started"),
     (TaskStatus::InProgress, "In progress"),
     (TaskStatus::Completed, "Done"),
     (TaskStatus::Skipped, "Skipped"),
-    (TaskStatus::Deleted, "Remove it"),
+    (TaskStatus::Deleted, "Remove"),
 ];
 
 impl OnboardingTasks {
@@ -70,7 +70,7 @@ fn words(view: &View, task: &OnboardingTask) -> String {
     let touched = view.day_of(task.updated_at);
     match task.status {
         TaskStatus::Pending => format!("Open since {}", view.day_of(task.created_at)),
-        TaskStatus::InProgress => format!("In progress, last touched {touched}"),
+        TaskStatus::InProgress => format!("In progress, last updated {touched}"),
         TaskStatus::Completed => format!("Done {touched}"),
         TaskStatus::Skipped => format!("Skipped {touched}"),
         TaskStatus::Deleted => format!("Removed {touched}"),

@@ -4,13 +4,13 @@ use askama::Template;
 use mainstay_core::{
     engagement::Windows,
     score::{Component, Components, ScoreModel},
-    text::points,
+    text::format_points,
     time::time_zone,
 };
 
 use super::{
     band::{BandChip, TrendMark},
-    evidence::{Details, Table, Writer},
+    evidence::{Details, EvidenceWriter, Table},
     figures::drawn,
     markup,
     sparkline::Sparkline,
@@ -32,7 +32,7 @@ pub(crate) struct SuccessScoreCard {
     change: Option<Change>,
     /// Why there is no change, if that is not because this is the first score.
     uncompared: Option<String>,
-    rests_on: String,
+    basis: String,
     as_of: String,
     trend: Option<(Sparkline, String)>,
     bars: Vec<Bar>,
@@ -79,8 +79,13 @@ impl SuccessScoreCard {
         let Explained { score, evidence, .. } = explained;
         let inputs = &score.inputs;
         let zone = time_zone(&inputs.zone).unwrap_or_else(|_| view.zone().clone());
-        let writer =
-            Writer { view, inputs, model, details, windows: Windows::at(inputs.as_of, zone) };
+        let writer = EvidenceWriter {
+            view,
+            inputs,
+            model,
+            details,
+            windows: Windows::at(inputs.as_of, zone),
+        };
         let assumed: i64 = evidence
             .components
             .iter()
@@ -98,20 +103,23 @@ impl SuccessScoreCard {
                 name: part.component.title(),
                 weight: weight_of(part.weight_percent, evidence.weight_total_percent),
                 points: part.points,
-                contribution: points(part.contribution_hundredths),
+                contribution: format_points(part.contribution_hundredths),
                 measured: part.measured,
                 band: BandChip::from(model.band(part.points)).name,
                 open: view.is_staff() && fell(part.component, part.contribution_hundredths),
                 before: before.zip(since.as_ref()).filter(|_| view.is_staff()).map(
                     |(before, since)| {
-                        format!("On {since} {} points.", points(*before.get(part.component)))
+                        format!("{} points on {since}.", format_points(*before.get(part.component)))
                     },
                 ),
                 table: writer.table(part, evidence.weight_total_percent),
             })
             .collect();
-        let contributions: Vec<String> =
-            evidence.components.iter().map(|part| points(part.contribution_hundredths)).collect();
+        let contributions: Vec<String> = evidence
+            .components
+            .iter()
+            .map(|part| format_points(part.contribution_hundredths))
+            .collect();
         Self {
             overall: score.overall,
             band: BandChip::of(score.band, view),
@@ -122,7 +130,7 @@ impl SuccessScoreCard {
             uncompared: score.incomparable.map(|as_of| {
                 let day = view.day_of(as_of);
                 format!(
-                    "No change: the score of {day} was made by a model that counts feedback over other days"
+                    "No comparison: the score of {day} used a model that counts feedback over a different period"
                 )
             }),
             change: score.previous.zip(score.change).map(|(previous, change)| Change {
@@ -130,11 +138,11 @@ impl SuccessScoreCard {
                 since: view.day_of(previous.as_of),
                 before: previous.overall,
             }),
-            rests_on: rests_on(evidence.coverage),
+            basis: basis(evidence.coverage),
             as_of: view.full_moment(inputs.as_of),
             trend: Sparkline::large(weekly, model, score.band),
             bars,
-            sum: format!("{} = {}", contributions.join(" + "), points(evidence.total_hundredths)),
+            sum: format!("{} = {}", contributions.join(" + "), format_points(evidence.total_hundredths)),
             model: model.name.clone(),
             version: inputs.model,
         }
@@ -163,8 +171,8 @@ const fn made_of(component: Component) -> &'static str {
     match component {
         Component::Engagement => "Your active days and actions in a week.",
         Component::Activation => "Your onboarding tasks and the launch kit.",
-        Component::Progress => "Contents and visuals that you make.",
-        Component::Satisfaction => "Your feedback. Until there is some, marked as assumed.",
+        Component::Progress => "Content and visuals you create.",
+        Component::Satisfaction => "Your feedback. Assumed until there is some.",
         Component::Momentum => "This week against the week before.",
     }
 }
@@ -174,7 +182,7 @@ fn weight_of(weight: i64, total: i64) -> String {
     if total == 100 { format!("{weight} %") } else { format!("{weight} of {total}") }
 }
 
-fn rests_on(coverage: i64) -> String {
+fn basis(coverage: i64) -> String {
     match coverage {
         100 => "100 % measured".to_owned(),
         measured => format!("{measured} % measured, {} % assumed", 100 - measured),

@@ -4,7 +4,7 @@ use askama::Template;
 use jiff::civil::Date;
 use mainstay_core::{
     alert::{AlertType, Severity},
-    insight::words::listed,
+    insight::words::join_with_and,
     score::ScoreModel,
     time::{add_days, days_between},
 };
@@ -140,11 +140,11 @@ fn path(first: Date, scores: &[(Date, i64)]) -> String {
     for (index, (day, points)) in scores.iter().enumerate() {
         let follows = |before: Date, after: Date| days_between(before, after) == 1;
         let joined = index > 0 && follows(scores[index - 1].0, *day);
-        let goes_on = scores.get(index + 1).is_some_and(|(next, _)| follows(*day, *next));
+        let still_holds = scores.get(index + 1).is_some_and(|(next, _)| follows(*day, *next));
         let command = if joined { 'L' } else { 'M' };
         // Writing to a String cannot fail.
         let _ = write!(path, "{command}{} {}", days_between(first, *day), 100 - points);
-        if !joined && !goes_on {
+        if !joined && !still_holds {
             // A day between two gaps is a line of no length, which is drawn as a dot.
             path.push_str("h0");
         }
@@ -174,7 +174,7 @@ fn label(
         .map(|(day, points)| format!("{} {points}", view.day(*day)))
         .collect();
     let mut label = if weekly.is_empty() {
-        "No score on these days".to_owned()
+        "No scores on these days".to_owned()
     } else {
         format!("Score by week: {}", weekly.join(", "))
     };
@@ -210,7 +210,7 @@ fn marks(
             Mark {
                 x: x(day),
                 severity: of_day().map(|alert| alert.severity).max().unwrap_or(Severity::Info),
-                words: format!("{}: {}", view.day(day), listed(&words)),
+                words: format!("{}: {}", view.day(day), join_with_and(&words)),
             }
         })
         .collect()

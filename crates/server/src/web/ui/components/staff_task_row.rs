@@ -1,6 +1,6 @@
 use askama::Template;
 use jiff::civil::Date;
-use mainstay_core::{playbook::StaffTaskState, text::counted, time::days_between};
+use mainstay_core::{playbook::StaffTaskState, text::count_noun, time::days_between};
 use mainstay_store::StaffTask;
 
 use super::{markup, name::display_name, view::View};
@@ -44,10 +44,10 @@ impl StaffTaskRow {
             due: if is_open { due(view, task.due_on) } else { finished(view, people, task) },
             late,
             owner: task.owner.map_or_else(
-                || "Nobody’s".to_owned(),
+                || "Unassigned".to_owned(),
                 |owner| format!("for {}", Isolated(&people.name(Some(owner)))),
             ),
-            from: task.run.map(|_| "made by a playbook".to_owned()),
+            from: task.run.map(|_| "created by a playbook".to_owned()),
             is_open,
             actions: view.has_actions(),
             action: format!("/tasks/{}", task.id),
@@ -73,7 +73,7 @@ fn due(view: &View, on: Date) -> String {
         i32::MIN..=-2 => String::new(),
         -1 => ", tomorrow".to_owned(),
         0 => ", today".to_owned(),
-        days => format!(", {} late", counted(i64::from(days), "day")),
+        days => format!(", {} late", count_noun(i64::from(days), "day")),
     };
     format!("Due {}{late}", view.weekday(on))
 }

@@ -3,7 +3,7 @@ use jiff::{Timestamp, civil::Date};
 use mainstay_core::{
     alert::{Severity, quiet_days},
     engagement::EventType,
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
     time::{add_days, local_day},
 };
 use mainstay_store::StoredEvent;
@@ -15,7 +15,7 @@ use crate::web::ui::text::straight_json;
 /// Days without an event that are worth a line of their own.
 const LONG_GAP_DAYS: i64 = 3;
 /// Characters of a detail that are shown; all of it is in the event.
-const MOST_DETAIL_CHARS: usize = 120;
+const MAX_DETAIL_CHARS: usize = 120;
 /// What of an event's data names the thing that it is about, the first that is there.
 const NAMING: [&str; 5] = ["title", "name", "subject", "file", "query"];
 
@@ -68,14 +68,14 @@ impl EventSentence {
 }
 
 fn cut(text: &str) -> String {
-    if text.chars().count() <= MOST_DETAIL_CHARS {
+    if text.chars().count() <= MAX_DETAIL_CHARS {
         return text.to_owned();
     }
-    let start: String = text.chars().take(MOST_DETAIL_CHARS).collect();
+    let start: String = text.chars().take(MAX_DETAIL_CHARS).collect();
     format!("{start}…")
 }
 
-/// Something that is no event of the client's: an alert, an e-mail.
+/// Something that is no event of the client's: an alert, an email.
 #[derive(Clone, Debug)]
 pub(crate) struct TimelineMark {
     pub(crate) at: Timestamp,
@@ -127,7 +127,7 @@ impl Timeline {
             aside: String::new(),
             days: days(view, events, marks, false),
             open: false,
-            nothing: "No event yet. Each will be listed here as it comes.",
+            nothing: "No events yet. They will be listed here as they arrive.",
             more: None,
         }
     }
@@ -184,7 +184,7 @@ fn days(view: &View, events: &[StoredEvent], marks: &[TimelineMark], detailed: b
         if let Some(last) = events.next() {
             let quiet = quiet_days(last, next_at);
             if !detailed && quiet >= LONG_GAP_DAYS {
-                rows.insert(0, Row::Gap(format!("{} without an event", counted(quiet, "day"))));
+                rows.insert(0, Row::Gap(format!("{} without events", count_noun(quiet, "day"))));
             }
             next_at = events.next_back().unwrap_or(last);
         }
@@ -192,7 +192,7 @@ fn days(view: &View, events: &[StoredEvent], marks: &[TimelineMark], detailed: b
             words: heading(view, day),
             count: match count {
                 0 => String::new(),
-                some => counted(i64::try_from(some).unwrap_or(i64::MAX), "event"),
+                some => count_noun(i64::try_from(some).unwrap_or(i64::MAX), "event"),
             },
             rows,
         });
@@ -241,14 +241,14 @@ fn facts(view: &View, event: &StoredEvent) -> Vec<(&'static str, String)> {
         ("Counts as", event.event_type.to_string()),
         ("Happened", view.full_moment(event.occurred_at)),
         ("Received", view.full_moment(event.received_at)),
-        ("Message id", event.message_id.clone()),
+        ("Message ID", event.message_id.clone()),
     ];
     if event.self_told {
         facts.push(("Sent by", "the client itself or its browser".to_owned()));
     }
     facts.extend(event.session_id.clone().map(|session| ("Session", session)));
     facts.extend(event.page_path.clone().map(|path| ("Page", path)));
-    facts.extend(event.duration_seconds.map(|seconds| ("Took", counted(seconds, "second"))));
+    facts.extend(event.duration_seconds.map(|seconds| ("Duration", count_noun(seconds, "second"))));
     facts
 }
 
@@ -256,7 +256,7 @@ fn facts(view: &View, event: &StoredEvent) -> Vec<(&'static str, String)> {
 fn duration(seconds: i64) -> String {
     let (hours, minutes, rest) = (seconds / 3_600, seconds / 60 % 60, seconds % 60);
     if hours > 0 {
-        format!("{}:{minutes:02}:{rest:02}", grouped(hours))
+        format!("{}:{minutes:02}:{rest:02}", format_thousands(hours))
     } else {
         format!("{minutes}:{rest:02}")
     }

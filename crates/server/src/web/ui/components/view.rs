@@ -89,7 +89,7 @@ impl View {
 
     /// `18 Nov`.
     pub(crate) fn day(&self, day: Date) -> String {
-        words::day(day, self.today())
+        words::format_day(day, self.today())
     }
 
     /// `Wed 18 Nov`.
@@ -99,7 +99,7 @@ impl View {
 
     /// The local day of an instant: `18 Nov`.
     pub(crate) fn day_of(&self, at: Timestamp) -> String {
-        words::day_of(at, &self.zone, self.now)
+        words::format_local_day(at, &self.zone, self.now)
     }
 
     /// `Wed 18 Nov, 09:12`; `today, 09:12` and `yesterday, 09:12` where that is so.
@@ -111,7 +111,7 @@ impl View {
         } else if day.tomorrow().is_ok_and(|next| next == self.today()) {
             format!("yesterday, {time}")
         } else {
-            words::moment(at, &self.zone, self.now)
+            words::format_instant(at, &self.zone, self.now)
         }
     }
 
@@ -152,11 +152,11 @@ impl View {
             Ok(last) if whole => self.days(first, last),
             _ => format!(
                 "{} to {}",
-                words::moment(from, &self.zone, self.now),
+                words::format_instant(from, &self.zone, self.now),
                 if to == self.now {
                     "now".to_owned()
                 } else {
-                    words::moment(to, &self.zone, self.now)
+                    words::format_instant(to, &self.zone, self.now)
                 }
             ),
         }

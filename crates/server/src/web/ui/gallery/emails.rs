@@ -16,7 +16,7 @@ use mainstay_core::{
     engagement::EventType,
     id::MemberId,
     insight::{InsightType, Period},
-    notification::{Digest, DigestAlert, DigestFor},
+    notification::{Digest, DigestAlert, DigestContext},
     score::ScoreModel,
     time::{days_before, local_day},
 };
@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     email::{preview_links, render},
-    web::{Answer, InPath, PageError, StaffSession, Web, staff::emails},
+    web::{PageError, PageResult, Path, StaffSession, Web, staff::emails},
 };
 
 const ORGANIZATION: &str = "Tidewater Studio";
@@ -47,7 +47,7 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
         since: days_before(NOW, 53, &zone),
         now,
     };
-    let step = Item::of_insight(
+    let step = Item::from_insight(
         InsightType::Recommendation,
         "Make your 5th visual",
         "You have 4 visuals; the 5th reaches a milestone. It is worth 4.25 points.",
@@ -56,12 +56,12 @@ fn content(kind: EmailType, client: &str) -> EmailContent {
         EmailType::WeeklyInsights => {
             let insights = [
                 step,
-                Item::of_insight(
+                Item::from_insight(
                     InsightType::Milestone,
                     "Milestone: 5th piece of content",
                     "You had 4 pieces of content before 15 Nov and 6 at the end of 21 Nov.",
                 ),
-                Item::of_insight(
+                Item::from_insight(
                     InsightType::Tip,
                     "1 onboarding task left",
                     &format!("“Connect {client}” is open since 9 Nov."),
@@ -142,7 +142,7 @@ fn digest() -> EmailContent {
         ),
     ];
     let day = local_day(days_before(NOW, 1, &zone()), &zone());
-    let to = DigestFor { member, organization: ORGANIZATION, day, open: 12 };
+    let to = DigestContext { member, organization: ORGANIZATION, day, open: 12 };
     Digest::new(to, &alerts).map(|digest| digest.content).unwrap_or_default()
 }
 
@@ -150,8 +150,8 @@ fn digest() -> EmailContent {
 pub(super) async fn show_email(
     _: StaffSession,
     State(web): State<Web>,
-    InPath(name): InPath<String>,
-) -> Answer {
+    Path(name): Path<String>,
+) -> PageResult {
     let unknown = || PageError::not_found("There is no such specimen.");
     if !web.site.demo {
         return Err(unknown());

@@ -43,7 +43,7 @@ pub(super) fn specimens() -> Vec<Specimen> {
             "EmptyState",
             "any",
             &EmptyState {
-                title: "No client yet.",
+                title: "No clients yet.",
                 text: "The first one appears here with its first event, within a second.",
             },
         ),

@@ -15,7 +15,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::time::time_zone;
 
 use crate::web::{
-    Answer, PageError, Pages, Place, StaffSession, StaffShell, Web, show,
+    PageError, PageResult, Pages, Place, StaffSession, StaffShell, Web, show,
     ui::{
         components::{View, markup},
         icons,
@@ -71,7 +71,7 @@ struct Gallery {
     specimens: Vec<Specimen>,
 }
 
-async fn show_gallery(session: StaffSession, State(web): State<Web>) -> Answer {
+async fn show_gallery(session: StaffSession, State(web): State<Web>) -> PageResult {
     if !web.site.demo {
         return Err(PageError::not_found("The gallery of components is only there in the demo."));
     }

@@ -282,7 +282,7 @@ fn rating(kind: FeedbackKind, rating: i64, comment: Option<&str>, days: i32) -> 
         id: new_id(days_ago(days)),
         kind,
         rating,
-        normalised: kind.normalise(rating).unwrap_or_default(),
+        normalised: kind.normalize(rating).unwrap_or_default(),
         comment: comment.map(str::to_owned),
         given_at: days_ago(days),
         self_told: false,

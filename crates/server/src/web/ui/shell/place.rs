@@ -33,7 +33,7 @@ impl Place {
         (Self::Portfolio, "/portfolio", "list", "Portfolio"),
         (Self::Alerts, "/alerts", "bell", "Alerts"),
         (Self::Tasks, "/tasks", "task", "Tasks"),
-        (Self::Emails, "/emails", "mail", "E-mails"),
+        (Self::Emails, "/emails", "mail", "Emails"),
         (Self::Live, "/live", "live", "Live events"),
         (Self::Jobs, "/jobs", "clock", "Jobs"),
         (Self::Settings, "/settings", "settings", "Settings"),

@@ -1,7 +1,7 @@
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::{
-    insight::words::listed,
-    text::{counted, grouped},
+    insight::words::join_with_and,
+    text::{count_noun, format_thousands},
 };
 use mainstay_store::{Role, SignInFailures};
 
@@ -79,7 +79,7 @@ impl StaffShell {
             Place::Tasks => self.late_tasks,
             Place::Emails | Place::Live | Place::Jobs | Place::Settings => None,
         };
-        count.map(grouped)
+        count.map(format_thousands)
     }
 }
 
@@ -89,7 +89,7 @@ fn warning_of(failures: &SignInFailures, zone: &TimeZone) -> String {
     format!(
         "{} wrong passwords were tried for your account since {}, the last one on {}. If that was not you, \
          choose a new password that you use nowhere else.",
-        grouped(failures.count),
+        format_thousands(failures.count),
         moment(failures.since),
         moment(failures.last_at)
     )
@@ -110,7 +110,7 @@ fn notice_of(missing: &MissingData, zone: &TimeZone) -> Option<MissingNotice> {
     let (title, text, until) = match (&missing.silence, missing.keys.as_slice()) {
         (Some(silence), _) => match silence.clients {
             None => (
-                "No events arrive.",
+                "No events are arriving.",
                 format!("No client has sent an event since {}. {check}", moment(silence.since)),
                 "events come again at half their usual rate",
             ),
@@ -118,14 +118,14 @@ fn notice_of(missing: &MissingData, zone: &TimeZone) -> Option<MissingNotice> {
                 "Events of many clients are missing.",
                 format!(
                     "{} came on {}; at least {usual} usually do. {check}",
-                    counted(clients, "client"),
+                    count_noun(clients, "client"),
                     silence.since.to_zoned(zone.clone()).strftime("%-d %B"),
                 ),
                 "half of them come again",
             ),
         },
         (None, [only]) => (
-            "No events arrive with one key.",
+            "No events are arriving with one key.",
             format!(
                 "None has come with the key {}… since {}. Check the app that uses it.",
                 only.prefix,
@@ -137,23 +137,29 @@ fn notice_of(missing: &MissingData, zone: &TimeZone) -> Option<MissingNotice> {
             let prefixes: Vec<String> =
                 keys.iter().map(|silence| format!("{}…", silence.prefix)).collect();
             (
-                "No events arrive with some keys.",
-                format!("They begin with {}. Check the apps that use them.", listed(&prefixes)),
+                "No events are arriving with some keys.",
+                format!(
+                    "They begin with {}. Check the apps that use them.",
+                    join_with_and(&prefixes)
+                ),
                 "events come with them again",
             )
         }
         (None, []) if missing.held_alerts > 0 => (
-            "Events arrive again.",
+            "Events are arriving again.",
             String::new(),
             "each client has had its usual time to come back",
         ),
         (None, []) => return None,
     };
     let held = match missing.held_alerts {
-        0 => format!("Alerts that rest on recent activity are held until {until}."),
-        1 => format!("1 alert that rests on recent activity is held until {until}."),
+        0 => format!("Alerts based on recent activity are held until {until}."),
+        1 => format!("1 alert based on recent activity is held until {until}."),
         many => {
-            format!("{} alerts that rest on recent activity are held until {until}.", grouped(many))
+            format!(
+                "{} alerts based on recent activity are held until {until}.",
+                format_thousands(many)
+            )
         }
     };
     Some(MissingNotice { title, text: format!("{text} {held}").trim_start().to_owned() })

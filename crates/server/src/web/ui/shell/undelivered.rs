@@ -1,5 +1,5 @@
 use jiff::{Timestamp, tz::TimeZone};
-use mainstay_core::{notification::is_notable_failure, text::counted};
+use mainstay_core::{notification::is_notable_failure, text::count_noun};
 use mainstay_store::Organization;
 
 use crate::{
@@ -60,40 +60,40 @@ impl Undelivered {
 
     fn of_mail(trouble: &MailTrouble, waiting: i64, zone: &TimeZone) -> Self {
         let waits = match waiting {
-            0 => "No e-mail waits.".to_owned(),
-            1 => "1 e-mail waits.".to_owned(),
-            many => format!("{} wait.", counted(many, "e-mail")),
+            0 => "No emails are waiting.".to_owned(),
+            1 => "1 email is waiting.".to_owned(),
+            many => format!("{} are waiting.", count_noun(many, "email")),
         };
         let (title, outage) = match trouble {
             MailTrouble::NoServer => {
                 let text = format!(
-                    "{waits} Whoever runs the server sets MAINSTAY_SMTP_URL and MAINSTAY_MAIL_FROM."
+                    "{waits} Whoever runs the server must set MAINSTAY_SMTP_URL and MAINSTAY_MAIL_FROM."
                 );
-                let title = "No mail server is set.".to_owned();
-                let link = ("/settings/emails", "E-mail settings");
+                let title = "No mail server is configured.".to_owned();
+                let link = ("/settings/emails", "Email settings");
                 return Self { title, text, link, test: false };
             }
             MailTrouble::Unreachable(outage) => ("The mail server cannot be used", outage),
             MailTrouble::Refused(outage) => {
-                ("The mail server refuses this organization’s e-mails", outage)
+                ("The mail server refuses this organization’s emails", outage)
             }
         };
-        let Outage { since, reason, next_try, .. } = outage;
+        let Outage { since, reason, retry_delay, .. } = outage;
         Self {
             title: format!("{title} since {}.", moment(*since, zone)),
             text: format!(
-                "It says: “{reason}”. {waits} It is tried again at {}.",
-                next_try.to_zoned(zone.clone()).strftime("%H:%M:%S")
+                "It says: “{reason}”. {waits} The next attempt is at {}.",
+                retry_delay.to_zoned(zone.clone()).strftime("%H:%M:%S")
             ),
-            link: ("/settings/emails", "E-mail settings"),
+            link: ("/settings/emails", "Email settings"),
             test: true,
         }
     }
 
     fn of_webhook(name: &str, since: Timestamp, zone: &TimeZone) -> Self {
         Self {
-            title: format!("“{name}” has taken no message since {}.", moment(since, zone)),
-            text: "Alerts do not reach it; they wait and are sent again.".to_owned(),
+            title: format!("“{name}” has accepted no messages since {}.", moment(since, zone)),
+            text: "Its notifications are waiting and will be retried.".to_owned(),
             link: ("/settings/notifications", "Notifications"),
             test: false,
         }

@@ -2,7 +2,7 @@
 
 use jiff::{SignedDuration, ToSpan as _};
 use mainstay::{
-    email::{LinkPurpose, Subscribe, link_token},
+    email::{LinkPurpose, SubscriptionUpdate, link_token},
     job::Worker,
     site::Site,
 };
@@ -148,7 +148,7 @@ async fn alert_of(world: &World, client_id: &str) -> String {
     mainstay.alerts(scope, &filter, 1).await.unwrap()[0].episode.id.to_string()
 }
 
-/// A mail to a client of its own: its id and the token of one of its links.
+/// An email to a client of its own: its id and the token of one of its links.
 pub(crate) async fn email_of(
     world: &World,
     kind: EmailType,
@@ -163,7 +163,7 @@ pub(crate) async fn email_of(
         EmailType::SubscriptionRequest => SubscriptionState::Pending,
         _ => SubscriptionState::Subscribed,
     };
-    let asked = Subscribe { state, address: None, source: ConsentSource::Api };
+    let asked = SubscriptionUpdate { state, address: None, source: ConsentSource::Api };
     mainstay.subscribe(acme, &client, &asked).await.unwrap();
     world.tick();
     mainstay.start_job(acme, Job::Weekly).await.unwrap();

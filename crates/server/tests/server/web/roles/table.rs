@@ -64,7 +64,7 @@ pub(super) fn table() -> Vec<Row> {
         post("/jobs/{job}/run", &[],                     [303, 303, 403, 303, 303, 303, 303]),
         post("/jobs/{job}/schedule", &[("cron", "0 5 * * *")],
                                                          [303, 303, 403, 303, 303, 303, 303]),
-        // Whoever has a mail may follow its links.
+        // Whoever has an email may follow its links.
         get("/email/open/{token}",                       [200, 200, 200, 200, 200, 200, 200]),
         get("/email/click/{token}",                      [303, 303, 303, 303, 303, 303, 303]),
         post("/email/click/{token}", &[],                [409, 409, 409, 409, 409, 409, 409]),

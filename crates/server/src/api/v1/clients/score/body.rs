@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use crate::paths::api_client_path;
 use crate::{api::names, score::Explained};
 
-/// How well a client does, at one instant.
+/// A client's success score at one instant.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Score)]
 pub(crate) struct ScoreBody {
@@ -22,33 +22,33 @@ pub(crate) struct ScoreBody {
     overall: i64,
     /// Each component, 0–100.
     components: ComponentPoints,
-    /// How well that is.
+    /// The band of the score.
     #[schema(value_type = names::Band)]
     band: Band,
-    /// Where it is going.
+    /// The trend.
     #[schema(value_type = names::Trend)]
     trend: Trend,
     /// Points since `previous`.
     #[schema(example = 6)]
     change: Option<i64>,
-    /// The stored score it is compared with, by the same model: the latest at least seven days older,
-    /// else the oldest at least a day older.
+    /// The stored score it is compared with, by the same model: the latest that is at least seven
+    /// days older, otherwise the oldest that is at least one day older.
     previous: Option<PreviousScore>,
-    /// The instant of the score that it would be compared with, were that not made by a model that
-    /// counts feedback over other days.
+    /// The instant of the score it would be compared with, if that score's model did not use
+    /// another feedback window.
     incomparable: Option<Timestamp>,
-    /// Percent of the weight that rests on measured data.
+    /// The share of the weight that is based on measured data, in percent.
     #[schema(minimum = 0, maximum = 100, example = 85)]
     coverage: i64,
-    /// The components that rest on the model's rule for missing data instead.
+    /// The components for which the model's rule for missing data was used.
     #[schema(value_type = Vec<names::Component>, example = json!(["satisfaction"]))]
     assumed: Vec<Component>,
-    /// The instant it is for; events at or after it do not count.
+    /// The instant of the score; events at or after it do not count.
     as_of: Timestamp,
     /// The zone whose calendar days were counted.
     #[schema(example = "Europe/Berlin")]
     time_zone: String,
-    /// Version of the score model that made it.
+    /// The version of its score model.
     #[schema(example = 1)]
     model_version: i64,
 }
@@ -56,19 +56,19 @@ pub(crate) struct ScoreBody {
 /// One number for each component.
 #[derive(Debug, Serialize, ToSchema)]
 struct ComponentPoints {
-    /// How often and how much the client was here this week.
+    /// Frequency and volume of the client's activity this week.
     #[schema(example = 81)]
     engagement: i64,
-    /// How far its onboarding is.
+    /// Progress of its onboarding.
     #[schema(example = 77)]
     activation: i64,
-    /// What it has made so far.
+    /// Milestones reached so far.
     #[schema(example = 60)]
     progress: i64,
-    /// What it says of the organization.
+    /// Ratings of the organization.
     #[schema(example = 50)]
     satisfaction: i64,
-    /// Whether this week was busier than the last.
+    /// Activity this week compared with the last.
     #[schema(example = 80)]
     momentum: i64,
 }
@@ -76,9 +76,9 @@ struct ComponentPoints {
 /// An earlier score.
 #[derive(Debug, Serialize, ToSchema)]
 struct PreviousScore {
-    /// The instant it is for.
+    /// The instant of the score.
     as_of: Timestamp,
-    /// Its overall.
+    /// The overall score.
     #[schema(example = 66)]
     overall: i64,
 }
@@ -91,7 +91,7 @@ impl From<Components<i64>> for ComponentPoints {
 }
 
 impl ScoreBody {
-    /// A score that was made with this model.
+    /// A score by this model.
     pub(crate) fn new(score: Score, model: &ScoreModel) -> Self {
         let values = model.components(&score.inputs);
         let assumed =
@@ -119,14 +119,14 @@ impl ScoreBody {
     }
 }
 
-/// A score with why it is what it is and what would raise it.
+/// A score with its explanation and possible improvements.
 #[derive(Debug, Serialize, ToSchema)]
 pub(crate) struct ExplainedScore {
     #[serde(flatten)]
     score: ScoreBody,
-    /// Why it is what it is.
+    /// The explanation.
     evidence: EvidenceBody,
-    /// What would raise it, the most for the least work first.
+    /// Possible improvements, most gain for the least effort first.
     improvements: Vec<ImprovementBody>,
 }
 
@@ -148,19 +148,19 @@ impl ExplainedScore {
     }
 }
 
-/// Why a score is what it is.
+/// The explanation of a score.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Evidence)]
 struct EvidenceBody {
     /// The five components.
     components: Vec<ComponentEvidenceBody>,
-    /// The overall before its one rounding: exactly the sum of the contributions.
+    /// The overall score before rounding: exactly the sum of the contributions.
     #[schema(example = 7_205)]
     total_hundredths: i64,
-    /// Sum of the weights that count: 100, or less where components were left out.
+    /// The sum of the weights: 100, or less if components were omitted.
     #[schema(example = 100)]
     weight_total_percent: i64,
-    /// The facts that were counted.
+    /// The counted facts.
     facts: ScoreFacts,
     /// The seven days before `as_of`.
     this_week: WindowBody,
@@ -168,7 +168,7 @@ struct EvidenceBody {
     last_week: WindowBody,
 }
 
-/// Why one component has its points.
+/// The explanation of one component.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ComponentEvidence)]
 struct ComponentEvidenceBody {
@@ -178,19 +178,19 @@ struct ComponentEvidenceBody {
     /// 0–100.
     #[schema(example = 81)]
     points: i64,
-    /// The model's weight, 0 when the component was left out for want of data. Its share of the overall
-    /// is `weight_percent / weight_total_percent`.
+    /// The model's weight; 0 if the component was omitted for lack of data. Its share of the
+    /// overall score is `weight_percent / weight_total_percent`.
     #[schema(example = 25)]
     weight_percent: i64,
-    /// What it adds to the overall: `points × weight_percent / weight_total_percent`.
+    /// Its contribution to the overall score: `points × weight_percent / weight_total_percent`.
     #[schema(example = 2_025)]
     contribution_hundredths: i64,
-    /// False when the points rest on the model's rule for missing data.
+    /// False if the model's rule for missing data was used.
     measured: bool,
     /// The rule that fired, with its numbers.
     #[schema(example = "13 events on 4 days this week, 2 of high value.")]
     rule: String,
-    /// What the points are made of.
+    /// The summands of the points.
     parts: Vec<PartBody>,
 }
 
@@ -204,12 +204,12 @@ struct PartBody {
     /// Its points.
     #[schema(example = 2_857)]
     points_hundredths: i64,
-    /// The most points it could give.
+    /// The maximum number of points.
     #[schema(example = 50)]
     of_points: i64,
 }
 
-/// What a score was made from.
+/// The inputs of a score.
 #[derive(Debug, Serialize, ToSchema)]
 struct ScoreFacts {
     /// Events this week.
@@ -220,15 +220,15 @@ struct ScoreFacts {
     active_days: i64,
     /// High-value events this week.
     high_value_events: i64,
-    /// `content_generated` events ever.
+    /// All `content_generated` events so far.
     content_generated: i64,
-    /// `visual_created` events ever.
+    /// All `visual_created` events so far.
     visuals_created: i64,
     /// Onboarding tasks.
     tasks: i64,
     /// Onboarding tasks completed or skipped.
     tasks_settled: i64,
-    /// How far the client got with its launch kit.
+    /// The client's progress in its launch kit.
     #[schema(value_type = names::LaunchKitState)]
     launch_kit: LaunchKit,
     /// Ratings in the model's feedback window.
@@ -239,7 +239,7 @@ struct ScoreFacts {
     last_event_at: Option<Timestamp>,
 }
 
-/// A stretch of time and where its events are.
+/// A time range and the path of its events.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = EvidenceWindow)]
 struct WindowBody {
@@ -247,7 +247,7 @@ struct WindowBody {
     from: Timestamp,
     /// Its end, not included.
     to: Timestamp,
-    /// Where its events are.
+    /// The path of its events.
     #[schema(
         example = "/api/v1/clients/ada/events?from=2026-04-24T09:30:00Z&to=2026-05-01T09:30:00Z"
     )]
@@ -315,7 +315,7 @@ impl From<&ScoreInputs> for ScoreFacts {
     }
 }
 
-/// Something that would raise a score.
+/// A possible improvement of a score.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = Improvement)]
 struct ImprovementBody {
@@ -325,10 +325,10 @@ struct ImprovementBody {
     /// How many times.
     #[schema(example = 1)]
     times: i64,
-    /// How much the overall would gain before rounding, computed and not guessed.
+    /// The gain of the overall score before rounding.
     #[schema(example = 550)]
     gain_hundredths: i64,
-    /// The component that would gain most.
+    /// The component with the largest gain.
     #[schema(value_type = names::Component)]
     component: Component,
 }

@@ -1,4 +1,4 @@
-//! `/api/v1/clients/{client_id}/score`: the score as it is now, with why and what would raise it.
+//! `/api/v1/clients/{client_id}/score`: the current score, with its explanation and possible improvements.
 
 mod body;
 
@@ -11,17 +11,17 @@ pub(crate) use body::{ExplainedScore, ScoreBody};
 
 use crate::api::{
     Api,
-    caller::ForClient,
+    caller::ClientAccess,
     input::{Params, instant},
     problem::Problem,
 };
 
-/// For which instant.
+/// The instant to compute a score for.
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
-struct WhichInstant {
-    /// The instant to compute the score for, RFC 3339. Left out, it is the score that is shown
+struct InstantQuery {
+    /// The instant to compute the score for, RFC 3339. If omitted, returns the score that is shown
     /// everywhere: as of the client's last event or the last local midnight, whichever is later.
     #[param(value_type = Option<String>, format = DateTime, example = "2026-05-01T09:30:00Z")]
     as_of: Option<String>,
@@ -33,26 +33,26 @@ pub(super) fn routes() -> OpenApiRouter<Api> {
 
 /// Reads a client's score.
 ///
-/// Computed from its events when it is read, so it is never older than the last one.
-/// With the evidence from which every number follows, and what would raise it most. A client's token
-/// reads its own.
+/// Computed on read, so it includes the latest event. With the evidence for every number and the
+/// best improvements. A client's
+/// token can only read its own.
 #[utoipa::path(
     get, path = "/api/v1/clients/{client_id}/score", tag = "Scores",
     security(("secret_key" = []), ("member_token" = []), ("client_token" = [])),
-    params(WhichInstant),
+    params(InstantQuery),
     responses((status = 200, description = "The score.", body = ExplainedScore)),
 )]
 async fn read_score(
-    asked: ForClient,
+    access: ClientAccess,
     State(api): State<Api>,
-    Params(which): Params<WhichInstant>,
+    Params(query): Params<InstantQuery>,
 ) -> Result<Json<ExplainedScore>, Problem> {
-    let explained = match &which.as_of {
+    let explained = match &query.as_of {
         Some(text) => {
             let as_of = instant("as_of", text)?;
-            api.mainstay.score_as_of(asked.scope, &asked.client, as_of).await?
+            api.mainstay.score_as_of(access.scope, &access.client, as_of).await?
         }
-        None => api.mainstay.shown_score(asked.scope, &asked.client).await?,
+        None => api.mainstay.shown_score(access.scope, &access.client).await?,
     };
-    Ok(Json(ExplainedScore::new(explained, &asked.client.external_id)))
+    Ok(Json(ExplainedScore::new(explained, &access.client.external_id)))
 }

@@ -1,19 +1,19 @@
 use mainstay_core::{
     alert::{AlertType, Severity},
     id::MemberId,
-    notification::{NoticeType, Route},
+    notification::{NotificationType, Route},
 };
 use mainstay_store::{Member, Webhook, WebhookPatch};
 
 use crate::Error;
 
 /// The name of the box for clients that nobody looks after.
-const NOBODY: &str = "nobody";
+const NO_OWNER: &str = "nobody";
 
 /// The form of a webhook, as it is filled in: fields come in pairs, since several boxes of a name may
 /// be ticked.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Filled {
+pub(super) struct WebhookForm {
     pub(super) name: String,
     pub(super) url: String,
     pub(super) least_severity: String,
@@ -23,10 +23,10 @@ pub(super) struct Filled {
     owners: Vec<String>,
 }
 
-impl Filled {
+impl WebhookForm {
     pub(super) fn of(webhook: &Webhook) -> Self {
         let route = &webhook.route;
-        let nobody = route.unowned.then(|| NOBODY.to_owned());
+        let nobody = route.unowned.then(|| NO_OWNER.to_owned());
         Self {
             name: webhook.name.clone(),
             url: webhook.url.clone(),
@@ -38,7 +38,7 @@ impl Filled {
         }
     }
 
-    pub(super) fn of_fields(fields: &[(String, String)]) -> Self {
+    pub(super) fn from_fields(fields: &[(String, String)]) -> Self {
         let all = |name: &str| {
             let named = fields.iter().filter(|(known, _)| known == name);
             named.map(|(_, value)| value.clone()).collect::<Vec<_>>()
@@ -63,7 +63,7 @@ impl Filled {
                 Error::invalid("least_severity", error.to_string())
             })?),
         };
-        let owners = self.owners.iter().filter(|owner| *owner != NOBODY);
+        let owners = self.owners.iter().filter(|owner| *owner != NO_OWNER);
         let route = Route {
             events: read("events", &self.events)?,
             least_severity: least,
@@ -71,11 +71,11 @@ impl Filled {
             owners: owners
                 .map(|owner| {
                     owner.parse::<MemberId>().map_err(|_| {
-                        Error::invalid("owners", "is none of the list; open the page again")
+                        Error::invalid("owners", "is not in the list; reload the page")
                     })
                 })
                 .collect::<Result<_, _>>()?,
-            unowned: self.owners.iter().any(|owner| owner == NOBODY),
+            unowned: self.owners.iter().any(|owner| owner == NO_OWNER),
         };
         Ok(WebhookPatch {
             name: Some(self.name.clone()),
@@ -86,10 +86,10 @@ impl Filled {
     }
 
     pub(super) fn events(&self) -> Vec<Choice> {
-        let words = |event: &NoticeType| event.words().to_owned();
+        let words = |event: &NotificationType| event.words().to_owned();
         boxes(
             "events",
-            NoticeType::ROUTED.iter().map(|one| (one.to_string(), words(one))),
+            NotificationType::ROUTED.iter().map(|one| (one.to_string(), words(one))),
             &self.events,
         )
     }
@@ -100,7 +100,7 @@ impl Filled {
     }
 
     pub(super) fn owners(&self, members: &[Member]) -> Vec<Choice> {
-        let nobody = (NOBODY.to_owned(), "Clients that nobody looks after".to_owned());
+        let nobody = (NO_OWNER.to_owned(), "Clients without an owner".to_owned());
         let members = members.iter().map(|member| (member.id.to_string(), member.name.clone()));
         boxes("owners", members.chain(std::iter::once(nobody)), &self.owners)
     }
@@ -108,9 +108,9 @@ impl Filled {
     pub(super) fn severities(&self) -> Vec<Choice> {
         let all = Severity::ALL.iter().map(|one| {
             let words = match one {
-                Severity::Info => "All of them",
-                Severity::Warning => "Warnings and critical ones",
-                Severity::Critical => "Critical ones only",
+                Severity::Info => "All alerts",
+                Severity::Warning => "Warnings and critical alerts",
+                Severity::Critical => "Critical alerts only",
             };
             (one.to_string(), words.to_owned())
         });

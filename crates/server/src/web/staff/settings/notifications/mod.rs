@@ -18,12 +18,12 @@ use mainstay_store::{Member, Webhook};
 use serde::Deserialize;
 use url::Url;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::{
     Error,
     notification::{CreateWebhook, DeliveredMessage},
     web::{
-        AccountSession, AdminSession, Answer, Asked, FormError, PageError, Pages, Sent,
+        AccountSession, AdminSession, Form, FormError, PageError, PageResult, Pages, Query,
         StaffSession, StaffShell, Web, session::once::show_once, show, show_with,
     },
 };
@@ -53,7 +53,7 @@ struct Listed {
 impl Listed {
     fn new(webhook: &Webhook, last: Option<&DeliveredMessage>, frame: &Frame) -> Self {
         let last = last.map_or_else(
-            || "Nothing was sent yet".to_owned(),
+            || "Nothing sent yet".to_owned(),
             |last| {
                 let at = last.message.ended_at.unwrap_or(last.message.created_at);
                 let what = last.message.notice.event.kind().words();
@@ -78,7 +78,7 @@ fn state_of(webhook: &Webhook, frame: &Frame) -> (&'static str, String) {
     match (&webhook.disabled, webhook.failing_since) {
         (Some((reason, at)), _) => ("x", format!("Off since {}: {reason}", frame.moment(at))),
         (None, Some(since)) => {
-            ("warning", format!("Takes nothing since {}; it is tried again", frame.moment(&since)))
+            ("warning", format!("Failing since {}; will retry", frame.moment(&since)))
         }
         (None, None) => ("check", "On".to_owned()),
     }
@@ -90,7 +90,7 @@ fn host_of(url: &str) -> String {
 }
 
 /// A member and whether it wants the digest.
-struct Reader {
+struct DigestReader {
     member: Member,
     own: bool,
     wanted: bool,
@@ -102,8 +102,8 @@ struct NotificationsPage {
     shell: StaffShell,
     frame: Frame,
     webhooks: Vec<Listed>,
-    readers: Vec<Reader>,
-    form: Filled,
+    readers: Vec<DigestReader>,
+    form: ScheduleForm,
     new: NewWebhook,
     /// Whether mails can be sent at all is the operator's business; a sample sends none.
     sample: bool,
@@ -113,7 +113,7 @@ struct NotificationsPage {
 /// The form of when notices come, as it is filled in. A box that is not ticked is not sent.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-struct Filled {
+struct ScheduleForm {
     quiet_from: String,
     quiet_until: String,
     critical_at_any_hour: String,
@@ -129,7 +129,7 @@ struct NewWebhook {
     url: String,
 }
 
-impl Filled {
+impl ScheduleForm {
     fn of(settings: &NotificationSettings) -> Self {
         let hour = |hour: Option<i8>| hour.map(|hour| hour.to_string()).unwrap_or_default();
         let on = |on: bool| if on { "on".to_owned() } else { String::new() };
@@ -145,7 +145,7 @@ impl Filled {
         let number = |field: &'static str, text: &str| {
             text.trim()
                 .parse::<i8>()
-                .map_err(|_| Error::invalid(field, "is no whole number; use one of 0 to 23"))
+                .map_err(|_| Error::invalid(field, "is not a whole number; use one from 0 to 23"))
         };
         let quiet = match (self.quiet_from.trim(), self.quiet_until.trim()) {
             ("", "") => None,
@@ -170,7 +170,7 @@ impl Filled {
 }
 
 impl NotificationsPage {
-    async fn new(web: &Web, session: &StaffSession, done: &Done) -> Result<Self, PageError> {
+    async fn new(web: &Web, session: &StaffSession, done: &DoneParams) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Notifications).after(done);
         let organization = session.organization_id();
         let mut webhooks = Vec::new();
@@ -179,12 +179,12 @@ impl NotificationsPage {
             webhooks.push(Listed::new(&webhook, last.first(), &frame));
         }
         let wanting = web.mainstay.digest_members(organization).await?;
-        let mut readers: Vec<Reader> = web
+        let mut readers: Vec<DigestReader> = web
             .mainstay
             .members_in(session.scope)
             .await?
             .into_iter()
-            .map(|member| Reader {
+            .map(|member| DigestReader {
                 own: member.id == session.member_id(),
                 wanted: wanting.contains(&member.id),
                 member,
@@ -199,7 +199,7 @@ impl NotificationsPage {
             frame,
             webhooks,
             readers,
-            form: Filled::of(&settings),
+            form: ScheduleForm::of(&settings),
             new: NewWebhook::default(),
             sample: session.organization.sample,
             error: None,
@@ -207,15 +207,15 @@ impl NotificationsPage {
     }
 }
 
-async fn list(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn list(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     show(&NotificationsPage::new(&web, &session, &done).await?)
 }
 
 async fn save_settings(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(form): Sent<Filled>,
-) -> Answer {
+    Form(form): Form<ScheduleForm>,
+) -> PageResult {
     let saved = match form.settings() {
         Ok(settings) => web.mainstay.set_notification_settings(session.scope, &settings).await,
         Err(error) => Err(error),
@@ -224,7 +224,7 @@ async fn save_settings(
         Ok(()) => Ok(back(PATH, "saved").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = NotificationsPage::new(&web, &session, &Done::default()).await?;
+            let page = NotificationsPage::new(&web, &session, &DoneParams::default()).await?;
             let page = NotificationsPage { form, error, ..page };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }
@@ -232,7 +232,7 @@ async fn save_settings(
 }
 
 #[derive(Deserialize)]
-struct Wanted {
+struct DigestForm {
     member: String,
     /// `on`, or anything else for off.
     wanted: String,
@@ -241,16 +241,16 @@ struct Wanted {
 async fn set_digest(
     AccountSession(session): AccountSession,
     State(web): State<Web>,
-    Sent(form): Sent<Wanted>,
-) -> Answer {
+    Form(form): Form<DigestForm>,
+) -> PageResult {
     let unknown = || {
-        PageError::not_found("There is no such member, or not any more.")
-            .back("Back to the notifications", PATH)
+        PageError::not_found("The member does not exist or was removed.")
+            .back("Back to notifications", PATH)
     };
     let member: MemberId = form.member.parse().map_err(|_| unknown())?;
     if member != session.member_id() && !session.is_admin() {
         return Err(PageError::forbidden(format!(
-            "Your role is {}. You decide about your own digest; an owner or admin about others’.",
+            "Your role is {}. You can change your own digest; an owner or admin can change others’.",
             session.member.role
         )));
     }
@@ -268,8 +268,8 @@ async fn create(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
     headers: HeaderMap,
-    Sent(new): Sent<NewWebhook>,
-) -> Answer {
+    Form(new): Form<NewWebhook>,
+) -> PageResult {
     let kind = new.kind.parse().unwrap_or(EndpointKind::Webhook);
     let create = CreateWebhook {
         kind,
@@ -288,7 +288,7 @@ async fn create(
         Ok(created) => Ok(back(&webhook::path_of(created.id), "added").into_response()),
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = NotificationsPage::new(&web, &session, &Done::default()).await?;
+            let page = NotificationsPage::new(&web, &session, &DoneParams::default()).await?;
             let page = NotificationsPage { new, error, ..page };
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &page)
         }

@@ -7,22 +7,22 @@ use axum::{
 use mainstay_core::{
     id::{WebhookId, WebhookMessageId},
     notification::{EndpointKind, MessageState},
-    text::counted,
+    text::count_noun,
 };
 use mainstay_store::{Member, Webhook, WebhookAttempt, WebhookPatch};
 
-use super::{PATH, form::Filled, icon_of, state_of};
+use super::{PATH, form::WebhookForm, icon_of, state_of};
 use crate::{
     Error,
     notification::DeliveredMessage,
     web::{
-        AdminSession, Answer, Asked, FormError, InPath, PageError, Pages, Sent, StaffSession,
+        AdminSession, Form, FormError, PageError, PageResult, Pages, Path, Query, StaffSession,
         StaffShell, Web,
-        session::once::{kept_once, show_once, shown_once},
+        session::once::{clear_once, read_once, show_once},
         show, show_with,
         staff::{
-            client::Subject,
-            settings::{AskedDone, Done, Frame, Tab, back},
+            client::ItemPath,
+            settings::{DoneParams, DoneQuery, Frame, Tab, back},
         },
     },
 };
@@ -66,11 +66,12 @@ struct Row {
 impl Row {
     fn new(delivered: &DeliveredMessage, frame: &Frame) -> Self {
         let message = &delivered.message;
-        let tried = counted(i64::try_from(delivered.attempts.len()).unwrap_or(i64::MAX), "attempt");
+        let tried =
+            count_noun(i64::try_from(delivered.attempts.len()).unwrap_or(i64::MAX), "attempt");
         let about = message.notice.event.client_id().map(|client| format!("{client}. "));
-        let told = match message.state {
+        let outcome = match message.state {
             MessageState::Queued if message.attempts == 0 && message.reason.is_none() => {
-                "About to be sent".to_owned()
+                "Queued".to_owned()
             }
             MessageState::Queued => {
                 let when = if message.attempts == 0 { "Sent" } else { "Sent again" };
@@ -86,7 +87,7 @@ impl Row {
             icon: icon_of(message.state),
             words: message.notice.event.kind().words(),
             meta: format!(
-                "{}{told}{reason}. {tried}; written {}",
+                "{}{outcome}{reason}. {tried}; created {}",
                 about.unwrap_or_default(),
                 frame.moment(&message.created_at)
             ),
@@ -113,7 +114,7 @@ struct WebhookPage {
     frame: Frame,
     webhook: Webhook,
     state: (&'static str, String),
-    form: Filled,
+    form: WebhookForm,
     members: Vec<Member>,
     rows: Vec<Row>,
     error: Option<FormError>,
@@ -124,7 +125,7 @@ impl WebhookPage {
         web: &Web,
         session: &StaffSession,
         id: WebhookId,
-        done: &Done,
+        done: &DoneParams,
     ) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Notifications).after(done);
         let organization = session.organization_id();
@@ -136,7 +137,7 @@ impl WebhookPage {
             state: state_of(&webhook, &frame),
             rows: messages.iter().map(|one| Row::new(one, &frame)).collect(),
             frame,
-            form: Filled::of(&webhook),
+            form: WebhookForm::of(&webhook),
             webhook,
             members,
             error: None,
@@ -148,29 +149,29 @@ impl WebhookPage {
 fn gone(error: Error) -> PageError {
     match error {
         Error::NotFound { .. } => {
-            PageError::not_found("There is no such webhook or message, or not any more.")
-                .back("Back to the notifications", PATH)
+            PageError::not_found("The webhook or message does not exist or was deleted.")
+                .back("Back to notifications", PATH)
         }
-        other => PageError::from(other).back("Back to the notifications", PATH),
+        other => PageError::from(other).back("Back to notifications", PATH),
     }
 }
 
 async fn show_webhook(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-    Asked(done): AskedDone,
-) -> Answer {
+    Query(done): DoneQuery,
+) -> PageResult {
     show(&WebhookPage::new(&web, &session, id, &done).await?)
 }
 
 async fn save(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-    Sent(fields): Sent<Vec<(String, String)>>,
-) -> Answer {
-    let form = Filled::of_fields(&fields);
+    Form(fields): Form<Vec<(String, String)>>,
+) -> PageResult {
+    let form = WebhookForm::from_fields(&fields);
     let saved = match form.patch() {
         Ok(patch) => web.mainstay.update_webhook(session.scope, id, &patch, None).await,
         Err(error) => Err(error),
@@ -182,13 +183,13 @@ async fn save(
         }
         Err(error) => {
             let error = Some(FormError::of(error)?);
-            let page = WebhookPage::new(&web, &session, id, &Done::default()).await?;
+            let page = WebhookPage::new(&web, &session, id, &DoneParams::default()).await?;
             show_with(StatusCode::UNPROCESSABLE_ENTITY, &WebhookPage { form, error, ..page })
         }
     }
 }
 
-async fn switch(web: &Web, session: &StaffSession, id: WebhookId, on: bool) -> Answer {
+async fn switch(web: &Web, session: &StaffSession, id: WebhookId, on: bool) -> PageResult {
     let nothing = WebhookPatch::default();
     web.mainstay.update_webhook(session.scope, id, &nothing, Some(on)).await.map_err(gone)?;
     Ok(back(&path_of(id), if on { "webhook-on" } else { "webhook-off" }).into_response())
@@ -196,35 +197,35 @@ async fn switch(web: &Web, session: &StaffSession, id: WebhookId, on: bool) -> A
 
 async fn switch_on(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     switch(&web, &session, id, true).await
 }
 
 async fn switch_off(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     switch(&web, &session, id, false).await
 }
 
 async fn test(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     web.mainstay.test_webhook(session.scope, id).await.map_err(gone)?;
     Ok(back(&path_of(id), "test-sent").into_response())
 }
 
 async fn resend(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
-    Subject(message): Subject<WebhookMessageId>,
+    Path(id): Path<WebhookId>,
+    ItemPath(message): ItemPath<WebhookMessageId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     web.mainstay.resend_webhook_message(session.scope, id, message).await.map_err(gone)?;
     Ok(back(&path_of(id), "resent").into_response())
 }
@@ -242,26 +243,26 @@ struct SecretPage {
 /// Shows the secret that was just made, once.
 async fn show_secret(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
     headers: HeaderMap,
-) -> Answer {
+) -> PageResult {
     let webhook = web.mainstay.webhook(session.organization_id(), id).await.map_err(gone)?;
-    if kept_once(&web, &headers).as_ref() != Some(&webhook.secret) {
+    if read_once(&web, &headers).as_ref() != Some(&webhook.secret) {
         return Ok(Redirect::to(&path_of(id)).into_response());
     }
     let replaced = webhook.previous_secret.is_some();
     let frame = Frame::new(&session, Tab::Notifications);
     let page = show(&SecretPage { shell: frame.shell.clone(), frame, webhook, replaced })?;
-    Ok(shown_once(&web, &headers, page))
+    Ok(clear_once(&web, &headers, page))
 }
 
 async fn replace_secret(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
     headers: HeaderMap,
-) -> Answer {
+) -> PageResult {
     let webhook =
         web.mainstay.rotate_webhook_secret(session.scope, id, None).await.map_err(gone)?;
     Ok(show_once(&web, &headers, &webhook.secret, &secret_path_of(id)))
@@ -277,9 +278,9 @@ struct DeletePage {
 
 async fn ask_to_delete(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     let webhook = web.mainstay.webhook(session.organization_id(), id).await.map_err(gone)?;
     let frame = Frame::new(&session, Tab::Notifications);
     show(&DeletePage { shell: frame.shell.clone(), frame, webhook })
@@ -287,9 +288,9 @@ async fn ask_to_delete(
 
 async fn delete(
     AdminSession(session): AdminSession,
-    InPath(id): InPath<WebhookId>,
+    Path(id): Path<WebhookId>,
     State(web): State<Web>,
-) -> Answer {
+) -> PageResult {
     web.mainstay.delete_webhook(session.scope, id).await.map_err(gone)?;
     Ok(back(PATH, "webhook-deleted").into_response())
 }

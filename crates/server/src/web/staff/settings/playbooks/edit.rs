@@ -9,12 +9,12 @@ use mainstay_core::{
 use mainstay_store::Member;
 use serde::Deserialize;
 
-use super::{PATH, filled::Filled};
+use super::{PATH, filled::PlaybookForm};
 use crate::{
     Error,
     web::{
-        AdminSession, Answer, Asked, FormError, InPath, PageError, Sent, StaffSession, StaffShell,
-        Web, show, show_with,
+        AdminSession, Form, FormError, PageError, PageResult, Path, Query, StaffSession,
+        StaffShell, Web, show, show_with,
         staff::settings::{Frame, Tab, back},
     },
 };
@@ -26,7 +26,7 @@ struct EditPage {
     frame: Frame,
     /// `None` for a new one.
     id: Option<PlaybookId>,
-    form: Filled,
+    form: PlaybookForm,
     members: Vec<Member>,
     webhooks: Vec<(String, String)>,
     error: Option<FormError>,
@@ -37,7 +37,7 @@ impl EditPage {
         web: &Web,
         session: &StaffSession,
         id: Option<PlaybookId>,
-        form: Filled,
+        form: PlaybookForm,
     ) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::Playbooks);
         let members = web.mainstay.members_in(session.scope).await?;
@@ -54,9 +54,9 @@ impl EditPage {
     fn wrong(&self) -> Option<String> {
         let error = self.error.as_ref().filter(|error| error.field != "name")?;
         let part = match error.field.as_str() {
-            "on" | "type" | "at_least" | "from" | "to" => "What starts it",
-            field if field.starts_with("trigger") => "What starts it",
-            _ => "What it does",
+            "on" | "type" | "at_least" | "from" | "to" => "Trigger",
+            field if field.starts_with("trigger") => "Trigger",
+            _ => "Actions",
         };
         Some(format!("{part}. {}", error.message))
     }
@@ -65,53 +65,54 @@ impl EditPage {
 /// Which suggestion to begin with.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-pub(super) struct From {
+pub(super) struct SuggestionQuery {
     suggestion: String,
 }
 
 pub(super) async fn new(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Asked(from): Asked<From>,
-) -> Answer {
+    Query(query): Query<SuggestionQuery>,
+) -> PageResult {
     let suggested =
-        from.suggestion.parse().ok().and_then(|at: usize| suggestions().into_iter().nth(at));
-    let form = suggested.map_or_else(Filled::blank, |playbook| Filled::of(&playbook, true));
+        query.suggestion.parse().ok().and_then(|at: usize| suggestions().into_iter().nth(at));
+    let form =
+        suggested.map_or_else(PlaybookForm::blank, |playbook| PlaybookForm::of(&playbook, true));
     show(&EditPage::new(&web, &session, None, form).await?)
 }
 
 pub(super) async fn create(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(fields): Sent<Vec<(String, String)>>,
-) -> Answer {
-    let form = Filled::sent(&fields);
+    Form(fields): Form<Vec<(String, String)>>,
+) -> PageResult {
+    let form = PlaybookForm::from_fields(&fields);
     let created = match form.playbook() {
         Ok(playbook) => {
             web.mainstay.create_playbook(session.scope, playbook, form.enabled).await.map(drop)
         }
         Err(error) => Err(error),
     };
-    answer(&web, &session, None, form, created).await
+    saved_or_form(&web, &session, None, form, created).await
 }
 
 pub(super) async fn edit(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     let known = web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
-    let form = Filled::of(&known.playbook, known.enabled);
+    let form = PlaybookForm::of(&known.playbook, known.enabled);
     show(&EditPage::new(&web, &session, Some(id), form).await?)
 }
 
 pub(super) async fn save(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-    Sent(fields): Sent<Vec<(String, String)>>,
-) -> Answer {
-    let form = Filled::sent(&fields);
+    Path(id): Path<PlaybookId>,
+    Form(fields): Form<Vec<(String, String)>>,
+) -> PageResult {
+    let form = PlaybookForm::from_fields(&fields);
     web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
     let changed = match form.playbook() {
         Ok(playbook) => {
@@ -119,16 +120,16 @@ pub(super) async fn save(
         }
         Err(error) => Err(error),
     };
-    answer(&web, &session, Some(id), form, changed).await
+    saved_or_form(&web, &session, Some(id), form, changed).await
 }
 
-async fn answer(
+async fn saved_or_form(
     web: &Web,
     session: &StaffSession,
     id: Option<PlaybookId>,
-    form: Filled,
+    form: PlaybookForm,
     done: Result<(), Error>,
-) -> Answer {
+) -> PageResult {
     match done {
         Ok(()) => Ok(back(PATH, "saved").into_response()),
         Err(error) => {
@@ -140,5 +141,5 @@ async fn answer(
 }
 
 pub(super) fn no_playbook(error: Error) -> PageError {
-    PageError::from(error).back("Back to the playbooks", PATH)
+    PageError::from(error).back("Back to playbooks", PATH)
 }

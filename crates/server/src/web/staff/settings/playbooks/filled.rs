@@ -1,13 +1,13 @@
 use mainstay_core::{
     alert::Severity,
-    playbook::{MOST_TASKS, Playbook, PlaybookAction, PlaybookTask, Trigger},
+    playbook::{MAX_TASKS, Playbook, PlaybookAction, PlaybookTask, Trigger},
 };
 
 use crate::{Error, Result};
 
 /// The form of a playbook as it is filled in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Filled {
+pub(super) struct PlaybookForm {
     pub(super) name: String,
     pub(super) enabled: bool,
     pub(super) on: String,
@@ -19,19 +19,19 @@ pub(super) struct Filled {
     /// Each webhook that is called, by its id.
     pub(super) webhooks: Vec<String>,
     /// As many as there may be; one without a title is none.
-    pub(super) tasks: Vec<FilledTask>,
+    pub(super) tasks: Vec<PlaybookTaskForm>,
 }
 
 /// The fields of a task.
 #[derive(Clone, Debug, Default)]
-pub(super) struct FilledTask {
+pub(super) struct PlaybookTaskForm {
     pub(super) title: String,
     pub(super) text: String,
     pub(super) days: String,
     pub(super) otherwise: String,
 }
 
-impl Filled {
+impl PlaybookForm {
     pub(super) fn of(playbook: &Playbook, enabled: bool) -> Self {
         let mut form = Self {
             name: playbook.name.clone(),
@@ -53,7 +53,7 @@ impl Filled {
         }
         for action in &playbook.actions {
             match action {
-                PlaybookAction::Task(task) => form.tasks.push(FilledTask {
+                PlaybookAction::Task(task) => form.tasks.push(PlaybookTaskForm {
                     title: task.title.clone(),
                     text: task.text.clone(),
                     days: task.due_in_days.to_string(),
@@ -73,12 +73,12 @@ impl Filled {
     }
 
     /// What was sent: fields in pairs, those of tasks with the task's number.
-    pub(super) fn sent(fields: &[(String, String)]) -> Self {
+    pub(super) fn from_fields(fields: &[(String, String)]) -> Self {
         let field = |name: &str| {
             let found = fields.iter().find(|(known, _)| known == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let task = |number: usize| FilledTask {
+        let task = |number: usize| PlaybookTaskForm {
             title: field(&format!("title-{number}")),
             text: field(&format!("text-{number}")),
             days: field(&format!("days-{number}")),
@@ -98,14 +98,14 @@ impl Filled {
                 .filter(|(name, _)| name == "webhook")
                 .map(|(_, id)| id.clone())
                 .collect(),
-            tasks: (0..MOST_TASKS).map(task).collect(),
+            tasks: (0..MAX_TASKS).map(task).collect(),
         }
     }
 
     fn with_room(mut self) -> Self {
-        self.tasks.resize_with(MOST_TASKS, || FilledTask {
+        self.tasks.resize_with(MAX_TASKS, || PlaybookTaskForm {
             days: "2".to_owned(),
-            ..FilledTask::default()
+            ..PlaybookTaskForm::default()
         });
         self
     }
@@ -119,7 +119,7 @@ impl Filled {
             actions.push(PlaybookAction::Nudge);
         }
         for id in &self.webhooks {
-            let unknown = |_| Error::invalid("webhook", "is none of the list; choose one of it");
+            let unknown = |_| Error::invalid("webhook", "is not in the list; choose one from it");
             actions.push(PlaybookAction::Webhook { webhook: id.parse().map_err(unknown)? });
         }
         Ok(Playbook { name: self.name.trim().to_owned(), trigger: self.trigger()?, actions })
@@ -134,12 +134,12 @@ impl Filled {
             "band" => {
                 Ok(Trigger::Band { from: any("from", &self.from)?, to: one("to", &self.to)? })
             }
-            _ => Err(Error::invalid("on", "is neither an alert nor a band; choose one of both")),
+            _ => Err(Error::invalid("on", "is neither an alert nor a band; choose one")),
         }
     }
 }
 
-impl FilledTask {
+impl PlaybookTaskForm {
     pub(super) fn is_blank(&self) -> bool {
         self.title.trim().is_empty() && self.text.trim().is_empty()
     }
@@ -150,12 +150,12 @@ impl FilledTask {
             title: self.title.trim().to_owned(),
             text: self.text.trim().to_owned(),
             due_in_days: days.map_err(|_| {
-                Error::invalid("days", format!("{:?} is no whole number of days", self.days))
+                Error::invalid("days", format!("{:?} is not a whole number of days", self.days))
             })?,
             otherwise: match self.otherwise.as_str() {
                 "" => None,
                 id => Some(id.parse().map_err(|_| {
-                    Error::invalid("otherwise", "is no member; choose one of the list")
+                    Error::invalid("otherwise", "is not a member; choose one from the list")
                 })?),
             },
         })

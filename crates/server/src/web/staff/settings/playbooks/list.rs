@@ -14,8 +14,8 @@ use super::{
 use crate::{
     playbook::OUTCOME_DAYS,
     web::{
-        AdminSession, Answer, Asked, InPath, StaffSession, StaffShell, Web, show,
-        staff::settings::{AskedDone, Frame, Tab, back},
+        AdminSession, PageResult, Path, Query, StaffSession, StaffShell, Web, show,
+        staff::settings::{DoneQuery, Frame, Tab, back},
     },
 };
 
@@ -72,8 +72,8 @@ struct PlaybooksPage {
 pub(super) async fn show_playbooks(
     session: StaffSession,
     State(web): State<Web>,
-    Asked(done): AskedDone,
-) -> Answer {
+    Query(done): DoneQuery,
+) -> PageResult {
     let frame = Frame::new(&session, Tab::Playbooks).after(&done);
     let playbooks = web.mainstay.playbooks(session.scope).await?;
     let outcomes = web.mainstay.outcomes(session.scope).await?;
@@ -109,8 +109,8 @@ pub(super) async fn show_playbooks(
 pub(super) async fn switch(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     let known = web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
     let enabled = !known.enabled;
     web.mainstay
@@ -124,8 +124,8 @@ pub(super) async fn switch(
 pub(super) async fn approve(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     let organization = session.organization_id();
     web.mainstay.approve_playbook_runs(organization, id).await.map_err(no_playbook)?;
     Ok(back(PATH, "playbook-approved").into_response())
@@ -134,8 +134,8 @@ pub(super) async fn approve(
 pub(super) async fn reject(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     let organization = session.organization_id();
     web.mainstay.reject_playbook_runs(organization, id).await.map_err(no_playbook)?;
     Ok(back(PATH, "playbook-rejected").into_response())
@@ -152,8 +152,8 @@ struct DeletePage {
 pub(super) async fn ask_to_delete(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     let playbook = web.mainstay.playbook(session.scope, id).await.map_err(no_playbook)?;
     let frame = Frame::new(&session, Tab::Playbooks);
     show(&DeletePage { shell: frame.shell.clone(), frame, playbook })
@@ -162,8 +162,8 @@ pub(super) async fn ask_to_delete(
 pub(super) async fn delete(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    InPath(id): InPath<PlaybookId>,
-) -> Answer {
+    Path(id): Path<PlaybookId>,
+) -> PageResult {
     web.mainstay.delete_playbook(session.scope, id).await.map_err(no_playbook)?;
     Ok(back(PATH, "playbook-deleted").into_response())
 }

@@ -2,7 +2,7 @@
 
 use mainstay_core::{
     playbook::{Playbook, PlaybookAction, PlaybookTask, Tally, Trigger, is_noisy},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 
 use crate::web::ui::text::straight;
@@ -28,12 +28,12 @@ pub(super) fn does(playbook: &Playbook) -> Vec<String> {
         PlaybookAction::Task(PlaybookTask { title, due_in_days, .. }) => {
             let due = match due_in_days {
                 0 => "the same day".to_owned(),
-                days => format!("{} later", counted(i64::from(*days), "day")),
+                days => format!("{} later", count_noun(i64::from(*days), "day")),
             };
             format!("Task “{}”, due {due}", straight(title))
         }
-        PlaybookAction::Nudge => "A mail that asks the client back".to_owned(),
-        PlaybookAction::Webhook { .. } => "A call of a webhook".to_owned(),
+        PlaybookAction::Nudge => "Reminder email to the client".to_owned(),
+        PlaybookAction::Webhook { .. } => "Webhook call".to_owned(),
     };
     playbook.actions.iter().map(words).collect()
 }
@@ -45,13 +45,13 @@ pub(super) fn outcome(tally: &Tally, verb: &str) -> String {
     }
     let undecided = match tally.undecided {
         0 => String::new(),
-        some => format!(", {} not decided yet", grouped(some)),
+        some => format!(", {} undecided", format_thousands(some)),
     };
     let noisy = if is_noisy(tally) { ": noisy" } else { "" };
     format!(
         "{} {verb}, {} acted on, {} recovered within 14 days{undecided}{noisy}",
-        grouped(tally.opened),
-        grouped(tally.acted_on),
-        grouped(tally.recovered)
+        format_thousands(tally.opened),
+        format_thousands(tally.acted_on),
+        format_thousands(tally.recovered)
     )
 }

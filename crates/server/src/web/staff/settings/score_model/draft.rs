@@ -11,7 +11,7 @@ pub(super) type Pairs = Vec<(String, String)>;
 /// Rows of a list that are offered beyond those that it has.
 const SPARE_ROWS: usize = 2;
 /// Rows that a list may have.
-const MOST_ROWS: usize = 20;
+const MAX_ROWS: usize = 20;
 
 /// A model that may not be one yet.
 #[derive(Clone, Debug, Default)]
@@ -89,8 +89,8 @@ const LAYOUT: [Layout; 8] = [
         "engagement",
         &[
             ("engagement/active_day_points", "Seven active days", "points"),
-            ("engagement/event_points", "Enough events", "points"),
-            ("engagement/events_full", "Enough are", "events"),
+            ("engagement/event_points", "Points for enough events", "points"),
+            ("engagement/events_full", "Events needed", "events"),
             ("engagement/high_value_points", "A high-value event", "points"),
         ],
         &[],
@@ -105,7 +105,7 @@ const LAYOUT: [Layout; 8] = [
             ("activation/launch_kit_points", "Launch kit viewed", "points"),
         ],
         &[],
-        Some(("activation/without_tasks", "Without any task")),
+        Some(("activation/without_tasks", "Without tasks")),
     ),
     (
         "Progress",
@@ -113,7 +113,7 @@ const LAYOUT: [Layout; 8] = [
         "progress",
         &[],
         &[
-            ("progress/content", "Contents generated", MILESTONE),
+            ("progress/content", "Pieces of content", MILESTONE),
             ("progress/visuals", "Visuals created", MILESTONE),
         ],
         None,
@@ -137,7 +137,7 @@ const LAYOUT: [Layout; 8] = [
     ),
     (
         "Bands",
-        "The lowest score of each; below the last a client is at risk.",
+        "The lowest score of each band; below the last, a client is at risk.",
         "bands",
         &[
             ("bands/excellent", "Excellent from", "points"),
@@ -221,7 +221,7 @@ impl Draft {
             let name = format!("{path}/{column}");
             self.values(&name).map(ToOwned::to_owned).collect::<Vec<_>>()
         });
-        let count = first.len().max(second.len()).min(MOST_ROWS);
+        let count = first.len().max(second.len()).min(MAX_ROWS);
         let at = |values: &[String], row: usize| values.get(row).cloned().unwrap_or_default();
         (0..count).map(|row| [at(&first, row), at(&second, row)]).collect()
     }
@@ -241,7 +241,7 @@ impl Draft {
                 .map(|(path, label, columns)| {
                     let mut rows = self.rows(path, *columns);
                     rows.retain(|row| row.iter().any(|value| !value.is_empty()));
-                    let spare = SPARE_ROWS.min(MOST_ROWS.saturating_sub(rows.len()));
+                    let spare = SPARE_ROWS.min(MAX_ROWS.saturating_sub(rows.len()));
                     rows.extend((0..spare).map(|_| <[String; 2]>::default()));
                     List { path, label, columns: *columns, rows }
                 })
@@ -288,9 +288,8 @@ impl Draft {
                 set(&mut model, path, stands_in);
             }
         }
-        serde_json::from_value(model).map_err(|_| {
-            FormError::new("", "A number is larger than can be used; use a smaller one")
-        })
+        serde_json::from_value(model)
+            .map_err(|_| FormError::new("", "A number is too large; use a smaller one"))
     }
 }
 
@@ -329,7 +328,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_number_is_told_with_its_field() {
+    fn an_invalid_number_is_reported_with_its_field() {
         let mut pairs = Draft::of(&ScoreModel::standard()).pairs();
         let weight = pairs.iter_mut().find(|(name, _)| name == "weights/momentum").unwrap();
         weight.1 = "many".to_owned();
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_form_of_nothing_or_of_other_names_is_no_model_and_no_panic() {
+    fn an_empty_or_foreign_form_is_an_error() {
         for pairs in [
             Vec::new(),
             vec![("weights".to_owned(), "1".to_owned())],

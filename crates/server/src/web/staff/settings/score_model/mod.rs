@@ -9,10 +9,10 @@ use axum::{extract::State, http::StatusCode, response::IntoResponse as _};
 use mainstay_core::score::ScoreModel;
 use mainstay_store::StoredModel;
 
-use super::{AskedDone, Done, Frame, Tab, back};
+use super::{DoneParams, DoneQuery, Frame, Tab, back};
 use crate::web::{
-    AdminSession, Answer, Asked, FormError, PageError, Pages, Sent, StaffSession, StaffShell, Web,
-    show, show_with,
+    AdminSession, Form, FormError, PageError, PageResult, Pages, Query, StaffSession, StaffShell,
+    Web, show, show_with,
 };
 use draft::{Draft, Group, Pairs};
 
@@ -40,7 +40,7 @@ impl EditPage {
         web: &Web,
         session: &StaffSession,
         draft: Option<&Draft>,
-        done: &Done,
+        done: &DoneParams,
     ) -> Result<Self, PageError> {
         let frame = Frame::new(session, Tab::ScoreModel).after(done);
         let context = web.mainstay.context_in(session.scope).await?;
@@ -61,13 +61,13 @@ impl EditPage {
     }
 }
 
-async fn edit(session: StaffSession, State(web): State<Web>, Asked(done): AskedDone) -> Answer {
+async fn edit(session: StaffSession, State(web): State<Web>, Query(done): DoneQuery) -> PageResult {
     show(&EditPage::new(&web, &session, None, &done).await?)
 }
 
 /// Shows the form again with what is wrong in it.
-async fn again(web: &Web, session: &StaffSession, draft: &Draft, error: FormError) -> Answer {
-    let page = EditPage::new(web, session, Some(draft), &Done::default()).await?;
+async fn again(web: &Web, session: &StaffSession, draft: &Draft, error: FormError) -> PageResult {
+    let page = EditPage::new(web, session, Some(draft), &DoneParams::default()).await?;
     let error = Some(error);
     show_with(StatusCode::UNPROCESSABLE_ENTITY, &EditPage { error, ..page })
 }
@@ -75,8 +75,8 @@ async fn again(web: &Web, session: &StaffSession, draft: &Draft, error: FormErro
 async fn publish(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(pairs): Sent<Pairs>,
-) -> Answer {
+    Form(pairs): Form<Pairs>,
+) -> PageResult {
     let draft = Draft::from_form(&pairs);
     let published = match draft.model() {
         Ok(model) => web.mainstay.publish_score_model(session.scope, &model).await,

@@ -2,7 +2,7 @@ use askama::Template;
 use axum::extract::State;
 use mainstay_core::{
     score::{ScoreModel, Trend},
-    text::{counted, grouped},
+    text::{count_noun, format_thousands},
 };
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     score::Move,
     web::{
-        AdminSession, Answer, FormError, PageError, Pages, Sent, StaffSession, StaffShell, Web,
+        AdminSession, Form, FormError, PageError, PageResult, Pages, StaffSession, StaffShell, Web,
         show,
         ui::components::{BandChip, TrendMark, display_name},
     },
@@ -61,8 +61,8 @@ struct PreviewPage {
 async fn preview(
     AdminSession(session): AdminSession,
     State(web): State<Web>,
-    Sent(pairs): Sent<Pairs>,
-) -> Answer {
+    Form(pairs): Form<Pairs>,
+) -> PageResult {
     let draft = Draft::from_form(&pairs);
     let model = match draft.model() {
         Ok(model) => model,
@@ -96,8 +96,8 @@ async fn preview(
         frame,
         name: model.name.clone(),
         version: newest + 1,
-        clients: counted(count(preview.moves.len()), "client"),
-        moved: grouped(count(others)),
+        clients: count_noun(count(preview.moves.len()), "client"),
+        moved: format_thousands(count(others)),
         bands: bands.collect(),
         rows,
         page,
@@ -113,8 +113,8 @@ fn count(number: usize) -> i64 {
 fn signed(after: usize, before: usize) -> String {
     match count(after) - count(before) {
         0 => "0".to_owned(),
-        more @ 1.. => format!("+{}", grouped(more)),
-        fewer => grouped(fewer),
+        more @ 1.. => format!("+{}", format_thousands(more)),
+        fewer => format_thousands(fewer),
     }
 }
 

@@ -2,13 +2,14 @@ use mainstay_core::{
     alert::{AlertStatus, AlertType, Severity},
     id::MemberId,
     portfolio::{
-        AlertChoice, AlertLike, Filter, OpenAlert, Order, OwnerChoice, Place, Portfolio, Standing,
+        AlertChoice, AlertMatch, Filter, OpenAlert, Order, OwnerChoice, PageCursor, Portfolio,
+        Standing,
     },
 };
-use mainstay_store::EndedAlerts;
+use mainstay_store::EndedAlertFilter;
 
 /// Clients with open alerts a page.
-pub(super) const CLIENTS: usize = 30;
+pub(super) const CLIENTS_PER_PAGE: usize = 30;
 
 /// A part of the alerts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +42,7 @@ impl View {
 
 /// Which alerts are shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Chosen {
+pub(super) struct AlertSelection {
     pub(super) view: View,
     pub(super) kind: Option<AlertType>,
     pub(super) severity: Option<Severity>,
@@ -49,15 +50,15 @@ pub(super) struct Chosen {
 }
 
 /// The clients of a page.
-pub(super) struct OnPage {
+pub(super) struct ClientsOnPage {
     pub(super) standings: Vec<Standing>,
     pub(super) total: usize,
     pub(super) before: usize,
-    pub(super) previous: Option<Place>,
-    pub(super) next: Option<Place>,
+    pub(super) previous: Option<PageCursor>,
+    pub(super) next: Option<PageCursor>,
 }
 
-impl Chosen {
+impl AlertSelection {
     /// A part of the alerts, all of it.
     pub(super) fn of(view: View, me: MemberId) -> Self {
         let owner = (view == View::Mine).then_some(OwnerChoice::Member(me));
@@ -65,19 +66,19 @@ impl Chosen {
     }
 
     /// What open alerts must be like to be shown.
-    fn like(&self) -> AlertLike {
+    fn pattern(&self) -> AlertMatch {
         let snoozed = Some(self.view == View::Snoozed);
-        AlertLike { kind: self.kind, severity: self.severity, snoozed }
+        AlertMatch { kind: self.kind, severity: self.severity, snoozed }
     }
 
     /// Whether an open alert is shown.
     pub(super) fn shows(&self, alert: OpenAlert) -> bool {
-        self.like().fits(alert)
+        self.pattern().matches(alert)
     }
 
     fn filter(&self) -> Filter {
         Filter {
-            alert: Some(AlertChoice::With(self.like())),
+            alert: Some(AlertChoice::With(self.pattern())),
             owner: self.owner,
             ..Filter::default()
         }
@@ -85,18 +86,18 @@ impl Chosen {
 
     /// How many open alerts it shows.
     pub(super) fn count(&self, portfolio: &Portfolio) -> i64 {
-        portfolio.open_alerts(self.owner, self.like())
+        portfolio.open_alerts(self.owner, self.pattern())
     }
 
     /// The clients of a page, whoever is most in need first.
     pub(super) fn clients(
         &self,
         portfolio: &Portfolio,
-        (after, before): &(Option<Place>, Option<Place>),
-    ) -> OnPage {
+        (after, before): &(Option<PageCursor>, Option<PageCursor>),
+    ) -> ClientsOnPage {
         let places = (after.as_ref(), before.as_ref());
-        let page = portfolio.page(&self.filter(), Order::default(), places, CLIENTS);
-        OnPage {
+        let page = portfolio.page(&self.filter(), Order::default(), places, CLIENTS_PER_PAGE);
+        ClientsOnPage {
             total: page.total,
             before: page.before,
             previous: page.previous,
@@ -106,16 +107,16 @@ impl Chosen {
     }
 
     /// The same of ended alerts.
-    pub(super) fn ended(&self) -> EndedAlerts {
-        EndedAlerts {
+    pub(super) fn ended(&self) -> EndedAlertFilter {
+        EndedAlertFilter {
             kind: self.kind,
             severity: self.severity,
             owner: match self.owner {
                 Some(OwnerChoice::Member(member)) => Some(member),
                 _ => None,
             },
-            unowned: self.owner == Some(OwnerChoice::Nobody),
-            ..EndedAlerts::default()
+            unowned: self.owner == Some(OwnerChoice::Unassigned),
+            ..EndedAlertFilter::default()
         }
     }
 }

@@ -1,8 +1,7 @@
-//! Bodies that are on their way: how much memory they hold before anybody knows what they bring, and whose
-//! has to give way when it is not enough.
+//! Memory limits of incoming request bodies, and their eviction.
 //!
-//! Bytes are counted as they arrive, not as they are promised. A body whose sender presents no key beforehand
-//! has a budget apart, so that nobody without a key can take anything from those who have one.
+//! Bytes are counted as they arrive, not as announced. Bodies without a key in the header have a
+//! separate budget, so that nobody without a key can starve authenticated senders.
 
 use std::{
     collections::HashMap,
@@ -18,28 +17,27 @@ use tokio::{
 
 use crate::access::CallerKey;
 
-/// Bytes of bodies on their way whose senders presented a key. Not yet worked on, they take no more than
-/// themselves.
-const KEYED_BYTES: usize = 16 * 1024 * 1024;
-/// Bytes of those that may have their key in the body, or none.
-const KEYLESS_BYTES: usize = 6 * 1024 * 1024;
-/// A body of which nothing came for so long gives way to one that arrives.
-const STALLED: Duration = Duration::from_millis(500);
-/// How long it is waited for what a body gives back that has to give way.
-const GIVING_WAY: Duration = Duration::from_secs(1);
+/// Maximum memory of incoming bodies with a key in the header.
+const MAX_KEYED_BYTES: usize = 16 * 1024 * 1024;
+/// Maximum memory of incoming bodies without a key in the header.
+const MAX_KEYLESS_BYTES: usize = 6 * 1024 * 1024;
+/// A body without progress for this long can be evicted.
+const STALL_TIMEOUT: Duration = Duration::from_millis(500);
+/// How long to wait for the memory of an evicted body.
+const EVICTION_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Who sends a body, as far as that can be told before it is read.
+/// The sender of a body, as known before it is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BodyOwner {
-    /// Whoever has this key or token.
+    /// The holder of a key or token.
     Credential(CallerKey),
-    /// Somebody at this address.
+    /// An IP address.
     Address(IpAddr),
 }
 
-/// All bodies on their way.
+/// All incoming bodies.
 #[derive(Debug)]
-pub(crate) struct Arrivals {
+pub(crate) struct IncomingBodies {
     keyed: Arc<Semaphore>,
     keyless: Arc<Semaphore>,
     bodies: Mutex<Bodies>,
@@ -56,45 +54,45 @@ struct Body {
     owner: BodyOwner,
     bytes: usize,
     last: Instant,
-    gives_way: Arc<Notify>,
+    evicted: Arc<Notify>,
 }
 
-impl Default for Arrivals {
+impl Default for IncomingBodies {
     fn default() -> Self {
         Self {
-            keyed: Arc::new(Semaphore::new(KEYED_BYTES)),
-            keyless: Arc::new(Semaphore::new(KEYLESS_BYTES)),
+            keyed: Arc::new(Semaphore::new(MAX_KEYED_BYTES)),
+            keyless: Arc::new(Semaphore::new(MAX_KEYLESS_BYTES)),
             bodies: Mutex::default(),
         }
     }
 }
 
-impl Arrivals {
-    /// A body of which nothing has come yet.
-    pub(crate) fn begin(self: &Arc<Self>, owner: BodyOwner) -> Arriving {
-        let gives_way = Arc::new(Notify::new());
-        let body =
-            Body { owner, bytes: 0, last: Instant::now(), gives_way: Arc::clone(&gives_way) };
+impl IncomingBodies {
+    /// Registers a new incoming body.
+    pub(crate) fn register(self: &Arc<Self>, owner: BodyOwner) -> IncomingBody {
+        let evicted = Arc::new(Notify::new());
+        let body = Body { owner, bytes: 0, last: Instant::now(), evicted: Arc::clone(&evicted) };
         let mut bodies = lock(&self.bodies);
         let number = bodies.next;
         bodies.next += 1;
         bodies.by_number.insert(number, body);
         drop(bodies);
-        Arriving { all: Arc::clone(self), owner, number, held: None, gives_way }
+        IncomingBody { all: Arc::clone(self), owner, number, held: None, evicted }
     }
 
     const fn budget(&self, owner: BodyOwner) -> (&Arc<Semaphore>, usize) {
         match owner {
-            BodyOwner::Credential(_) => (&self.keyed, KEYED_BYTES),
-            BodyOwner::Address(_) => (&self.keyless, KEYLESS_BYTES),
+            BodyOwner::Credential(_) => (&self.keyed, MAX_KEYED_BYTES),
+            BodyOwner::Address(_) => (&self.keyless, MAX_KEYLESS_BYTES),
         }
     }
 }
 
 impl Bodies {
-    /// Has others give way so that so many bytes become free; false when nobody has to. First whoever has
-    /// stalled, the longest first; then whoever holds more than a quarter of the budget, the largest first.
-    fn make_way(&mut self, number: u64, needed: usize, budget: usize, now: Instant) -> bool {
+    /// Evicts others to free memory; returns false if that is not possible. Stalled bodies are
+    /// evicted first, longest first; then those of senders that hold more than a quarter of the
+    /// budget, largest first.
+    fn evict_others(&mut self, number: u64, needed: usize, budget: usize, now: Instant) -> bool {
         let Some(own) = self.by_number.get(&number).map(|body| body.owner) else { return false };
         let same_budget = |body: &Body| {
             matches!(
@@ -115,7 +113,7 @@ impl Bodies {
             .filter(|(one, body)| **one != number && body.bytes > 0 && same_budget(body))
             .filter_map(|(one, body)| {
                 let waited = now.saturating_duration_since(body.last);
-                let stalled = waited >= STALLED;
+                let stalled = waited >= STALL_TIMEOUT;
                 (stalled || greedy(body.owner))
                     .then_some(((!stalled, std::cmp::Reverse((waited, body.bytes))), *one))
             })
@@ -128,33 +126,33 @@ impl Bodies {
             }
             if let Some(body) = self.by_number.remove(&one) {
                 freed += body.bytes;
-                body.gives_way.notify_one();
+                body.evicted.notify_one();
             }
         }
         freed >= needed
     }
 }
 
-/// A body on its way, and the memory that it holds.
-pub(crate) struct Arriving {
-    all: Arc<Arrivals>,
+/// An incoming body with its reserved memory.
+pub(crate) struct IncomingBody {
+    all: Arc<IncomingBodies>,
     owner: BodyOwner,
     number: u64,
     held: Option<OwnedSemaphorePermit>,
-    gives_way: Arc<Notify>,
+    evicted: Arc<Notify>,
 }
 
-impl Arriving {
-    /// So many more bytes came. False when there is no memory for them.
-    pub(crate) async fn came(&mut self, bytes: usize) -> bool {
+impl IncomingBody {
+    /// Reserves memory for received bytes; returns false if there is none.
+    pub(crate) async fn reserve(&mut self, bytes: usize) -> bool {
         let (semaphore, budget) = self.all.budget(self.owner);
         let Ok(wanted) = u32::try_from(bytes) else { return false };
         let permit = match Arc::clone(semaphore).try_acquire_many_owned(wanted) {
             Ok(permit) => permit,
-            Err(_) if !self.make_way(bytes, budget) => return false,
+            Err(_) if !self.evict_others(bytes, budget) => return false,
             Err(_) => {
                 let freed = Arc::clone(semaphore).acquire_many_owned(wanted);
-                let Ok(Ok(permit)) = timeout(GIVING_WAY, freed).await else { return false };
+                let Ok(Ok(permit)) = timeout(EVICTION_TIMEOUT, freed).await else { return false };
                 permit
             }
         };
@@ -169,17 +167,17 @@ impl Arriving {
         true
     }
 
-    fn make_way(&self, bytes: usize, budget: usize) -> bool {
-        lock(&self.all.bodies).make_way(self.number, bytes, budget, Instant::now())
+    fn evict_others(&self, bytes: usize, budget: usize) -> bool {
+        lock(&self.all.bodies).evict_others(self.number, bytes, budget, Instant::now())
     }
 
-    /// Ends when the body has to give way to others.
-    pub(crate) async fn gives_way(&self) {
-        self.gives_way.notified().await;
+    /// Completes when the body is evicted.
+    pub(crate) async fn wait_for_eviction(&self) {
+        self.evicted.notified().await;
     }
 }
 
-impl Drop for Arriving {
+impl Drop for IncomingBody {
     fn drop(&mut self) {
         lock(&self.all.bodies).by_number.remove(&self.number);
     }
@@ -196,7 +194,7 @@ mod tests {
     use super::*;
 
     fn key(number: usize) -> BodyOwner {
-        BodyOwner::Credential(CallerKey::of(&format!("mwk_{number}")))
+        BodyOwner::Credential(CallerKey::from_credential(&format!("mwk_{number}")))
     }
 
     fn somebody(last: u8) -> BodyOwner {
@@ -204,59 +202,64 @@ mod tests {
     }
 
     /// Whether a body would get so many bytes if it came so much later.
-    fn makes_way(arriving: &Arriving, bytes: usize, budget: usize, later: Duration) -> bool {
+    fn evicts_others(
+        incoming: &IncomingBody,
+        bytes: usize,
+        budget: usize,
+        later: Duration,
+    ) -> bool {
         let now = Instant::now() + later;
-        lock(&arriving.all.bodies).make_way(arriving.number, bytes, budget, now)
+        lock(&incoming.all.bodies).evict_others(incoming.number, bytes, budget, now)
     }
 
-    async fn gives_way(arriving: &Arriving) -> bool {
-        timeout(Duration::ZERO, arriving.gives_way()).await.is_ok()
+    async fn is_evicted(incoming: &IncomingBody) -> bool {
+        timeout(Duration::ZERO, incoming.wait_for_eviction()).await.is_ok()
     }
 
     #[tokio::test]
     async fn a_body_that_stalls_gives_way_to_one_that_arrives() {
-        let all = Arc::new(Arrivals::default());
+        let all = Arc::new(IncomingBodies::default());
         let mut stalled = Vec::new();
         for _ in 0..4 {
-            let mut one = all.begin(key(1));
-            assert!(one.came(KEYED_BYTES / 4).await);
+            let mut one = all.register(key(1));
+            assert!(one.reserve(MAX_KEYED_BYTES / 4).await);
             stalled.push(one);
         }
-        let arriving = all.begin(key(1));
-        assert!(!makes_way(&arriving, 1_000_000, KEYED_BYTES, Duration::ZERO));
-        assert!(makes_way(&arriving, 1_000_000, KEYED_BYTES, STALLED));
+        let incoming = all.register(key(1));
+        assert!(!evicts_others(&incoming, 1_000_000, MAX_KEYED_BYTES, Duration::ZERO));
+        assert!(evicts_others(&incoming, 1_000_000, MAX_KEYED_BYTES, STALL_TIMEOUT));
         // One of them is enough, and the first has waited longest.
         let mut given = Vec::new();
         for one in &stalled {
-            given.push(gives_way(one).await);
+            given.push(is_evicted(one).await);
         }
         assert_eq!(given, [true, false, false, false]);
     }
 
     #[tokio::test]
     async fn whoever_takes_all_gives_way_even_while_it_arrives_and_to_its_own_it_does_not() {
-        let all = Arc::new(Arrivals::default());
-        let mut greedy = all.begin(key(1));
-        assert!(greedy.came(KEYED_BYTES).await);
-        assert!(!all.begin(key(1)).came(1).await);
+        let all = Arc::new(IncomingBodies::default());
+        let mut greedy = all.register(key(1));
+        assert!(greedy.reserve(MAX_KEYED_BYTES).await);
+        assert!(!all.register(key(1)).reserve(1).await);
         let giving = tokio::spawn(async move {
-            greedy.gives_way().await;
+            greedy.wait_for_eviction().await;
             drop(greedy);
         });
-        assert!(all.begin(key(2)).came(1_000).await);
+        assert!(all.register(key(2)).reserve(1_000).await);
         giving.await.unwrap();
     }
 
     #[tokio::test]
     async fn who_has_no_key_takes_nothing_from_those_who_have() {
-        let all = Arc::new(Arrivals::default());
-        let mut keyless = all.begin(somebody(1));
-        assert!(keyless.came(KEYLESS_BYTES).await);
-        assert!(!keyless.came(1).await);
-        let mut keyed = all.begin(key(1));
-        assert!(keyed.came(KEYED_BYTES).await);
-        let other = all.begin(key(1));
-        assert!(makes_way(&other, 1, KEYED_BYTES, STALLED));
-        assert!(gives_way(&keyed).await && !gives_way(&keyless).await, "each has its own budget");
+        let all = Arc::new(IncomingBodies::default());
+        let mut keyless = all.register(somebody(1));
+        assert!(keyless.reserve(MAX_KEYLESS_BYTES).await);
+        assert!(!keyless.reserve(1).await);
+        let mut keyed = all.register(key(1));
+        assert!(keyed.reserve(MAX_KEYED_BYTES).await);
+        let other = all.register(key(1));
+        assert!(evicts_others(&other, 1, MAX_KEYED_BYTES, STALL_TIMEOUT));
+        assert!(is_evicted(&keyed).await && !is_evicted(&keyless).await, "each has its own budget");
     }
 }

@@ -9,52 +9,51 @@ use mainstay_core::{
 };
 use mainstay_store::{ClientChunk, ResolvedClient, Scope, StaleClient, Tx};
 
-use super::shown::{DAYS, days_before};
+use super::current::{LOOKBACK_DAYS, days_before};
 use crate::{Mainstay, Result, organization::Context};
 
-/// Clients that are looked at in one transaction.
-const CLIENTS: i64 = 100;
-/// Scores that are computed again in one transaction, however few clients they are of: what bounds the
-/// time for which nobody else can write.
+/// Clients per transaction.
+const CLIENTS_PER_TRANSACTION: i64 = 100;
+/// Maximum number of scores recomputed per transaction, which limits how long other writers wait.
 const MAX_SCORES: usize = 200;
-/// Days ahead that a score may be for.
+/// How many days ahead a score may be.
 const DAYS_AHEAD: i32 = 2;
 
-/// What mending one client comes to.
-pub(super) struct Mended {
-    /// Scores that are to be stored instead of others.
+/// The recomputed scores of a client.
+pub(super) struct RecomputedScores {
+    /// Scores that differ from the stored ones.
     pub(super) changed: Vec<(Date, Score)>,
-    /// All of the client's scores as they will be, the oldest first.
+    /// All of the client's scores after the change, oldest first.
     pub(super) all: Vec<EarlierScore>,
-    /// How many scores were computed again.
+    /// The number of recomputed scores.
     pub(super) computed: usize,
-    /// What the latest score counts: events before the one instant, everything else before the other.
+    /// The cutoffs of the latest score: for events, and for all other data.
     latest: Option<(Timestamp, Timestamp)>,
-    /// Where to go on, when these were not all.
+    /// Where to continue, if not all were recomputed.
     pub(super) left_since: Option<Timestamp>,
 }
 
-/// What mending one client did.
-pub(super) struct Mending {
-    /// How many scores changed.
+/// The outcome of recomputing a client's scores.
+pub(super) struct MendOutcome {
+    /// The number of changed scores.
     changed: u64,
-    /// See [`Mended::latest`].
+    /// See [`RecomputedScores::latest`].
     latest: Option<(Timestamp, Timestamp)>,
-    /// Whether nothing is left to mend.
+    /// Whether all scores are recomputed.
     complete: bool,
 }
 
 impl Mainstay {
-    /// Computes stored scores again that something late has made out of date, each for its own
-    /// instant with its own model. Returns how many scores changed.
+    /// Recomputes stored scores that are outdated because of late data, each for its own instant
+    /// with its own model. Returns the number of changed scores.
     pub async fn mend_scores(&self, organization: OrganizationId) -> Result<u64> {
-        let mut mended = 0;
-        let mut done: Option<ClientId> = None;
+        let mut recomputed = 0;
+        let mut last_client: Option<ClientId> = None;
         loop {
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
-            let stale = tx.stale_clients(done, CLIENTS).await?;
+            let stale = tx.list_stale_clients(last_client, CLIENTS_PER_TRANSACTION).await?;
             if stale.is_empty() {
-                return Ok(mended);
+                return Ok(recomputed);
             }
             let context = Context::load(&mut tx).await?;
             let mut budget = MAX_SCORES;
@@ -64,20 +63,20 @@ impl Mainstay {
                 }
                 let (changed, complete) =
                     self.mend_stored(&mut tx, &context, client, &mut budget).await?;
-                mended += changed;
+                recomputed += changed;
                 if complete {
-                    done = Some(client.client);
+                    last_client = Some(client.client);
                 }
             }
             tx.commit().await?;
         }
     }
 
-    /// The same before the scores that are shown are computed of everybody.
+    /// The same, before the current scores of all clients are computed.
     pub(super) async fn mend_before_scoring(&self, organization: OrganizationId) -> Result<()> {
         loop {
             let mut tx = self.begin_writing(Scope::Service(organization)).await?;
-            let stale = tx.stale_clients(None, CLIENTS).await?;
+            let stale = tx.list_stale_clients(None, CLIENTS_PER_TRANSACTION).await?;
             if stale.is_empty() {
                 return Ok(());
             }
@@ -93,9 +92,8 @@ impl Mainstay {
         }
     }
 
-    /// Mends one client's scores, and leaves it on the list when something happened that not even the
-    /// latest of them counts: the score that is shown is another then. Returns how many changed, and
-    /// whether all are mended.
+    /// Recomputes one client's scores, and leaves it on the list if it has data after its latest
+    /// score. Returns the number of changed scores, and whether all are recomputed.
     pub(super) async fn mend_stored(
         &self,
         tx: &mut Tx,
@@ -103,13 +101,13 @@ impl Mainstay {
         stale: &StaleClient,
         budget: &mut usize,
     ) -> Result<(u64, bool)> {
-        let Mending { changed, latest, complete } =
+        let MendOutcome { changed, latest, complete } =
             self.mend_client(tx, context, stale, budget).await?;
         let Some((as_of, known_until)) = latest.filter(|_| complete) else {
             return Ok((changed, complete));
         };
         let days = days_before(context, self.now());
-        for history in tx.client_histories(&chunk_of(stale), days).await? {
+        for history in tx.list_client_histories(&chunk_of(stale), days).await? {
             if let Some(first) = history.first_from(as_of, known_until) {
                 tx.mark_stale_since(stale.client, first).await?;
             }
@@ -117,55 +115,55 @@ impl Mainstay {
         Ok((changed, complete))
     }
 
-    /// Mends one client's scores, as many as the budget has left, and counts it down. What is left stays
-    /// on the list; the caller stores the score that is shown then.
+    /// Recomputes one client's scores within a budget. The rest stays on the list; the caller then
+    /// stores the current score.
     pub(super) async fn mend_client(
         &self,
         tx: &mut Tx,
         context: &Context,
         stale: &StaleClient,
         budget: &mut usize,
-    ) -> Result<Mending> {
+    ) -> Result<MendOutcome> {
         // Before anything is read, so that what comes meanwhile puts the client on the list again.
-        let Some(since) = tx.take_stale(&[stale.client]).await?.remove(&stale.client) else {
-            return Ok(Mending { changed: 0, latest: None, complete: true });
+        let Some(since) = tx.claim_stale(&[stale.client]).await?.remove(&stale.client) else {
+            return Ok(MendOutcome { changed: 0, latest: None, complete: true });
         };
         let stale = StaleClient { since, ..stale.clone() };
-        let mended = mended(tx, context, &stale, (*budget, self.now())).await?;
-        *budget = budget.saturating_sub(mended.computed);
-        if let Some(since) = mended.left_since {
+        let recomputed = recompute_scores(tx, context, &stale, (*budget, self.now())).await?;
+        *budget = budget.saturating_sub(recomputed.computed);
+        if let Some(since) = recomputed.left_since {
             tx.mark_stale_since(stale.client, since).await?;
             *budget = 0;
         }
-        let (latest, complete) = (mended.latest, mended.left_since.is_none());
+        let (latest, complete) = (recomputed.latest, recomputed.left_since.is_none());
         let mut by_day: BTreeMap<Date, Vec<(ClientId, Score)>> = BTreeMap::new();
-        for (day, score) in mended.changed {
+        for (day, score) in recomputed.changed {
             by_day.entry(day).or_default().push((stale.client, score));
         }
         let changed = by_day.len() as u64;
         for (day, scores) in by_day {
-            tx.save_mended_scores(day, &scores, self.now()).await?;
+            tx.save_corrected_scores(day, &scores, self.now()).await?;
         }
-        Ok(Mending { changed, latest, complete })
+        Ok(MendOutcome { changed, latest, complete })
     }
 }
 
 fn chunk_of(stale: &StaleClient) -> ClientChunk {
     let resolved = ResolvedClient { id: stale.client, created_at: stale.created_at };
-    ClientChunk::picked(vec![(resolved, stale.external_id.clone())])
+    ClientChunk::from_selection(vec![(resolved, stale.external_id.clone())])
 }
 
-/// Computes a client's stored scores after `stale.since` again, at most so many, from what the client
-/// did, which is read once. Changes nothing.
-pub(super) async fn mended(
+/// Recomputes a client's stored scores after `stale.since`, up to a maximum, from its history,
+/// which is read once. Changes nothing.
+pub(super) async fn recompute_scores(
     tx: &mut Tx,
     context: &Context,
     stale: &StaleClient,
-    (most, now): (usize, Timestamp),
-) -> Result<Mended> {
+    (max, now): (usize, Timestamp),
+) -> Result<RecomputedScores> {
     let today = local_day(now, &context.zone);
     let last = add_days(today, DAYS_AHEAD);
-    let rows = tx.client_scores(stale.client, Date::MIN, last).await?;
+    let rows = tx.list_client_scores(stale.client, Date::MIN, last).await?;
     let mut all: Vec<EarlierScore> = rows
         .iter()
         .map(|row| EarlierScore {
@@ -183,31 +181,31 @@ pub(super) async fn mended(
                 && inputs.zone == context.organization.time_zone
         })
         .collect();
-    let (now_mended, left) = late.split_at(late.len().min(most));
-    let mut result = Mended {
+    let (recomputed_now, left) = late.split_at(late.len().min(max));
+    let mut result = RecomputedScores {
         changed: Vec::new(),
         all: Vec::new(),
-        computed: now_mended.len(),
+        computed: recomputed_now.len(),
         latest: rows.iter().rev().find(|row| row.day <= today).map(|row| {
             let inputs = &row.score.inputs;
             (inputs.as_of, inputs.known_until())
         }),
-        left_since: left.first().and(now_mended.last()).map(|last| all[*last].as_of),
+        left_since: left.first().and(recomputed_now.last()).map(|last| all[*last].as_of),
     };
-    let days = now_mended.first().zip(now_mended.last()).map(|(first, last)| {
+    let days = recomputed_now.first().zip(recomputed_now.last()).map(|(first, last)| {
         let day = |index: usize| local_day(all[index].as_of, &context.zone);
-        (add_days(day(*first), -DAYS), day(*last))
+        (add_days(day(*first), -LOOKBACK_DAYS), day(*last))
     });
     if let Some(days) = days {
-        for history in tx.client_histories(&chunk_of(stale), days).await? {
+        for history in tx.list_client_histories(&chunk_of(stale), days).await? {
             // Oldest first: a later one may be compared with an earlier one.
-            for index in now_mended {
+            for index in recomputed_now {
                 let row = &rows[*index];
                 let inputs = &row.score.inputs;
                 let windows = Windows::at(inputs.as_of, context.zone.clone());
                 let model = context.model_ref(inputs.model);
                 let mut facts = history.facts(&windows, inputs.known_at, model.satisfaction.days);
-                facts.previous = earlier(&all[..*index], inputs.as_of, context);
+                facts.previous = previous_score(&all[..*index], inputs.as_of, context);
                 let score = context.score(&facts, inputs.model);
                 all[*index].overall = score.overall;
                 all[*index].inputs = Some(score.inputs.clone());
@@ -221,8 +219,8 @@ pub(super) async fn mended(
     Ok(result)
 }
 
-/// The score that one of an instant is compared with, among a client's scores from the oldest on.
-pub(super) fn earlier(
+/// The score that a score at an instant is compared with, from a client's scores, oldest first.
+pub(super) fn previous_score(
     scores: &[EarlierScore],
     as_of: Timestamp,
     context: &Context,

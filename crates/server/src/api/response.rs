@@ -1,4 +1,4 @@
-//! What every answer has in common, whichever handler gave it.
+//! Common parts of all responses.
 
 use std::any::Any;
 
@@ -11,11 +11,11 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 use super::problem::{MEDIA_TYPE, Problem};
 
-/// JSON is data: a browser that is led to an answer must not run, frame or load anything.
+/// JSON is data: a browser that opens a response must not run, frame or load anything.
 const DATA_ONLY: HeaderValue =
     HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
 
-/// Sets a header where a handler has not set its own.
+/// Sets a header unless a handler has set it.
 pub(super) fn header_unless_set(
     name: HeaderName,
     value: HeaderValue,
@@ -23,7 +23,7 @@ pub(super) fn header_unless_set(
     SetResponseHeaderLayer::if_not_present(name, value)
 }
 
-/// The headers of every answer.
+/// The headers of every response.
 pub(super) const fn headers() -> [(HeaderName, HeaderValue); 4] {
     [
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -34,17 +34,17 @@ pub(super) const fn headers() -> [(HeaderName, HeaderValue); 4] {
     ]
 }
 
-/// Nothing is served at this path.
+/// The response for an unknown path.
 pub(super) async fn no_route() -> Problem {
     Problem::new(
         StatusCode::NOT_FOUND,
-        "nothing is served at this path; GET /api/openapi.json lists what is, and /api/docs shows it",
+        "this path does not exist; see GET /api/openapi.json or /api/docs for all paths",
     )
 }
 
-/// A handler panicked: a mistake in the code, which must not take others' requests down with it.
+/// The response after a panic in a handler: a bug, which must not affect other requests.
 #[expect(clippy::needless_pass_by_value, reason = "the signature that tower-http calls")]
-pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
+pub(super) fn panic_response(panic: Box<dyn Any + Send>) -> Response {
     let message = panic
         .downcast_ref::<String>()
         .map(String::as_str)
@@ -53,14 +53,14 @@ pub(super) fn panicked(panic: Box<dyn Any + Send>) -> Response {
     tracing::error!(message, "a handler panicked");
     Problem::new(
         StatusCode::INTERNAL_SERVER_ERROR,
-        "this should not have happened; the server's log says more, please report it",
+        "an unexpected error occurred; see the server's log, and please report it",
     )
     .into_response()
 }
 
 /// Turns failures that never reached a handler, such as a method that a path does not have, into
 /// problems like all others.
-pub(super) async fn as_problem(response: Response) -> Response {
+pub(super) async fn into_problem(response: Response) -> Response {
     let status = response.status();
     if !(status.is_client_error() || status.is_server_error()) || is_problem(response.headers()) {
         return response;
@@ -68,9 +68,9 @@ pub(super) async fn as_problem(response: Response) -> Response {
     let (parts, _) = response.into_parts();
     let detail = match status {
         StatusCode::METHOD_NOT_ALLOWED => {
-            "this path does not have this method; the header Allow lists those it has"
+            "this path does not support this method; the Allow header lists the supported methods"
         }
-        StatusCode::NOT_FOUND => "there is no such file",
+        StatusCode::NOT_FOUND => "the file does not exist",
         _ => "the request could not be read",
     };
     let problem = Problem::new(status, detail).into_response();

@@ -1,4 +1,4 @@
-//! Work of small steps, each a transaction of its own, that goes on beside everything else.
+//! Background work in small steps, each in its own transaction.
 
 use mainstay_core::id::OrganizationId;
 use tokio::{
@@ -9,15 +9,15 @@ use tokio::{
 
 use crate::{Mainstay, Result, supervise::OnPanic};
 
-/// How often it is looked whether there is something to go on with.
+/// How often to check for work.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Takes steps in the background until `stop` is set. A step returns whether there is more to do.
+/// Runs steps in the background until `stop` is set. A step returns whether there is more to do.
 pub(crate) fn start<Step, Stepping>(
     mainstay: &Mainstay,
     name: &'static str,
     stop: watch::Receiver<bool>,
-    take: Step,
+    step: Step,
 ) -> JoinHandle<()>
 where
     Step: Fn(Mainstay) -> Stepping + Copy + Send + Sync + 'static,
@@ -26,7 +26,7 @@ where
     let services = mainstay.clone();
     mainstay
         .supervisor()
-        .spawn(name, OnPanic::Restart, move || run(services.clone(), name, stop.clone(), take))
+        .spawn(name, OnPanic::Restart, move || run(services.clone(), name, stop.clone(), step))
 }
 
 impl Mainstay {
@@ -39,7 +39,7 @@ impl Mainstay {
         step: impl Future<Output = Result<bool>> + Send,
     ) -> bool {
         let step = Box::pin(async {
-            self.supervisor().pass(&format!("{work} step"));
+            self.supervisor().fail_point(&format!("{work} step"));
             step.await
         });
         match self.supervisor().isolate(work, step).await {
@@ -58,7 +58,7 @@ async fn run<Step, Stepping>(
     mainstay: Mainstay,
     name: &'static str,
     mut stop: watch::Receiver<bool>,
-    take: Step,
+    step: Step,
 ) where
     Step: Fn(Mainstay) -> Stepping,
     Stepping: Future<Output = Result<bool>>,
@@ -70,13 +70,13 @@ async fn run<Step, Stepping>(
             _ = stop.wait_for(|stop| *stop) => return,
             _ = ticks.tick() => {}
         }
-        mainstay.supervisor().pass(name);
+        mainstay.supervisor().fail_point(name);
         loop {
-            match take(mainstay.clone()).await {
+            match step(mainstay.clone()).await {
                 Ok(true) if !*stop.borrow() => {}
                 Ok(_) => break,
                 Err(error) => {
-                    tracing::error!(background = name, %error, "no step was taken; it is tried again");
+                    tracing::error!(background = name, %error, "a background step failed; will retry");
                     break;
                 }
             }

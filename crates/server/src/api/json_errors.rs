@@ -1,17 +1,17 @@
 //! What a parser says, in words for people: which field, what is wrong, what to send.
 
-use mainstay_core::insight::words::listed;
+use mainstay_core::insight::words::join_with_and;
 
 /// Names of a list that are told at most.
 const MAX_NAMED: usize = 40;
 
-/// A message of serde's about a value, as a sentence goes on after the field's name: without the place in
+/// A message of serde's about a value, as a sentence continues after the field's name: without the place in
 /// the text, which the field says better, and without the names of our types.
-pub(crate) fn in_words(message: &str) -> String {
+pub(crate) fn describe_json_error(message: &str) -> String {
     let message = message.rsplit_once(" at line ").map_or(message, |(what, _)| what);
     // The library's own words for an id that is none.
     if message.contains("UUID parsing failed") {
-        return "is not an id; send a UUID, as this API gives them".to_owned();
+        return "is not an id; send a UUID as returned by this API".to_owned();
     }
     // A query's parser puts the field before it, which is named anyway.
     let start =
@@ -25,29 +25,29 @@ pub(crate) fn in_words(message: &str) -> String {
         return "is missing; send it".to_owned();
     }
     if message.starts_with("duplicate field") {
-        return "is given twice; send it once".to_owned();
+        return "is present twice; send it once".to_owned();
     }
     if message.starts_with("unknown field") {
         let names = expected_names(message);
         return if names.is_empty() {
-            "is not known here; leave it out".to_owned()
+            "is not a known field; remove it".to_owned()
         } else {
-            format!("is not known here; use {}", one_of(&names))
+            format!("is not a known field; use {}", one_of(&names))
         };
     }
     if message.starts_with("unknown variant") {
-        let sent = message.split('`').nth(1).unwrap_or_default();
-        return format!("{sent:?} cannot be used; use {}", one_of(&expected_names(message)));
+        let found = message.split('`').nth(1).unwrap_or_default();
+        return format!("{found:?} is not valid; use {}", one_of(&expected_names(message)));
     }
     for start in ["invalid type: ", "invalid value: "] {
-        if let Some((sent, expected)) =
+        if let Some((found, expected)) =
             message.strip_prefix(start).and_then(|rest| rest.rsplit_once(", expected "))
         {
             let expected = match (start, expected) {
                 ("invalid value: ", "i64") => "a whole number that 64 bits hold".to_owned(),
-                _ => expected_words(expected),
+                _ => describe_expected(expected),
             };
-            return format!("is {}; send {expected}", sent_words(sent));
+            return format!("is {}; send {expected}", describe_found(found));
         }
     }
     message.to_owned()
@@ -72,9 +72,9 @@ fn one_of(names: &[&str]) -> String {
     }
 }
 
-fn sent_words(sent: &str) -> String {
+fn describe_found(found: &str) -> String {
     let kind = |what: &str| {
-        let value = sent[what.len()..].trim().trim_matches('`');
+        let value = found[what.len()..].trim().trim_matches('`');
         (!value.is_empty()).then(|| value.to_owned())
     };
     for (name, words) in [
@@ -83,11 +83,11 @@ fn sent_words(sent: &str) -> String {
         ("floating point", "the number"),
         ("boolean", "the truth value"),
     ] {
-        if sent.starts_with(name) {
+        if found.starts_with(name) {
             return kind(name).map_or_else(|| words.to_owned(), |value| format!("{words} {value}"));
         }
     }
-    match sent {
+    match found {
         "null" | "unit value" | "Option value" => "null".to_owned(),
         "sequence" => "a list".to_owned(),
         "map" => "an object".to_owned(),
@@ -95,7 +95,7 @@ fn sent_words(sent: &str) -> String {
     }
 }
 
-fn expected_words(expected: &str) -> String {
+fn describe_expected(expected: &str) -> String {
     match expected {
         "i8" | "i16" | "i32" | "i64" | "i128" | "isize" => "a whole number".to_owned(),
         "u8" => "a whole number from 0 to 255".to_owned(),
@@ -115,7 +115,7 @@ fn expected_words(expected: &str) -> String {
         other if other.contains('`') => {
             let names: Vec<String> =
                 other.split('`').skip(1).step_by(2).map(str::to_owned).collect();
-            format!("one of {}", listed(&names))
+            format!("one of {}", join_with_and(&names))
         }
         other => other.to_owned(),
     }
@@ -123,49 +123,52 @@ fn expected_words(expected: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::in_words;
+    use super::describe_json_error;
 
     #[test]
     fn what_a_parser_says_is_told_in_words() {
-        let said = |message: &str| in_words(message);
-        assert_eq!(said("missing field `until` at line 1 column 2"), "is missing; send it");
+        let describe = |message: &str| describe_json_error(message);
+        assert_eq!(describe("missing field `until` at line 1 column 2"), "is missing; send it");
         let no_id = serde_json::from_str::<uuid::Uuid>("\"me\"").unwrap_err().to_string();
-        assert_eq!(said(&no_id), "is not an id; send a UUID, as this API gives them");
-        assert_eq!(said("duplicate field `a` at line 1 column 9"), "is given twice; send it once");
+        assert_eq!(describe(&no_id), "is not an id; send a UUID as returned by this API");
         assert_eq!(
-            said("owner: unknown field `owner`, expected one of `status`, `open`, `limit`"),
-            "is not known here; use one of status, open or limit"
+            describe("duplicate field `a` at line 1 column 9"),
+            "is present twice; send it once"
         );
         assert_eq!(
-            said("unknown field `x`, expected `until` or `note` at line 1 column 4"),
-            "is not known here; use one of until or note"
+            describe("owner: unknown field `owner`, expected one of `status`, `open`, `limit`"),
+            "is not a known field; use one of status, open or limit"
         );
         assert_eq!(
-            said("unknown field `x`, there are no fields"),
-            "is not known here; leave it out"
+            describe("unknown field `x`, expected `until` or `note` at line 1 column 4"),
+            "is not a known field; use one of until or note"
         );
         assert_eq!(
-            said("invalid type: string \"x, expected\", expected i64 at line 1 column 9"),
+            describe("unknown field `x`, there are no fields"),
+            "is not a known field; remove it"
+        );
+        assert_eq!(
+            describe("invalid type: string \"x, expected\", expected i64 at line 1 column 9"),
             "is the text \"x, expected\"; send a whole number"
         );
         assert_eq!(
-            said("invalid type: floating point `1.5`, expected i64"),
+            describe("invalid type: floating point `1.5`, expected i64"),
             "is the number 1.5; send a whole number"
         );
-        assert_eq!(said("invalid type: null, expected a string"), "is null; send text");
-        assert_eq!(said("invalid type: map, expected a sequence"), "is an object; send a list");
+        assert_eq!(describe("invalid type: null, expected a string"), "is null; send text");
+        assert_eq!(describe("invalid type: map, expected a sequence"), "is an object; send a list");
         assert_eq!(
-            said("invalid value: integer `-1`, expected u32"),
+            describe("invalid value: integer `-1`, expected u32"),
             "is the number -1; send a whole number from 0 to 4294967295"
         );
         assert_eq!(
-            said("invalid type: sequence, expected struct ActionNote"),
+            describe("invalid type: sequence, expected struct ActionNote"),
             "is a list; send an object"
         );
         assert_eq!(
-            said("unknown variant `boss`, expected one of `owner`, `admin`, `staff`, `viewer`"),
-            "\"boss\" cannot be used; use one of owner, admin, staff or viewer"
+            describe("unknown variant `boss`, expected one of `owner`, `admin`, `staff`, `viewer`"),
+            "\"boss\" is not valid; use one of owner, admin, staff or viewer"
         );
-        assert_eq!(said("something else"), "something else");
+        assert_eq!(describe("something else"), "something else");
     }
 }

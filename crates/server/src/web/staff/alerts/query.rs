@@ -6,13 +6,13 @@ use mainstay_core::{
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use super::chosen::{Chosen, View};
-use crate::{Error, Result, web::ui::components::Done};
+use super::selection::{AlertSelection, View};
+use crate::{Error, Result, web::ui::components::AlertFlashParams};
 
 /// The address: which alerts, and what was just done.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Which {
+pub(super) struct AlertQuery {
     view: String,
     #[serde(rename = "type")]
     kind: String,
@@ -31,21 +31,21 @@ pub(super) struct Which {
     pub(super) chosen: String,
 }
 
-impl Which {
-    pub(super) fn chosen(&self, me: MemberId) -> Result<Chosen> {
+impl AlertQuery {
+    pub(super) fn selection(&self, me: MemberId) -> Result<AlertSelection> {
         let view = self.view()?;
         let owner = match self.owner.as_str() {
             "" => None,
-            "nobody" => Some(OwnerChoice::Nobody),
+            "nobody" => Some(OwnerChoice::Unassigned),
             id => Some(OwnerChoice::Member(id.parse().map_err(|_| {
-                Error::invalid("owner", "is no member; choose one of the list, or nobody")
+                Error::invalid("owner", "is not a member; choose one from the list, or nobody")
             })?)),
         };
         let mine = (view == View::Mine).then_some(OwnerChoice::Member(me));
-        Ok(Chosen {
+        Ok(AlertSelection {
             view,
-            kind: named("type", &self.kind)?,
-            severity: named("severity", &self.severity)?,
+            kind: parse_filter("type", &self.kind)?,
+            severity: parse_filter("severity", &self.severity)?,
             owner: mine.or(owner),
         })
     }
@@ -71,7 +71,7 @@ impl Which {
     }
 
     /// The same page, without what was just done.
-    pub(super) fn here(&self) -> Self {
+    pub(super) fn without_outcome(&self) -> Self {
         Self {
             done: String::new(),
             changed: String::new(),
@@ -85,8 +85,8 @@ impl Which {
     }
 
     /// What was just done, for the component that says it.
-    pub(super) fn done(&self) -> Done {
-        Done {
+    pub(super) fn done(&self) -> AlertFlashParams {
+        AlertFlashParams {
             action: self.done.clone(),
             changed: self.changed.clone(),
             at: self.at.clone(),
@@ -97,15 +97,15 @@ impl Which {
 
     pub(super) fn of_view(&self, name: &str) -> String {
         let view = if name == "open" { String::new() } else { name.to_owned() };
-        Self { view, after: String::new(), before: String::new(), ..self.here() }.link()
+        Self { view, after: String::new(), before: String::new(), ..self.without_outcome() }.link()
     }
 
     pub(super) fn after(&self, after: String) -> String {
-        Self { after, before: String::new(), ..self.here() }.link()
+        Self { after, before: String::new(), ..self.without_outcome() }.link()
     }
 
     pub(super) fn before(&self, before: String) -> String {
-        Self { before, after: String::new(), ..self.here() }.link()
+        Self { before, after: String::new(), ..self.without_outcome() }.link()
     }
 
     pub(super) fn unfiltered(&self) -> String {
@@ -135,7 +135,7 @@ impl Which {
     }
 
     /// The page that such a form was on.
-    pub(super) fn of_fields(field: impl Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn from_fields(field: impl Fn(&str) -> Option<String>) -> Self {
         let field = |name| field(name).unwrap_or_default();
         Self {
             view: field("view"),
@@ -159,7 +159,7 @@ impl Which {
     }
 }
 
-fn named<T: std::str::FromStr<Err: std::fmt::Display>>(
+fn parse_filter<T: std::str::FromStr<Err: std::fmt::Display>>(
     field: &str,
     name: &str,
 ) -> Result<Option<T>> {
@@ -170,12 +170,12 @@ fn named<T: std::str::FromStr<Err: std::fmt::Display>>(
 }
 
 /// Where a page of ended alerts goes on: when the last one ended, and its id.
-pub(super) fn written((at, id): (Timestamp, AlertId)) -> String {
+pub(super) fn write_cursor((at, id): (Timestamp, AlertId)) -> String {
     format!("{}~{id}", at.as_microsecond())
 }
 
-/// Reads what [`written`] wrote.
-pub(super) fn read(text: &str) -> Result<Option<(Timestamp, AlertId)>> {
+/// Reads what [`write_cursor`] wrote.
+pub(super) fn read_cursor(text: &str) -> Result<Option<(Timestamp, AlertId)>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -183,7 +183,7 @@ pub(super) fn read(text: &str) -> Result<Option<(Timestamp, AlertId)>> {
         let (micros, id) = text.split_once('~')?;
         Some((Timestamp::from_microsecond(micros.parse().ok()?).ok()?, id.parse().ok()?))
     };
-    read().map(Some).ok_or_else(|| {
-        Error::invalid("after", "is not where a page ended; go back to the first page")
-    })
+    read()
+        .map(Some)
+        .ok_or_else(|| Error::invalid("after", "is not a valid cursor; go back to the first page"))
 }

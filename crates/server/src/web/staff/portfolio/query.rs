@@ -2,7 +2,7 @@ use jiff::{SignedDuration, Timestamp};
 use mainstay_core::{
     alert::{AlertType, Severity, UnknownName},
     id::MemberId,
-    portfolio::{AlertChoice, AlertLike, Filter, Order, OwnerChoice, Place, Sort},
+    portfolio::{AlertChoice, AlertMatch, Filter, Order, OwnerChoice, PageCursor, Sort},
     score::{Band, Trend},
 };
 use mainstay_store::Member;
@@ -12,7 +12,7 @@ use url::form_urlencoded;
 use crate::{Error, Result};
 
 /// How long a client counts as new.
-const NEW_FOR: SignedDuration = SignedDuration::from_hours(7 * 24);
+const NEW_CLIENT_AGE: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// The bands by their names in addresses, the lowest first.
 pub(super) const BANDS: [(&str, Band); 4] = [
     ("at_risk", Band::AtRisk),
@@ -24,11 +24,11 @@ const TRENDS: [(&str, Trend); 3] =
     [("declining", Trend::Declining), ("stable", Trend::Stable), ("rising", Trend::Rising)];
 /// What clients can be sorted by, with what the heads of columns and the choice say.
 pub(super) const SORTS: [(&str, Sort, &str, &str); 5] = [
-    ("need", Sort::Need, "Most in need", "Least in need"),
+    ("need", Sort::Need, "Most urgent", "Least urgent"),
     ("score", Sort::Score, "Lowest score", "Highest score"),
-    ("change", Sort::Change, "Deepest fall", "Steepest rise"),
+    ("change", Sort::Change, "Largest drop", "Largest rise"),
     ("name", Sort::Name, "Name, A to Z", "Name, Z to A"),
-    ("seen", Sort::LastSeen, "Longest unseen", "Last seen"),
+    ("seen", Sort::LastSeen, "Inactive longest", "Last seen"),
 ];
 
 /// A part of the clients that is often looked at.
@@ -43,7 +43,7 @@ pub(super) enum View {
 
 impl View {
     pub(super) const ALL: [(Self, &'static str, &'static str); 5] = [
-        (Self::Need, "need", "Needs a person"),
+        (Self::Need, "need", "To contact"),
         (Self::Mine, "mine", "Mine"),
         (Self::Risk, "risk", "At risk"),
         (Self::New, "new", "New"),
@@ -57,7 +57,7 @@ impl View {
             Self::Need => Filter { needs_a_person: true, ..all },
             Self::Mine => Filter { owner: Some(OwnerChoice::Member(me)), ..all },
             Self::Risk => Filter { band: Some(Band::AtRisk), ..all },
-            Self::New => Filter { created_since: now.checked_sub(NEW_FOR).ok(), ..all },
+            Self::New => Filter { created_since: now.checked_sub(NEW_CLIENT_AGE).ok(), ..all },
             Self::All => all,
         }
     }
@@ -66,7 +66,7 @@ impl View {
 /// The address: which clients, in which order, from where on.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default)]
-pub(super) struct Which {
+pub(super) struct PortfolioQuery {
     view: String,
     pub(super) q: String,
     band: String,
@@ -82,7 +82,7 @@ pub(super) struct Which {
 /// One choice of a list: what it sends, what it says, whether it is the one.
 pub(super) type Choice = (String, String, bool);
 
-impl Which {
+impl PortfolioQuery {
     /// The part that is asked for; `None` when the address leaves it open.
     pub(super) fn view(&self) -> Result<Option<View>> {
         if self.view.is_empty() {
@@ -105,8 +105,8 @@ impl Which {
     pub(super) fn filter(&self, of_view: &Filter) -> Result<Filter> {
         Ok(Filter {
             text: self.q.trim().to_owned(),
-            band: named("band", &self.band, &BANDS)?.or(of_view.band),
-            trend: named("trend", &self.trend, &TRENDS)?,
+            band: parse_name("band", &self.band, &BANDS)?.or(of_view.band),
+            trend: parse_name("trend", &self.trend, &TRENDS)?,
             alert: self.alert()?,
             owner: self.owner()?.or(of_view.owner),
             plan: (!self.plan.is_empty()).then(|| self.plan.clone()),
@@ -117,11 +117,11 @@ impl Which {
     fn alert(&self) -> Result<Option<AlertChoice>> {
         Ok(Some(match self.alert.as_str() {
             "" => return Ok(None),
-            "any" => AlertChoice::With(AlertLike::default()),
+            "any" => AlertChoice::With(AlertMatch::default()),
             "none" => AlertChoice::Without,
             name => AlertChoice::With(match name.parse::<Severity>() {
-                Ok(severity) => AlertLike { severity: Some(severity), ..AlertLike::default() },
-                Err(severities) => AlertLike {
+                Ok(severity) => AlertMatch { severity: Some(severity), ..AlertMatch::default() },
+                Err(severities) => AlertMatch {
                     kind: Some(name.parse().map_err(|kinds: UnknownName| {
                         let names = format!("{}, {}, any, none", severities.allowed, kinds.allowed);
                         Error::invalid(
@@ -129,7 +129,7 @@ impl Which {
                             format!("unknown alert {name:?}: use one of {names}"),
                         )
                     })?),
-                    ..AlertLike::default()
+                    ..AlertMatch::default()
                 },
             }),
         }))
@@ -138,9 +138,9 @@ impl Which {
     fn owner(&self) -> Result<Option<OwnerChoice>> {
         Ok(Some(match self.owner.as_str() {
             "" => return Ok(None),
-            "nobody" => OwnerChoice::Nobody,
+            "nobody" => OwnerChoice::Unassigned,
             id => OwnerChoice::Member(id.parse().map_err(|_| {
-                Error::invalid("owner", "is no member; choose one of the list, or nobody")
+                Error::invalid("owner", "is not a member; choose one from the list, or nobody")
             })?),
         }))
     }
@@ -158,17 +158,17 @@ impl Which {
     }
 
     /// Where to go on after, and before.
-    pub(super) fn places(&self) -> Result<(Option<Place>, Option<Place>)> {
+    pub(super) fn places(&self) -> Result<(Option<PageCursor>, Option<PageCursor>)> {
         Ok((read_place("after", &self.after)?, read_place("before", &self.before)?))
     }
 
     /// The address of the same clients after a place.
-    pub(super) fn after(&self, place: &Place) -> String {
+    pub(super) fn after(&self, place: &PageCursor) -> String {
         Self { after: write_place(place), ..self.first() }.link()
     }
 
     /// The address of the same clients before a place.
-    pub(super) fn before(&self, place: &Place) -> String {
+    pub(super) fn before(&self, place: &PageCursor) -> String {
         Self { before: write_place(place), ..self.first() }.link()
     }
 
@@ -230,7 +230,7 @@ impl Which {
     }
 
     pub(super) fn alerts(&self, words: impl Fn(AlertType) -> &'static str) -> Vec<Choice> {
-        let fixed = [("any", "With an alert"), ("none", "Without an alert")];
+        let fixed = [("any", "With alerts"), ("none", "Without alerts")];
         let all = fixed
             .into_iter()
             .map(|(name, words)| (name.to_owned(), words.to_owned()))
@@ -240,7 +240,7 @@ impl Which {
     }
 
     pub(super) fn owners(&self, members: &[Member]) -> Vec<Choice> {
-        let nobody = ("nobody".to_owned(), "Nobody".to_owned());
+        let nobody = ("nobody".to_owned(), "Unassigned".to_owned());
         let name =
             |member: &Member| crate::web::ui::text::visible(&member.name, &member.email).to_owned();
         let members = members.iter().map(|member| (member.id.to_string(), name(member)));
@@ -279,7 +279,7 @@ fn sentence(words: &str) -> String {
     chars.next().map(char::to_uppercase).into_iter().flatten().chain(chars).collect()
 }
 
-fn named<T: Copy>(field: &str, name: &str, all: &[(&str, T)]) -> Result<Option<T>> {
+fn parse_name<T: Copy>(field: &str, name: &str, all: &[(&str, T)]) -> Result<Option<T>> {
     if name.is_empty() {
         return Ok(None);
     }
@@ -295,7 +295,7 @@ fn unknown(field: &str, text: &str, names: &[&str]) -> Error {
 }
 
 /// A place in an address: its number, its client, its name.
-pub(in crate::web) fn write_place(place: &Place) -> String {
+pub(in crate::web) fn write_place(place: &PageCursor) -> String {
     format!("{}~{}~{}", place.number, place.client, place.text)
 }
 
@@ -303,7 +303,7 @@ pub(in crate::web) fn write_place(place: &Place) -> String {
 ///
 /// # Errors
 /// When it is something else.
-pub(in crate::web) fn read_place(field: &str, text: &str) -> Result<Option<Place>> {
+pub(in crate::web) fn read_place(field: &str, text: &str) -> Result<Option<PageCursor>> {
     if text.is_empty() {
         return Ok(None);
     }
@@ -311,9 +311,9 @@ pub(in crate::web) fn read_place(field: &str, text: &str) -> Result<Option<Place
         let mut parts = text.splitn(3, '~');
         let number = parts.next()?.parse().ok()?;
         let client = parts.next()?.parse().ok()?;
-        Some(Place { number, client, text: parts.next()?.to_owned() })
+        Some(PageCursor { number, client, text: parts.next()?.to_owned() })
     };
-    read().map(Some).ok_or_else(|| {
-        Error::invalid(field, "is not where a page ended; go back to the first page")
-    })
+    read()
+        .map(Some)
+        .ok_or_else(|| Error::invalid(field, "is not a valid cursor; go back to the first page"))
 }

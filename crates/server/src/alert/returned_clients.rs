@@ -1,5 +1,5 @@
-//! A silence ends with the event, not an hour later: clients that something came from are looked at
-//! again within a second or two, as far as an alert says that they are silent.
+//! Ends silences with the next event, not an hour later: silent clients with new events are checked
+//! within a second or two.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -24,26 +24,26 @@ use crate::{
     supervise::{OnPanic, RETURNS},
 };
 
-/// How often it is looked who came back.
+/// How often to check for returned clients.
 const TICK: Duration = Duration::from_secs(1);
-/// Clients of an organization that are remembered between two looks. What goes beyond that, in a flood
-/// of events, waits for the hourly check.
-const MAX_NOTED: usize = 50_000;
-/// Clients that are checked in one transaction.
-const CHECKED_AT_ONCE: usize = 500;
-/// So few clients are checked one by one: between two that were created far apart lie many others, whose
-/// alerts would be read with theirs.
-const FEW: usize = 20;
-/// What an event ends at once. A score is another matter: that is compared at the end of a day.
-const ENDED_BY_EVENTS: [Family; 2] = [Family::Silence, Family::ChurnRisk];
+/// Maximum number of clients of an organization between two checks. In a flood of events, the rest
+/// waits for the hourly check.
+const MAX_PENDING: usize = 50_000;
+/// Clients per transaction.
+const CHUNK_SIZE: usize = 500;
+/// Up to this number, clients are checked one by one: a range of ids between two clients may
+/// contain many others, whose alerts would also be read.
+const MAX_ONE_BY_ONE: usize = 20;
+/// The alerts that an event ends immediately. Score alerts are evaluated at the end of a day.
+const EVENT_ENDED_FAMILIES: [Family; 2] = [Family::Silence, Family::ChurnRisk];
 
-/// The clients that something came from since it was looked last, by the host app's ids.
+/// The clients with events since the last check, by the host app's ids.
 #[derive(Debug, Default)]
-pub(crate) struct Returned(Mutex<HashMap<OrganizationId, HashSet<Box<str>>>>);
+pub(crate) struct ReturnedClients(Mutex<HashMap<OrganizationId, HashSet<Box<str>>>>);
 
-impl Returned {
-    /// Something came from these clients of an organization.
-    pub(crate) fn note<'a>(
+impl ReturnedClients {
+    /// Records clients with new events.
+    pub(crate) fn record<'a>(
         &self,
         organization: OrganizationId,
         clients: impl IntoIterator<Item = &'a str>,
@@ -51,18 +51,18 @@ impl Returned {
         let mut noted = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let noted = noted.entry(organization).or_default();
         for client in clients {
-            if noted.len() < MAX_NOTED && !noted.contains(client) {
+            if noted.len() < MAX_PENDING && !noted.contains(client) {
                 noted.insert(client.into());
             }
         }
     }
 
-    fn take(&self) -> HashMap<OrganizationId, HashSet<Box<str>>> {
+    fn drain(&self) -> HashMap<OrganizationId, HashSet<Box<str>>> {
         mem::take(&mut *self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
-/// Looks every second who came back, until it is told to stop.
+/// Checks for returned clients every second, until it is asked to stop.
 pub fn start(mainstay: &Mainstay, stop: watch::Receiver<bool>) -> JoinHandle<()> {
     let services = mainstay.clone();
     mainstay
@@ -78,21 +78,21 @@ async fn run(mainstay: Mainstay, mut stop: watch::Receiver<bool>) {
             _ = stop.wait_for(|stop| *stop) => return,
             _ = ticks.tick() => {}
         }
-        mainstay.supervisor().pass(RETURNS);
+        mainstay.supervisor().fail_point(RETURNS);
         mainstay.check_returned_clients().await;
     }
 }
 
 impl Mainstay {
-    /// Ends the silences of clients that something came from since it was looked last. What fails is
-    /// logged, and left to the hourly check.
+    /// Ends the silences of clients with events since the last check. Failures are logged and left
+    /// to the hourly check.
     pub async fn check_returned_clients(&self) {
-        for (organization, clients) in self.returned().take() {
+        for (organization, clients) in self.returned_clients().drain() {
             let check = async {
                 self.end_silences(organization, &clients).await?;
                 Ok(false)
             };
-            self.take_isolated_step("returned clients", organization, check).await;
+            self.take_isolated_step("returned_clients clients", organization, check).await;
         }
     }
 
@@ -102,18 +102,18 @@ impl Mainstay {
         clients: &HashSet<Box<str>>,
     ) -> Result<()> {
         let mut tx = self.store().read(Scope::Service(organization)).await?;
-        let names: Vec<&str> = clients.iter().map(AsRef::as_ref).collect();
-        let mut silent = tx.clients_in_silence(&names).await?;
+        let client_ids: Vec<&str> = clients.iter().map(AsRef::as_ref).collect();
+        let mut silent = tx.list_clients_in_silence(&client_ids).await?;
         drop(tx);
         if silent.is_empty() {
             return Ok(());
         }
         silent.sort_unstable_by_key(|(client, _)| client.id);
-        let at_once = if silent.len() <= FEW { 1 } else { CHECKED_AT_ONCE };
+        let at_once = if silent.len() <= MAX_ONE_BY_ONE { 1 } else { CHUNK_SIZE };
         for clients in silent.chunks(at_once) {
             self.check_silences(organization, clients.to_vec()).await?;
         }
-        self.tell_news(organization).await
+        self.queue_alert_notifications(organization).await
     }
 
     async fn check_silences(
@@ -132,8 +132,8 @@ impl Mainstay {
         }
         let holds = Holds::load(&mut tx, as_of).await?;
         let check =
-            Check { context: &context, as_of, dry_run: false, holds, only: &ENDED_BY_EVENTS };
-        let chunk = ClientChunk::picked(clients);
+            Check { context: &context, as_of, dry_run: false, holds, only: &EVENT_ENDED_FAMILIES };
+        let chunk = ClientChunk::from_selection(clients);
         let (mut started, mut changes) = (PlaybookCounts::default(), Vec::new());
         self.check_chunk(&mut tx, &chunk, &check, &mut started, &mut changes).await?;
         Ok(tx.commit().await?)
