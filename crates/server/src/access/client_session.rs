@@ -72,9 +72,10 @@ impl Mainstay {
         let zone = time_zone(&organization.time_zone)
             .map_err(|reason| Error::invalid("time_zone", reason))?;
         let mut tx = self.store().read(Scope::Service(organization.id)).await?;
-        let known = tx.find_client(&claims.sub).await?;
-        let known = known.map(|client| (Scope::Client(organization.id, client.id), client));
         let allowed_sites = tx.list_allowed_sites().await?;
+        drop(tx);
+        let known = self.client_of_token(organization.id, &claims.sub).await?;
+        let known = known.map(|client| (Scope::Client(organization.id, client.id), client));
         Ok(Some(SignedInClient {
             organization,
             zone,

@@ -29,7 +29,7 @@ pub(crate) use returned_clients::ReturnedClients;
 pub use returned_clients::start;
 pub use silence::MissingData;
 use silence::update_silences;
-pub(crate) use silence::{Activity, Holds, were_data_silent};
+pub(crate) use silence::{Activity, Holds, SilenceChanges, were_data_silent};
 
 use crate::{
     Error, Mainstay, Result,
@@ -103,11 +103,13 @@ impl Mainstay {
         client: Option<&str>,
         dry_run: bool,
     ) -> Result<Vec<HealthChange>> {
-        let changes = self.check_clients(organization, as_of, client, dry_run).await;
-        if !dry_run {
-            // Also of a check that stopped half-way: what it changed is changed.
-            self.queue_alert_notifications(organization).await?;
+        check_as_of(as_of, self.now())?;
+        if dry_run {
+            return self.foresee_health_check(organization, as_of, client).await;
         }
+        let changes = self.check_clients(organization, as_of, client).await;
+        // Also of a check that stopped half-way: what it changed is changed.
+        self.queue_alert_notifications(organization).await?;
         changes
     }
 
@@ -116,12 +118,10 @@ impl Mainstay {
         organization: OrganizationId,
         as_of: Timestamp,
         client: Option<&str>,
-        dry_run: bool,
     ) -> Result<Vec<HealthChange>> {
-        check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
         let checked = self.context(organization).await?.organization.health_checked_until;
-        if let Some(checked) = checked.filter(|checked| *checked > as_of && !dry_run) {
+        if let Some(checked) = checked.filter(|checked| *checked > as_of) {
             return Err(Error::invalid(
                 "as_of",
                 format!(
@@ -138,7 +138,7 @@ impl Mainstay {
             let mut tx = self.begin_writing(scope).await?;
             tx.lock_health_check().await?;
             let checked = tx.get_organization().await?.health_checked_until;
-            if !dry_run && checked.is_some_and(|checked| checked > as_of) {
+            if checked.is_some_and(|checked| checked > as_of) {
                 // A later check has begun since. It sees to this chunk and the rest of them: what
                 // it found of a client must not be taken back by an older look.
                 return Ok(changes);
@@ -153,19 +153,41 @@ impl Mainstay {
                 silences_updated = true;
             }
             let holds = Holds::load(&mut tx, as_of).await?;
-            let check = Check { context: &context, as_of, dry_run, holds, only: &Family::ALL };
+            let check =
+                Check { context: &context, as_of, dry_run: false, holds, only: &Family::ALL };
             self.check_chunk(&mut tx, &chunk, &check, &mut started, &mut changes).await?;
             if client.is_none() {
                 // With the first chunk already, so that an earlier check can tell that it is late.
                 tx.advance_health_checked_until(as_of).await?;
             }
-            if dry_run {
-                tx.rollback().await?;
-            } else {
-                tx.commit().await?;
-            }
+            tx.commit().await?;
             last_chunk = Some(chunk);
         }
+    }
+
+    /// What a check would change, in one state of the data; nobody waits for it.
+    async fn foresee_health_check(
+        &self,
+        organization: OrganizationId,
+        as_of: Timestamp,
+        client: Option<&str>,
+    ) -> Result<Vec<HealthChange>> {
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        let context = Context::load(&mut tx).await?;
+        let silences = match client {
+            None => SilenceChanges::find(&mut tx, &context, as_of).await?,
+            Some(_) => SilenceChanges::default(),
+        };
+        let holds = Holds::load(&mut tx, as_of).await?.after(&silences);
+        let check = Check { context: &context, as_of, dry_run: true, holds, only: &Family::ALL };
+        let mut started = PlaybookCounts::default();
+        let mut changes = Vec::new();
+        let mut chunk = next_chunk(&mut tx, client, as_of, None).await?;
+        while !chunk.clients.is_empty() {
+            self.check_chunk(&mut tx, &chunk, &check, &mut started, &mut changes).await?;
+            chunk = next_chunk(&mut tx, client, as_of, Some(&chunk)).await?;
+        }
+        Ok(changes)
     }
 
     /// Checks every client of an organization, or one, as of now; returns that instant and the
@@ -209,6 +231,7 @@ impl Mainstay {
 struct Check<'a> {
     context: &'a Context,
     as_of: Timestamp,
+    /// Whether nothing is written.
     dry_run: bool,
     /// What is held because of missing data.
     holds: Holds,
@@ -230,12 +253,11 @@ impl Mainstay {
         let mut tasks = tx.list_open_tasks(chunk, as_of).await?;
         let mut episodes = tx.list_live_episodes(chunk).await?;
         let keys = holds.keys_of(tx, chunk).await?;
-        let mut held_alerts = HashSet::new();
+        let mut held_alerts = tx.list_held_alerts(chunk).await?;
         let mut fallen_silent = Vec::new();
         let mut setbacks = Setbacks::default();
         let mut playbooks = AlertPlaybooks::empty();
         if !dry_run {
-            held_alerts = tx.list_held_alerts(chunk).await?;
             setbacks = Setbacks::load(tx, chunk, as_of).await?;
             playbooks = self.alert_playbooks(tx, chunk, as_of, started).await?;
         }
@@ -266,7 +288,9 @@ impl Mainstay {
             let band = health.score.as_ref().map(|score| score.band);
             playbooks.release(client.client, &episodes, &transitions, (withholds, band), nudge);
             for episode in released(&episodes, &transitions, &held_alerts, withholds) {
-                tx.release_alert(client.client, episode.id, as_of).await?;
+                if !dry_run {
+                    tx.release_alert(client.client, episode.id, as_of).await?;
+                }
                 held_alerts.remove(&episode.id);
                 if episode.kind.family() == Family::Silence {
                     fallen_silent.push(nudge());
@@ -274,9 +298,7 @@ impl Mainstay {
                 changes.push(HealthChange::released(client, episode));
             }
             // Where data are missing, nobody can tell whether the client is silent.
-            if !dry_run
-                && transitions.iter().any(|one| falls_silent(one) && !is_held(one, withholds))
-            {
+            if transitions.iter().any(|one| falls_silent(one) && !is_held(one, withholds)) {
                 fallen_silent.push(nudge());
             }
             for transition in transitions {
@@ -291,7 +313,7 @@ impl Mainstay {
                     apply_transition(writer, client, &episodes, transition, (as_of, held)).await?;
                 let Some(change) = change else { continue };
                 playbooks.start(met, client.client, (change.alert, change.held), nudge);
-                if ended_unseen {
+                if ended_unseen && !dry_run {
                     tx.delete_held_news(change.alert).await?;
                 } else if notify {
                     news.push(change.to_news(as_of));
@@ -299,6 +321,9 @@ impl Mainstay {
                 changes.push(change);
             }
             setbacks.record_recovered(tx, client.client, &health).await?;
+        }
+        if dry_run {
+            return Ok(());
         }
         tx.insert_alert_news(&news).await?;
         self.queue_nudges(tx, context, chunk, fallen_silent).await?;

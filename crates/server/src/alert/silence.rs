@@ -101,6 +101,19 @@ impl Holds {
         Ok(Self { as_of, data, keys })
     }
 
+    /// Those after changes that are not noticed yet.
+    pub(crate) fn after(mut self, changes: &SilenceChanges) -> Self {
+        match &changes.data {
+            None => {}
+            Some(DataChange::Began { .. }) => self.data = Some(SilenceState::Lasts),
+            Some(DataChange::Ended { .. }) => self.data = Some(SilenceState::Ended(self.as_of)),
+        }
+        let ended = changes.ended_keys.iter().map(|one| (one.key, SilenceState::Ended(self.as_of)));
+        let silent = changes.silent_keys.iter().map(|one| (one.key, SilenceState::Lasts));
+        self.keys.extend(ended.chain(silent));
+        self
+    }
+
     /// The usual keys of a chunk of clients, if relevant.
     pub(crate) async fn keys_of(
         &self,
@@ -158,8 +171,7 @@ impl Mainstay {
         organization: OrganizationId,
         as_of: Timestamp,
     ) -> Result<()> {
-        if self.now().duration_since(as_of) > MIN_TIME_TO_RETURN {
-            // Figures for the past change nothing of the present.
+        if !self.settles_silences(as_of) {
             return Ok(());
         }
         let mut tx = self.begin_writing(Scope::Service(organization)).await?;
@@ -168,12 +180,39 @@ impl Mainstay {
         update_silences(&mut tx, &context, (as_of, self.now())).await?;
         Ok(tx.commit().await?)
     }
+
+    /// What [`Mainstay::refresh_data_silence`] would notice.
+    pub(crate) async fn foresee_data_silence(
+        &self,
+        tx: &mut Tx,
+        context: &Context,
+        as_of: Timestamp,
+    ) -> Result<SilenceChanges> {
+        if !self.settles_silences(as_of) {
+            return Ok(SilenceChanges::default());
+        }
+        SilenceChanges::find(tx, context, as_of).await
+    }
+
+    /// Whether figures as of an instant are of the present: those for the past change nothing of it.
+    fn settles_silences(&self, as_of: Timestamp) -> bool {
+        self.now().duration_since(as_of) <= MIN_TIME_TO_RETURN
+    }
 }
 
-/// Whether data was missing for at least a day of `[from, to)`, so that clients' activity is
-/// unknown.
-pub(crate) async fn were_data_silent(tx: &mut Tx, from: Timestamp, to: Timestamp) -> Result<bool> {
-    let silences = tx.list_data_silences_within(from, to).await?;
+/// Whether the data were silent for a day at least of `[from, to)`, also by changes that are not noticed
+/// yet: what a client did in that time is not known.
+pub(crate) async fn were_data_silent(
+    tx: &mut Tx,
+    (from, to): (Timestamp, Timestamp),
+    changes: &SilenceChanges,
+) -> Result<bool> {
+    let mut silences = tx.list_data_silences_within(from, to).await?;
+    if let Some(DataChange::Began { silence, .. }) = &changes.data
+        && silence.since < to
+    {
+        silences.push((silence.since, None));
+    }
     let silent: SignedDuration = silences
         .into_iter()
         .map(|(since, ended)| ended.unwrap_or(to).min(to).duration_since(since.max(from)))
@@ -181,44 +220,123 @@ pub(crate) async fn were_data_silent(tx: &mut Tx, from: Timestamp, to: Timestamp
     Ok(silent >= MIN_TIME_TO_RETURN)
 }
 
+/// Silences that have detect_silence or ended as of an instant, and are not noticed yet.
+#[derive(Default)]
+pub(crate) struct SilenceChanges {
+    data: Option<DataChange>,
+    ended_keys: Vec<KeySilence>,
+    silent_keys: Vec<KeySilence>,
+}
+
+/// What has become of the silence of all data, or of most.
+enum DataChange {
+    Began { silence: DataSilence, last_event_at: Timestamp },
+    Ended { since: Timestamp },
+}
+
+impl SilenceChanges {
+    /// Finds them by looking.
+    pub(super) async fn find(tx: &mut Tx, context: &Context, as_of: Timestamp) -> Result<Self> {
+        let lasting = tx.find_data_silence().await?;
+        let data = match &lasting {
+            Some(silence) => find_end(tx, context, as_of, silence).await?,
+            None => find_begin(tx, context, as_of).await?,
+        };
+        let keys = tx.list_key_silences().await?;
+        let mut ended_keys = Vec::new();
+        for silence in &keys {
+            let flow = flow_of_key(tx, context, as_of, silence).await?;
+            if flow.is_usual() || (flow.events > 0 && is_new_normal(silence.since, as_of)) {
+                ended_keys.push(silence.clone());
+            }
+        }
+        let silence = match &data {
+            None => lasting.as_ref(),
+            Some(DataChange::Began { silence, .. }) => Some(silence),
+            Some(DataChange::Ended { .. }) => None,
+        };
+        let silent_keys = if silence.is_some_and(|silence| silence.clients.is_none()) {
+            // Nothing comes at all: one notice says it.
+            Vec::new()
+        } else {
+            find_silent_keys(tx, context, as_of, &keys).await?
+        };
+        Ok(Self { data, ended_keys, silent_keys })
+    }
+}
+
 /// Detects started and ended silences as of an instant, and notifies about them.
 pub(super) async fn update_silences(
     tx: &mut Tx,
     context: &Context,
-    moment: (Timestamp, Timestamp),
-) -> Result<()> {
-    update_data_silence(tx, context, moment).await?;
-    update_key_silences(tx, context, moment).await
-}
-
-async fn update_data_silence(
-    tx: &mut Tx,
-    context: &Context,
     (as_of, now): (Timestamp, Timestamp),
 ) -> Result<()> {
-    let notice = |last_event_at, clients| SilenceNotification {
+    let SilenceChanges { data, ended_keys, silent_keys } =
+        SilenceChanges::find(tx, context, as_of).await?;
+    let notice = |last_event_at| SilenceNotification {
         organization: context.organization.slug.clone(),
         last_event_at,
-        clients,
+        clients: None,
         write_key: None,
     };
-    if let Some(silence) = tx.find_data_silence().await? {
-        let flow = full_flow(tx, context, as_of, Some(silence.since)).await?;
-        let mut over = flow.is_usual();
-        if !over && flow.events > 0 && is_new_normal(silence.since, as_of) {
-            let lately = full_flow(tx, context, as_of, None).await?;
-            over = !lately.has_dropped();
+    let of_key = |silence: &KeySilence| SilenceNotification {
+        write_key: Some(silence.prefix.clone()),
+        ..notice(silence.since)
+    };
+    let mut events = Vec::new();
+    match data {
+        None => {}
+        Some(DataChange::Began { silence, last_event_at }) => {
+            tx.begin_data_silence(&silence).await?;
+            let clients = silence.clients;
+            events
+                .push(Event::DataSilent(SilenceNotification { clients, ..notice(last_event_at) }));
         }
-        if over {
+        Some(DataChange::Ended { since }) => {
             tx.end_data_silence(as_of).await?;
-            let resumed = Event::DataResumed(notice(silence.since, None));
-            notify_all_webhooks(tx, &context.organization, &resumed, as_of, now).await?;
+            events.push(Event::DataResumed(notice(since)));
         }
-        return Ok(());
     }
-    let Some(last) = tx.find_last_event_before(as_of).await? else { return Ok(()) };
+    for silence in &ended_keys {
+        tx.end_key_silence(silence.key, as_of).await?;
+        events.push(Event::DataResumed(of_key(silence)));
+    }
+    for silence in &silent_keys {
+        tx.begin_key_silence(silence.key, silence.since, as_of).await?;
+        events.push(Event::DataSilent(of_key(silence)));
+    }
+    for event in &events {
+        notify_all_webhooks(tx, &context.organization, event, as_of, now).await?;
+    }
+    let keep_from = as_of.checked_sub(KEY_ACTIVITY_RETENTION).unwrap_or(Timestamp::MIN);
+    Ok(tx.delete_key_activity(hour_of(keep_from)).await?)
+}
+
+/// That a silence of the data is over, if it is.
+async fn find_end(
+    tx: &mut Tx,
+    context: &Context,
+    as_of: Timestamp,
+    silence: &DataSilence,
+) -> Result<Option<DataChange>> {
+    let flow = full_flow(tx, context, as_of, Some(silence.since)).await?;
+    let mut over = flow.is_usual();
+    if !over && flow.events > 0 && is_new_normal(silence.since, as_of) {
+        let lately = full_flow(tx, context, as_of, None).await?;
+        over = !lately.has_dropped();
+    }
+    Ok(over.then_some(DataChange::Ended { since: silence.since }))
+}
+
+/// That the data have fallen silent, if they have.
+async fn find_begin(
+    tx: &mut Tx,
+    context: &Context,
+    as_of: Timestamp,
+) -> Result<Option<DataChange>> {
+    let Some(last_event_at) = tx.find_last_event_before(as_of).await? else { return Ok(None) };
     let clients = match detect_silence(tx, context, as_of).await? {
-        None => return Ok(()),
+        None => return Ok(None),
         Some(SilenceStart::Stopped) => None,
         Some(SilenceStart::Thinned { clients, usual }) => Some((clients, usual)),
     };
@@ -227,12 +345,10 @@ async fn update_data_silence(
         let [_, yesterday] = ActiveDays::at(as_of, None, &context.zone).now;
         start_of_day(yesterday, &context.zone)
     } else {
-        last
+        last_event_at
     };
     let silence = DataSilence { since, noticed_at: as_of, clients, held_alerts: 0 };
-    tx.begin_data_silence(&silence).await?;
-    let silent = Event::DataSilent(notice(last, clients));
-    notify_all_webhooks(tx, &context.organization, &silent, as_of, now).await
+    Ok(Some(DataChange::Began { silence, last_event_at }))
 }
 
 /// The evidence of a new silence.
@@ -320,32 +436,13 @@ async fn flow_of_key(
     Ok(flow)
 }
 
-async fn update_key_silences(
+/// The keys that have fallen silent beside those that were silent already, or until now.
+async fn find_silent_keys(
     tx: &mut Tx,
     context: &Context,
-    (as_of, now): (Timestamp, Timestamp),
-) -> Result<()> {
-    let notice = |last_event_at, prefix: &str| SilenceNotification {
-        organization: context.organization.slug.clone(),
-        last_event_at,
-        clients: None,
-        write_key: Some(prefix.to_owned()),
-    };
-    let lasting = tx.list_key_silences().await?;
-    for silence in &lasting {
-        let flow = flow_of_key(tx, context, as_of, silence).await?;
-        if flow.is_usual() || (flow.events > 0 && is_new_normal(silence.since, as_of)) {
-            tx.end_key_silence(silence.key, as_of).await?;
-            let resumed = Event::DataResumed(notice(silence.since, &silence.prefix));
-            notify_all_webhooks(tx, &context.organization, &resumed, as_of, now).await?;
-        }
-    }
-    let keep_from = as_of.checked_sub(KEY_ACTIVITY_RETENTION).unwrap_or(Timestamp::MIN);
-    tx.delete_key_activity(hour_of(keep_from)).await?;
-    if tx.find_data_silence().await?.is_some_and(|silence| silence.clients.is_none()) {
-        // Nothing comes at all: one notice says it.
-        return Ok(());
-    }
+    as_of: Timestamp,
+    known: &[KeySilence],
+) -> Result<Vec<KeySilence>> {
     let hours = SilentHours::at(as_of, None, &context.zone);
     let current = events_by_key(tx, hours.now).await?;
     let mut before = Vec::with_capacity(hours.before.len());
@@ -355,9 +452,9 @@ async fn update_key_silences(
     let of = |events: &HashMap<ApiKeyId, i64>, key| events.get(&key).copied().unwrap_or(0);
     let keys = tx.list_api_keys().await?;
     let candidates = keys
-        .iter()
+        .into_iter()
         .filter(|key| key.revoked_at.is_none())
-        .filter(|key| lasting.iter().all(|silence| silence.key != key.id))
+        .filter(|key| known.iter().all(|silence| silence.key != key.id))
         .filter(|key| {
             DataFlow {
                 events: of(&current, key.id),
@@ -367,6 +464,7 @@ async fn update_key_silences(
             .has_stopped()
         });
     let mut last_hours = None;
+    let mut silent = Vec::new();
     for key in candidates {
         let last_hours = match &last_hours {
             Some(hours) => hours,
@@ -374,9 +472,7 @@ async fn update_key_silences(
         };
         let Some(hour) = last_hours.get(&key.id) else { continue };
         let since = Timestamp::from_second((hour + 1) * 3_600).unwrap_or(as_of);
-        tx.begin_key_silence(key.id, since, as_of).await?;
-        let silent = Event::DataSilent(notice(since, &key.prefix));
-        notify_all_webhooks(tx, &context.organization, &silent, as_of, now).await?;
+        silent.push(KeySilence { key: key.id, prefix: key.prefix, since, noticed_at: as_of });
     }
-    Ok(())
+    Ok(silent)
 }

@@ -107,29 +107,32 @@ impl Caller {
         }
     }
 
-    /// The client with an id and the scope to read it, if it exists and the caller may see it.
+    /// The client with an id and the scope to read it, if it exists and the caller may see it. Ids that
+    /// a write key joined to a client name it only for `reads`.
     pub(crate) async fn find(
         &self,
         api: &Api,
         external_id: &str,
+        reads: bool,
     ) -> Result<Option<(Scope, Client)>, Problem> {
         self.may_see(external_id)?;
         client_id("client_id", external_id)?;
         let organization = self.0.organization();
         let scope = match &self.0 {
+            // Its own id was not known before; from here on the database checks a second time.
+            Principal::Client(..) => {
+                let found = api.mainstay.client_of_token(organization, external_id).await?;
+                let scope = |client: &Client| Scope::Client(organization, client.id);
+                return Ok(found.map(|client| (scope(&client), client)));
+            }
             Principal::Member(_, _, role) => Scope::Member(organization, *role),
             _ => Scope::Service(organization),
         };
         let mut found = api.mainstay.find_client(scope, external_id).await?;
-        if found.is_none() && !matches!(self.0, Principal::Client(..)) {
-            // Not for a client's token: anybody can join an id to anybody's client.
+        if found.is_none() && reads {
             found = api.mainstay.find_by_anonymous_id(scope, external_id).await?;
         }
-        Ok(found.map(|client| match &self.0 {
-            // Its own id was not known before; from here on the database checks a second time.
-            Principal::Client(..) => (Scope::Client(organization, client.id), client),
-            _ => (scope, client),
-        }))
+        Ok(found.map(|client| (scope, client)))
     }
 }
 
@@ -141,7 +144,8 @@ pub(super) fn authority(principal: &Principal, headers: &HeaderMap) -> Authority
     match principal {
         Principal::Secret(_) | Principal::Member(..) => Authority::Organization,
         Principal::Write(_, KeySource::Server) if !from_browser() => Authority::WriteKey,
-        Principal::Write(..) | Principal::Client(..) => Authority::Client,
+        Principal::Write(..) => Authority::Browser,
+        Principal::Client(..) => Authority::Client,
     }
 }
 
@@ -258,7 +262,7 @@ impl FromRequestParts<Api> for ClientAccess {
     async fn from_request_parts(parts: &mut Parts, api: &Api) -> Result<Self, Problem> {
         let caller = Caller::from_request_parts(parts, api).await?;
         let external_id = path_text(parts, "client_id").await?;
-        let found = caller.find(api, &external_id).await?;
+        let found = caller.find(api, &external_id, parts.method.is_safe()).await?;
         let (scope, client) = found.ok_or_else(|| Error::no_client(&external_id))?;
         Ok(Self { organization: caller.0.organization(), scope, client })
     }

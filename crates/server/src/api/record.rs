@@ -9,7 +9,8 @@ use serde_json::Value;
 use super::{Api, problem::Problem, refused::RefusedEvent};
 use crate::{
     client::Alias,
-    engagement::{Admission, MessageOutcome},
+    engagement::{Admission, MessageOutcome, Source},
+    limit::Charges,
     live::RefusedMessage,
 };
 
@@ -48,13 +49,13 @@ pub(crate) const fn is_zero(count: &usize) -> bool {
 }
 
 /// Stores what could be read of a request, as far as its sender may say it; when this returns it is on
-/// disk. `sample` returns the body of one of
-/// them, for the page of live events.
+/// disk. `charges` are the caller's, kept once every limit has admitted the request; `sample` returns the body of
+/// one of its events, for the page of live events.
 pub(crate) async fn record_messages(
     api: &Api,
     (organization, authority): (OrganizationId, Authority),
     read: Vec<Result<IncomingMessage, EventError>>,
-    admission: Admission,
+    (admission, mut charges): (Admission, Charges),
     sample: impl Fn(usize) -> Option<Value>,
 ) -> Result<BatchOutcome, Problem> {
     let count = read.len();
@@ -77,7 +78,7 @@ pub(crate) async fn record_messages(
             Err(error) => refused.push((index, error)),
         }
     }
-    if authority == Authority::Client {
+    if authority.is_self() {
         let clients = messages.iter().filter_map(|message| match message {
             IncomingMessage::Event(event)
             | IncomingMessage::PersonEvent(event)
@@ -89,8 +90,9 @@ pub(crate) async fn record_messages(
             | IncomingMessage::GroupProfile { client, .. } => Some(client.client_id.as_str()),
             IncomingMessage::Alias { .. } | IncomingMessage::Ignored => None,
         });
-        api.writer.count_self_told(organization, clients)?;
+        charges.add(api.writer.count_self_told(organization, clients)?);
     }
+    charges.keep();
     // First, so that what the same request says under another id arrives at the client.
     if !aliases.is_empty() {
         // In a box, so that what has none does not carry the memory for it.
@@ -103,9 +105,10 @@ pub(crate) async fn record_messages(
             messages.push(alias.into_message(authority));
         }
     }
+    let source = Source { organization, is_write_key: authority.is_write_key() };
     let (mut stored, mut duplicates, mut waiting) = (0, 0, 0);
     for (index, outcome) in
-        indexes.into_iter().zip(api.writer.store(organization, messages, admission).await?)
+        indexes.into_iter().zip(api.writer.store(source, messages, admission).await?)
     {
         match outcome {
             MessageOutcome::Stored => stored += 1,

@@ -185,7 +185,9 @@ impl Command {
     pub(super) const fn address(&self) -> Option<&AddressArgs> {
         match self {
             Self::Org(OrgCommand::Create { address, .. })
-            | Self::Member(MemberCommand::Add { address, .. }) => Some(address),
+            | Self::Member(
+                MemberCommand::Add { address, .. } | MemberCommand::Reset { address, .. },
+            ) => Some(address),
             _ => None,
         }
     }
@@ -343,6 +345,8 @@ pub(super) enum MemberCommand {
         email: String,
         #[command(flatten)]
         json: Json,
+        #[command(flatten)]
+        address: AddressArgs,
     },
     /// Remove a member and its keys
     Remove {

@@ -8,6 +8,7 @@ use serde::Serialize;
 use super::{
     CliError, Result,
     args::MemberCommand,
+    org::address_hint,
     organization,
     output::Output,
     table::{Table, cell, minute},
@@ -62,17 +63,17 @@ pub(super) async fn run(
                 mainstay.add_member(organization.id, &email, name.as_deref(), role).await?;
             let site = settings.site(None);
             let link = mainstay.invitation_link(organization.id, member.id, &site).await?.url;
+            let link = settings.printed_link(&link);
             if json.json {
-                out.json(&AddedMemberOutput { member: member.into(), invitation_link: &link })?;
+                out.json(&AddedMemberOutput { member: member.into(), invitation_link: link })?;
             } else {
                 let (slug, email) = (&organization.slug, cell(&member.email));
-                let link = settings.printed_link(&link);
-                let how = if link.starts_with('/') { ", on your server's address" } else { "" };
                 writeln!(
                     out,
-                    "added {email} as {role} of {slug}. Send them this link; it works once, for 7 \
-                     days{how}:\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
-                     --kind member --member {email}"
+                    "added {email} as {role} of {slug}. Pass this link on; it works once, for 7 \
+                     days.{}\n  {link}\n\nA key for programs:\n  mainstay key create --org {slug} \
+                     --kind member --member {email}",
+                    address_hint(link)
                 )?;
             }
         }
@@ -98,24 +99,21 @@ pub(super) async fn run(
             mainstay.remove_member(organization.id, member.id).await?;
             writeln!(out, "removed {} with its keys", cell(&member.email))?;
         }
-        MemberCommand::Reset { org, email, json } => {
+        MemberCommand::Reset { org, email, json, address: _ } => {
             let organization = organization(mainstay, &org.org).await?;
             let member = find(mainstay, &organization, &email).await?;
             let site = settings.site(None);
-            let link = mainstay.reset_link(organization.id, member.id, &site).await?;
+            let created = mainstay.reset_link(organization.id, member.id, &site).await?;
+            let (link, expires_at) = (settings.printed_link(&created.url), created.expires_at);
             if json.json {
-                out.json(&ResetLinkOutput {
-                    email: &member.email,
-                    link: &link.url,
-                    expires_at: link.expires_at,
-                })?;
+                out.json(&ResetLinkOutput { email: &member.email, link, expires_at })?;
             } else {
                 writeln!(
                     out,
-                    "Send this link to {}; it works once, until {}, and ends all sessions:\n  {}",
+                    "Pass this link on to {}; it works once, until {}, and ends all sessions.{}\n  {link}",
                     cell(&member.email),
-                    minute(link.expires_at),
-                    link.url
+                    minute(expires_at),
+                    address_hint(link)
                 )?;
             }
         }

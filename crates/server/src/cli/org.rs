@@ -59,6 +59,7 @@ pub(super) async fn run(
             let created = mainstay.create_organization(create).await?;
             let site = settings.site(None);
             let setup = mainstay.setup_link(created.organization.id, &site).await?.url;
+            let setup = settings.printed_link(&setup);
             if json.json {
                 out.json(&CreatedOrganizationOutput {
                     id: created.organization.id,
@@ -66,10 +67,10 @@ pub(super) async fn run(
                     secret_key: &created.keys.secret_key,
                     write_key: &created.keys.write_key,
                     token_secret: &created.token_secret,
-                    setup_link: &setup,
+                    setup_link: setup,
                 })?;
             } else {
-                print_created(&created, settings.printed_link(&setup), out)?;
+                print_created(&created, setup, out)?;
             }
         }
         OrgCommand::Set { slug, count_self_told } => {
@@ -141,10 +142,21 @@ fn print_created(created: &CreatedOrganization, setup: &str, out: &mut Output) -
     writeln!(
         out,
         "\nStore these now: they are not shown again. Next:\n\n  mainstay import FILE --org {slug}\n  \
-         mainstay serve\n\nand open the set-up link{}.",
-        if setup.starts_with('/') { " on the address that it prints" } else { "" }
+         mainstay serve\n\nand open the set-up link.{}",
+        address_hint(setup)
     )?;
     Ok(())
+}
+
+/// What to do with a printed link that is only a path.
+pub(super) const fn address_hint(link: &str) -> &'static str {
+    // A whole link begins with its scheme.
+    if matches!(link.as_bytes(), [b'/', ..]) {
+        " It is only the path: put it behind the address that `mainstay serve` prints. For whole links, \
+         give --public-url URL or --listen HOST:PORT, or set one of them in mainstay.toml."
+    } else {
+        ""
+    }
 }
 
 fn list(organizations: &[Organization], out: &mut Output) -> Result<()> {

@@ -423,7 +423,8 @@ fn merge_refusal(alias: &Alias, joined: JoinOutcome) -> Option<EventError> {
         JoinOutcome::Blocked => return Some(kept_out_error()),
         JoinOutcome::IdIsClient => format!(
             "{previous:?} is a client of its own, and a write key merges only what a visitor did within \
-             the last hour into a client that was identified; merge these with a secret key: POST /api/v1/clients/{{the client that stays}}/merge"
+             the last hour, and nobody but a write key spoke of, into a client that was identified; merge these \
+             with a secret key: POST /api/v1/clients/{{the client that stays}}/merge"
         ),
         JoinOutcome::BelongsToOther => format!(
             "{previous:?} was joined to another client before, and a write key joins an id once; merge \

@@ -41,6 +41,25 @@ impl Mainstay {
         Ok(self.store().read(scope).await?.find_client(external_id).await?)
     }
 
+    /// The client that a token names, which is known from here on.
+    pub(crate) async fn client_of_token(
+        &self,
+        organization: OrganizationId,
+        external_id: &str,
+    ) -> Result<Option<Client>> {
+        let scope = Scope::Service(organization);
+        let mut tx = self.store().read(scope).await?;
+        let Some(client) = tx.find_client(external_id).await? else { return Ok(None) };
+        if tx.is_known(client.id).await? {
+            return Ok(Some(client));
+        }
+        drop(tx);
+        let mut tx = self.store().begin(scope).await?;
+        tx.mark_known(&[client.id]).await?;
+        tx.commit().await?;
+        Ok(Some(client))
+    }
+
     /// The `external_id` of a client, by its internal id.
     ///
     /// # Errors
@@ -86,8 +105,10 @@ impl Mainstay {
         check_id("client_id", external_id)?;
         check_patch(&patch)?;
         let now = self.now();
+        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let visitor = tx.free_name(external_id).await?;
         let client = Client {
-            id: new_id(now),
+            id: visitor.unwrap_or_else(|| new_id(now)),
             external_id: external_id.to_owned(),
             profile: Profile {
                 name: patch.name,
@@ -100,7 +121,6 @@ impl Mainstay {
             created_at: now,
             owner: None,
         };
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
         erase::check_not_blocked(&mut tx, external_id, now).await?;
         tx.create_client(&client).await.map_err(|error| match error {
             StoreError::Taken(_) => Error::conflict_in(

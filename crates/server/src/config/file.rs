@@ -10,6 +10,11 @@ use serde::Deserialize;
 
 use super::{ConfigError, limits::LimitsTable, password};
 
+/// Keys this similar may be typos of each other, on a scale of 0 to 1.
+const SIMILAR: f64 = 0.8;
+/// There are too many to list them in an error.
+const KEYS_ARE_LISTED: &str = "docs/guides/operate.md, section Configuration, lists the keys";
+
 /// The contents of `mainstay.toml`. An unknown key is an error: otherwise a typo would silently
 /// keep the default, and data could end up in the wrong database.
 #[expect(clippy::struct_field_names, reason = "they have the same names as the keys of the file")]
@@ -63,15 +68,27 @@ pub(super) fn read(path: &Path) -> Result<Option<File>, ConfigError> {
 pub(super) fn parse(text: &str) -> Result<File, (Option<usize>, String)> {
     toml::from_str(text).map_err(|error| {
         let line = error.span().map(|span| line_of(text, span.start));
-        let known = "the keys are `database`, `listen`, `public_url`, `behind_proxy`, `smtp_url`, \
-                     `mail_from`, `job_lease_seconds`, `events_per_second`, \
-                     `events_per_second_per_key`, `events_per_second_per_write_key`, \
-                     `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, \
-                     `key_file`, `secrets_at_rest`, `database_password_file`, `smtp_password_file` and the table `limits`, \
-                     for example listen = \"127.0.0.1:8080\"";
         let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-        (line, format!("{}; {known}", message.replace("unknown field", "unknown key")))
+        let reason = unknown_key(&message).unwrap_or(message);
+        (line, format!("{reason}; {KEYS_ARE_LISTED}"))
     })
+}
+
+/// What is said of an unknown key, with the known one that was probably meant, instead of what the parser
+/// says: that lists all keys. `None` when the message is about something else.
+fn unknown_key(message: &str) -> Option<String> {
+    let (key, known) = message.strip_prefix("unknown field `")?.rsplit_once("`, expected ")?;
+    // The names stand between backticks, whatever is written around them.
+    let nearest = known
+        .split('`')
+        .skip(1)
+        .step_by(2)
+        .map(|known| (strsim::jaro_winkler(&key.to_lowercase(), known), known))
+        .filter(|(likeness, _)| *likeness >= SIMILAR)
+        .max_by(|a, b| a.0.total_cmp(&b.0));
+    let suggestion =
+        nearest.map_or_else(String::new, |(_, known)| format!("; did you mean `{known}`?"));
+    Some(format!("unknown key `{key}`{suggestion}"))
 }
 
 fn line_of(text: &str, offset: usize) -> usize {

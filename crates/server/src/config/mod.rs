@@ -223,7 +223,9 @@ impl Settings {
     /// A link for printing: only its path if the server's public URL is unknown. The default
     /// address might belong to someone else, who would get the link.
     pub fn printed_link<'a>(&self, url: &'a str) -> &'a str {
-        if self.public_url.is_some() || self.listen_chosen {
+        // Which port the system gives a server that listens on port 0 is known only when it does.
+        let known = self.listen_chosen && !self.listen.ends_with(":0");
+        if self.public_url.is_some() || known {
             return url;
         }
         let path = url.split_once("://").and_then(|(_, rest)| rest.find('/').map(|at| &rest[at..]));
@@ -309,23 +311,21 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_key_is_named_with_its_line_and_the_known_ones() {
-        let (line, reason) = parse("listen = 'x'\ndatabse = 'sqlite:x'\n").unwrap_err();
+    fn an_unknown_key_is_named_with_its_line_and_the_nearest_known_one() {
+        let said = |text: &str| parse(text).unwrap_err();
+        let listed = "docs/guides/operate.md, section Configuration, lists the keys";
+        let (line, reason) = said("listen = 'x'\ndatabse = 'sqlite:x'\n");
         assert_eq!(line, Some(2));
+        assert_eq!(reason, format!("unknown key `databse`; did you mean `database`?; {listed}"));
+        let (line, reason) = said("[limits]\nstream = 3\n");
+        assert_eq!(line, Some(2));
+        assert_eq!(reason, format!("unknown key `stream`; did you mean `streams`?; {listed}"));
+        assert_eq!(said("qqqqqq = 1").1, format!("unknown key `qqqqqq`; {listed}"));
         assert_eq!(
-            reason,
-            "unknown key `databse`, expected one of `database`, `listen`, `public_url`, \
-             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
-             `events_per_second_per_key`, `events_per_second_per_write_key`, \
-             `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, `key_file`, `secrets_at_rest`, \
-             `database_password_file`, `smtp_password_file`, `limits`; the keys are `database`, `listen`, `public_url`, \
-             `behind_proxy`, `smtp_url`, `mail_from`, `job_lease_seconds`, `events_per_second`, \
-             `events_per_second_per_key`, `events_per_second_per_write_key`, \
-             `events_per_second_per_client_token`, `self_told_events_per_day`, `webhook_allow`, \
-             `key_file`, `secrets_at_rest`, `database_password_file`, `smtp_password_file` and the table `limits`, \
-             for example listen = \"127.0.0.1:8080\""
+            said("'`Listen`' = 1").1,
+            format!("unknown key ``Listen``; did you mean `listen`?; {listed}")
         );
-        assert!(parse("listen = 8080").unwrap_err().1.contains("expected a string"));
+        assert!(said("listen = 8080").1.contains("expected a string"));
         assert!(parse("listen = ").is_err());
     }
 

@@ -7,13 +7,10 @@ use std::{
     time::Duration,
 };
 
-use mainstay_core::{
-    engagement::{EventError, segment::IncomingMessage},
-    id::OrganizationId,
-};
+use mainstay_core::engagement::{EventError, segment::IncomingMessage};
 use tokio::time::timeout;
 
-use super::MessageOutcome;
+use super::{MessageOutcome, Source};
 use crate::{Error, Mainstay, Result, supervise::Panicked};
 
 /// Number of panics after which a whole group is rejected.
@@ -40,22 +37,22 @@ impl Mainstay {
     /// If the database times out.
     pub(super) async fn store_isolating_faults(
         &self,
-        organization: OrganizationId,
+        source: Source,
         messages: &[IncomingMessage],
     ) -> Result<Vec<MessageOutcome>> {
-        match self.store_isolated(organization, messages).await {
+        match self.store_isolated(source, messages).await {
             Ok(Err(error)) if is_data_error(&error) => {}
             Ok(stored) => return stored,
             Err(_) => {}
         }
         let panics = AtomicU32::new(1);
-        self.store_halves(organization, messages, &panics).await
+        self.store_halves(source, messages, &panics).await
     }
 
     /// Stores both halves of a batch, splitting again on a panic or a rejection.
     fn store_halves<'a>(
         &'a self,
-        organization: OrganizationId,
+        source: Source,
         messages: &'a [IncomingMessage],
         panics: &'a AtomicU32,
     ) -> Storing<'a> {
@@ -66,15 +63,15 @@ impl Mainstay {
             let mut outcomes = Vec::with_capacity(messages.len());
             let (first, second) = messages.split_at(messages.len() / 2);
             for half in [first, second] {
-                match self.store_isolated(organization, half).await {
+                match self.store_isolated(source, half).await {
                     Ok(Err(error)) if is_data_error(&error) => {
-                        outcomes.extend(self.store_halves(organization, half, panics).await?);
+                        outcomes.extend(self.store_halves(source, half, panics).await?);
                     }
                     Ok(stored) => outcomes.extend(stored?),
                     Err(panicked) if panics.fetch_add(1, Ordering::Relaxed) >= MAX_PANICS => {
                         return Err(panicked.into());
                     }
-                    Err(_) => outcomes.extend(self.store_halves(organization, half, panics).await?),
+                    Err(_) => outcomes.extend(self.store_halves(source, half, panics).await?),
                 }
             }
             Ok(outcomes)
@@ -83,7 +80,7 @@ impl Mainstay {
 
     async fn store_isolated(
         &self,
-        organization: OrganizationId,
+        source: Source,
         messages: &[IncomingMessage],
     ) -> std::result::Result<Result<Vec<MessageOutcome>>, Panicked> {
         // Boxed, once a group: whoever waits for it would be as large as all that it does.
@@ -91,7 +88,7 @@ impl Mainstay {
             if self.supervisor().is_armed() {
                 self.inject_event_panics(messages);
             }
-            self.store_messages(organization, messages).await
+            self.store_messages(source, messages).await
         });
         // After that its connection is taken for lost.
         let seconds = self.store().timeouts().storing_seconds;

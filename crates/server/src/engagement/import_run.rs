@@ -8,7 +8,7 @@ use mainstay_core::{
 use mainstay_store::{RollUp, Scope};
 
 use super::{
-    IngestSettings, MessageOutcome,
+    IngestSettings, MessageOutcome, Source,
     dry_run::Rehearsal,
     import::{
         ImportError, ImportOptions, ImportSource, RejectedRow, RejectsFile, Row, RowContent,
@@ -147,7 +147,9 @@ impl Mainstay {
         batch: &[IncomingMessage],
     ) -> Result<Vec<MessageOutcome>> {
         let mut tx = self.store().begin(Scope::Service(organization)).await?;
-        let (_, outcomes) = self.store_messages_in(&mut tx, batch, RollUp::Immediately).await?;
+        let source = Source::vouched(organization);
+        let (_, outcomes) =
+            self.store_messages_in(&mut tx, (source, batch), RollUp::Immediately).await?;
         tx.commit().await?;
         Ok(outcomes)
     }

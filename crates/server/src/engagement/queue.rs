@@ -1,5 +1,7 @@
 //! What waits to be stored: each organization's in its order, and one organization after the other,
-//! so that one which sends much, or whose rows are locked, does not keep the others waiting.
+//! so that one which sends much, or whose rows are locked, does not keep the others waiting. What write keys
+//! send is stored apart from the rest of an organization's: what it may settle is the same for a whole
+//! transaction.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -9,7 +11,7 @@ use std::{
 use mainstay_core::{engagement::segment::IncomingMessage, id::OrganizationId};
 use tokio::sync::{Notify, OwnedSemaphorePermit, oneshot};
 
-use super::MessageOutcome;
+use super::{MessageOutcome, Source};
 use crate::{Result, access::CallerKey};
 
 /// Maximum number of messages per transaction, which must stay short.
@@ -29,7 +31,7 @@ pub(super) struct Submission {
 
 /// The messages of one transaction.
 pub(super) struct Group {
-    pub(super) organization: OrganizationId,
+    pub(super) source: Source,
     pub(super) submissions: Vec<Submission>,
     pub(super) turn: Turn,
 }
@@ -62,21 +64,21 @@ pub(super) struct Queue {
 
 #[derive(Default)]
 struct Waiting {
-    by_organization: HashMap<OrganizationId, VecDeque<Submission>>,
-    /// Organizations with queued messages, in round-robin order.
-    turns: VecDeque<OrganizationId>,
-    /// How many groups of each are being stored.
+    by_organization: HashMap<Source, VecDeque<Submission>>,
+    /// Sources of which something waits, in the order by_organization their turns.
+    turns: VecDeque<Source>,
+    /// How many groups of each organization are being stored.
     under_way: HashMap<OrganizationId, usize>,
     closed: bool,
 }
 
 impl Queue {
-    pub(super) fn push(&self, organization: OrganizationId, submission: Submission) {
+    pub(super) fn push(&self, source: Source, submission: Submission) {
         let mut waiting = self.lock();
-        let own = waiting.by_organization.entry(organization).or_default();
+        let own = waiting.by_organization.entry(source).or_default();
         own.push_back(submission);
         if own.len() == 1 {
-            waiting.turns.push_back(organization);
+            waiting.turns.push_back(source);
         }
         drop(waiting);
         self.changed.notify_one();
@@ -97,12 +99,12 @@ impl Queue {
             changed.as_mut().enable();
             {
                 let mut waiting = self.lock();
-                if let Some((organization, submissions)) = waiting.next_group() {
+                if let Some((source, submissions)) = waiting.next_group() {
                     if !waiting.turns.is_empty() {
                         self.changed.notify_one();
                     }
-                    let turn = Turn { queue: Arc::clone(self), organization };
-                    return Some(Group { organization, submissions, turn });
+                    let turn = Turn { queue: Arc::clone(self), organization: source.organization };
+                    return Some(Group { source, submissions, turn });
                 }
                 // What an organization has no turn for is left to those who are storing for it.
                 if waiting.closed {
@@ -119,13 +121,14 @@ impl Queue {
 }
 
 impl Waiting {
-    /// What the next organization that may have a turn has waiting.
-    fn next_group(&mut self) -> Option<(OrganizationId, Vec<Submission>)> {
-        let may =
-            |organization| self.under_way.get(organization).is_none_or(|it| *it < MOST_UNDER_WAY);
+    /// What the next source that may have a turn has waiting.
+    fn next_group(&mut self) -> Option<(Source, Vec<Submission>)> {
+        let may = |source: &Source| {
+            self.under_way.get(&source.organization).is_none_or(|it| *it < MOST_UNDER_WAY)
+        };
         let place = self.turns.iter().position(may)?;
-        let organization = self.turns.remove(place)?;
-        let own = self.by_organization.get_mut(&organization)?;
+        let source = self.turns.remove(place)?;
+        let own = self.by_organization.get_mut(&source)?;
         let mut submissions: Vec<Submission> = own.pop_front().into_iter().collect();
         let mut count = submissions.first().map_or(0, |first| first.messages.len());
         while let Some(next) = own.front()
@@ -135,11 +138,11 @@ impl Waiting {
             submissions.extend(own.pop_front());
         }
         if own.is_empty() {
-            self.by_organization.remove(&organization);
+            self.by_organization.remove(&source);
         } else {
-            self.turns.push_back(organization);
+            self.turns.push_back(source);
         }
-        *self.under_way.entry(organization).or_default() += 1;
-        Some((organization, submissions))
+        *self.under_way.entry(source.organization).or_default() += 1;
+        Some((source, submissions))
     }
 }

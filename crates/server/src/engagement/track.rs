@@ -11,7 +11,7 @@ use mainstay_core::{
 };
 use mainstay_store::{Scope, new_id};
 
-use super::MessageOutcome;
+use super::{MessageOutcome, Source};
 use crate::{Mainstay, Result};
 
 /// The outcome of a call.
@@ -47,7 +47,7 @@ impl Mainstay {
         let (events, refused) = self.check_events(organization, incoming).await?;
         let messages: Vec<IncomingMessage> =
             events.into_iter().map(IncomingMessage::Event).collect();
-        let outcomes = self.store_messages(organization, &messages).await?;
+        let outcomes = self.store_messages(Source::vouched(organization), &messages).await?;
         let stored = outcomes.iter().filter(|outcome| **outcome == MessageOutcome::Stored).count();
         Ok(TrackOutcome { stored, duplicates: outcomes.len() - stored, refused })
     }

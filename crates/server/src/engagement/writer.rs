@@ -1,16 +1,7 @@
 //! Group commit: queued events are stored in one transaction with a single fsync.
 
-use std::{
-    collections::BTreeMap,
-    num::NonZeroU32,
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{collections::BTreeMap, hash::Hash, num::NonZeroU32, sync::Arc, time::Duration};
 
-use governor::Quota;
 use mainstay_core::{engagement::segment::IncomingMessage, id::OrganizationId};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
@@ -18,7 +9,7 @@ use tokio::{
 };
 
 use super::{
-    MessageOutcome,
+    MessageOutcome, Source,
     gather::Gatherer,
     incoming_bodies::IncomingBodies,
     queue::{Group, MOST_UNDER_WAY, Queue, Submission},
@@ -26,7 +17,7 @@ use super::{
 use crate::{
     Error, Mainstay, Result,
     access::{CallerKey, Principal},
-    limit::{LimitClock, Limiter},
+    limit::{Charges, Limiter, Quota, Refusal},
     supervise::{GATHERER, OnPanic, WRITER},
 };
 
@@ -46,8 +37,6 @@ const POSTGRES_WRITERS: usize = MOST_UNDER_WAY + 2;
 const MIN_BURST: NonZeroU32 = NonZeroU32::new(2_500).unwrap();
 /// The default burst, in seconds' worth of events: apps send a backlog after being offline.
 const BURST_SECONDS: NonZeroU32 = NonZeroU32::new(60).unwrap();
-/// Number of rate-limited keys and organizations from which idle ones are evicted.
-const MAX_COUNTED: usize = 10_000;
 
 /// Limits of events per second; `None` is unlimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -84,14 +73,11 @@ struct Shared {
     queue: Arc<Queue>,
     memory: Arc<Semaphore>,
     incoming_bodies: Arc<IncomingBodies>,
-    clock: LimitClock,
     organizations: Option<Limiter<OrganizationId>>,
     keys: Option<Limiter<CallerKey>>,
     write_keys: Option<Limiter<CallerKey>>,
     client_tokens: Option<Limiter<(OrganizationId, String)>>,
     client_days: Option<Limiter<(OrganizationId, String)>>,
-    /// Number of entries of a limiter from which idle ones are evicted.
-    max_counted: AtomicUsize,
 }
 
 impl Drop for Shared {
@@ -129,19 +115,21 @@ impl EventWriter {
     /// Starts the writer; also returns its task, which ends after the last clone is dropped.
     pub fn start(mainstay: &Mainstay, rates: Rates) -> (Self, JoinHandle<()>) {
         let queue: Arc<Queue> = Arc::default();
-        let clock = LimitClock::of(mainstay);
-        let quota = |rate: NonZeroU32| Quota::per_second(rate).allow_burst(rate.max(MIN_BURST));
         let shared = Shared {
             queue: Arc::clone(&queue),
             memory: Arc::new(Semaphore::new(MAX_BYTES)),
             incoming_bodies: Arc::default(),
-            organizations: rates.organization.map(|rate| clock.limiter(quota(rate))),
-            keys: rates.key.map(|rate| clock.limiter(quota(rate))),
-            write_keys: rates.write_key.map(|rate| clock.limiter(minute_burst_quota(rate))),
-            client_tokens: rates.client_token.map(|rate| clock.limiter(minute_burst_quota(rate))),
-            client_days: rates.client_day.and_then(daily_quota).map(|quota| clock.limiter(quota)),
-            max_counted: AtomicUsize::new(MAX_COUNTED),
-            clock,
+            organizations: rates
+                .organization
+                .map(|rate| Limiter::new(mainstay, worth_a_request(rate))),
+            keys: rates.key.map(|rate| Limiter::new(mainstay, worth_a_request(rate))),
+            write_keys: rates
+                .write_key
+                .map(|rate| Limiter::new(mainstay, minute_burst_quota(rate))),
+            client_tokens: rates
+                .client_token
+                .map(|rate| Limiter::new(mainstay, minute_burst_quota(rate))),
+            client_days: rates.client_day.map(|rate| Limiter::new(mainstay, daily_quota(rate))),
         };
         let writers = if mainstay.store().is_postgres() { POSTGRES_WRITERS } else { 1 };
         let gatherer: Arc<Gatherer> = Arc::default();
@@ -203,93 +191,65 @@ impl EventWriter {
         })
     }
 
-    /// Counts events against the rate limits of the sender and the organization.
+    /// Charges the rates of who sends so many events and of the organization.
     ///
     /// # Errors
     /// [`Error::TooFast`] if a limit is exceeded, [`Error::Invalid`] if the batch exceeds the
-    /// maximum burst.
-    pub fn count(&self, sender: &Principal, key: CallerKey, events: usize) -> Result<()> {
+    /// maximum burst. Then none of them is charged.
+    pub(crate) fn count(
+        &self,
+        sender: &Principal,
+        key: CallerKey,
+        events: usize,
+    ) -> Result<Charges> {
         let organization = sender.organization();
+        let mut charges = Charges::default();
         let events = u32::try_from(events).ok().and_then(NonZeroU32::new);
-        let Some(events) = events else { return Ok(()) };
+        let Some(events) = events else { return Ok(charges) };
         match sender {
             Principal::Client(_, client) => {
                 // By client and not by token: a client may be given any number of those.
                 if let Some(tokens) = &self.0.client_tokens {
-                    self.check(tokens, &(organization, client.clone()), events, "client token")?;
+                    let client = (organization, client.clone());
+                    charges.add(charge(tokens, &client, events, "client token")?);
                 }
             }
             Principal::Write(..) => {
                 if let Some(keys) = &self.0.write_keys {
-                    self.check(keys, &key, events, "write key")?;
+                    charges.add(charge(keys, &key, events, "write key")?);
                 }
             }
             Principal::Secret(_) | Principal::Member(..) => {}
         }
         if let Some(keys) = &self.0.keys {
-            self.check(keys, &key, events, "key")?;
+            charges.add(charge(keys, &key, events, "key")?);
         }
         if let Some(organizations) = &self.0.organizations {
-            self.check(organizations, &organization, events, "organization")?;
+            charges.add(charge(organizations, &organization, events, "organization")?);
         }
-        Ok(())
+        Ok(charges)
     }
 
-    /// Counts self-reported messages against the daily limit of each client.
+    /// Charges what a browser or a client itself says of clients to what may be messages of each in a day.
     ///
     /// # Errors
     /// See [`EventWriter::count`].
-    pub fn count_self_told<'a>(
+    pub(crate) fn count_self_told<'a>(
         &self,
         organization: OrganizationId,
         clients: impl Iterator<Item = &'a str>,
-    ) -> Result<()> {
-        let Some(days) = &self.0.client_days else { return Ok(()) };
+    ) -> Result<Charges> {
+        let mut charges = Charges::default();
+        let Some(days) = &self.0.client_days else { return Ok(charges) };
         let mut counts: BTreeMap<&str, u32> = BTreeMap::new();
         for client in clients {
             *counts.entry(client).or_default() += 1;
         }
         for (client, count) in counts {
             let Some(count) = NonZeroU32::new(count) else { continue };
-            self.check(days, &(organization, client.to_owned()), count, "client")?;
+            charges.add(charge(days, &(organization, client.to_owned()), count, "client")?);
         }
-        Ok(())
-    }
-
-    fn check<K: std::hash::Hash + Eq + Clone>(
-        &self,
-        limiter: &Limiter<K>,
-        key: &K,
-        events: NonZeroU32,
-        sender: &'static str,
-    ) -> Result<()> {
-        self.evict_idle(limiter);
-        match limiter.check_key_n(key, events) {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(until)) => Err(Error::TooFast {
-                sender,
-                retry_after_seconds: self.0.clock.seconds_until(&until),
-            }),
-            Err(max) => Err(Error::invalid(
-                "events",
-                format!(
-                    "{events} exceed the limit of {} per request of one {sender}; send fewer",
-                    max.0
-                ),
-            )),
-        }
-    }
-
-    /// Evicts idle entries once there are many. A scan costs time in proportion to their number, so
-    /// the next one only happens when the number has doubled.
-    fn evict_idle<K: std::hash::Hash + Eq + Clone>(&self, limiter: &Limiter<K>) {
-        let counted = limiter.len();
-        if counted <= self.0.max_counted.load(Ordering::Relaxed) {
-            return;
-        }
-        limiter.retain_recent();
-        let next = (2 * limiter.len()).max(MAX_COUNTED);
-        self.0.max_counted.store(next, Ordering::Relaxed);
+        Ok(charges)
     }
 
     /// Stores messages; when this returns, all that are not rejected are on disk.
@@ -298,7 +258,7 @@ impl EventWriter {
     /// [`Error::Unavailable`] if the database fails; then nothing is stored.
     pub async fn store(
         &self,
-        organization: OrganizationId,
+        source: Source,
         messages: Vec<IncomingMessage>,
         admission: Admission,
     ) -> Result<Vec<MessageOutcome>> {
@@ -307,19 +267,44 @@ impl EventWriter {
         }
         let (reply, stored) = oneshot::channel();
         let Admission { memory, key, .. } = admission;
-        self.0.queue.push(organization, Submission { messages, key, reply, memory });
+        self.0.queue.push(source, Submission { messages, key, reply, memory });
         stored.await.unwrap_or_else(|_| Err(unavailable()))
     }
 }
 
+fn charge<K: Hash + Eq + Clone + Send + Sync + 'static>(
+    limiter: &Limiter<K>,
+    key: &K,
+    events: NonZeroU32,
+    sender: &'static str,
+) -> Result<Charges> {
+    limiter.charge(key, events).map_err(|refusal| match refusal {
+        Refusal::Wait { seconds } => Error::TooFast { sender, retry_after_seconds: seconds },
+        Refusal::Burst { max } => Error::invalid(
+            "events",
+            format!(
+                "{events} are more than the {max} that one {sender} may send at once; send fewer"
+            ),
+        ),
+    })
+}
+
+fn per_second(rate: NonZeroU32, burst: NonZeroU32) -> Quota {
+    Quota { burst, period: Duration::from_secs(1) / rate.get() }
+}
+
+/// As many at once as one request brings, at the least.
+fn worth_a_request(rate: NonZeroU32) -> Quota {
+    per_second(rate, rate.max(MIN_BURST))
+}
+
 fn minute_burst_quota(rate: NonZeroU32) -> Quota {
-    Quota::per_second(rate).allow_burst(rate.saturating_mul(BURST_SECONDS))
+    per_second(rate, rate.saturating_mul(BURST_SECONDS))
 }
 
 /// A day's events as a burst, refilled evenly.
-fn daily_quota(events: NonZeroU32) -> Option<Quota> {
-    let period = Duration::from_hours(24) / events.get();
-    Some(Quota::with_period(period)?.allow_burst(events))
+fn daily_quota(events: NonZeroU32) -> Quota {
+    Quota { burst: events, period: Duration::from_hours(24) / events.get() }
 }
 
 fn acquire_memory(all: &Arc<Semaphore>, bytes: usize) -> Result<OwnedSemaphorePermit> {
@@ -343,8 +328,9 @@ async fn run_writer(mainstay: Mainstay, queue: Arc<Queue>, gatherer: Arc<Gathere
 async fn store_group(
     mainstay: &Mainstay,
     gatherer: &Gatherer,
-    Group { organization, submissions, turn: _turn }: Group,
+    Group { source, submissions, turn: _turn }: Group,
 ) {
+    let organization = source.organization;
     let mut messages = Vec::with_capacity(submissions.iter().map(|one| one.messages.len()).sum());
     let mut replies = Vec::with_capacity(submissions.len());
     let mut keys = Vec::new();
@@ -353,7 +339,7 @@ async fn store_group(
         keys.push((submission.key, submission.messages.len()));
         messages.extend(submission.messages);
     }
-    match mainstay.store_isolating_faults(organization, &messages).await {
+    match mainstay.store_isolating_faults(source, &messages).await {
         Ok(outcomes) => {
             gatherer.add_pending(organization, messages.len());
             mainstay.key_activity().record(organization, &keys, messages.iter().zip(&outcomes));

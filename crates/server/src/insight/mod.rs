@@ -21,7 +21,7 @@ use mainstay_store::{
 
 use crate::{
     Error, Mainstay, Result,
-    alert::{Holds, were_data_silent},
+    alert::{Holds, SilenceChanges, were_data_silent},
     client::next_chunk,
     email::InsightBatch,
     job::weekly_schedule,
@@ -90,9 +90,10 @@ impl Mainstay {
         let InsightRun { as_of, client, dry_run, .. } = run;
         check_as_of(as_of, self.now())?;
         let scope = Scope::Service(organization);
-        if !dry_run {
-            self.refresh_data_silence(organization, as_of).await?;
+        if dry_run {
+            return self.foresee_insights(organization, run, each).await;
         }
+        self.refresh_data_silence(organization, as_of).await?;
         let period = last_week(&mut self.store().read(scope).await?, as_of).await?;
         let mut count = 0;
         let mut last_chunk: Option<ClientChunk> = None;
@@ -103,15 +104,35 @@ impl Mainstay {
                 return Ok(count);
             }
             let written = self.write_insights(&mut tx, &chunk, &run, &period).await?;
-            if dry_run {
-                tx.rollback().await?;
-            } else {
-                tx.commit().await?;
-            }
+            tx.commit().await?;
             count += written.len() as u64;
             each(written);
             last_chunk = Some(chunk);
         }
+    }
+
+    /// What a run would write, in one state of the data; nobody waits for it.
+    async fn foresee_insights(
+        &self,
+        organization: OrganizationId,
+        run: InsightRun<'_>,
+        each: &mut (impl FnMut(Vec<WrittenInsight>) + Send),
+    ) -> Result<u64> {
+        let mut tx = self.store().read(Scope::Service(organization)).await?;
+        let period = last_week(&mut tx, run.as_of).await?;
+        let context = Context::load(&mut tx).await?;
+        let silences = self.foresee_data_silence(&mut tx, &context, run.as_of).await?;
+        let mut count = 0;
+        let mut chunk = next_chunk(&mut tx, run.client, period.end, None).await?;
+        while !chunk.clients.is_empty() {
+            let moment = (run.as_of, &period);
+            let insights = new_insights(&mut tx, &context, &chunk, moment, &silences).await?;
+            let written = named(&chunk, insights);
+            count += written.len() as u64;
+            each(written);
+            chunk = next_chunk(&mut tx, run.client, period.end, Some(&chunk)).await?;
+        }
+        Ok(count)
     }
 
     /// Generates a client's insights of the last complete week before now; also returns the week.
@@ -176,47 +197,15 @@ impl Mainstay {
         period: &Period,
     ) -> Result<Vec<WrittenInsight>> {
         let context = Context::load(tx).await?;
-        let clients_with_insights = tx.list_clients_with_insights(chunk, period.last).await?;
-        let mut withheld = Holds::load(tx, run.as_of).await?.withheld(tx, chunk).await?;
-        if were_data_silent(tx, period.start, period.end).await? {
-            withheld.extend(chunk.clients.iter().map(|(client, _)| client.id));
-        }
-        let facts = shown_facts(tx, &context, chunk, period.end, true).await?;
-        let counts = tx.count_events_by_type(chunk, period.first, period.last).await?;
-        let mut tasks = tx.list_open_tasks(chunk, period.end).await?;
-
-        let mut client_ids: HashMap<InsightId, String> = HashMap::new();
-        let mut insights = Vec::new();
-        for facts in facts.iter().filter(|facts| !clients_with_insights.contains(&facts.client)) {
-            let week = Week {
-                context: &context,
-                as_of: period.end,
-                period,
-                counts: counts.get(&facts.client),
-                tasks: tasks.remove(&facts.client).unwrap_or_default(),
-            };
-            let missing = withheld.contains(&facts.client);
-            for insight in week.insights(facts) {
-                if missing && insight.depends_on_absence() {
-                    continue;
-                }
-                let id: InsightId = new_id(run.as_of);
-                client_ids.insert(id, facts.external_id.clone());
-                insights.push(NewInsight { id, client: facts.client, insight });
-            }
-        }
+        let moment = (run.as_of, period);
+        let noticed = SilenceChanges::default();
+        let mut insights = new_insights(tx, &context, chunk, moment, &noticed).await?;
         let new = tx.save_insights(period.last, &insights, run.as_of).await?;
         let new: HashSet<InsightId> = new.into_iter().collect();
         insights.retain(|insight| new.contains(&insight.id));
         let batch = InsightBatch { period: period.last, weekly_follows: run.weekly_follows };
         self.queue_celebrations(tx, &context, chunk, &insights, batch).await?;
-        Ok(insights
-            .into_iter()
-            .filter_map(|insight| {
-                let client_id = client_ids.remove(&insight.id)?;
-                Some(WrittenInsight { id: insight.id, client_id, insight: insight.insight })
-            })
-            .collect())
+        Ok(named(chunk, insights))
     }
 
     /// A client's valid insights.
@@ -287,6 +276,57 @@ impl Mainstay {
         tx.commit().await?;
         Ok(deleted)
     }
+}
+
+/// The insights of a week that a chunk's clients were not clients_with_insights yet, after changes of silences that are not
+/// noticed yet.
+async fn new_insights(
+    tx: &mut Tx,
+    context: &Context,
+    chunk: &ClientChunk,
+    (as_of, period): (Timestamp, &Period),
+    silences: &SilenceChanges,
+) -> Result<Vec<NewInsight>> {
+    let clients_with_insights = tx.list_clients_with_insights(chunk, period.last).await?;
+    let holds = Holds::load(tx, as_of).await?.after(silences);
+    let mut withheld = holds.withheld(tx, chunk).await?;
+    if were_data_silent(tx, (period.start, period.end), silences).await? {
+        withheld.extend(chunk.clients.iter().map(|(client, _)| client.id));
+    }
+    let facts = shown_facts(tx, context, chunk, period.end, true).await?;
+    let counts = tx.count_events_by_type(chunk, period.first, period.last).await?;
+    let mut tasks = tx.list_open_tasks(chunk, period.end).await?;
+    let mut insights = Vec::new();
+    for facts in facts.iter().filter(|facts| !clients_with_insights.contains(&facts.client)) {
+        let week = Week {
+            context,
+            as_of: period.end,
+            period,
+            counts: counts.get(&facts.client),
+            tasks: tasks.remove(&facts.client).unwrap_or_default(),
+        };
+        let missing = withheld.contains(&facts.client);
+        for insight in week.insights(facts) {
+            if missing && insight.depends_on_absence() {
+                continue;
+            }
+            insights.push(NewInsight { id: new_id(as_of), client: facts.client, insight });
+        }
+    }
+    Ok(insights)
+}
+
+/// Insights with the client_ids of their clients.
+fn named(chunk: &ClientChunk, insights: Vec<NewInsight>) -> Vec<WrittenInsight> {
+    let client_ids: HashMap<ClientId, &String> =
+        chunk.clients.iter().map(|(client, external_id)| (client.id, external_id)).collect();
+    insights
+        .into_iter()
+        .filter_map(|NewInsight { id, client, insight }| {
+            let client_id = (*client_ids.get(&client)?).clone();
+            Some(WrittenInsight { id, client_id, insight })
+        })
+        .collect()
 }
 
 /// Counts the late events of each insight's period, to explain differences from current figures.

@@ -162,6 +162,7 @@ impl Mainstay {
             finished_at: None,
         };
         tx.create_staff_tasks(std::slice::from_ref(&task)).await?;
+        tx.mark_known(&[task.client]).await?;
         tx.commit().await?;
         Ok(task)
     }

@@ -31,7 +31,7 @@ async function emptyOrganization() {
   const { url } = await serve("serve", database);
   const site = { url, email: "ada@example.com", password: "correct horse battery staple" };
   const page = await open(chromium);
-  await page.goto(`${url}${new URL(made.setup_link).pathname}`);
+  await page.goto(`${url}${new URL(made.setup_link, url).pathname}`);
   await page.getByLabel("Your name").fill("Ada");
   await page.getByLabel("Email").fill(site.email);
   await page.getByLabel("New password").fill(site.password);

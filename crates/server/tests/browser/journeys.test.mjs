@@ -19,7 +19,7 @@ test("the first owner sets an organization up, signs in, and signs out", async (
   const made = JSON.parse(await mainstay(["org", "create", "new", "--name", "Harbour", "--json", "--database", `sqlite:${database}`]));
   const { url } = await serve("serve", database);
   const page = await open(chromium);
-  await page.goto(`${url}${new URL(made.setup_link).pathname}`);
+  await page.goto(`${url}${new URL(made.setup_link, url).pathname}`);
   await page.getByLabel("Your name").fill("Ada <b>");
   await page.getByLabel("Email").fill("ada@example.com");
   await page.getByLabel("New password").fill("correct horse battery staple");
@@ -35,7 +35,7 @@ test("the first owner sets an organization up, signs in, and signs out", async (
   await page.getByRole("button", { name: "Sign out" }).click();
   await page.goto(`${url}/portfolio`);
   assert.match(page.url(), /\/sign-in\?next=/);
-  await page.goto(`${url}${new URL(made.setup_link).pathname}`).then((answer) => assert.notEqual(answer.status(), 200));
+  await page.goto(`${url}${new URL(made.setup_link, url).pathname}`).then((answer) => assert.notEqual(answer.status(), 200));
   assert.deepEqual(page.wrong.filter((text) => !text.includes("status of 4")), []);
 });
 

@@ -218,6 +218,9 @@ CREATE TABLE clients (
   owner_member_id UUID,
   -- When it was first heard of, other than by an event.
   told_at TIMESTAMPTZ,
+    -- Whether anything but a write key, which may be public, has sent something about it: such a client is never
+  -- merged into another one for a write key.
+  known BOOLEAN NOT NULL DEFAULT FALSE,
   created_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (organization_id, id),
   UNIQUE (organization_id, external_id)
@@ -229,6 +232,9 @@ CREATE TABLE client_aliases (
   -- An id that was merged into another client; never the external_id of a client too.
   external_id TEXT COLLATE "C" NOT NULL,
   client_id UUID NOT NULL,
+  -- Whether a write key gave it the name. Such a name opens nothing, and ends when anything else sends something
+  -- about the id.
+  of_visitor BOOLEAN NOT NULL DEFAULT FALSE,
   created_at TIMESTAMPTZ NOT NULL,
   PRIMARY KEY (organization_id, external_id),
   FOREIGN KEY (organization_id, client_id) REFERENCES clients (organization_id, id) ON DELETE CASCADE

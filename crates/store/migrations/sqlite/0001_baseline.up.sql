@@ -221,6 +221,9 @@ CREATE TABLE clients (
   owner_member_id BLOB,
   -- When it was first heard of, other than by an event.
   told_at INTEGER,
+    -- Whether anything but a write key, which may be public, has sent something about it: such a client is never
+  -- merged into another one for a write key.
+  known INTEGER NOT NULL DEFAULT 0 CHECK (known IN (0, 1)),
   created_at INTEGER NOT NULL,
   PRIMARY KEY (organization_id, id),
   UNIQUE (organization_id, external_id)
@@ -232,6 +235,9 @@ CREATE TABLE client_aliases (
   -- An id that was merged into another client; never the external_id of a client too.
   external_id TEXT NOT NULL,
   client_id BLOB NOT NULL,
+  -- Whether a write key gave it the name. Such a name opens nothing, and ends when anything else sends something
+  -- about the id.
+  of_visitor INTEGER NOT NULL DEFAULT 0 CHECK (of_visitor IN (0, 1)),
   created_at INTEGER NOT NULL,
   PRIMARY KEY (organization_id, external_id),
   FOREIGN KEY (organization_id, client_id) REFERENCES clients (organization_id, id) ON DELETE CASCADE

@@ -61,12 +61,18 @@ impl Tx {
             .map(|(_, client)| ClientSighting { external_id: client, first_at: now })
             .collect();
         let clients = self.admit_clients(&seen, now).await?;
+        // An `identify` joins too.
+        let elsewhere = self.clients_joined_by(&ids).await?;
         let mut first: HashSet<&str> = HashSet::new();
         let mut rows: Vec<(&str, Uuid)> = wanted
             .iter()
             .zip(&clients)
-            .filter_map(|((id, _), client)| Some((*id, client.as_ref()?.id.uuid())))
+            .filter_map(|((id, _), client)| Some((*id, client.as_ref()?.id)))
+            .filter(|(id, client)| {
+                elsewhere.iter().all(|(person, of)| person != id || of == client)
+            })
             .filter(|(id, _)| first.insert(id))
+            .map(|(id, client)| (id, client.uuid()))
             .collect();
         rows.sort_unstable();
         insert_rows!(
@@ -107,7 +113,7 @@ impl Tx {
             .collect())
     }
 
-    /// The client that an anonymous id was joined to.
+    /// The client that an anonymous id was joined to, or that a write key gave the name.
     pub async fn find_client_by_anonymous_id(
         &mut self,
         anonymous_id: &str,
@@ -115,9 +121,11 @@ impl Tx {
         let row = fetch_optional!(
             self,
             (String,),
-            "SELECT c.external_id FROM anonymous_ids a JOIN clients c \
-             ON c.organization_id = a.organization_id AND c.id = a.client_id \
-             WHERE a.organization_id = $1 AND a.anonymous_id = $2",
+            "SELECT c.external_id FROM (SELECT organization_id, client_id FROM client_aliases \
+             WHERE organization_id = $1 AND external_id = $2 AND of_visitor UNION ALL \
+             SELECT organization_id, client_id FROM anonymous_ids \
+             WHERE organization_id = $1 AND anonymous_id = $2) a JOIN clients c \
+             ON c.organization_id = a.organization_id AND c.id = a.client_id LIMIT 1",
             self.scope.organization_uuid(),
             anonymous_id
         )?;

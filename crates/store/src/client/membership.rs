@@ -85,6 +85,46 @@ impl Tx {
         Ok(new.into_iter().map(|(person, ..)| person).collect())
     }
 
+    /// The same of visitors, for a write key: one who belongs to another client already stays there.
+    pub async fn join_visitors(
+        &mut self,
+        joined: &[Membership<'_>],
+        zone: &TimeZone,
+        now: Timestamp,
+    ) -> Result<HashSet<String>> {
+        let people: Vec<&str> = joined.iter().map(|one| one.person).collect();
+        let mut clients = self.clients_joined_by(&people).await?;
+        let mut new = Vec::new();
+        for one in joined {
+            if clients.iter().all(|(person, of)| person != one.person || *of == one.client) {
+                clients.insert((one.person.to_owned(), one.client));
+                new.push(one.clone());
+            }
+        }
+        self.insert_memberships(&new, zone, now).await
+    }
+
+    /// The clients that people ever belonged to.
+    pub(crate) async fn clients_joined_by(
+        &mut self,
+        people: &[&str],
+    ) -> Result<HashSet<(String, ClientId)>> {
+        let organization = self.scope.organization_uuid();
+        let mut people = people.to_vec();
+        people.sort_unstable();
+        people.dedup();
+        let rows: Vec<(String, Uuid)> = fetch_for_rows!(
+            self,
+            (String, Uuid),
+            "WITH wanted (organization_id, person_id) AS (",
+            &people,
+            ") SELECT DISTINCT m.person_id, m.client_id FROM wanted w CROSS JOIN memberships m \
+             WHERE m.organization_id = w.organization_id AND m.person_id = w.person_id",
+            |person| [organization, *person]
+        );
+        Ok(rows.into_iter().map(|(person, client)| (person, client.into())).collect())
+    }
+
     /// A person's events that another client has, of the time in which a membership holds.
     async fn misplaced_events(
         &mut self,

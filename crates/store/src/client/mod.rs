@@ -7,7 +7,7 @@ pub(super) mod note;
 pub(super) mod onboarding;
 pub(super) mod profile;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use jiff::Timestamp;
 use mainstay_core::{
@@ -210,8 +210,19 @@ impl From<ClientRow> for Client {
 
 type ResolvedRow = (Uuid, String, Instant);
 
+/// What was found or created of the clients that are named.
+struct Found {
+    /// By name, and whether they are marked as known.
+    clients: HashMap<String, (ResolvedClient, bool)>,
+    /// The names that a write key gave.
+    of_visitors: HashSet<String>,
+    /// The ids that are kept out.
+    kept_out: HashSet<String>,
+}
+
 impl Tx {
-    /// The client with an `external_id`, or that it is another name of, however the id is spelled.
+    /// The client with an `external_id`, or that it is another name of, however the id is spelled. A name that
+    /// only a write key gave does not count: anybody can give anybody's client a name.
     pub async fn find_client(&mut self, external_id: &str) -> Result<Option<Client>> {
         let external_id = normalize_id(external_id);
         let row = fetch_optional!(
@@ -222,7 +233,8 @@ impl Tx {
                 profile_columns!(),
                 ", created_at, owner_member_id FROM clients \
                  WHERE organization_id = $1 AND (external_id = $2 OR id = (SELECT client_id \
-                 FROM client_aliases WHERE organization_id = $1 AND external_id = $2))"
+                 FROM client_aliases WHERE organization_id = $1 AND external_id = $2 \
+                 AND NOT of_visitor))"
             ),
             self.scope.organization_uuid(),
             &*external_id
@@ -320,13 +332,32 @@ impl Tx {
         seen: &[ClientSighting<'_>],
         now: Timestamp,
     ) -> Result<Vec<Option<ResolvedClient>>> {
+        self.admit(seen, false, now).await
+    }
+
+    /// The same where not only a write key names them: they are known from here on, and a name that a write
+    /// key gave to another client is theirs again.
+    pub async fn admit_known_clients(
+        &mut self,
+        seen: &[ClientSighting<'_>],
+        now: Timestamp,
+    ) -> Result<Vec<Option<ResolvedClient>>> {
+        self.admit(seen, true, now).await
+    }
+
+    async fn admit(
+        &mut self,
+        seen: &[ClientSighting<'_>],
+        known_now: bool,
+        now: Timestamp,
+    ) -> Result<Vec<Option<ResolvedClient>>> {
         if seen.is_empty() {
             return Ok(Vec::new());
         }
         self.lock_organization(Lock::CacheClients).await?;
         let organization = self.scope.organization_uuid();
         let (_, deletions) = self.get_organization_and_deletions().await?;
-        let known: Vec<Option<ResolvedClient>> = seen
+        let known: Vec<Option<(ResolvedClient, bool)>> = seen
             .iter()
             .map(|client| self.known.get(organization.into(), client.external_id, deletions))
             .collect();
@@ -336,14 +367,35 @@ impl Tx {
             .filter(|(_, known)| known.is_none())
             .map(|(seen, _)| seen)
             .collect();
-        let (resolved, kept_out) = self.find_or_create(&unknown, now).await?;
-        for (name, client) in &resolved {
-            self.learned.client(organization.into(), name, *client, deletions);
+        let found = self.find_or_create(&unknown, known_now, now).await?;
+        let Found { clients: resolved, of_visitors, kept_out } = found;
+        if known_now {
+            let in_mind = seen.iter().zip(&known).filter_map(|(seen, known)| {
+                let (client, marked) = (*known)?;
+                (!marked).then_some((seen.external_id, client))
+            });
+            let in_mind: Vec<(&str, ResolvedClient)> = in_mind.collect();
+            let unmarked = resolved.values().filter(|(_, marked)| !marked);
+            let unmarked = unmarked.map(|(client, _)| client.id);
+            let ids: Vec<ClientId> =
+                unmarked.chain(in_mind.iter().map(|(_, client)| client.id)).collect();
+            self.mark_known(&ids).await?;
+            for (name, client) in in_mind {
+                self.learned.client(organization.into(), name, (client, true), deletions);
+            }
+        }
+        for (name, (client, marked)) in &resolved {
+            // Not a name that ends when another sender says it.
+            if !of_visitors.contains(name) {
+                let found = (*client, *marked || known_now);
+                self.learned.client(organization.into(), name, found, deletions);
+            }
         }
         seen.iter()
             .zip(known)
             .map(|(seen, known)| {
                 let client = known.or_else(|| resolved.get(seen.external_id).copied());
+                let client = client.map(|(client, _)| client);
                 if client.is_none() && !kept_out.contains(seen.external_id) {
                     // Whoever was created by somebody else and deleted again within this
                     // transaction's sight has lost a race.
@@ -354,12 +406,39 @@ impl Tx {
             .collect()
     }
 
-    /// Finds or creates clients; the second of what it returns are those that are kept out.
+    /// Remembers that something other than a write key has said something about clients.
+    pub async fn mark_known(&mut self, clients: &[ClientId]) -> Result<()> {
+        // In one order for everybody, so that nobody waits in a circle.
+        for client in clients.iter().copied().collect::<BTreeSet<_>>() {
+            execute!(
+                self,
+                "UPDATE clients SET known = TRUE WHERE organization_id = $1 AND id = $2 AND NOT known",
+                self.scope.organization_uuid(),
+                client.uuid()
+            )?;
+        }
+        Ok(())
+    }
+
+    /// Whether something other than a write key has said something about a client.
+    pub async fn is_known(&mut self, client: ClientId) -> Result<bool> {
+        let row = fetch_optional!(
+            self,
+            (bool,),
+            "SELECT known FROM clients WHERE organization_id = $1 AND id = $2",
+            self.scope.organization_uuid(),
+            client.uuid()
+        )?;
+        Ok(row.is_some_and(|(known,)| known))
+    }
+
+    /// Finds or creates clients. Names that a write key gave are freed where `known_now`.
     async fn find_or_create(
         &mut self,
         seen: &[&ClientSighting<'_>],
+        known_now: bool,
         now: Timestamp,
-    ) -> Result<(HashMap<String, ResolvedClient>, HashSet<String>)> {
+    ) -> Result<Found> {
         let mut resolved = self.find_clients_by_external_id(seen).await?;
         let mut unknown: Vec<&str> = seen
             .iter()
@@ -368,7 +447,23 @@ impl Tx {
             .collect();
         unknown.sort_unstable();
         unknown.dedup();
-        resolved.extend(self.record_alias(&unknown).await?);
+        let record_alias = self.record_alias(&unknown).await?;
+        let mut of_visitors = HashSet::new();
+        let mut freed: HashMap<String, ClientId> = HashMap::new();
+        if !record_alias.is_empty() {
+            let names: Vec<&str> = record_alias.keys().map(String::as_str).collect();
+            of_visitors = self.visitor_names(&names).await?;
+        }
+        if known_now {
+            for name in std::mem::take(&mut of_visitors).into_iter().collect::<BTreeSet<_>>() {
+                // Another transaction may have freed it in between; then the client is there.
+                let id = self.free_name(&name).await?;
+                freed.insert(name, id.unwrap_or_else(|| new_id(now)));
+            }
+        }
+        let record_alias = record_alias.into_iter().filter(|(name, _)| !freed.contains_key(name));
+        // Whether a client is marked is not asked for another name of it: that costs a statement each time.
+        resolved.extend(record_alias.map(|(name, client)| (name, (client, false))));
         // Since when each has existed, and how often it is named.
         let mut missing: BTreeMap<&str, (Timestamp, i64)> = BTreeMap::new();
         for client in seen {
@@ -383,7 +478,7 @@ impl Tx {
             }
         }
         if missing.is_empty() {
-            return Ok((resolved, HashSet::new()));
+            return Ok(Found { clients: resolved, of_visitors, kept_out: HashSet::new() });
         }
         let named: Vec<(&str, i64)> =
             missing.iter().map(|(name, (_, times))| (*name, *times)).collect();
@@ -399,15 +494,16 @@ impl Tx {
         let created: Vec<ResolvedRow> = fetch_for_rows!(
             self,
             ResolvedRow,
-            "INSERT INTO clients (organization_id, id, external_id, traits, created_at)",
+            "INSERT INTO clients (organization_id, id, external_id, traits, known, created_at)",
             &missing,
             "ON CONFLICT (organization_id, external_id) DO NOTHING \
              RETURNING id, external_id, created_at",
             |row| [
                 organization,
-                new_id::<Uuid>(now),
+                freed.get(row.0).map_or_else(|| new_id::<Uuid>(now), |id| id.uuid()),
                 row.0,
                 Json(Map::<String, Value>::new()),
+                known_now,
                 Instant(row.1)
             ]
         );
@@ -415,15 +511,18 @@ impl Tx {
         if let Some((low, high)) = ids().min().zip(ids().max()) {
             self.mark_changed(ClientRange { low, high });
         }
-        resolved.extend(created.into_iter().map(named_client));
+        resolved.extend(created.into_iter().map(|row| {
+            let (name, client) = named_client(row);
+            (name, (client, known_now))
+        }));
         if missing.iter().any(|(name, _)| !resolved.contains_key(*name)) {
             // Another transaction created them in between; now they can be seen.
             resolved.extend(self.find_clients_by_external_id(seen).await?);
         }
-        Ok((resolved, kept_out))
+        Ok(Found { clients: resolved, of_visitors, kept_out })
     }
 
-    /// Finds clients by `external_id` or another name, creating none. The second of what it returns are
+    /// Finds clients by `external_id` or another name, creating none, as [`Tx::admit_known_clients`] would. The second of what it returns are
     /// those ids that nobody has and that are kept out. Writes and locks nothing.
     pub async fn find_clients(
         &mut self,
@@ -434,12 +533,16 @@ impl Tx {
             .iter()
             .map(|id| ClientSighting { external_id: id, first_at: now })
             .collect();
-        let mut found = self.find_clients_by_external_id(&seen.iter().collect::<Vec<_>>()).await?;
+        let named = self.find_clients_by_external_id(&seen.iter().collect::<Vec<_>>()).await?;
+        let named = named.into_iter().map(|(name, (client, _))| (name, client));
+        let mut found: HashMap<String, ResolvedClient> = named.collect();
         let mut unknown: Vec<&str> =
             external_ids.iter().copied().filter(|id| !found.contains_key(*id)).collect();
         unknown.sort_unstable();
         unknown.dedup();
-        found.extend(self.record_alias(&unknown).await?);
+        let of_visitors = self.visitor_names(&unknown).await?;
+        let record_alias = self.record_alias(&unknown).await?.into_iter();
+        found.extend(record_alias.filter(|(name, _)| !of_visitors.contains(name)));
         unknown.retain(|id| !found.contains_key(*id));
         let kept_out = self.find_blocked_ids(&unknown, now).await?;
         Ok((found, kept_out))
@@ -448,7 +551,7 @@ impl Tx {
     async fn find_clients_by_external_id(
         &mut self,
         seen: &[&ClientSighting<'_>],
-    ) -> Result<HashMap<String, ResolvedClient>> {
+    ) -> Result<HashMap<String, (ResolvedClient, bool)>> {
         if seen.is_empty() {
             return Ok(HashMap::new());
         }
@@ -460,8 +563,8 @@ impl Tx {
         // row for all that is found: each row wakes a thread.
         match &mut self.connection {
             Connection::Sqlite(connection) => {
-                let (Json(found),): (Json<Vec<(String, String, i64)>>,) = sqlx::query_as(
-                    "SELECT json_group_array(json_array(c.external_id, hex(c.id), c.created_at)) \
+                let (Json(found),): (Json<Vec<(String, String, i64, i64)>>,) = sqlx::query_as(
+                    "SELECT json_group_array(json_array(c.external_id, hex(c.id), c.created_at, c.known)) \
                      FROM json_each($2) AS name \
                      CROSS JOIN clients c ON c.organization_id = $1 AND c.external_id = name.value",
                 )
@@ -471,27 +574,34 @@ impl Tx {
                 .await?;
                 found
                     .into_iter()
-                    .map(|(external_id, id, created_at)| {
+                    .map(|(external_id, id, created_at, known)| {
                         let decode = |error: Box<dyn std::error::Error + Send + Sync>| {
                             sqlx::Error::Decode(error)
                         };
                         let id = Uuid::parse_str(&id).map_err(|error| decode(error.into()))?;
                         let created_at = Timestamp::from_microsecond(created_at)
                             .map_err(|error| decode(error.into()))?;
-                        Ok((external_id, ResolvedClient { id: id.into(), created_at }))
+                        let client = ResolvedClient { id: id.into(), created_at };
+                        Ok((external_id, (client, known != 0)))
                     })
                     .collect()
             }
             Connection::Postgres(connection) => {
-                let rows: Vec<ResolvedRow> = sqlx::query_as(
-                    "SELECT id, external_id, created_at FROM clients \
+                let rows: Vec<(Uuid, String, Instant, bool)> = sqlx::query_as(
+                    "SELECT id, external_id, created_at, known FROM clients \
                      WHERE organization_id = $1 AND external_id = ANY($2)",
                 )
                 .bind(organization)
                 .bind(&names)
                 .fetch_all(&mut **connection)
                 .await?;
-                Ok(rows.into_iter().map(named_client).collect())
+                Ok(rows
+                    .into_iter()
+                    .map(|(id, external_id, created_at, known)| {
+                        let (name, client) = named_client((id, external_id, created_at));
+                        (name, (client, known))
+                    })
+                    .collect())
             }
         }
     }
@@ -510,6 +620,7 @@ impl Tx {
             return Ok(Some(refused));
         }
         self.save_profile(client, &profile, &times).await?;
+        self.mark_known(&[client]).await?;
         Ok(None)
     }
 
@@ -549,8 +660,8 @@ impl Tx {
         execute!(
             self,
             "INSERT INTO clients (organization_id, id, external_id, name, email, plan, group_id, \
-             traits, profile_times, created_at, told_at, owner_member_id, unconfirmed_email) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)",
+             traits, profile_times, created_at, told_at, owner_member_id, unconfirmed_email, known) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, TRUE)",
             organization,
             client.id.uuid(),
             &client.external_id,

@@ -39,7 +39,7 @@ impl Tx {
             &note.text,
             Instant(note.created_at)
         )?;
-        Ok(())
+        self.mark_known(&[client]).await
     }
 
     /// A client's latest notes, newest first.
@@ -97,7 +97,7 @@ impl Tx {
             owner.map(MemberId::uuid)
         )?;
         self.mark_changed(ClientRange::of(client));
-        Ok(())
+        self.mark_known(&[client]).await
     }
 
     /// Who looks after these clients; one that nobody looks after is left out.

@@ -156,6 +156,7 @@ impl Tx {
             task.status.as_str(),
             Instant(task.created_at)
         )?;
+        self.mark_known(&[client]).await?;
         self.record_task_change(client, task.id, task.status, task.created_at).await
     }
 
@@ -297,6 +298,7 @@ impl Tx {
             times.viewed_at.map(Instant),
             times.completed_at.map(Instant)
         )?;
+        self.mark_known(&[client]).await?;
         match times.viewed_at.into_iter().chain(times.completed_at).min() {
             Some(at) => self.record_change(client, at).await,
             None => Ok(()),
@@ -323,6 +325,7 @@ impl Tx {
             Instant(new.given_at),
             new.self_told
         )?;
+        self.mark_known(&[client]).await?;
         self.record_change(client, replaced.unwrap_or(new.given_at).min(new.given_at)).await
     }
 

@@ -21,6 +21,8 @@ pub(crate) struct KnownClients(Cache<(OrganizationId, Box<str>), CachedClient>);
 #[derive(Clone, Copy, Debug)]
 struct CachedClient {
     client: ResolvedClient,
+    /// Whether it is marked so in the database.
+    marked: bool,
     deletions: i64,
 }
 
@@ -48,15 +50,15 @@ impl Default for KnownClients {
 }
 
 impl KnownClients {
-    /// The client of a name, when it is known since the last deletion.
+    /// The client of a name, when it is in mind since the last deletion, and whether it is marked as known.
     pub(crate) fn get(
         &self,
         organization: OrganizationId,
         name: &str,
         deletions: i64,
-    ) -> Option<ResolvedClient> {
+    ) -> Option<(ResolvedClient, bool)> {
         let known = self.0.get(&Name(organization, name))?;
-        (known.deletions == deletions).then_some(known.client)
+        (known.deletions == deletions).then_some((known.client, known.marked))
     }
 
     /// Keeps what a committed transaction found out.
@@ -76,10 +78,10 @@ impl CacheUpdate {
         &mut self,
         organization: OrganizationId,
         name: &str,
-        client: ResolvedClient,
+        (client, marked): (ResolvedClient, bool),
         deletions: i64,
     ) {
-        self.clients.push((organization, name.into(), CachedClient { client, deletions }));
+        self.clients.push((organization, name.into(), CachedClient { client, marked, deletions }));
     }
 
     /// Clients whose `created_at` was moved.

@@ -197,7 +197,7 @@ impl Tx {
             new.source.as_str(),
             Instant(new.changed_at)
         )?;
-        Ok(())
+        self.mark_known(&[client]).await
     }
 
     /// Everything that a client ever said about mails, newest first.

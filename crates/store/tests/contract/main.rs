@@ -23,6 +23,7 @@ mod facts;
 mod insights;
 mod isolation;
 mod jobs;
+mod known_clients;
 mod locks;
 mod memberships;
 mod merging;

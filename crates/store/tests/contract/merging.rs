@@ -53,7 +53,11 @@ pub(crate) async fn merge_in(tx: &mut Tx, previous: &str, into: &str) {
 }
 
 /// Goes a step on with an organization's oldest merge.
-async fn step(store: &Store, organization: OrganizationId, events: usize) -> Option<MergeState> {
+pub(crate) async fn step(
+    store: &Store,
+    organization: OrganizationId,
+    events: usize,
+) -> Option<MergeState> {
     let mut tx = store.begin(Scope::Service(organization)).await.unwrap();
     let merge = tx.find_next_merge().await.unwrap()?;
     let zone = time_zone(&tx.get_organization().await.unwrap().time_zone).unwrap();
@@ -415,6 +419,14 @@ on_both_databases!(any_two_clients_are_as_before_when_their_merge_is_undone, asy
         let both = ["ada", "lead"];
         let known = facts(store, ours, now(), false).await;
         let both_known = both.iter().all(|name| known.iter().any(|one| one.external_id == *name));
+        // Whoever merges clients, or undoes it, makes them known.
+        let mut tx = store.begin(Scope::Service(ours)).await.unwrap();
+        for name in ["ada", "lead"] {
+            if let Some(client) = tx.find_client(name).await.unwrap() {
+                tx.mark_known(&[client.id]).await.unwrap();
+            }
+        }
+        tx.commit().await.unwrap();
         let before = figures(store, ours).await;
         merge(store, ours, "lead", "ada").await;
         if both_known {

@@ -106,7 +106,7 @@ impl Batch<'_> {
         admission: Admission,
     ) -> Result<SegmentAnswer, Problem> {
         let organization = sender.principal.organization();
-        api.writer.count(&sender.principal, sender.key, self.messages.len())?;
+        let charges = api.writer.count(&sender.principal, sender.key, self.messages.len())?;
         let admission = admission.with_key(sender.key);
         let settings = api.mainstay.ingest_settings(organization).await?;
         let received_at = api.mainstay.now();
@@ -133,7 +133,8 @@ impl Batch<'_> {
             serde_json::from_str(text).ok()
         };
         let sender = (organization, sender.authority);
-        let outcome = record_messages(api, sender, read.collect(), admission, sample).await?;
+        let outcome =
+            record_messages(api, sender, read.collect(), (admission, charges), sample).await?;
         Ok(SegmentAnswer {
             success: !outcome.all_refused(),
             waiting: outcome.waiting,

@@ -54,7 +54,7 @@ async fn take_cloud_events(
     let Caller(principal, key, authority) = &caller;
     let organization = principal.organization();
     check_count(events.len())?;
-    api.writer.count(principal, *key, events.len())?;
+    let charges = api.writer.count(principal, *key, events.len())?;
     let settings = api.mainstay.ingest_settings(organization).await?;
     let received_at = api.mainstay.now();
     let type_of = |name: &str| settings.types.get(name).copied();
@@ -67,7 +67,7 @@ async fn take_cloud_events(
         .collect();
     let sample = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
     let admission = sent_body.admission.with_key(*key);
-    let outcome =
-        record_messages(&api, (organization, *authority), read, admission, sample).await?;
+    let sender = (organization, *authority);
+    let outcome = record_messages(&api, sender, read, (admission, charges), sample).await?;
     TakenEvents::try_from(outcome).map(Json)
 }

@@ -21,6 +21,22 @@ pub(crate) const UNCLAIMED_REASON: &str = "belonged to no client for 7 days; if 
      accounts, call group for the user within that time; if they are users, call identify with \
      both userId and anonymousId";
 
+/// Where statements come from: what is stored in one transaction has one source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Source {
+    /// Whose clients they are about.
+    pub organization: OrganizationId,
+    /// Whether nothing but a write key vouches for them.
+    pub is_write_key: bool,
+}
+
+impl Source {
+    /// Of what an organization vouches for: its secret key, a member, a file, a client with its token.
+    pub const fn vouched(organization: OrganizationId) -> Self {
+        Self { organization, is_write_key: false }
+    }
+}
+
 /// The outcome of a message.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MessageOutcome {
@@ -50,15 +66,16 @@ impl Mainstay {
     /// [`Mainstay::join_ids`], not here, where others would have to wait.
     pub(crate) async fn store_messages(
         &self,
-        organization: OrganizationId,
+        source: Source,
         messages: &[IncomingMessage],
     ) -> Result<Vec<MessageOutcome>> {
+        let organization = source.organization;
         if messages.iter().all(|one| matches!(one, IncomingMessage::Ignored)) {
             return Ok(vec![MessageOutcome::Recorded; messages.len()]);
         }
         let mut retries = ConflictRetries::default();
         let (names, outcomes) = loop {
-            let stored = self.try_store(organization, messages).await;
+            let stored = self.try_store(source, messages).await;
             if !retries.should_retry(&stored) {
                 break stored?;
             }
@@ -80,13 +97,13 @@ impl Mainstay {
 
     async fn try_store<'a>(
         &self,
-        organization: OrganizationId,
+        source: Source,
         messages: &'a [IncomingMessage],
     ) -> Result<(Names<'a>, Vec<MessageOutcome>)> {
-        let mut tx = self.store().begin(Scope::Service(organization)).await?;
+        let mut tx = self.store().begin(Scope::Service(source.organization)).await?;
         let roll_up =
             if messages.len() < ROLL_UP_AT_ONCE_FROM { RollUp::Later } else { RollUp::Immediately };
-        let stored = self.store_messages_in(&mut tx, messages, roll_up).await?;
+        let stored = self.store_messages_in(&mut tx, (source, messages), roll_up).await?;
         tx.commit().await?;
         Ok(stored)
     }
@@ -152,10 +169,10 @@ impl Mainstay {
     pub(crate) async fn store_messages_in<'a>(
         &self,
         tx: &mut Tx,
-        messages: &'a [IncomingMessage],
+        (source, messages): (Source, &'a [IncomingMessage]),
         roll_up: RollUp,
     ) -> Result<(Names<'a>, Vec<MessageOutcome>)> {
-        let mut batch = Batch::begin(tx, messages, self.now()).await?;
+        let mut batch = Batch::begin(tx, (source, messages), self.now()).await?;
         batch.apply_profiles(tx).await?;
         batch.apply_memberships(tx).await?;
         batch.find_clients_of_people(tx).await?;

@@ -4,7 +4,10 @@ use std::{borrow::Cow, collections::HashMap};
 
 use jiff::{Timestamp, tz::TimeZone};
 use mainstay_core::{
-    engagement::{Event, ProfileChange, ProfilePatch, segment::IncomingMessage},
+    engagement::{
+        Event, ProfileChange, ProfilePatch,
+        segment::{ClientIdentity, IncomingMessage},
+    },
     time::{local_day, time_zone},
 };
 use mainstay_store::{
@@ -12,7 +15,7 @@ use mainstay_store::{
     StorableEvent, Tx,
 };
 
-use super::{MessageOutcome, kept_out_error, too_many_waiting_error};
+use super::{MessageOutcome, Source, kept_out_error, too_many_waiting_error};
 use crate::{Error, Result};
 
 /// The client id of each message, if any.
@@ -22,6 +25,7 @@ pub(crate) type Names<'a> = Vec<Option<Cow<'a, str>>>;
 type ClientsOfPeople = HashMap<(String, Timestamp), (ResolvedClient, String)>;
 
 pub(super) struct Batch<'a> {
+    source: Source,
     messages: &'a [IncomingMessage],
     now: Timestamp,
     zone: TimeZone,
@@ -41,7 +45,7 @@ impl<'a> Batch<'a> {
     /// Resolves the clients, creating new ones.
     pub(super) async fn begin(
         tx: &mut Tx,
-        messages: &'a [IncomingMessage],
+        (source, messages): (Source, &'a [IncomingMessage]),
         now: Timestamp,
     ) -> Result<Self> {
         if messages
@@ -86,6 +90,7 @@ impl<'a> Batch<'a> {
             })
             .collect();
         let mut batch = Self {
+            source,
             messages,
             now,
             zone,
@@ -113,7 +118,12 @@ impl<'a> Batch<'a> {
                 })
             })
             .collect();
-        let mut admitted = tx.admit_clients(&seen, self.now).await?.into_iter();
+        let admitted = if self.source.is_write_key {
+            tx.admit_clients(&seen, self.now).await?
+        } else {
+            tx.admit_known_clients(&seen, self.now).await?
+        };
+        let mut admitted = admitted.into_iter();
         self.clients =
             self.names.iter().map(|name| name.as_ref().and_then(|_| admitted.next()?)).collect();
         for (place, (name, client)) in self.names.iter().zip(&self.clients).enumerate() {
@@ -199,7 +209,13 @@ impl<'a> Batch<'a> {
         if joined.is_empty() {
             return Ok(());
         }
-        let new = tx.insert_memberships(&joined, &self.zone, self.now).await?;
+        let of_visitors = self.source.is_write_key
+            && tx.get_organization().await?.clients_are == ClientIdentity::User;
+        let new = if of_visitors {
+            tx.join_visitors(&joined, &self.zone, self.now).await?
+        } else {
+            tx.insert_memberships(&joined, &self.zone, self.now).await?
+        };
         let new: Vec<&str> = new.iter().map(String::as_str).collect();
         self.released_events = tx.claim_waiting_events(&new, self.now).await?;
         // Events that moved may have moved since when their clients exist.

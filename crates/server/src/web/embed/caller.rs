@@ -67,7 +67,7 @@ impl FromRequestParts<Web> for WidgetClient {
         };
         let scope = Scope::Service(organization);
         let Context { organization: settings, zone, .. } = web.mainstay.context_in(scope).await?;
-        let found = web.mainstay.find_client(scope, &external_id).await?;
+        let found = web.mainstay.client_of_token(organization, &external_id).await?;
         let known = found.map(|client| (Scope::Client(organization, client.id), client));
         let view = View::of_client(zone, web.mainstay.now());
         Ok(Self { organization, known, external_id, view, sample: settings.sample })

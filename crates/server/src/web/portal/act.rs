@@ -20,7 +20,7 @@ use super::{DASHBOARD, known};
 use crate::{
     Error, Mainstay,
     client::FeedbackInput,
-    engagement::EventWriter,
+    engagement::{EventWriter, Source},
     web::{ClientSession, Form, PageError, PageResult, Path, Web},
 };
 
@@ -82,7 +82,7 @@ pub(super) async fn give_feedback(
     };
     given.check().map_err(|error| PageError::from(error).back("Back to your page", DASHBOARD))?;
     let own = std::iter::once(session.external_id.as_str());
-    web.writer.count_self_told(session.organization.id, own)?;
+    web.writer.count_self_told(session.organization.id, own)?.keep();
     store_event(&web.mainstay, &web.writer, &session, rating).await?;
     // The event has made the client known, if it was not before.
     let scope = Scope::Service(session.organization.id);
@@ -117,5 +117,5 @@ async fn store_event(
     });
     let said = said.collect::<Result<Vec<IncomingMessage>, _>>()?;
     let admission = writer.admit(MAX_DATA_BYTES)?;
-    writer.store(organization, said, admission).await.map(drop)
+    writer.store(Source::vouched(organization), said, admission).await.map(drop)
 }

@@ -51,6 +51,33 @@ async fn an_account_is_tried_slowly_from_however_many_places() {
     assert_eq!(try_from(&browser, 320, &owner, "wrong").await, 429);
 }
 
+#[tokio::test]
+async fn a_try_that_one_limit_refuses_counts_for_no_other() {
+    let world = World::sqlite_at(|site| Site { behind_proxy: true, ..site }).await;
+    let browser = Browser::new(&world);
+    let (ada, bob) = ("ada@of-acme.example", "bob@of-acme.example");
+    // From here ten tries with one address, of which what comes on top takes nothing from the others here.
+    for _ in 0..10 {
+        assert_eq!(try_from(&browser, 1, ada, "wrong").await, 422);
+    }
+    for _ in 0..100 {
+        assert_eq!(try_from(&browser, 1, ada, "wrong").await, 429);
+    }
+    assert_eq!(try_from(&browser, 1, bob, "wrong").await, 422);
+    // Nor from the account: twenty more from elsewhere, whatever was refused here.
+    for place in 0..20 {
+        assert_eq!(try_from(&browser, 10 + place, ada, "wrong").await, 422, "{place}");
+    }
+    // What the account refuses takes nothing from this place's tries with it.
+    for _ in 0..20 {
+        assert_eq!(try_from(&browser, 40, ada, "wrong").await, 429);
+    }
+    let headers = [("x-forwarded-for", "198.51.0.41"), ("sec-fetch-site", "same-origin")];
+    let reset = browser.send("POST", "/sign-in/reset", &headers, Some(&[("email", ada)])).await;
+    assert_ne!(reset.status.as_u16(), 429, "{}", reset.text);
+    world.close().await;
+}
+
 on_both_databases!(what_many_people_choose_is_refused_at_every_door, async |world| {
     let (acme, id) = (world.acme.id, member_id(world, &world.acme, Role::Staff).await);
     let site = Site::local("127.0.0.1:1".parse().unwrap());

@@ -1,6 +1,9 @@
 //! `/api/v1/events` and the timeline that shows them.
 
-use mainstay::{Error, engagement::MessageOutcome};
+use mainstay::{
+    Error,
+    engagement::{MessageOutcome, Source},
+};
 use mainstay_core::engagement::{IncomingEvent, segment::IncomingMessage, validate};
 use mainstay_store::Scope;
 use serde_json::{Value, json};
@@ -179,7 +182,9 @@ async fn a_full_queue_tells_senders_to_retry() {
         let writer = world.writer.clone();
         tokio::spawn(async move {
             let admission = writer.admit(128 * 1024)?;
-            writer.store(acme, vec![IncomingMessage::Event(event)], admission).await
+            writer
+                .store(Source::vouched(acme), vec![IncomingMessage::Event(event)], admission)
+                .await
         })
     };
     let first = wait(0);

@@ -7,6 +7,7 @@ mod clients;
 mod cloud_events;
 mod erasure;
 mod events;
+mod known_clients;
 mod merges;
 mod on_demand;
 mod operation;

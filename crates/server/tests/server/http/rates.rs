@@ -64,6 +64,51 @@ async fn an_organization_past_its_rate_waits_whichever_key_it_uses() {
     world.close().await;
 }
 
+#[tokio::test]
+async fn what_the_organizations_rate_refuses_costs_the_key_nothing() {
+    let rates =
+        Rates { organization: NonZeroU32::new(100), key: NonZeroU32::new(100), ..Rates::default() };
+    let world = World::sqlite_taking(rates).await;
+    let (key, other) = (world.acme.write_key.clone(), world.acme.secret_key.clone());
+    send(&world, &other, "first", BURST).await.json(200);
+    for _ in 0..3 {
+        let refused = send(&world, &key, "refused", BURST).await;
+        let problem = refused.problem(429);
+        assert!(problem["detail"].as_str().unwrap().contains("organization"), "{problem}");
+    }
+    // Time for one request of the organization's, and for a third of what the key was refused.
+    world.clock.set(world.mainstay.now() + 25.seconds());
+    send(&world, &key, "own", BURST).await.json(200);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_one_clients_day_refuses_costs_neither_the_key_nor_other_clients_anything() {
+    let rates =
+        Rates { key: NonZeroU32::new(1), client_day: NonZeroU32::new(100), ..Rates::default() };
+    let world = World::sqlite_taking(rates).await;
+    let from_page = async |name: &str, clients: &[(&str, usize)]| {
+        let messages = clients.iter().flat_map(|(client, count)| {
+            (0..*count).map(move |number| {
+                json!({"client_id": client, "event": "login",
+                       "message_id": format!("{name}-{client}-{number}")})
+            })
+        });
+        let request = world.request("POST", "/api/v1/events").bearer_auth(&world.acme.write_key);
+        let request = request.header("origin", "https://app.example.com");
+        world.send(request.json(&messages.collect::<Vec<_>>())).await
+    };
+    from_page("first", &[("bob", 100)]).await.json(200);
+    for _ in 0..30 {
+        // Ada's share is there; bob's is not.
+        let refused = from_page("refused", &[("ada", 100), ("bob", 1)]).await;
+        assert!(refused.problem(429)["detail"].as_str().unwrap().contains("client"));
+    }
+    from_page("own", &[("ada", 100)]).await.json(200);
+    from_page("own", &[("ada", 1)]).await.problem(429);
+    world.close().await;
+}
+
 fn events(name: &str, client: Option<&str>, count: usize) -> Value {
     let event = |number| json!({"client_id": client, "event": "login", "message_id": format!("{name}-{number}")});
     (0..count).map(event).collect::<Vec<_>>().into()

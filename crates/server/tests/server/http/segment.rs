@@ -335,7 +335,7 @@ on_both_databases!(one_bad_message_takes_no_other_with_it_on_any_door, async |wo
 
 #[tokio::test]
 async fn what_the_database_refuses_takes_no_other_request_with_it() {
-    use mainstay::engagement::MessageOutcome;
+    use mainstay::engagement::{MessageOutcome, Source};
     use sqlx::{Connection as _, Executor as _};
     let folder = tempfile::tempdir().unwrap();
     let url = format!("sqlite:{}", folder.path().join("m.db").display());
@@ -373,7 +373,7 @@ async fn what_the_database_refuses_takes_no_other_request_with_it() {
     };
     let send = |ids: Vec<&str>| {
         let said = ids.iter().map(|id| event(id)).collect();
-        writer.store(created.organization.id, said, writer.admit(100).unwrap())
+        writer.store(Source::vouched(created.organization.id), said, writer.admit(100).unwrap())
     };
     // All of them wait together, so that one transaction is to store them.
     let (one, two, three) =

@@ -118,6 +118,8 @@ impl Tx {
         keys.truncate(most);
         let Some((earliest, ..)) = keys.first() else { return Ok(false) };
         let earliest = earliest.0;
+        // A client that got its id back with a later event exists since then.
+        self.move_clients_back(&[(source, earliest)]).await?;
         // Those that are still there.
         let moved: Vec<MergedEvent> = fetch_for_rows!(
             self,

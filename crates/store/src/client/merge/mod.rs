@@ -231,11 +231,21 @@ impl Tx {
             return Ok(MergeRequest::Blocked);
         }
         let seen = [ClientSighting { external_id: new.into_id, first_at: now }];
-        let Some(target) = self.resolve_clients(&seen, now).await?.first().copied() else {
-            return Ok(MergeRequest::SameClient);
+        let target = if new.of_visitor {
+            self.admit_clients(&seen, now).await?
+        } else {
+            self.admit_known_clients(&seen, now).await?
+        };
+        let Some(target) = target.into_iter().next().flatten() else {
+            return Ok(MergeRequest::Blocked);
         };
         match self.record_alias(&[new.previous_id]).await?.get(new.previous_id) {
-            Some(known) if known.id == target.id => return Ok(MergeRequest::SameClient),
+            Some(known) if known.id == target.id => {
+                if !new.of_visitor {
+                    self.confirm_name(new.previous_id).await?;
+                }
+                return Ok(MergeRequest::SameClient);
+            }
             Some(_) if new.of_visitor => return Ok(MergeRequest::PreviousIdKnown),
             // What is kept in mind of the name is wrong from here on.
             Some(_) => self.invalidate_known_clients().await?,
@@ -243,7 +253,7 @@ impl Tx {
         }
         let organization = self.scope.organization_uuid();
         let Some(source) = self.find_resolved_client(new.previous_id).await? else {
-            self.assign_external_id(new.previous_id, target.id, now).await?;
+            self.assign_external_id(new.previous_id, target.id, new.of_visitor, now).await?;
             return Ok(MergeRequest::Renamed);
         };
         if source.id == target.id {
@@ -308,7 +318,7 @@ impl Tx {
             self,
             (Uuid,),
             "SELECT c.id FROM clients c WHERE c.organization_id = $1 AND c.id = $2 \
-             AND c.told_at IS NULL AND c.owner_member_id IS NULL \
+             AND NOT c.known AND c.told_at IS NULL AND c.owner_member_id IS NULL \
              AND EXISTS (SELECT 1 FROM clients k \
              WHERE k.organization_id = $1 AND k.id = $4 AND k.told_at IS NOT NULL) \
              AND NOT EXISTS (SELECT 1 FROM client_aliases a \
@@ -445,6 +455,11 @@ impl Tx {
         undone_by: Option<MemberId>,
     ) -> Result<bool> {
         self.lock_organization(Lock::DeleteClients).await?;
+        self.mark_undoing(merge, undone_by).await
+    }
+
+    /// Needs a lock that keeps merges from going on meanwhile.
+    async fn mark_undoing(&mut self, merge: MergeId, undone_by: Option<MemberId>) -> Result<bool> {
         let marked = execute!(
             self,
             "UPDATE client_merges SET state = 'undoing', undone_by = $3 \
@@ -454,7 +469,7 @@ impl Tx {
              AND NOT EXISTS (SELECT 1 FROM client_merges o JOIN clients c \
              ON c.organization_id = o.organization_id AND c.id = client_merges.client_id \
              WHERE o.organization_id = $1 AND o.state IN ('waiting', 'merging', 'undoing') \
-             AND (o.client_id = c.id OR o.previous_id = c.external_id))",
+             AND ((o.client_id = c.id AND o.state <> 'undoing') OR o.previous_id = c.external_id))",
             self.scope.organization_uuid(),
             merge.uuid(),
             undone_by.map(MemberId::uuid)

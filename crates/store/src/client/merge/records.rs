@@ -10,8 +10,8 @@ use mainstay_core::id::{ClientId, MergeId};
 use crate::{
     Merge, Result, StoreError, Tx,
     db::dialect::{
-        Connection, Instant, columns_of, execute, fetch_all, fetch_one, insert_rows, literal_of,
-        row_of_literals,
+        Connection, Instant, columns_of, execute, fetch_all, fetch_one, fetch_optional,
+        insert_rows, literal_of, row_of_literals,
     },
 };
 
@@ -202,6 +202,29 @@ impl Tx {
             source.uuid(),
             target.uuid(),
             Instant(merge.finished_at.unwrap_or(merge.requested_at))
+        )?;
+        Ok(())
+    }
+
+    /// Whether what a merge moved besides events was not moved back.
+    pub(crate) async fn has_moved_records(&mut self, merge: MergeId) -> Result<bool> {
+        let row = fetch_optional!(
+            self,
+            (i32,),
+            "SELECT 1 FROM client_merge_rows WHERE organization_id = $1 AND merge_id = $2 LIMIT 1",
+            self.scope.organization_uuid(),
+            merge.uuid()
+        )?;
+        Ok(row.is_some())
+    }
+
+    /// Forgets what a merge moved besides events.
+    pub(crate) async fn forget_records(&mut self, merge: MergeId) -> Result<()> {
+        execute!(
+            self,
+            "DELETE FROM client_merge_rows WHERE organization_id = $1 AND merge_id = $2",
+            self.scope.organization_uuid(),
+            merge.uuid()
         )?;
         Ok(())
     }

@@ -70,6 +70,11 @@ impl Tx {
         if merge.previous_client.is_some_and(|began| began != gone.id) {
             return Ok(MergeState::Failed);
         }
+        if merge.of_visitor && self.is_known(gone.id).await? {
+            // Since the request; what was moved goes back.
+            let began = merge.state == MergeState::Merging;
+            return Ok(if began { MergeState::Undoing } else { MergeState::Failed });
+        }
         self.gather_activity().await?;
         // No event is earlier than its client; events can lie a day ahead.
         let first = add_days(local_day(gone.created_at.min(kept.created_at), zone), -1);
@@ -94,7 +99,7 @@ impl Tx {
         self.move_untimed_messages((gone.id, kept.id), now).await?;
         self.move_records(merge.id, (gone.id, kept.id)).await?;
         self.remove_client(gone.id, now).await?;
-        self.assign_external_id(&merge.previous_id, kept.id, now).await?;
+        self.assign_external_id(&merge.previous_id, kept.id, merge.of_visitor, now).await?;
         self.mark_changed(ClientRange::of(kept.id));
         Ok(MergeState::Done)
     }
@@ -109,10 +114,12 @@ impl Tx {
         let Some(gone) = merge.previous_client else { return Ok(MergeState::Failed) };
         let kept = merge.client;
         self.gather_activity().await?;
-        if self.find_resolved_client(&merge.previous_id).await?.is_none() {
+        // Whether the last step forward was taken, and none back.
+        if self.has_moved_records(merge.id).await? {
             self.release_external_id(&merge.previous_id, kept).await?;
             self.move_records_back(merge, (gone, kept)).await?;
             self.move_untimed_messages_back(merge.id, (gone, kept), now).await?;
+            self.forget_records(merge.id).await?;
             self.invalidate_known_clients().await?;
         }
         let more = self.move_events_back(merge.id, (gone, kept), zone, now, events).await?;
@@ -121,12 +128,8 @@ impl Tx {
         if more {
             return Ok(MergeState::Undoing);
         }
-        execute!(
-            self,
-            "DELETE FROM client_merge_rows WHERE organization_id = $1 AND merge_id = $2",
-            self.scope.organization_uuid(),
-            merge.id.uuid()
-        )?;
+        // Whoever undid it knows both.
+        self.mark_known(&[gone, kept]).await?;
         Ok(MergeState::Undone)
     }
 }

@@ -56,7 +56,7 @@ pub(super) async fn read_success(
     State(api): State<Api>,
     Params(query): Params<ClientQuery>,
 ) -> Result<Json<ClientSuccess>, Problem> {
-    let requested = RequestedClient::find(&api, &caller, query.client_id).await?;
+    let requested = RequestedClient::find(&api, &caller, query.client_id, true).await?;
     let mainstay = &api.mainstay;
     let now = mainstay.now();
     let Some((scope, client)) = requested.client else {

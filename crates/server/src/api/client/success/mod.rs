@@ -28,7 +28,12 @@ struct RequestedClient {
 }
 
 impl RequestedClient {
-    async fn find(api: &Api, caller: &Caller, client_id: Option<String>) -> Result<Self, Problem> {
+    async fn find(
+        api: &Api,
+        caller: &Caller,
+        client_id: Option<String>,
+        reads: bool,
+    ) -> Result<Self, Problem> {
         let external_id = match (client_id, &caller.0) {
             (Some(external_id), _) => external_id,
             (None, Principal::Client(_, own)) => own.clone(),
@@ -41,7 +46,7 @@ impl RequestedClient {
                 ));
             }
         };
-        let client = caller.find(api, &external_id).await?;
+        let client = caller.find(api, &external_id, reads).await?;
         Ok(Self { external_id, client })
     }
 

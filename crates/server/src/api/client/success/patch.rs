@@ -178,7 +178,8 @@ async fn mark(
             (Scope::Member(*organization, *role), None)
         }
         (_, client_id) => {
-            let (scope, client) = RequestedClient::find(api, caller, client_id).await?.require()?;
+            let (scope, client) =
+                RequestedClient::find(api, caller, client_id, false).await?.require()?;
             (scope, Some(client))
         }
     };

@@ -40,7 +40,7 @@ pub(super) async fn compute_success(
     State(api): State<Api>,
     OptionalBody(body): OptionalBody<ScoredClient>,
 ) -> Result<Json<ComputedScore>, Problem> {
-    let requested = RequestedClient::find(&api, &caller, body.client_id).await?;
+    let requested = RequestedClient::find(&api, &caller, body.client_id, false).await?;
     let (scope, client) = requested.require()?;
     let explained = api.mainstay.calculate_success_score(scope, &client).await?;
     Ok(Json(ComputedScore { score: ExplainedScore::new(explained, &client.external_id) }))

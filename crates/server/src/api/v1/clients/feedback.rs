@@ -137,10 +137,6 @@ async fn give_feedback(
 ) -> Result<(StatusCode, Json<FeedbackBody>), Problem> {
     let kind: FeedbackKind = new.kind.parse().map_err(Error::from)?;
     let self_told = matches!(access.scope, Scope::Client(..));
-    if self_told {
-        let client = std::iter::once(access.client.external_id.as_str());
-        api.writer.count_self_told(access.organization, client)?;
-    }
     let feedback_input = FeedbackInput {
         self_told,
         kind,
@@ -148,6 +144,11 @@ async fn give_feedback(
         comment: new.comment,
         given_at: new.given_at.map(|text| instant("given_at", &text)).transpose()?,
     };
+    feedback_input.check()?;
+    if self_told {
+        let client = std::iter::once(access.client.external_id.as_str());
+        api.writer.count_self_told(access.organization, client)?.keep();
+    }
     // What a client says of itself is stored by the service, as its events are.
     let scope = match access.scope {
         Scope::Client(organization, _) => Scope::Service(organization),

@@ -147,7 +147,7 @@ pub(crate) async fn store_events(
     let organization = caller.organization();
     let count = events.len();
     check_count(count).inspect_err(|problem| record_refused_request(api, caller, problem, None))?;
-    api.writer.count(caller, *key, count)?;
+    let charges = api.writer.count(caller, *key, count)?;
     let settings = api.mainstay.ingest_settings(organization).await?;
     let now = api.mainstay.now();
     let mut read = Vec::with_capacity(count);
@@ -159,7 +159,8 @@ pub(crate) async fn store_events(
     }
     let admission = admission.with_key(*key);
     let sample = |index: usize| serde_json::from_str(events.get(index)?.get()).ok();
-    record_messages(api, (organization, *authority), read, admission, sample).await?.try_into()
+    let sender = (organization, *authority);
+    record_messages(api, sender, read, (admission, charges), sample).await?.try_into()
 }
 
 /// Rejects requests with too many events.

@@ -6,13 +6,12 @@ use std::{
     time::Duration,
 };
 
-use governor::{NotUntil, Quota};
 use mainstay_core::text::count_noun;
 use quick_cache::sync::Cache;
 
 use crate::{
     Mainstay,
-    limit::{LimitClock, LimitInstant, Limiter},
+    limit::{Charges, Limiter, Quota, Refusal},
     web::PageError,
 };
 
@@ -27,14 +26,14 @@ const NETWORK_INTERVAL: Duration = Duration::from_secs(2);
 const ACCOUNT_BURST: NonZeroU32 = NonZeroU32::new(30).unwrap();
 /// …then one each time this has passed: at most 318 in a day, however many places there are.
 const ACCOUNT_INTERVAL: Duration = Duration::from_mins(5);
-/// Places and addresses that are remembered before those that may try again are forgotten.
-const MAX_KEYS: usize = 10_000;
+/// Places and accounts that are remembered together.
+const MAX_TRUSTED: usize = 10_000;
+const ONE: NonZeroU32 = NonZeroU32::MIN;
 /// Characters of an address that tell it apart here: what is longer is none.
 const MAX_KEY_CHARS: usize = 254;
 
 /// Counts tries to sign in, to ask for a new password and to use a link.
 pub(crate) struct Limits {
-    clock: LimitClock,
     tries: Limiter<(IpAddr, String)>,
     places: Limiter<IpAddr>,
     accounts: Limiter<String>,
@@ -45,79 +44,81 @@ pub(crate) struct Limits {
 
 impl Limits {
     pub(crate) fn new(mainstay: &Mainstay) -> Self {
-        let clock = LimitClock::of(mainstay);
-        let quota = |burst, every| {
-            Quota::with_period(every).expect("a period is not empty").allow_burst(burst)
-        };
+        let quota = |burst, period| Quota { burst, period };
         Self {
-            tries: clock.limiter(quota(ATTEMPT_BURST, ATTEMPT_INTERVAL)),
-            places: clock.limiter(quota(NETWORK_BURST, NETWORK_INTERVAL)),
-            accounts: clock.limiter(quota(ACCOUNT_BURST, ACCOUNT_INTERVAL)),
-            trusted: Cache::new(MAX_KEYS),
-            clock,
+            tries: Limiter::new(mainstay, quota(ATTEMPT_BURST, ATTEMPT_INTERVAL)),
+            places: Limiter::new(mainstay, quota(NETWORK_BURST, NETWORK_INTERVAL)),
+            accounts: Limiter::new(mainstay, quota(ACCOUNT_BURST, ACCOUNT_INTERVAL)),
+            trusted: Cache::new(MAX_TRUSTED),
         }
     }
 
     /// Counts a try from a place with an address, or with whatever else is guessed.
     ///
     /// # Errors
-    /// When there were too many, with when to try again.
+    /// When there were too many, with when to try again. A try that is refused counts nowhere.
     pub(crate) fn check(&self, from: IpAddr, guessed: &str) -> Result<(), PageError> {
+        self.charge(from, guessed).map(Charges::keep)
+    }
+
+    fn charge(&self, from: IpAddr, guessed: &str) -> Result<Charges, PageError> {
         let network = network_of(from);
-        self.places.check_key(&network).map_err(|until| self.too_many_requests(&until))?;
+        let mut charges = self.places.charge(&network, ONE).map_err(too_many_requests)?;
         let key = (network, key_of(guessed));
-        self.tries.check_key(&key).map_err(|until| self.too_many_requests(&until))?;
-        if self.tries.len() > MAX_KEYS {
-            self.tries.retain_recent();
-        }
-        if self.places.len() > MAX_KEYS {
-            self.places.retain_recent();
-        }
-        Ok(())
+        charges.add(self.tries.charge(&key, ONE).map_err(too_many_requests)?);
+        Ok(charges)
     }
 
     /// Counts a try to sign in to an account with its password. Accounts that do not exist are limited
     /// alike, so that nobody learns which do.
     ///
     /// # Errors
-    /// When there were too many from here, or for this account from anywhere.
+    /// When there were too many from here, or for this account from anywhere. A try that is refused
+    /// counts nowhere.
     pub(crate) fn check_sign_in(&self, from: IpAddr, email: &str) -> Result<(), PageError> {
-        self.check(from, email)?;
+        let mut charges = self.charge(from, email)?;
         let account = key_of(email);
-        if self.trusted.get(&(network_of(from), account.clone())).is_some() {
-            return Ok(());
+        if self.trusted.get(&(network_of(from), account.clone())).is_none() {
+            charges.add(self.accounts.charge(&account, ONE).map_err(too_often_for_account)?);
         }
-        if self.accounts.len() > MAX_KEYS {
-            self.accounts.retain_recent();
-        }
-        self.accounts.check_key(&account).map_err(|until| {
-            let seconds = self.clock.seconds_until(&until);
-            let minutes =
-                count_noun(i64::try_from(seconds.div_ceil(60)).unwrap_or(i64::MAX), "minute");
-            PageError::too_many_requests(
-                format!(
-                    "There were too many attempts for this account, from several places. Try again in \
-                     {minutes}, or get a link to choose a new password."
-                ),
-                seconds,
-            )
-            .back("Ask for a new password", "/sign-in/reset")
-        })
+        charges.keep();
+        Ok(())
     }
 
     /// Remembers that an account was signed in to from a place.
     pub(crate) fn trust(&self, from: IpAddr, email: &str) {
         self.trusted.insert((network_of(from), key_of(email)), ());
     }
+}
 
-    fn too_many_requests(&self, until: &NotUntil<LimitInstant>) -> PageError {
-        let seconds = self.clock.seconds_until(until);
-        let unit = if seconds == 1 { "second" } else { "seconds" };
-        PageError::too_many_requests(
-            format!("There were too many attempts from here. Try again in {seconds} {unit}."),
-            seconds,
-        )
-        .back("Back to sign-in", "/sign-in")
+fn too_many_requests(refusal: Refusal) -> PageError {
+    let seconds = wait_of(refusal);
+    let unit = if seconds == 1 { "second" } else { "seconds" };
+    PageError::too_many_requests(
+        format!("There were too many attempts from here. Try again in {seconds} {unit}."),
+        seconds,
+    )
+    .back("Back to sign-in", "/sign-in")
+}
+
+fn too_often_for_account(refusal: Refusal) -> PageError {
+    let seconds = wait_of(refusal);
+    let minutes = count_noun(i64::try_from(seconds.div_ceil(60)).unwrap_or(i64::MAX), "minute");
+    PageError::too_many_requests(
+        format!(
+            "There were too many attempts for this account, from several places. Try again in \
+             {minutes}, or get a link to choose a new password."
+        ),
+        seconds,
+    )
+    .back("Ask for a new password", "/sign-in/reset")
+}
+
+const fn wait_of(refusal: Refusal) -> u64 {
+    match refusal {
+        Refusal::Wait { seconds } => seconds,
+        // One try is never more than a burst.
+        Refusal::Burst { .. } => 1,
     }
 }
 

@@ -66,7 +66,10 @@ impl FromRequestParts<Web> for StaffClient {
         let session = StaffSession::from_request_parts(parts, web).await?;
         let external_id = param(parts, web, "client_id").await?;
         check_required("client_id", &external_id, MAX_CLIENT_ID_CHARS).map_err(Error::from)?;
-        let found = web.mainstay.find_client(session.scope, &external_id).await?;
+        let mut found = web.mainstay.find_client(session.scope, &external_id).await?;
+        if found.is_none() {
+            found = web.mainstay.find_by_anonymous_id(session.scope, &external_id).await?;
+        }
         let client = found.ok_or_else(|| {
             PageError::not_found(
                 "There is no client with this id. A client is created by its first event; the \
